@@ -1,0 +1,4 @@
+//! judged: an LLM-as-judge evaluation worker that stands next to an OpenTelemetry Collector.
+
+pub mod model;
+pub mod otlp;

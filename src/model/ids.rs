@@ -1,0 +1,205 @@
+//! Identifiers: OTLP's own, and the deterministic ones judged derives so that a retry cannot invent a second identity.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// Why bytes or text are not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// The wrong number of bytes or hexadecimal digits.
+    #[error("{what} has {found} bytes; expected {expected}")]
+    Length {
+        /// `trace id` or `span id`.
+        what: &'static str,
+        /// Bytes expected.
+        expected: usize,
+        /// Bytes found.
+        found: usize,
+    },
+    /// All bytes zero, which OpenTelemetry declares invalid.
+    #[error("{0} is all zeros")]
+    Zero(&'static str),
+    /// A character that is no hexadecimal digit.
+    #[error("{0} is not hexadecimal")]
+    NotHex(&'static str),
+}
+
+macro_rules! otlp_id {
+    ($name:ident, $bytes:literal, $what:literal) => {
+        #[doc = concat!("An OpenTelemetry ", $what, ": never all zeros; written as lower-case hexadecimal.")]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; $bytes]);
+
+        impl $name {
+            /// The bytes as OTLP carries them.
+            pub fn as_bytes(&self) -> &[u8; $bytes] {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&[u8]> for $name {
+            type Error = IdError;
+
+            fn try_from(bytes: &[u8]) -> Result<Self, IdError> {
+                let id: [u8; $bytes] = bytes.try_into().map_err(|_| IdError::Length {
+                    what: $what,
+                    expected: $bytes,
+                    found: bytes.len(),
+                })?;
+                if id == [0; $bytes] { Err(IdError::Zero($what)) } else { Ok(Self(id)) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let digits = text.as_bytes();
+                if digits.len() != 2 * $bytes {
+                    return Err(IdError::Length { what: $what, expected: $bytes, found: digits.len() / 2 });
+                }
+                let mut id = [0u8; $bytes];
+                for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+                    let high = hex_digit(pair[0]).ok_or(IdError::NotHex($what))?;
+                    let low = hex_digit(pair[1]).ok_or(IdError::NotHex($what))?;
+                    *byte = high << 4 | low;
+                }
+                Self::try_from(id.as_slice())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+otlp_id!(TraceId, 16, "trace id");
+otlp_id!(SpanId, 8, "span id");
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// The name space of every identifier judged derives. Changing it would double all scores of running deployments.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6a75_6467_6564_4c4c_9d2b_61e6_0c7f_5a10);
+
+macro_rules! derived_id {
+    ($name:ident, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The identifier as a UUID.
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                text.parse().map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+derived_id!(SubjectId, "Identity of a subject: the same generation, trace or session has the same id on every worker.");
+derived_id!(
+    EvaluationId,
+    "Identity of an evaluation: (subject, content revision, rubric version, judge) decide it, so that planning twice is harmless."
+);
+
+impl SubjectId {
+    /// The generation carried by one span.
+    pub fn of_generation(trace_id: TraceId, span_id: SpanId) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("generation/{trace_id}/{span_id}").as_bytes()))
+    }
+
+    /// A whole trace.
+    pub fn of_trace(trace_id: TraceId) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("trace/{trace_id}").as_bytes()))
+    }
+
+    /// The traces that share a conversation id.
+    pub fn of_session(session_id: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("session/{session_id}").as_bytes()))
+    }
+}
+
+impl EvaluationId {
+    /// The evaluation of `subject`, as it stood at `revision`, by `judge` under `rubric` version `version`.
+    pub fn derive(subject: SubjectId, revision: u32, rubric: &str, version: u32, judge: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("evaluation/{subject}/{revision}/{rubric}/{version}/{judge}").as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back_what_they_print() {
+        let id: TraceId = "a30e0c04b7c7f05d9e7f61037cb86b6b".parse().unwrap();
+        assert_eq!(id.to_string(), "a30e0c04b7c7f05d9e7f61037cb86b6b");
+    }
+
+    #[test]
+    fn zero_short_and_non_hex_ids_are_refused_with_the_reason() {
+        assert_eq!("0000000000000000".parse::<SpanId>(), Err(IdError::Zero("span id")));
+        assert_eq!(
+            SpanId::try_from([1u8; 3].as_slice()),
+            Err(IdError::Length { what: "span id", expected: 8, found: 3 })
+        );
+        assert_eq!("zz00000000000000".parse::<SpanId>(), Err(IdError::NotHex("span id")));
+    }
+
+    #[test]
+    fn a_new_revision_judge_or_version_is_another_evaluation() {
+        let subject = SubjectId::of_session("s");
+        let first = EvaluationId::derive(subject, 0, "faithfulness", 1, "default");
+        assert_eq!(first, EvaluationId::derive(subject, 0, "faithfulness", 1, "default"));
+        assert_ne!(first, EvaluationId::derive(subject, 1, "faithfulness", 1, "default"));
+        assert_ne!(first, EvaluationId::derive(subject, 0, "faithfulness", 2, "default"));
+        assert_ne!(first, EvaluationId::derive(subject, 0, "faithfulness", 1, "other"));
+    }
+}

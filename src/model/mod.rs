@@ -1,0 +1,28 @@
+//! The nouns of judged, as plain data: no I/O, no clock, no randomness.
+//!
+//! Everything that crosses from one room to another is one of these types. They are made at an edge (a decoder, a
+//! configuration file, a database row), where wrong input is refused, and are correct from then on.
+
+mod attributes;
+mod ids;
+mod label;
+mod message;
+mod probability;
+mod prompt;
+mod scale;
+mod span;
+mod step;
+mod subject;
+mod verdict;
+
+pub use attributes::{Attributes, Value};
+pub use ids::{EvaluationId, IdError, SpanId, SubjectId, TraceId};
+pub use label::{Label, LabelStream};
+pub use message::{Message, Part, Role, ToolCall};
+pub use probability::{Probability, ProbabilityError};
+pub use prompt::Prompt;
+pub use scale::{FAIL, PASS, Scale, ScaleError};
+pub use span::{LogRecord, Resource, Scope, Span, SpanEvent, SpanLink, SpanStatus, UnixNanos};
+pub use step::{ContentState, Document, Problem, Step, StepKind, ToolDefinition, Usage};
+pub use subject::{StepView, Subject, SubjectContent, SubjectKind, Turn};
+pub use verdict::{Outcome, Score, Verdict};

@@ -1,0 +1,117 @@
+//! What a judge said, and what became of an evaluation.
+
+use serde::{Deserialize, Serialize};
+
+use super::Scale;
+
+/// A point on a rubric's scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// On the rubric's own scale; `None` on a categorical one.
+    pub score: Option<f64>,
+    /// The category, or `pass`/`fail` where the scale declares a threshold.
+    pub label: Option<String>,
+    /// Normalised to [0, 1]; `None` for a category of a scale that declares no passing label.
+    pub value: Option<f64>,
+}
+
+impl Score {
+    /// Places a number on `scale`; `None` when the scale does not admit it.
+    pub fn of_number(scale: &Scale, score: f64) -> Option<Self> {
+        scale.admits(score).then(|| Self {
+            score: Some(score),
+            label: scale.label_of(score).map(str::to_owned),
+            value: scale.value(Some(score), None),
+        })
+    }
+
+    /// Places a label on `scale`: a category, or `pass`/`fail` on a binary scale; `None` when the scale has no such label.
+    pub fn of_label(scale: &Scale, label: &str) -> Option<Self> {
+        match scale {
+            Scale::Binary { .. } => match label {
+                super::scale::PASS => Self::of_number(scale, 1.0),
+                super::scale::FAIL => Self::of_number(scale, 0.0),
+                _ => None,
+            },
+            Scale::Categorical { labels, .. } => labels.iter().any(|(name, _)| name == label).then(|| Self {
+                score: None,
+                label: Some(label.to_owned()),
+                value: scale.value(None, Some(label)),
+            }),
+            Scale::Ordinal { .. } | Scale::Numeric { .. } => None,
+        }
+    }
+}
+
+/// What a judge said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A score and why.
+    Scored {
+        /// Where on the scale.
+        score: Score,
+        /// The judge's reasons.
+        rationale: String,
+    },
+    /// The judge declined, and why.
+    Abstained {
+        /// The judge's reasons.
+        rationale: String,
+    },
+}
+
+/// The state of an evaluation. All but `Pending` are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Not judged, with a reason: nothing to judge, or the rubric does not apply.
+    Filtered,
+    /// Not drawn.
+    SampledOut,
+    /// Waiting for its judge.
+    Pending,
+    /// Judged.
+    Scored,
+    /// The judge declined.
+    Abstained,
+    /// The judge could not be brought to a verdict.
+    Failed,
+    /// Its deadline passed before a judge was free.
+    Expired,
+    /// Late spans changed what the rubric sees; a newer evaluation took its place.
+    Superseded,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the ledger.
+    pub const ALL: [Self; 8] = [
+        Self::Filtered,
+        Self::SampledOut,
+        Self::Pending,
+        Self::Scored,
+        Self::Abstained,
+        Self::Failed,
+        Self::Expired,
+        Self::Superseded,
+    ];
+
+    /// The name as the store, the ledger and the events write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Filtered => "filtered",
+            Self::SampledOut => "sampled_out",
+            Self::Pending => "pending",
+            Self::Scored => "scored",
+            Self::Abstained => "abstained",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Reads back [`Outcome::as_str`].
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+}

@@ -1,0 +1,30 @@
+//! Between OTLP's wire types and judged's own: decoding, recognising, and the form in which spans are stored.
+//!
+//! Pure: bytes and values in, bytes and values out. The wire types themselves come from `opentelemetry-proto`.
+
+mod decode;
+mod stored;
+mod to_model;
+
+pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
+pub use stored::{StoredError, log_record_from_bytes, log_record_to_bytes, span_from_bytes, span_to_bytes};
+pub use to_model::{RecordError, attributes_to_model, log_records, spans, value_to_model};
+
+/// The generated wire types, under short names.
+pub mod wire {
+    pub use opentelemetry_proto::tonic::collector::logs::v1::{
+        ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
+    };
+    pub use opentelemetry_proto::tonic::collector::metrics::v1::{
+        ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+    };
+    pub use opentelemetry_proto::tonic::collector::trace::v1::{
+        ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
+    };
+    pub use opentelemetry_proto::tonic::common::v1::{
+        AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value,
+    };
+    pub use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+    pub use opentelemetry_proto::tonic::resource::v1::Resource;
+    pub use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span, status};
+}
