@@ -4,6 +4,7 @@
 //! configuration file, a database row), where wrong input is refused, and are correct from then on.
 
 mod attributes;
+mod evaluation;
 mod ids;
 mod label;
 mod message;
@@ -16,6 +17,7 @@ mod subject;
 mod verdict;
 
 pub use attributes::{Attributes, Value};
+pub use evaluation::Evaluation;
 pub use ids::{EvaluationId, IdError, SpanId, SubjectId, TraceId};
 pub use label::{Label, LabelStream};
 pub use message::{Message, Part, Role, ToolCall};

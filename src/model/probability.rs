@@ -24,6 +24,7 @@ impl Probability {
     }
 
     /// The probability that two independent stages both include.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 * other.0)
     }
