@@ -1,4 +1,6 @@
 //! judged: an LLM-as-judge evaluation worker that stands next to an OpenTelemetry Collector.
 
+pub mod clock;
 pub mod model;
 pub mod otlp;
+pub mod store;

@@ -1,0 +1,235 @@
+//! The outbox: scores owed to sinks, until they are accepted.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
+use uuid::Uuid;
+
+use super::dialect::Dialect;
+use super::{Store, StoreError, read, rows, transaction};
+use crate::model::{Evaluation, EvaluationId, Scale, Score};
+
+/// A score owed to a sink, leased to this worker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwedDelivery {
+    /// What to deliver.
+    pub evaluation: Evaluation,
+    /// How often it was tried before.
+    pub attempts: u32,
+}
+
+/// What became of an attempt to deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// Accepted.
+    Sent,
+    /// Not now.
+    Retry {
+        /// When to try again, milliseconds since the Unix epoch.
+        due_at_ms: i64,
+        /// Why, for the backlog page.
+        error: String,
+    },
+    /// Refused for good, or tried for too long.
+    GivenUp {
+        /// Why.
+        error: String,
+    },
+}
+
+#[derive(FromRow)]
+pub(super) struct EvaluationRow {
+    id: Uuid,
+    subject_id: Uuid,
+    kind: String,
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
+    session_id: Option<String>,
+    response_id: Option<String>,
+    rubric: String,
+    version: i64,
+    judge: String,
+    judge_model: Option<String>,
+    outcome: String,
+    reason: Option<String>,
+    score: Option<f64>,
+    label: Option<String>,
+    value: Option<f64>,
+    rationale: Option<String>,
+    inclusion_probability: f64,
+    cost_usd: Option<f64>,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    latency_ms: Option<i64>,
+    observed_at_ms: i64,
+    created_at_ms: i64,
+    finished_at_ms: Option<i64>,
+    segments: String,
+}
+
+/// The columns of [`EvaluationRow`], for a query that joins `evaluations` with `subjects`.
+pub(super) const EVALUATION_COLUMNS: &str = "evaluations.id, evaluations.subject_id, subjects.kind, subjects.trace_id, \
+    subjects.span_id, subjects.session_id, subjects.response_id, evaluations.rubric, evaluations.version, evaluations.judge, \
+    evaluations.judge_model, evaluations.outcome, evaluations.reason, evaluations.score, evaluations.label, evaluations.value, \
+    evaluations.rationale, evaluations.inclusion_probability, evaluations.cost_usd, evaluations.input_tokens, \
+    evaluations.output_tokens, evaluations.latency_ms, subjects.observed_at_ms, evaluations.created_at_ms, \
+    evaluations.finished_at_ms, subjects.segments";
+
+impl EvaluationRow {
+    pub(super) fn into_evaluation(
+        self,
+        rubrics: &dyn Fn(&str, u32) -> Option<(String, Scale)>,
+    ) -> Result<Evaluation, StoreError> {
+        let version = self.version as u32;
+        let (rubric_hash, scale) = rubrics(&self.rubric, version).ok_or_else(|| StoreError::Inconsistent {
+            table: "evaluations",
+            column: "version",
+            found: format!("rubric {} version {version}, which is not in the registry", self.rubric),
+        })?;
+        let has_score = self.score.is_some() || self.label.is_some();
+        Ok(Evaluation {
+            id: self.id.into(),
+            subject: self.subject_id.into(),
+            subject_kind: rows::subject_kind(&self.kind)?,
+            trace_id: rows::trace_id("subjects", &self.trace_id)?,
+            span_id: rows::span_id("subjects", &self.span_id)?,
+            session_id: self.session_id,
+            response_id: self.response_id,
+            rubric: self.rubric,
+            rubric_version: version,
+            rubric_hash,
+            scale,
+            judge: self.judge,
+            judge_model: self.judge_model,
+            outcome: rows::outcome(&self.outcome)?,
+            reason: self.reason,
+            score: has_score.then_some(Score { score: self.score, label: self.label, value: self.value }),
+            rationale: self.rationale,
+            inclusion_probability: rows::probability(
+                "evaluations",
+                "inclusion_probability",
+                self.inclusion_probability,
+            )?,
+            cost_usd: self.cost_usd,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            latency_ms: self.latency_ms,
+            observed_at_ms: self.observed_at_ms,
+            created_at_ms: self.created_at_ms,
+            finished_at_ms: self.finished_at_ms,
+            segments: rows::json("subjects", "segments", &self.segments)?,
+        })
+    }
+}
+
+impl Store {
+    /// Leases up to `limit` deliveries owed to `sink`, longest owed first, for `lease_ms`. `rubrics` gives the content hash
+    /// and scale of a rubric version.
+    pub async fn lease_deliveries(
+        &self,
+        sink: &str,
+        limit: usize,
+        lease_ms: i64,
+        rubrics: &(dyn Fn(&str, u32) -> Option<(String, Scale)> + Sync),
+    ) -> Result<Vec<OwedDelivery>, StoreError> {
+        let now_ms = self.now_ms();
+        let leased: Vec<(Uuid, i64)> = transaction!(self, DB, tx => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "UPDATE deliveries SET lease_owner = $1, lease_until_ms = $2 WHERE sink = $3 AND evaluation_id IN (\
+                     SELECT evaluation_id FROM deliveries \
+                     WHERE state = 'owed' AND sink = $3 AND due_at_ms <= $4 AND lease_until_ms <= $4 \
+                     ORDER BY due_at_ms LIMIT $5{}) \
+                 RETURNING evaluation_id, attempts",
+                <DB as Dialect>::SKIP_LOCKED
+            )))
+            .bind(&self.worker)
+            .bind(now_ms + lease_ms)
+            .bind(sink)
+            .bind(now_ms)
+            .bind(limit as i64)
+            .fetch_all(&mut *tx)
+            .await?
+        });
+        let attempts: BTreeMap<EvaluationId, u32> =
+            leased.iter().map(|(id, attempts)| (EvaluationId::from(*id), *attempts as u32)).collect();
+        let ids: Vec<EvaluationId> = attempts.keys().copied().collect();
+        let evaluations = self.evaluations_by_id(&ids, rubrics).await?;
+        Ok(evaluations
+            .into_iter()
+            .map(|evaluation| OwedDelivery { attempts: attempts.get(&evaluation.id).copied().unwrap_or(0), evaluation })
+            .collect())
+    }
+
+    /// Reads evaluations by id; unknown ids are absent from the result.
+    pub async fn evaluations_by_id(
+        &self,
+        ids: &[EvaluationId],
+        rubrics: &(dyn Fn(&str, u32) -> Option<(String, Scale)> + Sync),
+    ) -> Result<Vec<Evaluation>, StoreError> {
+        let mut evaluations = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(100) {
+            let found: Vec<EvaluationRow> = read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new("SELECT ");
+                select.push(EVALUATION_COLUMNS);
+                select.push(" FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN (");
+                let mut list = select.separated(", ");
+                for id in ids {
+                    list.push_bind(id.as_uuid());
+                }
+                select.push(") ORDER BY evaluations.id");
+                select.build_query_as().fetch_all(pool).await?
+            });
+            for row in found {
+                evaluations.push(row.into_evaluation(rubrics)?);
+            }
+        }
+        Ok(evaluations)
+    }
+
+    /// Records what became of this worker's attempts to deliver to `sink`.
+    pub async fn finish_deliveries(
+        &self,
+        sink: &str,
+        outcomes: &[(EvaluationId, DeliveryOutcome)],
+    ) -> Result<(), StoreError> {
+        let now_ms = self.now_ms();
+        let mut outcomes: Vec<&(EvaluationId, DeliveryOutcome)> = outcomes.iter().collect();
+        outcomes.sort_by_key(|(id, _)| *id);
+        transaction!(self, DB, tx => {
+            for outcomes in outcomes.chunks(64) {
+                let mut update = QueryBuilder::<DB>::new(
+                    "UPDATE deliveries SET state = v.column2, due_at_ms = v.column3, last_error = v.column4, \
+                     finished_at_ms = v.column5, attempts = attempts + 1, lease_until_ms = 0 FROM (",
+                );
+                update.push_values(outcomes, |mut row, (id, outcome)| {
+                    let (state, due_at_ms, error, finished_at_ms) = match outcome {
+                        DeliveryOutcome::Sent => ("sent", now_ms, None, Some(now_ms)),
+                        DeliveryOutcome::Retry { due_at_ms, error } => ("owed", *due_at_ms, Some(error.as_str()), None),
+                        DeliveryOutcome::GivenUp { error } => ("given_up", now_ms, Some(error.as_str()), Some(now_ms)),
+                    };
+                    row.push_bind(id.as_uuid())
+                        .push_bind(state)
+                        .push_bind(due_at_ms)
+                        .push_bind(error)
+                        .push_bind(finished_at_ms);
+                });
+                update.push(") AS v WHERE deliveries.evaluation_id = v.column1 AND deliveries.state = 'owed' AND deliveries.sink = ");
+                update.push_bind(sink);
+                update.push(" AND deliveries.lease_owner = ");
+                update.push_bind(self.worker.as_str());
+                update.build().execute(&mut *tx).await?;
+            }
+        });
+        Ok(())
+    }
+
+    /// How many deliveries are owed, and since when the oldest, by sink.
+    pub async fn owed_by_sink(&self) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = read!(self, DB, pool => {
+            sqlx::query_as("SELECT sink, count(*), min(created_at_ms) FROM deliveries WHERE state = 'owed' GROUP BY sink")
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows.into_iter().map(|(sink, count, oldest)| (sink, (count, oldest))).collect())
+    }
+}

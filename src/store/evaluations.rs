@@ -1,0 +1,289 @@
+//! Pending evaluations: leased to a worker, then finished together with the deliveries they cause.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
+use uuid::Uuid;
+
+use super::dialect::Dialect;
+use super::{Store, StoreError, read, rows, transaction};
+use crate::model::{EvaluationId, Outcome, Score, SubjectContent};
+
+/// An evaluation this worker may now bring to its judge.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeasedEvaluation {
+    /// Its identity.
+    pub id: EvaluationId,
+    /// The rubric's name.
+    pub rubric: String,
+    /// The rubric's version.
+    pub version: u32,
+    /// The judge's name.
+    pub judge: String,
+    /// How often it was tried before.
+    pub attempts: u32,
+    /// When it expires, milliseconds since the Unix epoch.
+    pub deadline_ms: i64,
+    /// What the rubric may show; `None` when retention emptied it.
+    pub content: Option<SubjectContent>,
+}
+
+/// What a judge's work on an evaluation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EvaluationResult {
+    /// A final outcome.
+    Final {
+        /// Which evaluation.
+        id: EvaluationId,
+        /// `Scored`, `Abstained`, `Failed` or `Filtered`.
+        outcome: Outcome,
+        /// Why it failed or was filtered.
+        reason: Option<String>,
+        /// The score, when scored.
+        score: Option<Score>,
+        /// The judge's reasons or the error.
+        rationale: Option<String>,
+        /// The model the provider says it was.
+        judge_model: Option<String>,
+        /// SHA-256 of the rendered prompt.
+        prompt_hash: Option<[u8; 32]>,
+        /// Tokens the judge read.
+        input_tokens: Option<i64>,
+        /// Tokens the judge wrote.
+        output_tokens: Option<i64>,
+        /// What the calls cost.
+        cost_usd: Option<f64>,
+        /// How long the judge took.
+        latency_ms: Option<i64>,
+    },
+    /// Not now: try again after `due_at_ms`.
+    Postponed {
+        /// Which evaluation.
+        id: EvaluationId,
+        /// When to try again, milliseconds since the Unix epoch.
+        due_at_ms: i64,
+        /// Why, as a stable code.
+        reason: String,
+        /// Whether this counts as an attempt (a paused judge does not).
+        counts: bool,
+    },
+}
+
+impl EvaluationResult {
+    /// Which evaluation it is about.
+    pub fn id(&self) -> EvaluationId {
+        match self {
+            Self::Final { id, .. } | Self::Postponed { id, .. } => *id,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct LeasedRow {
+    id: Uuid,
+    rubric: String,
+    version: i64,
+    judge: String,
+    attempts: i64,
+    deadline_ms: i64,
+    content: Option<String>,
+}
+
+const ROWS_PER_STATEMENT: usize = 64;
+
+impl Store {
+    /// Leases up to `limit` pending evaluations of `judge` that are due, oldest first, for `lease_ms`.
+    pub async fn lease_evaluations(
+        &self,
+        judge: &str,
+        limit: usize,
+        lease_ms: i64,
+    ) -> Result<Vec<LeasedEvaluation>, StoreError> {
+        let now_ms = self.now_ms();
+        let ids: Vec<(Uuid,)> = transaction!(self, DB, tx => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "UPDATE evaluations SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (\
+                     SELECT id FROM evaluations \
+                     WHERE outcome = 'pending' AND judge = $3 AND due_at_ms <= $4 AND lease_until_ms <= $4 AND deadline_ms > $4 \
+                     ORDER BY due_at_ms LIMIT $5{}) \
+                 RETURNING id",
+                <DB as Dialect>::SKIP_LOCKED
+            )))
+            .bind(&self.worker)
+            .bind(now_ms + lease_ms)
+            .bind(judge)
+            .bind(now_ms)
+            .bind(limit as i64)
+            .fetch_all(&mut *tx)
+            .await?
+        });
+        let mut leased = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(ROWS_PER_STATEMENT) {
+            let found: Vec<LeasedRow> = read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new(
+                    "SELECT evaluations.id, rubric, version, judge, attempts, deadline_ms, content \
+                     FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN (",
+                );
+                let mut list = select.separated(", ");
+                for (id,) in ids {
+                    list.push_bind(id);
+                }
+                select.push(")");
+                select.build_query_as().fetch_all(pool).await?
+            });
+            for row in found {
+                leased.push(LeasedEvaluation {
+                    id: row.id.into(),
+                    rubric: row.rubric,
+                    version: row.version as u32,
+                    judge: row.judge,
+                    attempts: row.attempts as u32,
+                    deadline_ms: row.deadline_ms,
+                    content: row.content.map(|text| rows::json("subjects", "content", &text)).transpose()?,
+                });
+            }
+        }
+        Ok(leased)
+    }
+
+    /// Stores results and the deliveries they cause, in one transaction. Returns the evaluations that took effect: a result
+    /// whose lease was lost, or whose evaluation was superseded meanwhile, takes none.
+    ///
+    /// `sinks_of` names the sinks that an outcome is owed to.
+    pub async fn finish_evaluations(
+        &self,
+        results: &[EvaluationResult],
+        sinks_of: &(dyn Fn(Outcome) -> Vec<String> + Sync),
+    ) -> Result<HashSet<EvaluationId>, StoreError> {
+        let now_ms = self.now_ms();
+        let (finals, postponed): (Vec<&EvaluationResult>, Vec<&EvaluationResult>) =
+            results.iter().partition(|result| matches!(result, EvaluationResult::Final { .. }));
+        let effective = transaction!(self, DB, tx => {
+            let mut effective: HashSet<EvaluationId> = HashSet::new();
+            for finals in finals.chunks(ROWS_PER_STATEMENT) {
+                let mut update = QueryBuilder::<DB>::new(
+                    "UPDATE evaluations SET outcome = v.column2, reason = v.column3, score = v.column4, label = v.column5, \
+                     value = v.column6, rationale = v.column7, judge_model = v.column8, prompt_hash = v.column9, \
+                     input_tokens = v.column10, output_tokens = v.column11, cost_usd = v.column12, latency_ms = v.column13, \
+                     attempts = attempts + 1, lease_until_ms = 0, finished_at_ms = ",
+                );
+                update.push_bind(now_ms);
+                update.push(" FROM (");
+                update.push_values(finals.iter().copied(), |mut row, result| {
+                    let EvaluationResult::Final {
+                        id, outcome, reason, score, rationale, judge_model, prompt_hash, input_tokens, output_tokens, cost_usd,
+                        latency_ms,
+                    } = result else { return };
+                    row.push_bind(id.as_uuid())
+                        .push_bind(outcome.as_str())
+                        .push_bind(reason.as_deref())
+                        .push_bind(score.as_ref().and_then(|score| score.score))
+                        .push_bind(score.as_ref().and_then(|score| score.label.as_deref()))
+                        .push_bind(score.as_ref().and_then(|score| score.value))
+                        .push_bind(rationale.as_deref())
+                        .push_bind(judge_model.as_deref())
+                        .push_bind(prompt_hash.as_ref().map(<[u8; 32]>::as_slice))
+                        .push_bind(*input_tokens)
+                        .push_bind(*output_tokens)
+                        .push_bind(*cost_usd)
+                        .push_bind(*latency_ms);
+                });
+                update.push(") AS v WHERE evaluations.id = v.column1 AND evaluations.outcome = 'pending' AND evaluations.lease_owner = ");
+                update.push_bind(self.worker.as_str());
+                update.push(" RETURNING evaluations.id");
+                let taken: Vec<(Uuid,)> = update.build_query_as().fetch_all(&mut *tx).await?;
+                effective.extend(taken.into_iter().map(|(id,)| EvaluationId::from(id)));
+            }
+            for result in &postponed {
+                let EvaluationResult::Postponed { id, due_at_ms, reason, counts } = result else { continue };
+                let taken = sqlx::query(
+                    "UPDATE evaluations SET due_at_ms = $1, reason = $2, attempts = attempts + $3, lease_until_ms = 0 \
+                     WHERE id = $4 AND outcome = 'pending' AND lease_owner = $5",
+                )
+                .bind(due_at_ms)
+                .bind(reason)
+                .bind(i64::from(*counts))
+                .bind(id.as_uuid())
+                .bind(&self.worker)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+                if taken == 1 {
+                    effective.insert(*id);
+                }
+            }
+            let owed: Vec<(EvaluationId, String)> = finals
+                .iter()
+                .filter(|result| effective.contains(&result.id()))
+                .flat_map(|result| match result {
+                    EvaluationResult::Final { id, outcome, .. } => sinks_of(*outcome).into_iter().map(|sink| (*id, sink)).collect(),
+                    EvaluationResult::Postponed { .. } => Vec::new(),
+                })
+                .collect();
+            for owed in owed.chunks(ROWS_PER_STATEMENT) {
+                let mut insert = QueryBuilder::<DB>::new("INSERT INTO deliveries (evaluation_id, sink, state, due_at_ms, created_at_ms) ");
+                insert.push_values(owed, |mut row, (id, sink)| {
+                    row.push_bind(id.as_uuid())
+                        .push_bind(sink.as_str())
+                        .push_bind("owed")
+                        .push_bind(now_ms)
+                        .push_bind(now_ms);
+                });
+                insert.push(" ON CONFLICT (evaluation_id, sink) DO NOTHING");
+                insert.build().execute(&mut *tx).await?;
+            }
+            effective
+        });
+        Ok(effective)
+    }
+
+    /// Extends this worker's leases on evaluations it is still working on.
+    pub async fn extend_leases(&self, ids: &[EvaluationId], lease_ms: i64) -> Result<(), StoreError> {
+        let until_ms = self.now_ms() + lease_ms;
+        for ids in ids.chunks(ROWS_PER_STATEMENT) {
+            transaction!(self, DB, tx => {
+                let mut update = QueryBuilder::<DB>::new("UPDATE evaluations SET lease_until_ms = ");
+                update.push_bind(until_ms);
+                update.push(" WHERE lease_owner = ").push_bind(self.worker.as_str());
+                update.push(" AND outcome = 'pending' AND id IN (");
+                let mut list = update.separated(", ");
+                for id in ids {
+                    list.push_bind(id.as_uuid());
+                }
+                update.push(")");
+                update.build().execute(&mut *tx).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Gives back leases without a result, so that another worker need not wait for them to expire.
+    pub async fn release_evaluations(&self, ids: &[EvaluationId]) -> Result<(), StoreError> {
+        self.extend_leases(ids, -1).await
+    }
+
+    /// Ends pending evaluations whose deadline passed, visibly. Returns how many.
+    pub async fn expire_evaluations(&self) -> Result<u64, StoreError> {
+        let now_ms = self.now_ms();
+        Ok(transaction!(self, DB, tx => {
+            sqlx::query(
+                "UPDATE evaluations SET outcome = 'expired', reason = 'deadline', finished_at_ms = $1 \
+                 WHERE outcome = 'pending' AND deadline_ms <= $1 AND lease_until_ms <= $1",
+            )
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+        }))
+    }
+
+    /// How many evaluations wait, and since when the oldest, by judge.
+    pub async fn pending_by_judge(&self) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = read!(self, DB, pool => {
+            sqlx::query_as("SELECT judge, count(*), min(created_at_ms) FROM evaluations WHERE outcome = 'pending' GROUP BY judge")
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows.into_iter().map(|(judge, count, oldest)| (judge, (count, oldest))).collect())
+    }
+}

@@ -1,0 +1,126 @@
+//! Human labels, and finding what they are about.
+
+use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
+
+use super::{Store, StoreError, read, rows, transaction};
+use crate::model::{Label, LabelStream, Score, SpanId, SubjectId, SubjectKind, TraceId};
+
+/// How an imported label names its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LabelTarget {
+    /// By judged's own id.
+    Subject(SubjectId),
+    /// The generation of a span.
+    Span(TraceId, SpanId),
+    /// A whole trace, or its only generation.
+    Trace(TraceId),
+}
+
+#[derive(FromRow)]
+struct LabelTableRow {
+    subject_id: Uuid,
+    rubric: String,
+    annotator: String,
+    labelled_at_ms: i64,
+    score: Option<f64>,
+    label: Option<String>,
+    value: Option<f64>,
+    rationale: Option<String>,
+    stream: String,
+    probability: Option<f64>,
+}
+
+/// A stored label.
+pub type LabelRow = Label;
+
+impl Store {
+    /// The subjects a target may mean, with their kinds; several when a trace has several generations.
+    pub async fn subjects_of(&self, target: LabelTarget) -> Result<Vec<(SubjectId, SubjectKind)>, StoreError> {
+        let found: Vec<(Uuid, String)> = read!(self, DB, pool => match target {
+            LabelTarget::Subject(id) => {
+                sqlx::query_as("SELECT id, kind FROM subjects WHERE id = $1").bind(id.as_uuid()).fetch_all(pool).await?
+            }
+            LabelTarget::Span(trace_id, span_id) => {
+                sqlx::query_as("SELECT id, kind FROM subjects WHERE trace_id = $1 AND span_id = $2 ORDER BY id")
+                    .bind(trace_id.as_bytes().as_slice())
+                    .bind(span_id.as_bytes().as_slice())
+                    .fetch_all(pool)
+                    .await?
+            }
+            LabelTarget::Trace(trace_id) => {
+                sqlx::query_as("SELECT id, kind FROM subjects WHERE trace_id = $1 ORDER BY id")
+                    .bind(trace_id.as_bytes().as_slice())
+                    .fetch_all(pool)
+                    .await?
+            }
+        });
+        found.into_iter().map(|(id, kind)| Ok((SubjectId::from(id), rows::subject_kind(&kind)?))).collect()
+    }
+
+    /// Stores labels in one transaction; the same label twice is stored once. Returns how many were new.
+    pub async fn insert_labels(&self, labels: &[Label]) -> Result<u64, StoreError> {
+        let now_ms = self.now_ms();
+        let inserted = transaction!(self, DB, tx => {
+            let mut inserted = 0;
+            for labels in labels.chunks(50) {
+                let mut insert = QueryBuilder::<DB>::new(
+                    "INSERT INTO labels (subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, \
+                     probability, imported_at_ms) ",
+                );
+                insert.push_values(labels, |mut row, label| {
+                    row.push_bind(label.subject.as_uuid())
+                        .push_bind(label.rubric.as_str())
+                        .push_bind(label.annotator.as_str())
+                        .push_bind(label.labelled_at_ms)
+                        .push_bind(label.score.score)
+                        .push_bind(label.score.label.as_deref())
+                        .push_bind(label.score.value)
+                        .push_bind(label.rationale.as_deref())
+                        .push_bind(label.stream.as_str())
+                        .push_bind(label.probability.map(f64::from))
+                        .push_bind(now_ms);
+                });
+                insert.push(" ON CONFLICT (subject_id, rubric, annotator, labelled_at_ms) DO NOTHING");
+                inserted += insert.build().execute(&mut *tx).await?.rows_affected();
+            }
+            inserted
+        });
+        Ok(inserted)
+    }
+
+    /// All labels, in order of time.
+    pub async fn labels(&self) -> Result<Vec<Label>, StoreError> {
+        let found: Vec<LabelTableRow> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability \
+                 FROM labels ORDER BY labelled_at_ms, subject_id, rubric, annotator",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        found.into_iter().map(LabelTableRow::into_label).collect()
+    }
+}
+
+impl LabelTableRow {
+    fn into_label(self) -> Result<Label, StoreError> {
+        Ok(Label {
+            subject: self.subject_id.into(),
+            rubric: self.rubric,
+            annotator: self.annotator,
+            score: Score { score: self.score, label: self.label, value: self.value },
+            rationale: self.rationale,
+            stream: LabelStream::parse(&self.stream).ok_or_else(|| StoreError::Inconsistent {
+                table: "labels",
+                column: "stream",
+                found: self.stream.clone(),
+            })?,
+            probability: self
+                .probability
+                .map(|number| rows::probability("labels", "probability", number))
+                .transpose()?,
+            labelled_at_ms: self.labelled_at_ms,
+        })
+    }
+}

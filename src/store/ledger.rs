@@ -1,0 +1,211 @@
+//! The account of every decision, read from what was counted and held against what is stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, read, rows};
+use crate::model::Outcome;
+
+/// Records received, and what became of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IntakeAccount {
+    /// All of them.
+    pub received: i64,
+    /// Stored.
+    pub kept: i64,
+    /// Dropped by the gate.
+    pub sampled_out: i64,
+    /// Seen before.
+    pub duplicate: i64,
+    /// judged's own, or another evaluator's.
+    pub own: i64,
+    /// Wrong.
+    pub rejected: i64,
+}
+
+impl IntakeAccount {
+    /// Whether every record received is explained.
+    pub fn balances(&self) -> bool {
+        self.received == self.kept + self.sampled_out + self.duplicate + self.own + self.rejected
+    }
+}
+
+/// Subjects of kept traces under one rubric version and judge, and what became of each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationAccount {
+    /// The rubric's name.
+    pub rubric: String,
+    /// Its version.
+    pub version: i64,
+    /// The judge.
+    pub judge: String,
+    /// Subjects (each revision counts) as counted when they were planned.
+    pub subjects: i64,
+    /// Not judged, by reason.
+    pub filtered: BTreeMap<String, i64>,
+    /// Not drawn.
+    pub sampled_out: i64,
+    /// Waiting.
+    pub pending: i64,
+    /// Judged.
+    pub scored: i64,
+    /// Declined by the judge.
+    pub abstained: i64,
+    /// Brought to no verdict.
+    pub failed: i64,
+    /// Not judged in time.
+    pub expired: i64,
+    /// Replaced by a newer revision.
+    pub superseded: i64,
+}
+
+impl EvaluationAccount {
+    /// Whether every subject planned is explained by a stored decision.
+    pub fn balances(&self) -> bool {
+        let filtered: i64 = self.filtered.values().sum();
+        self.subjects
+            == filtered
+                + self.sampled_out
+                + self.pending
+                + self.scored
+                + self.abstained
+                + self.failed
+                + self.expired
+                + self.superseded
+    }
+}
+
+/// Scores owed to one sink, and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeliveryAccount {
+    /// Still to be sent.
+    pub owed: i64,
+    /// Accepted.
+    pub sent: i64,
+    /// Refused for good.
+    pub given_up: i64,
+}
+
+/// Both accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// Whether every part balances.
+    pub balanced: bool,
+    /// Spans.
+    pub intake: IntakeAccount,
+    /// Log records, which carry the content of some producers' spans.
+    pub logs: IntakeAccount,
+    /// Evaluations, per rubric version and judge.
+    pub rubrics: Vec<EvaluationAccount>,
+    /// Deliveries, per sink.
+    pub deliveries: BTreeMap<String, DeliveryAccount>,
+}
+
+impl Store {
+    /// Reads the ledger of everything since `since_ms` (whole hours: the hour that holds it counts in full).
+    pub async fn ledger(&self, since_ms: i64) -> Result<Ledger, StoreError> {
+        let since_ms = since_ms - since_ms.rem_euclid(3_600_000);
+        let intake = self.intake_accounts(since_ms).await?;
+        let rubrics = self.evaluation_accounts(since_ms).await?;
+        let deliveries = self.delivery_accounts(since_ms).await?;
+        let account = |signal: &str| intake.get(signal).copied().unwrap_or_default();
+        let balanced = intake.values().all(IntakeAccount::balances) && rubrics.iter().all(EvaluationAccount::balances);
+        Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), rubrics, deliveries })
+    }
+
+    async fn intake_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, IntakeAccount>, StoreError> {
+        type Row = (String, i64, i64, i64, i64, i64, i64);
+        let found: Vec<Row> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT signal, CAST(sum(received) AS BIGINT), CAST(sum(kept) AS BIGINT), CAST(sum(sampled_out) AS BIGINT), \
+                 CAST(sum(duplicate) AS BIGINT), CAST(sum(own) AS BIGINT), CAST(sum(rejected) AS BIGINT) \
+                 FROM intake_account WHERE hour_ms >= $1 GROUP BY signal",
+            )
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(found
+            .into_iter()
+            .map(|(signal, received, kept, sampled_out, duplicate, own, rejected)| {
+                (signal, IntakeAccount { received, kept, sampled_out, duplicate, own, rejected })
+            })
+            .collect())
+    }
+
+    async fn evaluation_accounts(&self, since_ms: i64) -> Result<Vec<EvaluationAccount>, StoreError> {
+        type Key = (String, i64, String);
+        // One statement, so that both sides of the account are read from the same snapshot.
+        let found: Vec<(String, i64, String, String, Option<String>, i64)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT rubric, version, judge, 'planned' AS side, NULL AS reason, CAST(sum(subjects) AS BIGINT) \
+                 FROM planning_account WHERE hour_ms >= $1 GROUP BY rubric, version, judge \
+                 UNION ALL \
+                 SELECT rubric, version, judge, outcome, CASE WHEN outcome = 'filtered' THEN reason END, count(*) \
+                 FROM evaluations WHERE created_at_ms >= $1 GROUP BY rubric, version, judge, outcome, \
+                 CASE WHEN outcome = 'filtered' THEN reason END",
+            )
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        let mut accounts: BTreeMap<Key, EvaluationAccount> = BTreeMap::new();
+        for (rubric, version, judge, side, reason, count) in found {
+            let account =
+                accounts.entry((rubric.clone(), version, judge.clone())).or_insert_with(|| EvaluationAccount {
+                    rubric,
+                    version,
+                    judge,
+                    subjects: 0,
+                    filtered: BTreeMap::new(),
+                    sampled_out: 0,
+                    pending: 0,
+                    scored: 0,
+                    abstained: 0,
+                    failed: 0,
+                    expired: 0,
+                    superseded: 0,
+                });
+            if side == "planned" {
+                account.subjects += count;
+                continue;
+            }
+            match rows::outcome(&side)? {
+                Outcome::Filtered => {
+                    *account.filtered.entry(reason.unwrap_or_else(|| "unstated".to_owned())).or_default() += count
+                }
+                Outcome::SampledOut => account.sampled_out += count,
+                Outcome::Pending => account.pending += count,
+                Outcome::Scored => account.scored += count,
+                Outcome::Abstained => account.abstained += count,
+                Outcome::Failed => account.failed += count,
+                Outcome::Expired => account.expired += count,
+                Outcome::Superseded => account.superseded += count,
+            }
+        }
+        Ok(accounts.into_values().collect())
+    }
+
+    async fn delivery_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, DeliveryAccount>, StoreError> {
+        let found: Vec<(String, String, i64)> = read!(self, DB, pool => {
+            sqlx::query_as("SELECT sink, state, count(*) FROM deliveries WHERE created_at_ms >= $1 GROUP BY sink, state")
+                .bind(since_ms)
+                .fetch_all(pool)
+                .await?
+        });
+        let mut accounts: BTreeMap<String, DeliveryAccount> = BTreeMap::new();
+        for (sink, state, count) in found {
+            let account = accounts.entry(sink).or_default();
+            match state.as_str() {
+                "owed" => account.owed += count,
+                "sent" => account.sent += count,
+                "given_up" => account.given_up += count,
+                // Its evaluation was replaced before it was sent: nothing is owed any more.
+                "superseded" => {}
+                _ => return Err(StoreError::Inconsistent { table: "deliveries", column: "state", found: state }),
+            }
+        }
+        Ok(accounts)
+    }
+}

@@ -1,0 +1,248 @@
+//! The database: where the stages of the pipeline meet.
+//!
+//! One SQL text serves SQLite and PostgreSQL wherever both understand it; the macros [`read!`] and [`transaction!`]
+//! compile it once for each, against native types. What only one of them understands stands in [`dialect`].
+//!
+//! SQLite has one writer connection, so that writers queue fairly in its pool and `BEGIN IMMEDIATE` never fails for
+//! want of a lock, and several readers. Every statement that several workers may run touches rows in key order, so that
+//! they cannot deadlock on PostgreSQL.
+
+mod deliveries;
+mod dialect;
+mod evaluations;
+mod intake;
+mod labels;
+mod ledger;
+mod migrate;
+mod plan;
+mod rows;
+mod traces;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use uuid::Uuid;
+
+pub use deliveries::{DeliveryOutcome, OwedDelivery};
+pub use evaluations::{EvaluationResult, LeasedEvaluation};
+pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
+pub use labels::{LabelRow, LabelTarget};
+pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
+pub use plan::{PlannedEvaluation, PlannedSubject};
+pub use traces::{DueTrace, TraceRecords};
+
+use crate::clock::Clock;
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A database URL that names neither SQLite nor PostgreSQL.
+    #[error(
+        "`{0}` is no database URL judged understands; write sqlite://path/to/judged.db or postgres://user@host/database"
+    )]
+    Url(String),
+    /// The database cannot be reached or opened.
+    #[error("cannot open the database {url}")]
+    Open {
+        /// Which, without its password.
+        url: String,
+        /// The driver's complaint.
+        source: sqlx::Error,
+    },
+    /// The schema cannot be brought up to date.
+    #[error("cannot migrate the database; a newer judged may have migrated it already")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A statement failed.
+    #[error("the database refused or dropped a statement")]
+    Database(#[from] sqlx::Error),
+    /// A row that judged cannot have written.
+    #[error("column {column} of {table} holds {found}, which judged never writes")]
+    Inconsistent {
+        /// Which table.
+        table: &'static str,
+        /// Which column.
+        column: &'static str,
+        /// What was found there.
+        found: String,
+    },
+}
+
+impl StoreError {
+    /// Whether waiting may help: the database is away, busy, or full, rather than wrong.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Open { .. } => true,
+            Self::Database(error) => {
+                matches!(
+                    error,
+                    sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
+                ) || error.as_database_error().is_some_and(dialect::is_transient)
+            }
+            Self::Url(_) | Self::Migrate(_) | Self::Inconsistent { .. } => false,
+        }
+    }
+}
+
+/// The two databases.
+#[derive(Clone)]
+enum Pool {
+    Sqlite { writer: SqlitePool, reader: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A handle on the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    clock: Clock,
+    worker: String,
+}
+
+/// Runs an expression against a pool, once compiled for each database. Within it, `$db` is the sqlx database type and
+/// `$pool` an executor.
+macro_rules! read {
+    ($store:expr, $db:ident, $pool:ident => $body:expr) => {
+        match &$store.pool {
+            $crate::store::Pool::Sqlite { reader, .. } => {
+                #[allow(dead_code, reason = "not every body names the database type")]
+                type $db = sqlx::Sqlite;
+                let $pool = reader;
+                $body
+            }
+            $crate::store::Pool::Postgres(pool) => {
+                #[allow(dead_code, reason = "not every body names the database type")]
+                type $db = sqlx::Postgres;
+                let $pool = pool;
+                $body
+            }
+        }
+    };
+}
+
+/// Runs a block inside a transaction, once compiled for each database, and commits. Leaving the block by `?` rolls back.
+macro_rules! transaction {
+    ($store:expr, $db:ident, $tx:ident => $body:expr) => {
+        match &$store.pool {
+            $crate::store::Pool::Sqlite { writer, .. } => {
+                #[allow(dead_code, reason = "not every body names the database type")]
+                type $db = sqlx::Sqlite;
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let value = {
+                    let $tx = &mut *transaction;
+                    $body
+                };
+                transaction.commit().await?;
+                value
+            }
+            $crate::store::Pool::Postgres(pool) => {
+                #[allow(dead_code, reason = "not every body names the database type")]
+                type $db = sqlx::Postgres;
+                let mut transaction = pool.begin().await?;
+                let value = {
+                    let $tx = &mut *transaction;
+                    $body
+                };
+                transaction.commit().await?;
+                value
+            }
+        }
+    };
+}
+
+pub(crate) use {read, transaction};
+
+/// Connections a worker holds to PostgreSQL, and readers to SQLite.
+const CONNECTIONS: u32 = 8;
+
+impl Store {
+    /// Opens (and for SQLite creates) the database and brings its schema up to date. Several workers may do so at once.
+    pub async fn open(url: &str, clock: Clock) -> Result<Self, StoreError> {
+        let pool = match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => open_sqlite(url).await?,
+            Some("postgres" | "postgresql") => open_postgres(url).await?,
+            _ => return Err(StoreError::Url(without_password(url))),
+        };
+        let store = Self { pool, clock, worker: Uuid::now_v7().to_string() };
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// The time by the store's clock, milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// This process's name in leases and accounts: fresh at every start, so that no lease survives its holder's memory.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Asks the database for a sign of life.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        read!(self, DB, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Closes all connections; what was committed stays.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
+    let failed = |source| StoreError::Open { url: url.to_owned(), source };
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(failed)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // FULL: an acknowledged batch survives a power cut, not only a crash. Commits are grouped, so that it costs little.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "memory");
+    let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+    let reader = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
+    Ok(Pool::Sqlite { writer, reader })
+}
+
+async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
+    let failed = |source| StoreError::Open { url: without_password(url), source };
+    let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name("judged");
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok(Pool::Postgres(pool))
+}
+
+/// The URL with its password replaced, for messages.
+pub(crate) fn without_password(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+        Some((scheme, (credentials, host))) => {
+            let user = credentials.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:***@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(without_password("postgres://me:secret@db/judged"), "postgres://me:***@db/judged");
+        assert_eq!(without_password("sqlite://judged.db"), "sqlite://judged.db");
+    }
+}

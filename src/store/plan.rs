@@ -1,0 +1,223 @@
+//! Committing a plan: the subjects of a trace, every decision about them, and the account, in one transaction.
+
+use std::collections::BTreeMap;
+
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::{DueTrace, Store, StoreError, read, rows, transaction};
+use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId};
+
+/// A subject as it is stored: frozen content and the digest that tells whether late spans changed it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSubject {
+    /// The subject.
+    pub subject: Subject,
+    /// 0 at first; one more whenever late spans changed what a rubric sees.
+    pub revision: u32,
+    /// SHA-256 of the content.
+    pub digest: [u8; 32],
+    /// The decisions about this revision.
+    pub evaluations: Vec<PlannedEvaluation>,
+}
+
+/// One decision: to judge, or not to and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedEvaluation {
+    /// Its derived identity.
+    pub id: EvaluationId,
+    /// The rubric's name.
+    pub rubric: String,
+    /// The rubric's version.
+    pub version: u32,
+    /// The judge's name.
+    pub judge: String,
+    /// `Pending`, `Filtered` or `SampledOut`.
+    pub outcome: Outcome,
+    /// Why it was filtered.
+    pub reason: Option<String>,
+    /// The probability with which it was drawn.
+    pub inclusion_probability: Probability,
+    /// A pending evaluation not judged by then expires, milliseconds since the Unix epoch.
+    pub deadline_ms: i64,
+}
+
+/// Parameters stay far below the databases' limits: 17 columns a row.
+const ROWS_PER_STATEMENT: usize = 50;
+
+impl Store {
+    /// Revision and digest of the subjects that are stored already.
+    pub async fn subject_revisions(
+        &self,
+        ids: &[SubjectId],
+    ) -> Result<BTreeMap<SubjectId, (u32, Vec<u8>)>, StoreError> {
+        let mut known = BTreeMap::new();
+        for ids in ids.chunks(100) {
+            let found: Vec<(Uuid, i64, Vec<u8>)> = read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new("SELECT id, revision, digest FROM subjects WHERE id IN (");
+                let mut list = select.separated(", ");
+                for id in ids {
+                    list.push_bind(id.as_uuid());
+                }
+                select.push(")");
+                select.build_query_as().fetch_all(pool).await?
+            });
+            known.extend(
+                found.into_iter().map(|(id, revision, digest)| (SubjectId::from(id), (revision as u32, digest))),
+            );
+        }
+        Ok(known)
+    }
+
+    /// Commits the plan of assembled traces. `planned` holds only subjects that are new or changed.
+    ///
+    /// Evaluations of an earlier revision that are pending or judged become superseded. A trace to which something came
+    /// after it was read stays due. A plan that another worker committed already changes nothing.
+    pub async fn commit_plan(&self, traces: &[DueTrace], planned: &[PlannedSubject]) -> Result<(), StoreError> {
+        let now_ms = self.now_ms();
+        let mut planned: Vec<&PlannedSubject> = planned.iter().collect();
+        planned.sort_by_key(|planned| planned.subject.id);
+        let stored = planned.iter().map(|planned| StoredSubject::of(planned)).collect::<Result<Vec<_>, _>>()?;
+        let evaluations: Vec<(&PlannedSubject, &PlannedEvaluation)> = planned
+            .iter()
+            .flat_map(|planned| planned.evaluations.iter().map(move |decision| (*planned, decision)))
+            .collect();
+
+        transaction!(self, DB, tx => {
+            for planned in planned.iter().filter(|planned| planned.revision > 0) {
+                sqlx::query(
+                    "UPDATE evaluations SET outcome = 'superseded', reason = 'late_spans', finished_at_ms = COALESCE(finished_at_ms, $1) \
+                     WHERE subject_id = $2 AND revision < $3 AND outcome <> 'superseded'",
+                )
+                .bind(now_ms)
+                .bind(planned.subject.id.as_uuid())
+                .bind(i64::from(planned.revision))
+                .execute(&mut *tx)
+                .await?;
+                // The newer score takes the older one's place in every sink; sent late, the older would undo it.
+                sqlx::query(
+                    "UPDATE deliveries SET state = 'superseded', finished_at_ms = $1 WHERE state = 'owed' AND evaluation_id IN \
+                     (SELECT id FROM evaluations WHERE subject_id = $2 AND revision < $3)",
+                )
+                .bind(now_ms)
+                .bind(planned.subject.id.as_uuid())
+                .bind(i64::from(planned.revision))
+                .execute(&mut *tx)
+                .await?;
+            }
+
+            for subjects in stored.chunks(ROWS_PER_STATEMENT) {
+                let mut upsert = QueryBuilder::<DB>::new(
+                    "INSERT INTO subjects (id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, \
+                     model, operation, unjudgeable, document_count, segments, content, created_at_ms) ",
+                );
+                upsert.push_values(subjects, |mut row, stored| {
+                    let subject = stored.subject;
+                    row.push_bind(subject.id.as_uuid())
+                        .push_bind(subject.kind.as_str())
+                        .push_bind(subject.trace_id.as_bytes().as_slice())
+                        .push_bind(subject.span_id.as_bytes().as_slice())
+                        .push_bind(subject.session_id.as_deref())
+                        .push_bind(i64::from(stored.revision))
+                        .push_bind(stored.digest)
+                        .push_bind((subject.end / 1_000_000) as i64)
+                        .push_bind(subject.response_id.as_deref())
+                        .push_bind(subject.model.as_deref())
+                        .push_bind(subject.operation.as_deref())
+                        .push_bind(subject.unjudgeable.as_deref())
+                        .push_bind(subject.content.documents.len() as i64)
+                        .push_bind(stored.segments.as_str())
+                        .push_bind(stored.content.as_str())
+                        .push_bind(now_ms);
+                });
+                upsert.push(
+                    " ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, span_id = excluded.span_id, session_id = excluded.session_id, \
+                     revision = excluded.revision, digest = excluded.digest, observed_at_ms = excluded.observed_at_ms, \
+                     response_id = excluded.response_id, model = excluded.model, operation = excluded.operation, \
+                     unjudgeable = excluded.unjudgeable, document_count = excluded.document_count, segments = excluded.segments, \
+                     content = excluded.content WHERE excluded.revision > subjects.revision",
+                );
+                upsert.build().execute(&mut *tx).await?;
+            }
+
+            // Counted by what was really inserted, so that planning the same trace twice counts once.
+            let mut inserted: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
+            for decisions in evaluations.chunks(ROWS_PER_STATEMENT) {
+                let mut insert = QueryBuilder::<DB>::new(
+                    "INSERT INTO evaluations (id, subject_id, revision, rubric, version, judge, outcome, reason, inclusion_probability, \
+                     due_at_ms, deadline_ms, created_at_ms, finished_at_ms) ",
+                );
+                insert.push_values(decisions, |mut row, (planned, decision)| {
+                    row.push_bind(decision.id.as_uuid())
+                        .push_bind(planned.subject.id.as_uuid())
+                        .push_bind(i64::from(planned.revision))
+                        .push_bind(decision.rubric.as_str())
+                        .push_bind(i64::from(decision.version))
+                        .push_bind(decision.judge.as_str())
+                        .push_bind(decision.outcome.as_str())
+                        .push_bind(decision.reason.as_deref())
+                        .push_bind(decision.inclusion_probability.get())
+                        .push_bind(now_ms)
+                        .push_bind(decision.deadline_ms)
+                        .push_bind(now_ms)
+                        .push_bind((decision.outcome != Outcome::Pending).then_some(now_ms));
+                });
+                insert.push(" ON CONFLICT (id) DO NOTHING RETURNING rubric, version, judge");
+                let rows: Vec<(String, i64, String)> = insert.build_query_as().fetch_all(&mut *tx).await?;
+                for key in rows {
+                    *inserted.entry(key).or_default() += 1;
+                }
+            }
+
+            for ((rubric, version, judge), subjects) in &inserted {
+                sqlx::query(
+                    "INSERT INTO planning_account AS account (hour_ms, worker, rubric, version, judge, subjects) \
+                     VALUES ($1, $2, $3, $4, $5, $6) \
+                     ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
+                )
+                .bind(now_ms - now_ms.rem_euclid(3_600_000))
+                .bind(&self.worker)
+                .bind(rubric)
+                .bind(version)
+                .bind(judge)
+                .bind(subjects)
+                .execute(&mut *tx)
+                .await?;
+            }
+
+            for trace in traces {
+                sqlx::query(
+                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, \
+                     due_at_ms = CASE WHEN arrivals = $2 THEN NULL ELSE due_at_ms END WHERE trace_id = $3",
+                )
+                .bind(now_ms)
+                .bind(trace.arrivals)
+                .bind(trace.trace_id.as_bytes().as_slice())
+                .execute(&mut *tx)
+                .await?;
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The text columns of a subject, made before the transaction so that it stays short.
+struct StoredSubject<'a> {
+    subject: &'a Subject,
+    revision: u32,
+    digest: &'a [u8],
+    segments: String,
+    content: String,
+}
+
+impl<'a> StoredSubject<'a> {
+    fn of(planned: &'a PlannedSubject) -> Result<Self, StoreError> {
+        Ok(Self {
+            subject: &planned.subject,
+            revision: planned.revision,
+            digest: &planned.digest,
+            segments: rows::to_json("subjects", "segments", &planned.subject.segments)?,
+            content: rows::to_json("subjects", "content", &planned.subject.content)?,
+        })
+    }
+}

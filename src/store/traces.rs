@@ -1,0 +1,130 @@
+//! Traces waiting for assembly: taking the due ones under a lease, and their records.
+
+use sqlx::{AssertSqlSafe, QueryBuilder};
+
+use super::dialect::Dialect;
+use super::{Store, StoreError, read, rows, transaction};
+use crate::model::{LogRecord, Probability, Span, TraceId};
+use crate::otlp;
+
+/// A trace whose time has come, leased to this worker.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DueTrace {
+    /// Its id.
+    pub trace_id: TraceId,
+    /// Its sampling number in [0, 1).
+    pub u: f64,
+    /// The probability with which samplers upstream kept it.
+    pub upstream_probability: Probability,
+    /// Whether its root ended and arrived; if not, `max_wait` forced it.
+    pub root_seen: bool,
+    /// How many commits brought something new to it; a plan made from fewer is not the last word.
+    pub arrivals: i64,
+    /// Whether it was assembled before and something late came.
+    pub late: bool,
+}
+
+/// What is stored of one trace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TraceRecords {
+    /// Its spans, in order of span id.
+    pub spans: Vec<Span>,
+    /// Its log records.
+    pub logs: Vec<LogRecord>,
+    /// Stored records that could not be read back.
+    pub damaged: usize,
+}
+
+type DueRow = (Vec<u8>, f64, f64, bool, i64, Option<i64>);
+
+impl Store {
+    /// Leases up to `limit` traces that are due, earliest first, for `lease_ms`.
+    pub async fn lease_due_traces(&self, limit: usize, lease_ms: i64) -> Result<Vec<DueTrace>, StoreError> {
+        let now_ms = self.now_ms();
+        let due: Vec<DueRow> = transaction!(self, DB, tx => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "UPDATE traces SET lease_owner = $1, lease_until_ms = $2 WHERE trace_id IN (\
+                     SELECT trace_id FROM traces WHERE due_at_ms <= $3 AND lease_until_ms <= $3 \
+                     ORDER BY due_at_ms LIMIT $4{}) \
+                 RETURNING trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms",
+                <DB as Dialect>::SKIP_LOCKED
+            )))
+            .bind(&self.worker)
+            .bind(now_ms + lease_ms)
+            .bind(now_ms)
+            .bind(limit as i64)
+            .fetch_all(&mut *tx)
+            .await?
+        });
+        due.into_iter()
+            .map(|(trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms)| {
+                Ok(DueTrace {
+                    trace_id: rows::trace_id("traces", &trace_id)?,
+                    u,
+                    upstream_probability: rows::probability("traces", "upstream_probability", upstream_probability)?,
+                    root_seen,
+                    arrivals,
+                    late: assembled_at_ms.is_some(),
+                })
+            })
+            .collect()
+    }
+
+    /// When the next trace falls due, if any waits.
+    pub async fn next_due_trace_ms(&self) -> Result<Option<i64>, StoreError> {
+        let (next,): (Option<i64>,) = read!(self, DB, pool => {
+            sqlx::query_as("SELECT min(due_at_ms) FROM traces WHERE due_at_ms IS NOT NULL").fetch_one(pool).await?
+        });
+        Ok(next)
+    }
+
+    /// Makes every waiting trace due now: for a demo and for draining, where nothing more can come.
+    pub async fn settle_all_traces(&self) -> Result<u64, StoreError> {
+        let now_ms = self.now_ms();
+        Ok(transaction!(self, DB, tx => {
+            sqlx::query("UPDATE traces SET due_at_ms = $1 WHERE due_at_ms > $1")
+                .bind(now_ms)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+        }))
+    }
+
+    /// Reads all records of several traces in one go, in the order asked.
+    pub async fn trace_records(&self, trace_ids: &[TraceId]) -> Result<Vec<TraceRecords>, StoreError> {
+        let (spans, logs): (Vec<(Vec<u8>, Vec<u8>)>, Vec<(Vec<u8>, Vec<u8>)>) = read!(self, DB, pool => {
+            let mut spans = QueryBuilder::<DB>::new("SELECT trace_id, body FROM spans WHERE trace_id IN (");
+            let mut list = spans.separated(", ");
+            for id in trace_ids {
+                list.push_bind(id.as_bytes().as_slice());
+            }
+            spans.push(") ORDER BY trace_id, span_id");
+            let mut logs = QueryBuilder::<DB>::new("SELECT trace_id, body FROM log_records WHERE trace_id IN (");
+            let mut list = logs.separated(", ");
+            for id in trace_ids {
+                list.push_bind(id.as_bytes().as_slice());
+            }
+            logs.push(") ORDER BY trace_id, digest");
+            (spans.build_query_as().fetch_all(pool).await?, logs.build_query_as().fetch_all(pool).await?)
+        });
+        let mut records: Vec<TraceRecords> = trace_ids.iter().map(|_| TraceRecords::default()).collect();
+        let position = |id: &[u8]| trace_ids.iter().position(|trace_id| trace_id.as_bytes().as_slice() == id);
+        for (id, body) in spans {
+            if let Some(records) = position(&id).and_then(|index| records.get_mut(index)) {
+                match otlp::span_from_bytes(&body) {
+                    Ok(span) => records.spans.push(span),
+                    Err(_) => records.damaged += 1,
+                }
+            }
+        }
+        for (id, body) in logs {
+            if let Some(records) = position(&id).and_then(|index| records.get_mut(index)) {
+                match otlp::log_record_from_bytes(&body) {
+                    Ok(log) => records.logs.push(log),
+                    Err(_) => records.damaged += 1,
+                }
+            }
+        }
+        Ok(records)
+    }
+}
