@@ -1,1 +1,6 @@
-//! Integration tests: what crosses a boundary.
+//! Tests of what crosses a boundary: databases, brokers, sockets, processes. One binary, so that it links once.
+
+#![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
+
+mod store;
+mod support;

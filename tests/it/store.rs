@@ -1,0 +1,185 @@
+//! The contract of the store, held against SQLite and PostgreSQL alike.
+
+use judged::model::{EvaluationId, Outcome, Scale, Score};
+use judged::store::{DeliveryOutcome, EvaluationResult, IntakeAccount, SettleTimes, Store};
+
+use crate::on_both_databases;
+use crate::support::records::{batch, kept_span, planned, trace_id};
+
+const TIMES: SettleTimes = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
+const LEASE_MS: i64 = 60_000;
+const EVER: i64 = 0;
+
+fn sink(outcome: Outcome) -> Vec<String> {
+    if outcome == Outcome::Scored { vec!["otel".to_owned()] } else { Vec::new() }
+}
+
+fn scored(id: EvaluationId) -> EvaluationResult {
+    EvaluationResult::Final {
+        id,
+        outcome: Outcome::Scored,
+        reason: None,
+        score: Some(Score { score: Some(1.0), label: Some("pass".into()), value: Some(1.0) }),
+        rationale: Some("fine".into()),
+        judge_model: Some("m-1".into()),
+        prompt_hash: None,
+        input_tokens: Some(10),
+        output_tokens: None,
+        cost_usd: Some(0.001),
+        latency_ms: Some(5),
+    }
+}
+
+fn faithfulness(_: &str, _: u32) -> Option<(String, Scale)> {
+    Some(("abc".into(), Scale::Binary { pass: "yes".into(), fail: "no".into() }))
+}
+
+async fn with_one_pending(store: &Store) -> EvaluationId {
+    let plan = planned(1, 0, Outcome::Pending, "an answer");
+    store.commit_plan(&[], &[plan.clone()]).await.unwrap();
+    plan.evaluations[0].id
+}
+
+on_both_databases! {
+    a_batch_that_comes_again_is_a_duplicate_as_a_whole(database) {
+        let request = || batch(1, vec![kept_span(1, 1, true), kept_span(1, 2, false)], 3);
+        let first = database.store.commit_intake(vec![request()], TIMES).await.unwrap();
+        assert_eq!((first[0].kept, first[0].duplicate), (2, 0));
+        let again = database.store.commit_intake(vec![request()], TIMES).await.unwrap();
+        assert_eq!((again[0].kept, again[0].duplicate), (0, 5));
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert_eq!(
+            ledger.intake,
+            IntakeAccount { received: 10, kept: 2, sampled_out: 3, duplicate: 5, own: 0, rejected: 0 }
+        );
+        assert!(ledger.balanced);
+    }
+}
+
+on_both_databases! {
+    a_span_that_comes_again_in_another_batch_is_stored_once(database) {
+        database.store.commit_intake(vec![batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        let second = batch(2, vec![kept_span(1, 1, true), kept_span(1, 2, false), kept_span(1, 2, false)], 0);
+        let committed = database.store.commit_intake(vec![second], TIMES).await.unwrap();
+        assert_eq!((committed[0].kept, committed[0].duplicate), (1, 2));
+        let records = database.store.trace_records(&[trace_id(1)]).await.unwrap();
+        assert_eq!(records[0].spans.len(), 2);
+    }
+}
+
+on_both_databases! {
+    a_trace_settles_after_its_root_or_at_the_latest_after_max_wait(database) {
+        database.store.commit_intake(vec![batch(1, vec![kept_span(1, 1, true), kept_span(2, 1, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(9_999);
+        assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
+        database.store.commit_intake(vec![batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(9_999);
+        assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty(), "the late child restarted the settle time");
+        database.clock.advance(1);
+        let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert_eq!(due.iter().map(|trace| (trace.trace_id, trace.root_seen)).collect::<Vec<_>>(), [(trace_id(1), true)]);
+        database.clock.advance(120_000);
+        let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert!(due.iter().any(|trace| trace.trace_id == trace_id(2) && !trace.root_seen));
+    }
+}
+
+on_both_databases! {
+    a_trace_that_grew_while_it_was_assembled_stays_due(database) {
+        database.store.commit_intake(vec![batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.clock.advance(10_000);
+        let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        database.store.commit_intake(vec![batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.store.commit_plan(&due, &[]).await.unwrap();
+        database.clock.advance(10_000);
+        let again = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert_eq!(again.len(), 1);
+        assert!(again[0].late);
+        database.store.commit_plan(&again, &[]).await.unwrap();
+        database.clock.advance(1_000_000);
+        assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
+    }
+}
+
+on_both_databases! {
+    planning_the_same_trace_twice_counts_once(database) {
+        let plans = [planned(1, 0, Outcome::Pending, "a"), planned(2, 0, Outcome::Filtered, "b"), planned(3, 0, Outcome::SampledOut, "c")];
+        database.store.commit_plan(&[], &plans).await.unwrap();
+        database.store.commit_plan(&[], &plans).await.unwrap();
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced);
+        let account = &ledger.rubrics[0];
+        assert_eq!((account.subjects, account.pending, account.sampled_out), (3, 1, 1));
+        assert_eq!(account.filtered, [("not_captured".to_owned(), 1)].into());
+    }
+}
+
+on_both_databases! {
+    an_evaluation_is_leased_to_one_worker_and_taken_over_when_the_lease_ends(database) {
+        let id = with_one_pending(&database.store).await;
+        let other = database.another_worker().await;
+        assert_eq!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 1);
+        assert!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap().is_empty());
+        database.clock.advance(LEASE_MS);
+        assert_eq!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap()[0].id, id);
+        let mine = database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        assert!(mine.is_empty(), "a worker that lost its lease must not store a score");
+        let theirs = other.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        assert!(theirs.contains(&id));
+        assert!(other.finish_evaluations(&[scored(id)], &sink).await.unwrap().is_empty(), "a score is stored once");
+        assert_eq!(database.store.ledger(EVER).await.unwrap().deliveries["otel"].owed, 1);
+    }
+}
+
+on_both_databases! {
+    late_spans_supersede_an_evaluation_and_its_unsent_delivery(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        database.store.commit_plan(&[], &[planned(1, 1, Outcome::Pending, "a longer answer")]).await.unwrap();
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced);
+        assert_eq!((ledger.rubrics[0].superseded, ledger.rubrics[0].pending), (1, 1));
+        assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().is_empty());
+        let leased = database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        assert_eq!(leased[0].content.as_ref().unwrap().output.as_deref(), Some("a longer answer"));
+    }
+}
+
+on_both_databases! {
+    a_postponed_evaluation_comes_back_when_it_is_due_and_an_overdue_one_expires(database) {
+        let mut plan = planned(1, 0, Outcome::Pending, "a");
+        plan.evaluations[0].deadline_ms = database.store.now_ms() + 100_000;
+        let id = plan.evaluations[0].id;
+        database.store.commit_plan(&[], &[plan]).await.unwrap();
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let later = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms() + 5_000, reason: "rate_limited".into(), counts: true };
+        database.store.finish_evaluations(&[later], &sink).await.unwrap();
+        assert!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().is_empty());
+        database.clock.advance(5_000);
+        assert_eq!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap()[0].attempts, 1);
+        database.clock.advance(100_000);
+        assert_eq!(database.store.expire_evaluations().await.unwrap(), 1);
+        assert_eq!(database.store.ledger(EVER).await.unwrap().rubrics[0].expired, 1);
+    }
+}
+
+on_both_databases! {
+    a_delivery_is_owed_until_it_is_sent(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let owed = database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
+        assert_eq!(owed[0].evaluation.score.as_ref().unwrap().label.as_deref(), Some("pass"));
+        assert_eq!(owed[0].evaluation.segments["environment"], "production");
+        let retry = DeliveryOutcome::Retry { due_at_ms: database.store.now_ms() + 1_000, error: "503".into() };
+        database.store.finish_deliveries("otel", &[(id, retry)]).await.unwrap();
+        assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().is_empty());
+        database.clock.advance(1_000);
+        let owed = database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
+        assert_eq!(owed[0].attempts, 1);
+        database.store.finish_deliveries("otel", &[(id, DeliveryOutcome::Sent)]).await.unwrap();
+        let account = database.store.ledger(EVER).await.unwrap().deliveries["otel"];
+        assert_eq!((account.owed, account.sent, account.given_up), (0, 1, 0));
+    }
+}
