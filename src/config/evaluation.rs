@@ -1,0 +1,27 @@
+//! `[evaluation]`: how long an evaluation may wait, and how often it is tried.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::duration;
+
+/// How pending evaluations are worked on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// An evaluation not judged this long after it was planned ends as `expired`.
+    #[serde(with = "duration")]
+    pub deadline: Duration,
+    /// A judge that is away is tried this often, minutes apart, before the evaluation ends as `failed`.
+    pub attempts: u32,
+    /// A worker that dies gives its evaluations back after this long.
+    #[serde(with = "duration")]
+    pub lease: Duration,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { deadline: Duration::from_secs(24 * 3600), attempts: 5, lease: Duration::from_secs(120) }
+    }
+}

@@ -1,0 +1,157 @@
+//! Configuration: `judged.toml`, overridden by `JUDGED__SECTION__KEY` variables. One file here for each section; every key
+//! has a default, and an unknown key is an error that suggests the right one.
+//!
+//! The sections are plain data: the rooms turn them into what they need and report what is wrong with the values.
+
+mod assembly;
+pub mod duration;
+mod environment;
+mod evaluation;
+mod store;
+mod web;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use assembly::AssemblyConfig;
+pub use evaluation::EvaluationConfig;
+pub use store::StoreConfig;
+pub use web::WebConfig;
+
+/// The file that is read when `--config` names none and it exists.
+pub const DEFAULT_FILE: &str = "judged.toml";
+
+/// Everything that can be configured.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where state lives.
+    pub store: StoreConfig,
+    /// When a trace is complete.
+    pub assembly: AssemblyConfig,
+    /// How pending evaluations are worked on.
+    pub evaluation: EvaluationConfig,
+    /// Pages, API, health and metrics.
+    pub web: WebConfig,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file named cannot be read.
+    #[error("cannot read the configuration file {path}", path = .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or a key or value in it is wrong.
+    #[error("{path}: {message}", path = .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Where in it, what, and what was probably meant.
+        message: String,
+    },
+    /// A `JUDGED__…` variable is wrong.
+    #[error("environment variable {variable}: {message}")]
+    Environment {
+        /// Which variable.
+        variable: String,
+        /// What is wrong, and what was probably meant.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads the file (`path`, else [`DEFAULT_FILE`] if it exists, else the defaults) and lays the variables over it.
+    pub fn load(path: Option<&Path>, variables: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let named = path.is_some();
+        let path = path.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(source) => return Err(ConfigError::Read { path: path.to_owned(), source }),
+        };
+        Self::parse(path, &text, variables)
+    }
+
+    fn parse(path: &Path, text: &str, variables: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let in_file = |error: toml::de::Error| ConfigError::File { path: path.to_owned(), message: explain(&error) };
+        // First the file alone, so that its errors have a line.
+        let config: Self = toml::from_str(text).map_err(in_file)?;
+        let overrides = environment::overrides(variables);
+        if overrides.is_empty() {
+            return Ok(config);
+        }
+        let mut table: toml::Table = toml::from_str(text).map_err(in_file)?;
+        let mut config = config;
+        for (variable, keys, value) in overrides {
+            environment::insert(&mut table, &keys, value)
+                .and_then(|()| table.clone().try_into().map_err(|error| explain(&error)))
+                .map(|overridden| config = overridden)
+                .map_err(|message| ConfigError::Environment { variable, message })?;
+        }
+        Ok(config)
+    }
+}
+
+/// The parser's complaint, and the key that was probably meant when one is unknown.
+fn explain(error: &toml::de::Error) -> String {
+    let message = error.to_string();
+    let message = message.trim_end();
+    match unknown_key_suggestion(error.message()) {
+        Some(suggestion) => format!("{message}\ndid you mean `{suggestion}`?"),
+        None => message.to_owned(),
+    }
+}
+
+/// From serde's "unknown field `a`, expected one of `b`, `c`", the expected key nearest to the unknown one.
+fn unknown_key_suggestion(message: &str) -> Option<&str> {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (unknown, expected) = message.starts_with("unknown field").then(|| quoted.split_first())??;
+    similar::get_close_matches(*unknown, expected, 1, 0.6).first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::parse(Path::new("judged.toml"), text, variables)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        assert_eq!(parse("", &[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line_and_a_suggestion() {
+        let error = parse("[assembly]\nsetle = \"3s\"\n", &[]).unwrap_err().to_string();
+        assert!(error.contains("judged.toml: TOML parse error at line 2"), "{error}");
+        assert!(error.contains("did you mean `settle`?"), "{error}");
+    }
+
+    #[test]
+    fn a_variable_overrides_the_file() {
+        let config = parse(
+            "[assembly]\nsettle = \"3s\"\n",
+            &[("JUDGED__ASSEMBLY__SETTLE", "5s"), ("JUDGED__EVALUATION__ATTEMPTS", "9"), ("HOME", "/")],
+        )
+        .unwrap();
+        assert_eq!(config.assembly.settle.as_secs(), 5);
+        assert_eq!(config.evaluation.attempts, 9);
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let error = parse("", &[("JUDGED__ASSEMBLY__SETTLE", "soon")]).unwrap_err().to_string();
+        assert!(error.starts_with("environment variable JUDGED__ASSEMBLY__SETTLE: "), "{error}");
+        let error = parse("", &[("JUDGED__STOR__URL", "x")]).unwrap_err().to_string();
+        assert!(error.contains("did you mean `store`?"), "{error}");
+    }
+}
