@@ -41,6 +41,19 @@ impl Score {
             Scale::Ordinal { .. } | Scale::Numeric { .. } => None,
         }
     }
+
+    /// Places a bare `pass` or `fail` on `scale`: on a binary scale it is the score; on an ordinal or numeric one only the
+    /// label is known. `None` when the scale has no threshold, or cannot say which category is meant.
+    pub fn of_pass(scale: &Scale, pass: bool) -> Option<Self> {
+        let label = if pass { super::scale::PASS } else { super::scale::FAIL };
+        match scale {
+            Scale::Binary { .. } => Self::of_label(scale, label),
+            Scale::Ordinal { pass: Some(_), .. } | Scale::Numeric { pass: Some(_), .. } => {
+                Some(Self { score: None, label: Some(label.to_owned()), value: None })
+            }
+            Scale::Ordinal { .. } | Scale::Numeric { .. } | Scale::Categorical { .. } => None,
+        }
+    }
 }
 
 /// What a judge said.
