@@ -1,0 +1,119 @@
+//! `judged labels`: human labels in and out.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Subcommand, ValueEnum};
+
+use super::open_store;
+use crate::calibration::labels::{self, LabelFormat, LabelledRubric};
+use crate::config::Config;
+use crate::rubrics;
+
+/// What to do with labels.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Imports labels from JSON lines or CSV; a wrong line is named and the others are stored.
+    Import {
+        /// The files; `-` is standard input.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// How they are written; by default told from the name.
+        #[arg(long, value_enum)]
+        format: Option<Format>,
+    },
+    /// Prints all labels as JSON lines.
+    Export,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Jsonl,
+    Csv,
+}
+
+/// Exit code 1 when a line was refused.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Action::Import { files, format } => import(&files, format, config).await,
+        Action::Export => export(config).await,
+    }
+}
+
+async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    let rubrics = labelled_rubrics(config)?;
+    let mut all_stored = true;
+    for file in files {
+        let text = read(file)?;
+        let format = match format {
+            Some(Format::Jsonl) => LabelFormat::JsonLines,
+            Some(Format::Csv) => LabelFormat::Csv,
+            None if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => LabelFormat::Csv,
+            None => LabelFormat::JsonLines,
+        };
+        let import = labels::import(&store, &rubrics, labels::read_lines(format, &text)).await?;
+        for (line, error) in &import.refused {
+            eprintln!("{}:{line}: {:#}", file.display(), anyhow::Error::msg(chain(error)));
+        }
+        println!(
+            "{}: {} stored, {} known already, {} refused",
+            file.display(),
+            import.stored,
+            import.known,
+            import.refused.len()
+        );
+        all_stored &= import.refused.is_empty();
+    }
+    store.close().await;
+    Ok(if all_stored { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        Ok(text)
+    } else {
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+    }
+}
+
+/// The newest version of every rubric: its scale is the one labels are given on.
+pub(super) fn labelled_rubrics(config: &Config) -> anyhow::Result<BTreeMap<String, LabelledRubric>> {
+    let library = rubrics::load(&config.rubrics.dir).map_err(|errors| super::all_errors(&errors))?;
+    Ok(library
+        .newest()
+        .map(|rubric| {
+            (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() })
+        })
+        .collect())
+}
+
+async fn export(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    for label in store.labels().await? {
+        println!("{}", serde_json::to_string(&label)?);
+    }
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,135 @@
+//! `judged ledger`: both accounts, and whether they balance.
+
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::table::{Table, count};
+use super::{open_store, since};
+use crate::config::Config;
+use crate::store::{EvaluationAccount, IntakeAccount, Ledger};
+
+/// What to print.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only what happened since: `24h`, `7d`, `2026-01-31`.
+    #[arg(long)]
+    since: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Exit code 1 when an account does not balance.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    let since_ms = match &args.since {
+        Some(text) => since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?,
+        None => 0,
+    };
+    let ledger = store.ledger(since_ms).await?;
+    store.close().await;
+    match args.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&ledger)?),
+        Format::Table => print!("{}", render(&ledger)),
+    }
+    Ok(if ledger.balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The ledger for people.
+pub(super) fn render(ledger: &Ledger) -> String {
+    let mut text = String::from("Intake\n");
+    let mut intake = Table::new(&["", "received", "kept", "sampled out", "duplicate", "own", "rejected", ""]);
+    intake.row(intake_row("spans", &ledger.intake));
+    if ledger.logs.received > 0 {
+        intake.row(intake_row("log records", &ledger.logs));
+    }
+    text += &intake.render();
+
+    text += "\nEvaluation\n";
+    if ledger.rubrics.is_empty() {
+        text += "  no subject has been planned yet\n";
+    } else {
+        let mut evaluation = Table::new(&[
+            "rubric", "judge", "subjects", "scored", "abstained", "failed", "pending", "expired", "superseded", "sampled out",
+            "filtered", "",
+        ]);
+        for account in &ledger.rubrics {
+            evaluation.row(evaluation_row(account));
+        }
+        text += &evaluation.render();
+        for account in ledger.rubrics.iter().filter(|account| !account.filtered.is_empty()) {
+            let reasons: Vec<String> =
+                account.filtered.iter().map(|(reason, number)| format!("{reason} {}", count(*number))).collect();
+            text += &format!("    {} v{} filtered: {}\n", account.rubric, account.version, reasons.join(", "));
+        }
+    }
+
+    if !ledger.deliveries.is_empty() {
+        text += "\nDelivery\n";
+        let mut delivery = Table::new(&["sink", "owed", "sent", "given up"]);
+        for (sink, account) in &ledger.deliveries {
+            delivery.row(vec![sink.clone(), count(account.owed), count(account.sent), count(account.given_up)]);
+        }
+        text += &delivery.render();
+    }
+    text += if ledger.balanced { "\nBoth accounts balance.\n" } else { "\nTHE ACCOUNTS DO NOT BALANCE: please report this.\n" };
+    text
+}
+
+fn balance_mark(balances: bool) -> String {
+    if balances { "balances" } else { "DOES NOT BALANCE" }.to_owned()
+}
+
+fn intake_row(name: &str, account: &IntakeAccount) -> Vec<String> {
+    let numbers =
+        [account.received, account.kept, account.sampled_out, account.duplicate, account.own, account.rejected];
+    let mut row = vec![name.to_owned()];
+    row.extend(numbers.map(count));
+    row.push(balance_mark(account.balances()));
+    row
+}
+
+fn evaluation_row(account: &EvaluationAccount) -> Vec<String> {
+    let mut row = vec![format!("{} v{}", account.rubric, account.version), account.judge.clone()];
+    row.extend(
+        [
+            account.subjects,
+            account.scored,
+            account.abstained,
+            account.failed,
+            account.pending,
+            account.expired,
+            account.superseded,
+            account.sampled_out,
+            account.filtered.values().sum(),
+        ]
+        .map(count),
+    );
+    row.push(balance_mark(account.balances()));
+    row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_does_not_balance_says_so_loudly() {
+        let intake = IntakeAccount { received: 10, kept: 2, sampled_out: 7, ..IntakeAccount::default() };
+        let ledger = Ledger {
+            balanced: intake.balances(),
+            intake,
+            logs: IntakeAccount::default(),
+            rubrics: Vec::new(),
+            deliveries: [].into(),
+        };
+        assert!(render(&ledger).contains("DOES NOT BALANCE"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The command line: one file for each command, and the only place that prints.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate did not hold.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
+
+mod labels;
+mod ledger;
+mod since;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::store::Store;
+
+/// Judges LLM spans next to an OpenTelemetry Collector, writes the scores back, and keeps the judge honest.
+#[derive(Debug, Parser)]
+#[command(name = "judged", version, max_term_width = 100)]
+struct Cli {
+    /// The configuration file; without it `judged.toml`, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Imports and exports human labels.
+    Labels(labels::Args),
+    /// Prints both accounts of the ledger and whether they balance.
+    Ledger(ledger::Args),
+}
+
+/// A gate that did not hold, or a check that failed: the message is printed, the code is 3.
+const GATE: u8 = 3;
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+
+/// Parses the command line, runs the command and turns its result into an exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A TLS provider must be chosen once for the process; a second choice would be the same one.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("the TLS provider was chosen before");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = || Config::load(cli.config.as_deref(), std::env::vars());
+    match cli.command {
+        Command::Labels(args) => labels::run(args, &config()?).await,
+        Command::Ledger(args) => ledger::run(args, &config()?).await,
+    }
+}
+
+/// Opens the configured database.
+async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    Store::open(&config.store.url, Clock::system()).await.context("the store is not usable")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

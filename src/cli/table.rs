@@ -1,0 +1,76 @@
+//! Plain-text tables: columns as wide as their widest cell, numbers to the right.
+
+/// A table being built.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub(super) fn new(headings: &[&str]) -> Self {
+        Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
+    }
+
+    /// Adds a row.
+    pub(super) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The table as text, a line for each row, each line indented by two spaces.
+    pub(super) fn render(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
+        let widths: Vec<usize> =
+            (0..columns).map(|column| cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+        let numeric: Vec<bool> = (0..columns)
+            .map(|column| cells(column).skip(1).all(|cell| cell.starts_with(|first: char| first.is_ascii_digit()) || cell == "-"))
+            .collect();
+        let mut text = String::new();
+        for row in &self.rows {
+            let mut line = String::from(" ");
+            for (column, width) in widths.iter().enumerate() {
+                let cell = row.get(column).map_or("", String::as_str);
+                let padding = " ".repeat(width - cell.chars().count());
+                line.push(' ');
+                if numeric[column] {
+                    line += &padding;
+                    line += cell;
+                } else {
+                    line += cell;
+                    line += &padding;
+                }
+                line.push(' ');
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A whole number with its thousands apart.
+pub(super) fn count(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    if number < 0 { format!("-{grouped}") } else { grouped }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_to_the_right() {
+        let mut table = Table::new(&["rubric", "scored"]);
+        table.row(vec!["faithfulness".into(), count(1_234)]);
+        table.row(vec!["harmfulness".into(), count(7)]);
+        assert_eq!(table.render(), "  rubric        scored\n  faithfulness   1 234\n  harmfulness        7\n");
+    }
+}
