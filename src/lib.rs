@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod model;
 pub mod otlp;
+pub mod statistics;
 pub mod store;

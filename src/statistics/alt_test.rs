@@ -3,9 +3,9 @@
 //! Each annotator in turn is left out; on the items they labelled, the judge and they are compared by how well each
 //! agrees with the remaining annotators.
 
+use super::Reason;
 use super::distribution::student_t_cdf;
 use super::multiplicity::{FalseDiscovery, adjusted};
-use super::Reason;
 
 /// The level of the Benjamini–Yekutieli procedure over annotators.
 const FALSE_DISCOVERY_RATE: f64 = 0.05;
@@ -134,13 +134,17 @@ mod tests {
             Some(if slips { 1.0 - truth(index) } else { truth(index) })
         };
         (0..40)
-            .map(|index| Item { humans: (0..3).map(|annotator| human(index, annotator)).collect(), judge: judge(index) })
+            .map(|index| Item {
+                humans: (0..3).map(|annotator| human(index, annotator)).collect(),
+                judge: judge(index),
+            })
             .collect()
     }
 
     #[test]
     fn a_judge_as_good_as_the_annotators_passes() {
-        let result = alt_test(&items(|index| f64::from(u8::from(index.is_multiple_of(3)))), Alignment::Accuracy, 0.2).unwrap();
+        let result =
+            alt_test(&items(|index| f64::from(u8::from(index.is_multiple_of(3)))), Alignment::Accuracy, 0.2).unwrap();
         assert!(result.passed);
         assert_eq!(result.winning_rate, 1.0);
         assert_eq!(result.items, [40, 40, 40]);

@@ -4,7 +4,7 @@ use super::distribution::{normal_cdf, normal_quantile};
 use super::{Interval, Reason};
 
 /// Replicates this close to the estimate are ties with it (they differ by rounding).
-const TIE: f64 = 1e-12;
+const TIE: f64 = 1e-13;
 
 /// The empirical quantile by linear interpolation (Hyndman and Fan's type 7, numpy's default) of ascending values.
 pub fn quantile(sorted: &[f64], level: f64) -> Option<f64> {

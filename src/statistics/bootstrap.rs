@@ -183,14 +183,18 @@ pub fn bootstrap<S: Statistics>(sample: &Sample, plan: &Plan, statistics: &S) ->
         if !estimate.is_finite() {
             return Err(Reason::Unstable);
         }
-        let mut replicates: Vec<f64> = resamples.iter().map(|row| row[index]).filter(|value| value.is_finite()).collect();
+        let mut replicates: Vec<f64> =
+            resamples.iter().map(|row| row[index]).filter(|value| value.is_finite()).collect();
         let undefined = resamples.len() - replicates.len();
         if undefined as f64 > MAX_UNDEFINED * resamples.len() as f64 {
             return Err(Reason::Unstable);
         }
         replicates.sort_by(f64::total_cmp);
-        let left_out: Vec<(f64, f64)> =
-            jackknife.iter().map(|(row, number)| (row[index], *number as f64)).filter(|(value, _)| value.is_finite()).collect();
+        let left_out: Vec<(f64, f64)> = jackknife
+            .iter()
+            .map(|(row, number)| (row[index], *number as f64))
+            .filter(|(value, _)| value.is_finite())
+            .collect();
         bca_interval(estimate, &replicates, &left_out, plan.confidence)
     };
     estimates.iter().enumerate().map(interval).collect()

@@ -49,9 +49,9 @@ pub fn hedged_capital(stream: &[f64], m: f64, alpha: f64, theta: f64) -> Vec<f64
 /// hedged capital has not reached `1/alpha`. The tightest for bounded observations; O(n · resolution).
 pub fn hedged_interval(stream: &[f64], alpha: f64, resolution: u32) -> Result<Interval, Reason> {
     check(stream)?;
-    let accepted = (0..=resolution).map(|step| f64::from(step) / f64::from(resolution)).filter(|&m| {
-        hedged_capital(stream, m, alpha, 0.5).last().is_some_and(|capital| *capital < 1.0 / alpha)
-    });
+    let accepted = (0..=resolution)
+        .map(|step| f64::from(step) / f64::from(resolution))
+        .filter(|&m| hedged_capital(stream, m, alpha, 0.5).last().is_some_and(|capital| *capital < 1.0 / alpha));
     let (low, high) = accepted.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), m| (low.min(m), high.max(m)));
     if low > high {
         return Err(Reason::TooFew);
@@ -62,25 +62,33 @@ pub fn hedged_interval(stream: &[f64], alpha: f64, resolution: u32) -> Result<In
 
 /// The empirical-Bernstein sequence: an interval after every observation, narrow when the variance is small.
 pub fn empirical_bernstein(stream: &[f64], alpha: f64) -> Result<Vec<Interval>, Reason> {
-    two_sided(stream, |stream| {
-        let bets = predictable_bets(stream, alpha / 2.0).into_iter().map(|bet| bet.min(0.5)).collect();
-        let mut sum = 0.0;
-        let variances = stream.iter().enumerate().map(|(index, x)| {
-            let mean_before = if index == 0 { 0.0 } else { sum / index as f64 };
-            sum += x;
-            (x - mean_before).powi(2)
-        });
-        (bets, variances.collect(), |bet: f64| -(-bet).ln_1p() - bet)
-    }, alpha / 2.0)
+    two_sided(
+        stream,
+        |stream| {
+            let bets = predictable_bets(stream, alpha / 2.0).into_iter().map(|bet| bet.min(0.5)).collect();
+            let mut sum = 0.0;
+            let variances = stream.iter().enumerate().map(|(index, x)| {
+                let mean_before = if index == 0 { 0.0 } else { sum / index as f64 };
+                sum += x;
+                (x - mean_before).powi(2)
+            });
+            (bets, variances.collect(), |bet: f64| -(-bet).ln_1p() - bet)
+        },
+        alpha / 2.0,
+    )
 }
 
 /// The Hoeffding sequence: wider, but needs nothing estimated.
 pub fn hoeffding(stream: &[f64], alpha: f64) -> Result<Vec<Interval>, Reason> {
-    two_sided(stream, |stream| {
-        let bet = |t: f64| (8.0 * (2.0 / alpha).ln() / (t * (1.0 + t).ln())).sqrt().min(1.0);
-        let bets = (1..=stream.len()).map(|t| bet(t as f64)).collect();
-        (bets, vec![1.0; stream.len()], |bet: f64| bet * bet / 8.0)
-    }, alpha / 2.0)
+    two_sided(
+        stream,
+        |stream| {
+            let bet = |t: f64| (8.0 * (2.0 / alpha).ln() / (t * (1.0 + t).ln())).sqrt().min(1.0);
+            let bets = (1..=stream.len()).map(|t| bet(t as f64)).collect();
+            (bets, vec![1.0; stream.len()], |bet: f64| bet * bet / 8.0)
+        },
+        alpha / 2.0,
+    )
 }
 
 /// The asymptotic sequence of a running mean of batch estimates with known standard errors: after each batch

@@ -1,8 +1,8 @@
 //! Two histograms over the same bins: are they different, and by how much?
 
+use super::Reason;
 use super::distribution::chi_squared_quantile;
 use super::paired::ChiSquared;
-use super::Reason;
 
 /// The chi-squared test of a 2×k table; bins empty on both sides drop out.
 pub fn chi_squared(reference: &[f64], current: &[f64]) -> Result<ChiSquared, Reason> {

@@ -3,9 +3,7 @@
 //! One place wraps the library: constructors there refuse bad parameters, here they yield NaN, which no
 //! [`Estimate`](super::Estimate) lets out.
 
-use statrs::distribution::{
-    Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, FisherSnedecor, Normal, StudentsT,
-};
+use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, FisherSnedecor, Normal, StudentsT};
 
 /// Quantile of the standard normal distribution.
 pub fn normal_quantile(p: f64) -> f64 {
@@ -30,8 +28,7 @@ pub fn two_sided_z(confidence: f64) -> f64 {
 
 /// The quantile of Student's t for a two-sided interval.
 pub fn two_sided_t(confidence: f64, degrees_of_freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees_of_freedom)
-        .map_or(f64::NAN, |t| t.inverse_cdf(0.5 + confidence / 2.0))
+    StudentsT::new(0.0, 1.0, degrees_of_freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.5 + confidence / 2.0))
 }
 
 /// P(T <= x) of Student's t.

@@ -34,10 +34,8 @@ pub fn cohen_kappa_se(table: &AgreementTable, weighting: Weighting) -> Result<f6
     let row: Vec<f64> = (0..q).map(|i| (0..q).map(|j| shares.judge[j] * weight(i, j)).sum()).collect();
     let column: Vec<f64> = (0..q).map(|j| (0..q).map(|i| shares.human[i] * weight(i, j)).sum()).collect();
     let chance = product_chance(&shares, weighting);
-    let spread: f64 = shares
-        .iter()
-        .map(|(i, j, p)| p * (weight(i, j) - (row[i] + column[j]) * (1.0 - kappa)).powi(2))
-        .sum();
+    let spread: f64 =
+        shares.iter().map(|(i, j, p)| p * (weight(i, j) - (row[i] + column[j]) * (1.0 - kappa)).powi(2)).sum();
     let centre = kappa - chance * (1.0 - kappa);
     Ok(((spread - centre * centre).max(0.0) / shares.total).sqrt() / (1.0 - chance))
 }

@@ -42,8 +42,8 @@ impl PageHinkley {
         self.mean += (x - self.mean) / self.observed as f64;
         self.sum = self.parameters.alpha * self.sum + x - self.mean - self.parameters.delta;
         self.lowest = self.lowest.min(self.sum);
-        let alarm = self.observed >= self.parameters.min_instances
-            && self.sum - self.lowest > self.parameters.threshold;
+        let alarm =
+            self.observed >= self.parameters.min_instances && self.sum - self.lowest > self.parameters.threshold;
         if alarm {
             *self = Self::new(self.parameters);
         }
@@ -59,8 +59,7 @@ mod tests {
     fn a_rise_is_found_once() {
         let mut test = PageHinkley::new(Parameters { delta: 0.05, threshold: 5.0, ..Parameters::default() });
         let stream = (0..100).map(|_| 0.0).chain((0..12).map(|_| 1.0));
-        let alarms: Vec<usize> =
-            stream.enumerate().filter_map(|(index, x)| test.observe(x).then_some(index)).collect();
+        let alarms: Vec<usize> = stream.enumerate().filter_map(|(index, x)| test.observe(x).then_some(index)).collect();
         assert_eq!(alarms.len(), 1);
         assert!(alarms[0] >= 100);
     }

@@ -75,14 +75,9 @@ pub fn stuart_maxwell(table: &AgreementTable) -> Result<ChiSquared, Reason> {
         return Ok(ChiSquared::new(0.0, kept.len() as f64));
     }
     let covariance = |i: usize, j: usize| {
-        if i == j {
-            before[i] + after[i] - 2.0 * table.count(i, i)
-        } else {
-            -(table.count(i, j) + table.count(j, i))
-        }
+        if i == j { before[i] + after[i] - 2.0 * table.count(i, i) } else { -(table.count(i, j) + table.count(j, i)) }
     };
-    let matrix: Vec<Vec<f64>> =
-        kept.iter().map(|&i| kept.iter().map(|&j| covariance(i, j)).collect()).collect();
+    let matrix: Vec<Vec<f64>> = kept.iter().map(|&i| kept.iter().map(|&j| covariance(i, j)).collect()).collect();
     let solution = solve(matrix, differences.clone()).ok_or(Reason::NoVariance)?;
     let statistic = differences.iter().zip(&solution).map(|(d, s)| d * s).sum();
     Ok(ChiSquared::new(statistic, kept.len() as f64))

@@ -34,9 +34,7 @@ impl PairGrid {
             return Err(Reason::InvalidInput);
         }
         let mut order: Vec<usize> = (0..pairs.len()).collect();
-        order.sort_by(|&a, &b| {
-            pairs[a].0.total_cmp(&pairs[b].0).then(pairs[a].1.total_cmp(&pairs[b].1))
-        });
+        order.sort_by(|&a, &b| pairs[a].0.total_cmp(&pairs[b].0).then(pairs[a].1.total_cmp(&pairs[b].1)));
         let (mut human, mut judge) = (Vec::new(), Vec::new());
         let mut cell_of = vec![0; pairs.len()];
         for &index in &order {
@@ -210,7 +208,6 @@ impl Moments {
     }
 }
 
-
 fn correlation(moments: &Moments) -> f64 {
     let value = moments.covariance / (moments.human_variance * moments.judge_variance).sqrt();
     value.clamp(-1.0, 1.0)
@@ -320,7 +317,8 @@ mod tests {
         let (mut balance, mut human, mut judge) = (0.0, 0.0, 0.0);
         for (index, a) in pairs.iter().enumerate() {
             for b in &pairs[..index] {
-                let (x, y) = ((a.0 - b.0).signum() * f64::from(a.0 != b.0), (a.1 - b.1).signum() * f64::from(a.1 != b.1));
+                let (x, y) =
+                    ((a.0 - b.0).signum() * f64::from(a.0 != b.0), (a.1 - b.1).signum() * f64::from(a.1 != b.1));
                 balance += x * y;
                 human += x.abs();
                 judge += y.abs();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ppi::{PpiMean, Tuning, covariance, mean, ppi_mean, variance};
 use super::Reason;
+use super::ppi::{PpiMean, Tuning, covariance, mean, ppi_mean, variance};
 
 /// One judged subject: its score, and its label if it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
