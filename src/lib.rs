@@ -5,4 +5,5 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod otlp;
+pub mod statistics;
 pub mod store;

@@ -2,5 +2,6 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
+mod statistics_vectors;
 mod store;
 mod support;

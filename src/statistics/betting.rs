@@ -1,0 +1,176 @@
+//! Sequential tests by betting: has the mean of a stream in [0, 1] fallen below `m`?
+//!
+//! A gambler who bets on low values multiplies his capital by `1 + L (m - x)` at each `x`. While the mean is at least
+//! `m` no strategy earns in expectation, so that capital is evidence that may be looked at after every observation:
+//!
+//! - kept in one bet, it is an e-process: P(capital ever ≥ 1/α) ≤ α (Ville);
+//! - with new stakes at every step (Shiryaev–Roberts) or restarted at losses (CUSUM), it is an e-detector: on average
+//!   at least `A` observations pass before it reaches `A` without cause (Shin, Ramdas, Rinaldo 2024).
+//!
+//! The size of the drop is unknown, so twelve bets from timid to bold run side by side and their mean is the evidence.
+
+use super::Reason;
+
+/// Number of bets side by side.
+const BETS: usize = 12;
+/// The most timid and the boldest bet as fractions of the largest that cannot go bankrupt at x = 1.
+const BET_RANGE: (f64, f64) = (0.08, 0.95);
+
+/// How capital is carried from one observation to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carry {
+    /// `M ← M F`: an e-process. Evidence against the whole stream from the start.
+    Product,
+    /// `M ← (M + 1) F`: the Shiryaev–Roberts e-detector, the default for drift.
+    ShiryaevRoberts,
+    /// `M ← max(M, 1) F`: the CUSUM e-detector; quieter and slower.
+    Cusum,
+}
+
+/// Evidence that the mean of a stream lies below a bound.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detector {
+    bound: f64,
+    carry: Carry,
+    bets: [f64; BETS],
+    capital: [f64; BETS],
+    // The observation from which the capital of each bet last grew out of nothing: the likely time of the change.
+    start: [u64; BETS],
+    observed: u64,
+}
+
+impl Detector {
+    /// A detector of means below `bound`, which must lie strictly between 0 and 1.
+    pub fn new(bound: f64, carry: Carry) -> Result<Self, Reason> {
+        if !(bound > 0.0 && bound < 1.0) {
+            return Err(Reason::InvalidInput);
+        }
+        let capital = if carry == Carry::ShiryaevRoberts { 0.0 } else { 1.0 };
+        Ok(Self { bound, carry, bets: bets(bound), capital: [capital; BETS], start: [0; BETS], observed: 0 })
+    }
+
+    /// Takes the next observation, in [0, 1], and returns the evidence. Values outside are cut to the range.
+    pub fn observe(&mut self, x: f64) -> f64 {
+        let x = if x.is_nan() { self.bound } else { x.clamp(0.0, 1.0) };
+        for ((capital, bet), start) in self.capital.iter_mut().zip(&self.bets).zip(&mut self.start) {
+            if *capital <= 1.0 && self.carry != Carry::Product {
+                *start = self.observed;
+            }
+            let carried = match self.carry {
+                Carry::Product => *capital,
+                Carry::ShiryaevRoberts => *capital + 1.0,
+                Carry::Cusum => capital.max(1.0),
+            };
+            // A bound on the capital keeps sums finite on streams of any length.
+            *capital = (carried * (1.0 + bet * (self.bound - x))).min(f64::MAX / 1e16);
+        }
+        self.observed += 1;
+        self.evidence()
+    }
+
+    /// The evidence so far: the mean capital of the bets. Compare with `1/α` (e-process) or with the average run
+    /// length that is promised (e-detectors).
+    pub fn evidence(&self) -> f64 {
+        self.capital.iter().sum::<f64>() / BETS as f64
+    }
+
+    /// How many observations were taken.
+    pub fn observed(&self) -> u64 {
+        self.observed
+    }
+
+    /// The index of the observation at which the winning bet began to win: an estimate of when the change happened.
+    pub fn since(&self) -> u64 {
+        let winner = (0..BETS).max_by(|&a, &b| self.capital[a].total_cmp(&self.capital[b]));
+        winner.map_or(0, |winner| self.start[winner])
+    }
+}
+
+/// Geometric grid of bets: small drops need timid ones, large drops bold ones.
+fn bets(bound: f64) -> [f64; BETS] {
+    let ratio = (BET_RANGE.1 / BET_RANGE.0).powf(1.0 / (BETS - 1) as f64);
+    std::array::from_fn(|index| BET_RANGE.0 * ratio.powi(index as i32) / (1.0 - bound))
+}
+
+/// The capital of one fixed bet: the running product of `1 + stake (x - m)`; a negative stake bets on low values.
+pub fn fixed_stake_capital(stream: &[f64], m: f64, stake: f64) -> Vec<f64> {
+    stream
+        .iter()
+        .scan(1.0, |capital, x| {
+            *capital *= 1.0 + stake * (x - m);
+            Some(*capital)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand::rngs::Xoshiro256PlusPlus;
+    use rand::{RngExt, SeedableRng};
+
+    fn flip(rng: &mut Xoshiro256PlusPlus, p: f64) -> f64 {
+        f64::from(u8::from(rng.random::<f64>() < p))
+    }
+
+    proptest! {
+        #[test]
+        fn no_bet_can_go_bankrupt(bound in 0.01..0.99_f64, stream in prop::collection::vec(0.0..=1.0_f64, 1..200)) {
+            let mut detector = Detector::new(bound, Carry::Product).unwrap();
+            for x in stream {
+                prop_assert!(detector.observe(x) > 0.0);
+            }
+        }
+
+        /// The expected factor at the bound is 1: what makes the product a martingale and its threshold a guarantee.
+        #[test]
+        fn a_fair_stream_neither_wins_nor_loses_in_expectation(bound in 0.05..0.95_f64) {
+            for bet in bets(bound) {
+                let (at_one, at_zero) = (1.0 + bet * (bound - 1.0), 1.0 + bet * bound);
+                prop_assert!((bound * at_one + (1.0 - bound) * at_zero - 1.0).abs() < 1e-12);
+                prop_assert!(at_one > 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_e_process_crosses_20_in_at_most_1_of_20_healthy_streams() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+        let alarms = (0..2_000).filter(|_| {
+            let mut detector = Detector::new(0.8, Carry::Product).unwrap();
+            (0..500).any(|_| detector.observe(flip(&mut rng, 0.8)) >= 20.0)
+        });
+        assert!(alarms.count() <= 100);
+    }
+
+    #[test]
+    fn the_e_detector_keeps_its_average_run_length() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
+        let run = |rng: &mut Xoshiro256PlusPlus| {
+            let mut detector = Detector::new(0.85, Carry::ShiryaevRoberts).unwrap();
+            while detector.observe(flip(rng, 0.85)) < 1_000.0 {}
+            detector.observed() as f64
+        };
+        let mean = (0..200).map(|_| run(&mut rng)).sum::<f64>() / 200.0;
+        assert!(mean >= 1_000.0, "average run length {mean}");
+    }
+
+    #[test]
+    fn a_fall_to_a_coin_toss_is_found_within_20_labels_at_the_median() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
+        let mut delays: Vec<u64> = (0..400)
+            .map(|_| {
+                // The baseline of 0.9 less the tolerance of 0.05.
+                let mut detector = Detector::new(0.85, Carry::ShiryaevRoberts).unwrap();
+                (0..200).for_each(|_| {
+                    detector.observe(flip(&mut rng, 0.9));
+                });
+                while detector.observe(flip(&mut rng, 0.5)) < 1_000.0 {}
+                detector.observed() - 200
+            })
+            .collect();
+        delays.sort_unstable();
+        assert!(delays[200] <= 20, "median delay {}", delays[200]);
+    }
+}
