@@ -234,6 +234,7 @@ impl Store {
             }
             effective
         });
+        self.wakeups.deliveries.notify_waiters();
         Ok(effective)
     }
 

@@ -19,10 +19,12 @@ mod rows;
 mod traces;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
@@ -98,6 +100,17 @@ pub struct Store {
     pool: Pool,
     clock: Clock,
     worker: String,
+    wakeups: Arc<Wakeups>,
+}
+
+/// Tells the stages of this process that there may be work, so that they need not wait for their next look. Only a hint:
+/// a stage looks by itself as well, for work that other processes made.
+#[derive(Debug, Default)]
+pub struct Wakeups {
+    /// Evaluations were planned.
+    pub evaluations: Notify,
+    /// Deliveries are owed.
+    pub deliveries: Notify,
 }
 
 /// Runs an expression against a pool, once compiled for each database. Within it, `$db` is the sqlx database type and
@@ -164,7 +177,7 @@ impl Store {
             Some("postgres" | "postgresql") => open_postgres(url).await?,
             _ => return Err(StoreError::Url(without_password(url))),
         };
-        let store = Self { pool, clock, worker: Uuid::now_v7().to_string() };
+        let store = Self { pool, clock, worker: Uuid::now_v7().to_string(), wakeups: Arc::default() };
         store.migrate().await?;
         Ok(store)
     }
@@ -172,6 +185,11 @@ impl Store {
     /// The time by the store's clock, milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// The hints between the stages of this process.
+    pub fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
     }
 
     /// This process's name in leases and accounts: fresh at every start, so that no lease survives its holder's memory.

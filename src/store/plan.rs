@@ -197,6 +197,9 @@ impl Store {
                 .await?;
             }
         });
+        if !evaluations.is_empty() {
+            self.wakeups.evaluations.notify_waiters();
+        }
         Ok(())
     }
 }

@@ -1,0 +1,127 @@
+//! Starting, watching and stopping the tasks of a process.
+//!
+//! A soft shutdown (SIGTERM, Ctrl-C) stops taking work and finishes what is in hand; a second signal, or the end of the
+//! drain time, is a hard one. Either way nothing is lost: what was not finished is leased again after the next start.
+//! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The tasks of a process and the tokens that stop them.
+#[derive(Clone, Default)]
+pub struct Lifecycle {
+    soft: CancellationToken,
+    hard: CancellationToken,
+    tracker: TaskTracker,
+    failed: Arc<AtomicBool>,
+}
+
+impl Lifecycle {
+    /// No task yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancelled when no more work may be taken.
+    pub fn soft(&self) -> CancellationToken {
+        self.soft.clone()
+    }
+
+    /// Cancelled when work in hand must be dropped.
+    pub fn hard(&self) -> CancellationToken {
+        self.hard.clone()
+    }
+
+    /// Starts a task that is meant to run until the soft token is cancelled.
+    pub fn spawn<E>(&self, name: &'static str, task: impl Future<Output = Result<(), E>> + Send + 'static)
+    where
+        E: std::error::Error + Send + 'static,
+    {
+        let this = self.clone();
+        self.tracker.spawn(async move {
+            let result = task.await;
+            if let Err(error) = &result {
+                tracing::error!(task = name, error = error as &dyn std::error::Error, "task failed");
+            }
+            if result.is_err() || !this.soft.is_cancelled() {
+                tracing::error!(task = name, "task ended; shutting down");
+                this.failed.store(true, Ordering::SeqCst);
+                this.soft.cancel();
+            }
+        });
+    }
+
+    /// Asks every task to finish.
+    pub fn stop(&self) {
+        self.soft.cancel();
+    }
+
+    /// Waits for a signal or a failed task, then drains for at most `drain`. True when all went as it should.
+    pub async fn run(&self, drain: Duration) -> bool {
+        tokio::select! {
+            () = termination() => tracing::info!("stopping: finishing what is in hand"),
+            () = self.soft.cancelled() => {}
+        }
+        self.stop();
+        self.drain(drain).await;
+        !self.failed.load(Ordering::SeqCst)
+    }
+
+    /// Waits for all tasks, for at most `drain`; then cancels the hard token and waits a little longer.
+    pub async fn drain(&self, drain: Duration) {
+        self.tracker.close();
+        tokio::select! {
+            () = self.tracker.wait() => return,
+            () = tokio::time::sleep(drain) => tracing::warn!("drain time is over"),
+            () = termination() => tracing::warn!("second signal"),
+        }
+        self.hard.cancel();
+        if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
+            tracing::warn!("some tasks did not stop; their leases will expire");
+        }
+    }
+}
+
+async fn termination() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        tracing::warn!("cannot listen for SIGTERM");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        result = tokio::signal::ctrl_c() => if result.is_err() {
+            tracing::warn!("cannot listen for Ctrl-C");
+            std::future::pending().await
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_stops_the_process_as_a_failure() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.spawn("short", async { Ok::<(), std::io::Error>(()) });
+        assert!(!lifecycle.run(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test]
+    async fn a_stop_that_was_asked_for_is_a_success() {
+        let lifecycle = Lifecycle::new();
+        let soft = lifecycle.soft();
+        lifecycle.spawn("long", async move {
+            soft.cancelled().await;
+            Ok::<(), std::io::Error>(())
+        });
+        lifecycle.stop();
+        assert!(lifecycle.run(Duration::from_secs(1)).await);
+    }
+}

@@ -1,0 +1,122 @@
+//! The outbox: scores owed to sinks are sent until they are accepted.
+//!
+//! Each sink has a loop of its own, so that one that is down holds up no other. A crash between sending and recording
+//! sends again; every sink's identities are deterministic, so that the effect is one.
+
+pub mod sinks;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use self::sinks::{Disposition, Sink};
+use super::patience::Patience;
+use crate::model::{Evaluation, EvaluationId};
+use crate::rubrics::Catalogue;
+use crate::store::{DeliveryOutcome, OwedDelivery, Store, StoreError};
+
+/// What the delivery stage works with.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Where the outbox is.
+    pub store: Store,
+    /// Hash and scale of the rubric versions scores belong to.
+    pub catalogue: Catalogue,
+    /// The configured sinks.
+    pub sinks: Vec<Arc<Sink>>,
+}
+
+/// How long a loop waits for scores that another process may have stored.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The most scores sent in one request.
+const BATCH: usize = 200;
+
+/// Long enough for the slowest sink to answer a batch; a worker that dies gives its batch back then.
+const LEASE: Duration = Duration::from_secs(120);
+
+/// The longest wait between two attempts.
+const LONGEST_WAIT_MS: i64 = 600_000;
+
+impl Delivery {
+    /// Works until `soft` is cancelled, then finishes the batches in hand.
+    pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
+        let mut loops = tokio::task::JoinSet::new();
+        for sink in &self.sinks {
+            loops.spawn(self.clone().serve(Arc::clone(sink), soft.clone()));
+        }
+        if loops.is_empty() {
+            soft.cancelled().await;
+        }
+        let mut failed = Ok(());
+        while let Some(ended) = loops.join_next().await {
+            if let Ok(Err(error)) = ended {
+                soft.cancel();
+                failed = Err(error);
+            }
+        }
+        failed
+    }
+
+    async fn serve(self, sink: Arc<Sink>, soft: CancellationToken) -> Result<(), StoreError> {
+        let mut patience = Patience::new("delivery");
+        while !soft.is_cancelled() {
+            let owed = self.store.wakeups().deliveries.notified();
+            let sent = self.send_owed(&sink).await;
+            match patience.with(&soft, sent).await? {
+                Some(0) => tokio::select! {
+                    () = owed => {}
+                    () = tokio::time::sleep(IDLE) => {}
+                    () = soft.cancelled() => {}
+                },
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one batch of what is owed to `sink` and records what became of it. Returns how many were tried.
+    pub async fn send_owed(&self, sink: &Sink) -> Result<usize, StoreError> {
+        let rubrics = |name: &str, version: u32| {
+            self.catalogue.version(name, version).map(|rubric| (rubric.hash.clone(), rubric.scale.clone()))
+        };
+        let owed = self.store.lease_deliveries(sink.name(), BATCH, LEASE.as_millis() as i64, &rubrics).await?;
+        if owed.is_empty() {
+            return Ok(0);
+        }
+        let evaluations: Vec<Evaluation> = owed.iter().map(|owed| owed.evaluation.clone()).collect();
+        let results = sink.deliver(&evaluations).await;
+        let outcomes: Vec<(EvaluationId, DeliveryOutcome)> =
+            owed.iter().zip(results).map(|(owed, result)| (owed.evaluation.id, self.outcome(sink, owed, result))).collect();
+        self.store.finish_deliveries(sink.name(), &outcomes).await?;
+        crate::telemetry::deliveries_finished(sink.name(), &outcomes);
+        Ok(outcomes.len())
+    }
+
+    fn outcome(&self, sink: &Sink, owed: &OwedDelivery, result: Result<(), sinks::DeliveryError>) -> DeliveryOutcome {
+        let Err(error) = result else { return DeliveryOutcome::Sent };
+        match error.disposition() {
+            Disposition::Retry { after } => {
+                if owed.attempts == 0 {
+                    tracing::warn!(sink = sink.name(), error = &error as &dyn std::error::Error, "a score was not accepted yet");
+                }
+                let wait_ms = (1_000_i64 << owed.attempts.min(10)).min(LONGEST_WAIT_MS);
+                let asked_ms = after.map_or(0, |after| after.as_millis() as i64);
+                DeliveryOutcome::Retry {
+                    due_at_ms: self.store.now_ms() + wait_ms.max(asked_ms),
+                    error: error.to_string(),
+                }
+            }
+            Disposition::GiveUp => {
+                tracing::error!(
+                    sink = sink.name(),
+                    evaluation = %owed.evaluation.id,
+                    error = &error as &dyn std::error::Error,
+                    "a score was refused for good"
+                );
+                DeliveryOutcome::GivenUp { error: error.to_string() }
+            }
+        }
+    }
+}

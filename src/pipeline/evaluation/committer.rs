@@ -1,0 +1,43 @@
+//! Stores results in groups: one transaction for all that has gathered while the last one ran.
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::super::patience::Patience;
+use super::Evaluation;
+use super::leases::Leases;
+use crate::store::{EvaluationResult, StoreError};
+
+const GROUP: usize = 256;
+
+/// Runs until every sender is gone. While the database is away the channel fills, and with it the judges' slots: results
+/// wait, no new work is taken.
+pub(super) async fn run(
+    stage: Evaluation,
+    leases: Leases,
+    mut inbox: mpsc::Receiver<EvaluationResult>,
+    hard: CancellationToken,
+) -> Result<(), StoreError> {
+    let mut patience = Patience::new("evaluation results");
+    let mut group: Vec<EvaluationResult> = Vec::with_capacity(GROUP);
+    while inbox.recv_many(&mut group, GROUP).await > 0 {
+        loop {
+            let stored = stage.store.finish_evaluations(&group, &*stage.routing).await;
+            match patience.with(&hard, stored).await? {
+                Some(effective) => {
+                    let lost = group.len() - effective.len();
+                    if lost > 0 {
+                        // Another worker took the lease over, or late spans superseded the evaluation: its result counts.
+                        tracing::warn!(lost, "results came too late to be stored");
+                    }
+                    super::super::super::telemetry::evaluations_finished(&group, &effective);
+                    break;
+                }
+                None if hard.is_cancelled() => return Ok(()),
+                None => {}
+            }
+        }
+        leases.drop_all(group.drain(..).map(|result| result.id()));
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Bringing pending evaluations to their judges: lease → render → judge → commit score and deliveries.
+//!
+//! For each judge a leaser keeps a small buffer of leased evaluations, and as many of them are with the judge at once as
+//! it admits. All results go through one committer, which stores what has gathered in one transaction. A heartbeat
+//! extends the leases of everything in hand, so that a lease ends only when its worker is dead.
+
+mod attempt;
+mod committer;
+mod leases;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::attempt::Attempt;
+use self::leases::Leases;
+use super::patience::Patience;
+use crate::judges::{Judge, Judges};
+use crate::model::Outcome;
+use crate::rubrics::Catalogue;
+use crate::store::{LeasedEvaluation, Store, StoreError};
+
+/// What the evaluation stage works with.
+#[derive(Clone)]
+pub struct Evaluation {
+    /// Where work comes from and results go.
+    pub store: Store,
+    /// The rubric versions that pending evaluations were planned with.
+    pub catalogue: Catalogue,
+    /// The configured judges.
+    pub judges: Arc<Judges>,
+    /// Which sinks an outcome is owed to.
+    pub routing: Routing,
+    /// A worker that dies gives its evaluations back after this long.
+    pub lease: Duration,
+    /// How often an evaluation is tried before it ends as failed.
+    pub attempts: u32,
+}
+
+/// Which sinks an outcome is owed to.
+pub type Routing = Arc<dyn Fn(Outcome) -> Vec<String> + Send + Sync>;
+
+/// How long a leaser waits for work that another process may have planned.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// The most evaluations leased in one statement.
+const LEASE_BATCH: usize = 256;
+
+impl Evaluation {
+    /// Works until `soft` is cancelled, then finishes what is in hand unless `hard` is cancelled too.
+    pub async fn run(self, soft: CancellationToken, hard: CancellationToken) -> Result<(), StoreError> {
+        let leases = Leases::default();
+        let (results, inbox) = mpsc::channel(LEASE_BATCH * 4);
+        let tasks = TaskTracker::new();
+        let committer = tokio::spawn(committer::run(self.clone(), leases.clone(), inbox, hard.clone()));
+        let heartbeat = tokio::spawn(leases.clone().keep(self.store.clone(), self.lease, hard.clone()));
+        let expiry = tokio::spawn(expire(self.store.clone(), soft.clone()));
+
+        let judges: Vec<Arc<Judge>> = self.judges.all().cloned().collect();
+        let mut failed = None;
+        let mut loops = tokio::task::JoinSet::new();
+        for judge in judges {
+            let worker = JudgeLoop {
+                stage: self.clone(),
+                judge,
+                leases: leases.clone(),
+                results: results.clone(),
+                tasks: tasks.clone(),
+            };
+            loops.spawn(worker.run(soft.clone(), hard.clone()));
+        }
+        while let Some(ended) = loops.join_next().await {
+            if let Ok(Err(error)) = ended {
+                soft.cancel();
+                failed = Some(error);
+            }
+        }
+        tasks.close();
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = hard.cancelled() => {}
+        }
+        drop(results);
+        let committed = committer.await.unwrap_or(Ok(()));
+        heartbeat.abort();
+        expiry.abort();
+        // What was leased but never begun, or cut off: others need not wait for the lease to end.
+        let left = leases.held();
+        if !left.is_empty() {
+            self.store.release_evaluations(&left).await?;
+        }
+        failed.map_or(committed, Err)
+    }
+}
+
+/// Ends evaluations whose deadline passed while no judge was free.
+async fn expire(store: Store, soft: CancellationToken) {
+    while !soft.is_cancelled() {
+        match store.expire_evaluations().await {
+            Ok(0) => {}
+            Ok(expired) => tracing::warn!(expired, "evaluations expired before a judge was free"),
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "could not look for overdue evaluations"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(10)) => {}
+            () = soft.cancelled() => {}
+        }
+    }
+}
+
+/// The work of one judge.
+struct JudgeLoop {
+    stage: Evaluation,
+    judge: Arc<Judge>,
+    leases: Leases,
+    results: mpsc::Sender<crate::store::EvaluationResult>,
+    tasks: TaskTracker,
+}
+
+impl JudgeLoop {
+    async fn run(self, soft: CancellationToken, hard: CancellationToken) -> Result<(), StoreError> {
+        let most = self.judge.max_concurrency().max(1);
+        let slots = Arc::new(Semaphore::new(most));
+        let mut patience = Patience::new("evaluation");
+        while !soft.is_cancelled() {
+            // Lease no more than can be begun at once: what waits here waits in nobody's queue.
+            let free = slots.available_permits();
+            if free == 0 {
+                tokio::select! {
+                    permit = slots.acquire() => drop(permit),
+                    () = soft.cancelled() => {}
+                }
+                continue;
+            }
+            if let Some(pause) = self.judge.paused_for() {
+                tokio::select! {
+                    () = tokio::time::sleep(pause.min(Duration::from_secs(5))) => {}
+                    () = soft.cancelled() => {}
+                }
+                continue;
+            }
+            let planned = self.stage.store.wakeups().evaluations.notified();
+            let lease_ms = self.stage.lease.as_millis() as i64;
+            let leased = self.stage.store.lease_evaluations(self.judge.name(), free.min(LEASE_BATCH), lease_ms).await;
+            let Some(leased) = patience.with(&soft, leased).await? else { continue };
+            if leased.is_empty() {
+                tokio::select! {
+                    () = planned => {}
+                    () = tokio::time::sleep(IDLE) => {}
+                    () = soft.cancelled() => {}
+                }
+                continue;
+            }
+            for evaluation in leased {
+                self.begin(evaluation, &slots, &hard).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin(&self, evaluation: LeasedEvaluation, slots: &Arc<Semaphore>, hard: &CancellationToken) {
+        self.leases.take(evaluation.id);
+        // The semaphore is never closed; were it, the lease would be given back at the end.
+        let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
+        let attempt = Attempt { stage: self.stage.clone(), judge: Arc::clone(&self.judge), evaluation };
+        let (results, hard) = (self.results.clone(), hard.clone());
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            tokio::select! {
+                result = attempt.run() => {
+                    // The committer is gone only after a hard stop; the lease is then given back.
+                    if results.send(result).await.is_err() {
+                        tracing::debug!("a result came after the hard stop");
+                    }
+                }
+                () = hard.cancelled() => {}
+            }
+        });
+    }
+}
