@@ -4,4 +4,5 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod otlp;
+pub mod rubrics;
 pub mod store;
