@@ -1,9 +1,41 @@
 //! judged: an LLM-as-judge evaluation worker that stands next to an OpenTelemetry Collector.
+//!
+//! It takes completed LLM spans from a queue, judges a sample of them against versioned rubrics with judge models, writes
+//! every score back to where the team already looks, and keeps the judge honest against human labels.
+//!
+//! # The way of a span
+//!
+//! ```text
+//! pipeline::intake      decode → gate (sample by trace id) → redact → store        one transaction per batch, then ack
+//! pipeline::assembly    wait until the trace is complete → normalise → match rubrics → decide, recording the probability
+//! pipeline::evaluation  lease → render rubric → call judge → parse verdict → store score + deliveries   one transaction
+//! pipeline::delivery    OTLP (log event + linked span) · MLflow · Phoenix · Langfuse
+//! calibration           labels + scores → agreement, corrected quality, drift → report
+//! ```
+//!
+//! Each arrow is a durable hand-over in [`store`]: any process can die at any point and the next one goes on.
+//!
+//! # The rooms, from the ground up
+//!
+//! * ground, pure: [`model`] the nouns; [`otlp`] the wire; [`statistics`] slices in, numbers out; [`config`] plain sections
+//! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
+//! * what the ways use: [`rubrics`], [`judges`], [`store`]
+//! * the ways: [`pipeline`] of a span, [`calibration`] of a label
+//! * the process: [`lifecycle`], [`telemetry`], [`clock`]
+//! * faces: [`cli`], [`web`]
+//!
+//! Dependencies run towards the ground, never up or in a circle; a test holds the direction.
+//!
+//! # What always holds
+//!
+//! * Redaction precedes storage. * Work is acknowledged after it is committed. * Inclusion probabilities are stored when
+//!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
 pub mod calibration;
 pub mod clock;
 pub mod config;
 pub mod model;
 pub mod otlp;
+pub mod rubrics;
 pub mod statistics;
 pub mod store;
