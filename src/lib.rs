@@ -34,6 +34,7 @@
 pub mod calibration;
 pub mod clock;
 pub mod config;
+pub mod judges;
 pub mod model;
 pub mod otlp;
 pub mod rubrics;

@@ -7,6 +7,7 @@ mod assembly;
 pub mod duration;
 mod environment;
 mod evaluation;
+pub mod judges;
 mod store;
 mod web;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use assembly::AssemblyConfig;
 pub use evaluation::EvaluationConfig;
+pub use judges::{JudgeConfig, JudgesConfig};
 pub use store::StoreConfig;
 pub use web::WebConfig;
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub assembly: AssemblyConfig,
     /// How pending evaluations are worked on.
     pub evaluation: EvaluationConfig,
+    /// The judge models by name.
+    pub judges: JudgesConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }

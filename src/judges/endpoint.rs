@@ -1,0 +1,259 @@
+//! One judge's HTTP endpoint: where it is, the key, and a bounded POST.
+
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::judges::{JudgeConfig, Provider};
+
+use super::error::{Failure, JudgeConfigError};
+use super::refusal::Refusal;
+use super::retry::asked_wait;
+
+/// A reply is a rationale and a score; more than this is none.
+const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
+/// As much of a refusal as is worth reading.
+const LARGEST_REFUSAL: usize = 64 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// Looks up an environment variable.
+pub(super) type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Why a POST has no usable answer.
+#[derive(Debug)]
+pub(super) enum PostError {
+    /// The endpoint answered with anything but success.
+    Refused(Refusal),
+    /// There is no answer.
+    Failed(Failure),
+}
+
+/// Where a judge model is reached.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    client: Client,
+    url: Url,
+    key_header: HeaderName,
+    key_prefix: &'static str,
+    key: RwLock<Option<HeaderValue>>,
+    key_file: Option<PathBuf>,
+}
+
+impl Endpoint {
+    /// The endpoint of a configured judge.
+    pub(super) fn from_config(
+        name: &str,
+        config: &JudgeConfig,
+        variables: &Variables,
+    ) -> Result<Self, JudgeConfigError> {
+        let refuse = |key, problem: String| JudgeConfigError::Value { judge: name.to_owned(), key, problem };
+        let default_header = match config.provider {
+            Provider::Anthropic => "x-api-key",
+            Provider::Openai | Provider::Baseline => AUTHORIZATION.as_str(),
+        };
+        let header = config.api_key_header.as_deref().unwrap_or(default_header);
+        let key_header: HeaderName =
+            header.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?;
+        // `Bearer` belongs to the header it was made for; any other carries the bare key.
+        let key_prefix = if key_header == AUTHORIZATION { "Bearer " } else { "" };
+        let key = read_key(name, config, variables)?
+            .map(|secret| key_value(key_prefix, &secret))
+            .transpose()
+            .map_err(|()| refuse("api_key_env", "the key holds characters that no HTTP header can carry".into()))?;
+        let client = client(default_headers(name, config)?)
+            .map_err(|source| JudgeConfigError::Client { judge: name.to_owned(), source })?;
+        Ok(Self {
+            client,
+            url: url(config).map_err(|problem| refuse("base_url", problem))?,
+            key_header,
+            key_prefix,
+            key: RwLock::new(key),
+            key_file: config.api_key_file.clone(),
+        })
+    }
+
+    /// The host, for prices and spans.
+    pub(super) fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// The port, for spans.
+    pub(super) fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
+    /// Whether there is a key to read again.
+    pub(super) fn has_key_file(&self) -> bool {
+        self.key_file.is_some()
+    }
+
+    /// Reads the key file again, because the key in hand was refused and may have been replaced.
+    pub(super) async fn reload_key(&self) -> Result<(), Failure> {
+        let Some(path) = &self.key_file else { return Ok(()) };
+        let secret = SecretString::from(tokio::fs::read_to_string(path).await.map_err(Failure::KeyFile)?);
+        let value = key_value(self.key_prefix, &secret)
+            .map_err(|()| Failure::KeyFile(std::io::Error::from(std::io::ErrorKind::InvalidData)))?;
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        Ok(())
+    }
+
+    /// Sends `body` and reads the answer, all within `timeout`.
+    pub(super) async fn post(
+        &self,
+        body: Vec<u8>,
+        traceparent: Option<&str>,
+        timeout: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, PostError> {
+        match tokio::time::timeout(timeout, self.exchange(body, traceparent, now)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(PostError::Failed(Failure::Timeout(timeout))),
+        }
+    }
+
+    async fn exchange(&self, body: Vec<u8>, traceparent: Option<&str>, now: Timestamp) -> Result<Vec<u8>, PostError> {
+        let mut request = self.client.post(self.url.clone()).body(body);
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(key) = key {
+            request = request.header(&self.key_header, key);
+        }
+        if let Some(context) = traceparent.and_then(|text| HeaderValue::from_str(text).ok()) {
+            request = request.header("traceparent", context);
+        }
+        let mut response = request.send().await.map_err(connection)?;
+        if response.status().is_success() {
+            let answer = read_up_to(&mut response, LARGEST_ANSWER).await?;
+            return if answer.len() > LARGEST_ANSWER {
+                Err(PostError::Failed(Failure::BadResponse("larger than 2 MiB")))
+            } else {
+                Ok(answer)
+            };
+        }
+        let status = response.status().as_u16();
+        let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let after = asked_wait(text("retry-after-ms"), text("retry-after"), now);
+        let answer = read_up_to(&mut response, LARGEST_REFUSAL).await.unwrap_or_default();
+        Err(PostError::Refused(Refusal::read(status, after, &answer)))
+    }
+}
+
+fn connection(error: reqwest::Error) -> PostError {
+    // The URL may hold a user name and password.
+    PostError::Failed(Failure::Connection(error.without_url()))
+}
+
+/// Reads until the end or just beyond `limit`, so that no server can fill the memory.
+async fn read_up_to(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, PostError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(connection)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > limit {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+fn client(headers: HeaderMap) -> reqwest::Result<Client> {
+    // The program installs its provider at start; where a caller has not, building the client would panic.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let already_there = rustls::crypto::ring::default_provider().install_default().is_err();
+        tracing::debug!(already_there, "installed the TLS provider");
+    }
+    Client::builder()
+        .user_agent(concat!("judged/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A redirect would carry the key to a place that nobody configured.
+        .redirect(reqwest::redirect::Policy::none())
+        // Over HTTP/2 all calls share one connection, and the server's limit on its streams would cap concurrency unseen.
+        .http1_only()
+        .tcp_nodelay(true)
+        .build()
+}
+
+fn default_headers(name: &str, config: &JudgeConfig) -> Result<HeaderMap, JudgeConfigError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if config.provider == Provider::Anthropic {
+        let version = config.api_version.as_deref().unwrap_or(ANTHROPIC_VERSION);
+        let value = HeaderValue::from_str(version).map_err(|_| JudgeConfigError::Value {
+            judge: name.to_owned(),
+            key: "api_version",
+            problem: "this is not a header value".into(),
+        })?;
+        headers.insert("anthropic-version", value);
+    }
+    for (header, value) in &config.headers.0 {
+        let refuse = |problem: &str| JudgeConfigError::Value {
+            judge: name.to_owned(),
+            key: "headers",
+            problem: format!("`{header}` {problem}"),
+        };
+        let header_name: HeaderName = header.parse().map_err(|_| refuse("is not a header name"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| refuse("has a value that no header can carry"))?;
+        value.set_sensitive(true);
+        headers.insert(header_name, value);
+    }
+    Ok(headers)
+}
+
+fn url(config: &JudgeConfig) -> Result<Url, String> {
+    let (default_base, path) = match config.provider {
+        Provider::Anthropic => ("https://api.anthropic.com/v1", "messages"),
+        Provider::Openai | Provider::Baseline => ("https://api.openai.com/v1", "chat/completions"),
+    };
+    let base = config.base_url.as_deref().unwrap_or(default_base);
+    let mut url = Url::parse(base).map_err(|error| format!("this is not a URL ({error})"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("this is not an http or https URL".into());
+    }
+    if url.path().ends_with(path) {
+        return Err(format!("leave out `/{path}`; it is added"));
+    }
+    let joined = format!("{}/{path}", url.path().trim_end_matches('/'));
+    url.set_path(&joined);
+    if let (Provider::Openai, Some(version)) = (config.provider, &config.api_version) {
+        url.query_pairs_mut().append_pair("api-version", version);
+    }
+    Ok(url)
+}
+
+fn read_key(name: &str, config: &JudgeConfig, variables: &Variables) -> Result<Option<SecretString>, JudgeConfigError> {
+    match (&config.api_key_env, &config.api_key_file) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(JudgeConfigError::Value {
+            judge: name.to_owned(),
+            key: "api_key_file",
+            problem: "api_key_env is given too; keep one of them".into(),
+        }),
+        (Some(variable), None) => match variables(variable) {
+            Some(key) if !key.trim().is_empty() => Ok(Some(SecretString::from(key))),
+            _ => Err(JudgeConfigError::KeyVariable { judge: name.to_owned(), variable: variable.clone() }),
+        },
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(key) if !key.trim().is_empty() => Ok(Some(SecretString::from(key))),
+            Ok(_) => Err(JudgeConfigError::Value {
+                judge: name.to_owned(),
+                key: "api_key_file",
+                problem: format!("`{}` is empty", path.display()),
+            }),
+            Err(source) => {
+                Err(JudgeConfigError::KeyFile { judge: name.to_owned(), path: path.display().to_string(), source })
+            }
+        },
+    }
+}
+
+fn key_value(prefix: &str, key: &SecretString) -> Result<HeaderValue, ()> {
+    let text = SecretString::from(format!("{prefix}{}", key.expose_secret().trim()));
+    let mut value = HeaderValue::from_str(text.expose_secret()).map_err(|_| ())?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,39 @@
+//! What judges take from the outside besides the network: variables, the time of day, chance and money.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::budget::{Budget, MemoryBudget};
+use super::endpoint::Variables;
+
+/// The surroundings of all judges of a process. The default is the real world with a budget kept in memory.
+#[derive(Clone)]
+pub struct JudgeEnvironment {
+    /// Looks up an environment variable.
+    pub variables: Arc<Variables>,
+    /// The time of day.
+    pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Uniform in [0, 1).
+    pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    /// Where spending is counted.
+    pub budget: Arc<dyn Budget>,
+}
+
+impl Default for JudgeEnvironment {
+    fn default() -> Self {
+        Self {
+            variables: Arc::new(|name| std::env::var(name).ok()),
+            now: Arc::new(Timestamp::now),
+            random: Arc::new(rand::random::<f64>),
+            budget: Arc::new(MemoryBudget::default()),
+        }
+    }
+}
+
+impl fmt::Debug for JudgeEnvironment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JudgeEnvironment").field("budget", &self.budget).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,232 @@
+//! What goes wrong with a judge, and what the caller should do about it. No error holds a key, a prompt or a reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reply::ReplyProblem;
+use super::request::Spent;
+
+/// What a caller should do with the evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// Try this evaluation again, not before `after` where the endpoint said so.
+    Retry {
+        /// How long to wait.
+        after: Option<Duration>,
+    },
+    /// This evaluation cannot succeed.
+    Reject,
+    /// No evaluation can succeed with this judge at present: leave its queue alone this long.
+    Pause {
+        /// How long to wait.
+        after: Duration,
+    },
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The endpoint did not answer in time.
+    #[error("no answer within {}", crate::config::duration::format(*.0))]
+    Timeout(Duration),
+    /// The deadline passed while waiting for a free slot; nothing was sent.
+    #[error(
+        "no free slot before the deadline; raise `concurrency` or the limits per minute, or lower the sampling rate"
+    )]
+    Saturated,
+    /// HTTP 429.
+    #[error("rate limited by the endpoint (HTTP 429)")]
+    RateLimited {
+        /// How long the endpoint wants to be left alone.
+        after: Option<Duration>,
+    },
+    /// HTTP 5xx and 408.
+    #[error("the endpoint failed (HTTP {status})")]
+    Unavailable {
+        /// The HTTP status.
+        status: u16,
+        /// How long the endpoint wants to be left alone.
+        after: Option<Duration>,
+    },
+    /// No connection, or it broke.
+    #[error("the endpoint cannot be reached; check `base_url`")]
+    Connection(#[source] reqwest::Error),
+    /// Success, but not in this dialect.
+    #[error("the answer is {0}; check `base_url` and `provider`")]
+    BadResponse(&'static str),
+    /// HTTP 401 or 403.
+    #[error("the endpoint refuses the key (HTTP {status}); check `api_key_env` or `api_key_file`")]
+    Unauthorized {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The account has no credit.
+    #[error("the account's quota is exhausted (HTTP {status}); top it up or lower the sampling rate")]
+    QuotaExhausted {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// HTTP 404: a wrong path or model.
+    #[error("the endpoint knows no such model or path (HTTP {status}); check `model` and `base_url`")]
+    NotFound {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Any other refusal of the request.
+    #[error("the endpoint refuses the request (HTTP {status}{})", .code.as_deref().map(|code| format!(", {code}")).unwrap_or_default())]
+    BadRequest {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's error code, when it is a plain identifier.
+        code: Option<String>,
+    },
+    /// The subject is too long for the model.
+    #[error(
+        "the prompt is longer than the model's context; choose a model with a longer one, or shorten what the rubric shows"
+    )]
+    ContextLength,
+    /// The model declined to judge this.
+    #[error("the model refused to judge this")]
+    Refused,
+    /// The provider's content filter stopped it.
+    #[error("the provider's content filter stopped the request or the reply")]
+    ContentFilter,
+    /// A reply, twice, that is no verdict.
+    #[error("the reply is no verdict: {0}")]
+    Reply(#[from] ReplyProblem),
+    /// The judge is paused after failures.
+    #[error("the judge is paused after failures; it is tried again in {}", crate::config::duration::format(*.after))]
+    CircuitOpen {
+        /// When it is tried again.
+        after: Duration,
+    },
+    /// The judge's budget does not cover the call.
+    #[error("the judge's budget is used up; it renews in {}", crate::config::duration::format(*.after))]
+    BudgetExhausted {
+        /// When the budget renews.
+        after: Duration,
+    },
+    /// The key file cannot be read any more.
+    #[error("the key file cannot be read; check `api_key_file`")]
+    KeyFile(#[source] std::io::Error),
+}
+
+/// How long to leave a judge alone that needs a person's help.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+
+impl Failure {
+    /// A stable code of low cardinality, for the ledger, metrics and `error.type`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Saturated => "saturated",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } | Self::Connection(_) => "unavailable",
+            Self::BadResponse(_) => "bad_response",
+            Self::Unauthorized { .. } | Self::KeyFile(_) => "unauthorized",
+            Self::QuotaExhausted { .. } => "quota_exhausted",
+            Self::NotFound { .. } => "not_found",
+            Self::BadRequest { .. } => "bad_request",
+            Self::ContextLength => "context_length",
+            Self::Refused => "refused",
+            Self::ContentFilter => "content_filter",
+            Self::Reply(problem) => problem.code(),
+            Self::CircuitOpen { .. } => "circuit_open",
+            Self::BudgetExhausted { .. } => "budget_exhausted",
+        }
+    }
+
+    /// What to do with the evaluation.
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::RateLimited { after } | Self::Unavailable { after, .. } => Disposition::Retry { after: *after },
+            Self::Timeout(_) | Self::Saturated | Self::Connection(_) | Self::BadResponse(_) => {
+                Disposition::Retry { after: None }
+            }
+            Self::Unauthorized { .. } | Self::QuotaExhausted { .. } | Self::NotFound { .. } | Self::KeyFile(_) => {
+                Disposition::Pause { after: REFUSAL_PAUSE }
+            }
+            Self::CircuitOpen { after } | Self::BudgetExhausted { after } => Disposition::Pause { after: *after },
+            Self::BadRequest { .. } | Self::ContextLength | Self::Refused | Self::ContentFilter | Self::Reply(_) => {
+                Disposition::Reject
+            }
+        }
+    }
+}
+
+/// A failed evaluation: by which judge, why, and what it used up nevertheless.
+#[derive(Debug, thiserror::Error)]
+#[error("judge `{judge}`: {failure}{}", .explanation.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
+pub struct JudgeError {
+    /// The judge's name.
+    pub judge: Arc<str>,
+    /// Why.
+    #[source]
+    pub failure: Failure,
+    /// Tokens, cost and calls.
+    pub spent: Spent,
+    /// The provider's own words. Only a check has them, because its prompt holds nobody's data.
+    pub explanation: Option<String>,
+}
+
+impl JudgeError {
+    /// What to do with the evaluation.
+    pub fn disposition(&self) -> Disposition {
+        self.failure.disposition()
+    }
+
+    /// A stable code of low cardinality.
+    pub fn code(&self) -> &'static str {
+        self.failure.code()
+    }
+}
+
+/// Why a `[judges.NAME]` section makes no judge.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeConfigError {
+    /// A key has a value that makes no sense.
+    #[error("[judges.{judge}] {key}: {problem}")]
+    Value {
+        /// The judge's name.
+        judge: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong, and the remedy.
+        problem: String,
+    },
+    /// The variable that should hold the key is not set.
+    #[error(
+        "[judges.{judge}] api_key_env: the environment variable `{variable}` is not set or empty; set it, or use `api_key_file`"
+    )]
+    KeyVariable {
+        /// The judge's name.
+        judge: String,
+        /// The variable's name.
+        variable: String,
+    },
+    /// The key file cannot be read.
+    #[error("[judges.{judge}] api_key_file: `{path}` cannot be read")]
+    KeyFile {
+        /// The judge's name.
+        judge: String,
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The HTTP client cannot be built.
+    #[error("[judges.{judge}]: the HTTP client cannot be built")]
+    Client {
+        /// The judge's name.
+        judge: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// Everything that is wrong with the judges' configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct JudgesConfigError(pub Vec<JudgeConfigError>);

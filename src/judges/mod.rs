@@ -1,0 +1,205 @@
+//! The judges: models behind HTTP endpoints, and the offline baseline.
+//!
+//! ```text
+//! Judges ─ by name ─▶ Judge ─┬─ baseline   lexical, offline, instant
+//!                            └─ remote     turn (slot, breaker, money, rate) ─▶ endpoint ─▶ dialect ─▶ reply ─▶ Verdict
+//! ```
+//!
+//! Invariants: a reply becomes a verdict on the rubric's scale or an error, never a default; every call is accounted
+//! for, also when it fails or its future is dropped; no error, log line or span holds a key, a prompt or a reply.
+
+mod anthropic;
+pub mod baseline;
+mod breaker;
+pub mod budget;
+mod checks;
+mod completion;
+mod concurrency;
+mod dialect;
+mod endpoint;
+mod environment;
+mod error;
+mod openai;
+mod price;
+mod rate;
+mod refusal;
+mod remote;
+pub mod reply;
+mod request;
+mod retry;
+mod turn;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::judges::{JudgeConfig, JudgesConfig, Provider};
+use crate::model::{Prompt, Scale, SubjectContent};
+
+pub use environment::JudgeEnvironment;
+pub use error::{Disposition, Failure, JudgeConfigError, JudgeError, JudgesConfigError};
+pub use request::{JudgeReply, JudgeRequest, JudgeUsage, Spent};
+
+use remote::{Failed, Remote};
+
+/// The judge that always exists.
+pub const BASELINE: &str = "baseline";
+/// The judge of a rubric that names none.
+pub const DEFAULT: &str = "default";
+
+/// How long a check may take.
+const CHECK_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A configured judge.
+#[derive(Debug)]
+pub struct Judge {
+    name: Arc<str>,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Baseline,
+    Remote(Box<Remote>),
+}
+
+impl Judge {
+    /// The judge of a `[judges.NAME]` section.
+    pub fn from_config(
+        name: &str,
+        config: &JudgeConfig,
+        environment: JudgeEnvironment,
+    ) -> Result<Self, JudgeConfigError> {
+        let engine = match config.provider {
+            Provider::Baseline => {
+                checks::check_baseline(name, config)?;
+                Engine::Baseline
+            }
+            Provider::Openai | Provider::Anthropic => {
+                Engine::Remote(Box::new(Remote::from_config(name, config, environment)?))
+            }
+        };
+        Ok(Self { name: name.into(), engine })
+    }
+
+    /// The offline judge under the name `name`.
+    pub fn baseline(name: &str) -> Self {
+        Self { name: name.into(), engine: Engine::Baseline }
+    }
+
+    /// The configured name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many calls may run at a time now; the baseline has no limit of its own.
+    pub fn concurrency(&self) -> usize {
+        match &self.engine {
+            Engine::Baseline => usize::MAX,
+            Engine::Remote(remote) => remote.concurrency.limit(),
+        }
+    }
+
+    /// Judges. Dropping the future gives the evaluation up; what it took is given back or accounted for.
+    pub async fn judge(&self, request: JudgeRequest<'_>) -> Result<JudgeReply, JudgeError> {
+        match &self.engine {
+            Engine::Baseline => Ok(baseline::judge(&request)),
+            Engine::Remote(remote) => {
+                let (outcome, spent) = remote.judge(&request).await;
+                outcome.map_err(|Failed { failure, .. }| JudgeError {
+                    judge: Arc::clone(&self.name),
+                    failure,
+                    spent,
+                    explanation: None,
+                })
+            }
+        }
+    }
+
+    /// Asks the judge for a verdict on nothing in particular, and says in one line how that went.
+    pub async fn check(&self) -> Result<String, JudgeError> {
+        let Engine::Remote(remote) = &self.engine else {
+            return Ok("offline baseline: nothing to reach".to_owned());
+        };
+        let scale = Scale::Binary { pass: "the check works".into(), fail: "it does not".into() };
+        let request = JudgeRequest {
+            prompt: &Prompt {
+                system: "This is a connection test. Reply with a JSON object: `rationale` (a few words), then `label` (\"pass\").".into(),
+                user: "Reply with the label \"pass\".".into(),
+            },
+            schema: &serde_json::json!({
+                "type": "object",
+                "properties": {
+                    "rationale": {"type": "string"},
+                    "label": {"type": "string", "enum": ["pass", "fail"]}
+                },
+                "required": ["rationale", "label"],
+                "additionalProperties": false
+            }),
+            scale: &scale,
+            abstain: false,
+            rubric: "check",
+            content: &SubjectContent::default(),
+            traceparent: None,
+            deadline: CHECK_DEADLINE,
+        };
+        let (outcome, spent) = remote.judge(&request).await;
+        let reply = outcome.map_err(|Failed { failure, refusal }| JudgeError {
+            judge: Arc::clone(&self.name),
+            failure,
+            spent,
+            explanation: refusal.and_then(|refusal| refusal.explanation()),
+        })?;
+        Ok(format!(
+            "{} answered as {} in {} ms; the reply schema is {}; {}",
+            remote.model,
+            reply.model.as_deref().unwrap_or("an unnamed model"),
+            reply.latency.as_millis(),
+            remote.structured().as_str(),
+            match reply.cost_usd {
+                Some(cost) => format!("the check cost ${cost:.6}"),
+                None => "the cost is not known (set `prices`)".to_owned(),
+            }
+        ))
+    }
+}
+
+/// All judges by name.
+#[derive(Debug)]
+pub struct Judges(BTreeMap<String, Arc<Judge>>);
+
+impl Judges {
+    /// The configured judges, the `baseline`, and a `default` that is the baseline unless configured.
+    pub fn from_config(config: &JudgesConfig, environment: &JudgeEnvironment) -> Result<Self, JudgesConfigError> {
+        let mut judges: BTreeMap<String, Arc<Judge>> =
+            [BASELINE, DEFAULT].map(|name| (name.to_owned(), Arc::new(Judge::baseline(name)))).into();
+        let mut errors = Vec::new();
+        for (name, section) in config {
+            if name == BASELINE && section.provider != Provider::Baseline {
+                errors.push(JudgeConfigError::Value {
+                    judge: name.clone(),
+                    key: "provider",
+                    problem: "`baseline` is the offline judge; give this judge another name".into(),
+                });
+                continue;
+            }
+            match Judge::from_config(name, section, environment.clone()) {
+                Ok(judge) => {
+                    judges.insert(name.clone(), Arc::new(judge));
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if errors.is_empty() { Ok(Self(judges)) } else { Err(JudgesConfigError(errors)) }
+    }
+
+    /// The judge called `name`.
+    pub fn get(&self, name: &str) -> Option<&Arc<Judge>> {
+        self.0.get(name)
+    }
+
+    /// All judges in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Judge>> {
+        self.0.values()
+    }
+}

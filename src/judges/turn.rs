@@ -1,0 +1,177 @@
+//! One call's turn: the slot, the rate, the money and the breaker's leave, taken together and settled together.
+//!
+//! However a call ends, also when its future is dropped half-way, everything taken is given back or accounted for.
+
+use tokio::time::Instant;
+
+use super::breaker::{Change, Ending};
+use super::completion::Completion;
+use super::concurrency::{Permit, Signal};
+use super::error::Failure;
+use super::price;
+use super::remote::Remote;
+use super::request::Spent;
+
+/// Bytes per token that the estimate assumes: low, so that it is rather too high.
+const BYTES_PER_TOKEN: f64 = 3.0;
+
+/// What a call has taken.
+pub(super) struct Turn<'a> {
+    remote: &'a Remote,
+    permit: Option<Permit<'a>>,
+    /// The breaker's leave, and whether this call is its probe.
+    probe: Option<bool>,
+    reserved_usd: Option<f64>,
+    reserved_request: bool,
+    reserved_tokens: Option<f64>,
+    sent: bool,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits for the right to send `body_bytes`; fails when it cannot be had before `deadline`.
+    pub(super) async fn take(remote: &'a Remote, body_bytes: usize, deadline: Instant) -> Result<Self, Failure> {
+        let mut turn = Self {
+            remote,
+            permit: None,
+            probe: None,
+            reserved_usd: None,
+            reserved_request: false,
+            reserved_tokens: None,
+            sent: false,
+        };
+        let permit = tokio::time::timeout_at(deadline, remote.concurrency.acquire()).await;
+        turn.permit = Some(permit.map_err(|_| Failure::Saturated)?);
+        turn.ask_breaker().await?;
+        turn.reserve_money(body_bytes)?;
+        turn.wait_for_rate(body_bytes, deadline).await?;
+        Ok(turn)
+    }
+
+    async fn ask_breaker(&mut self) -> Result<(), Failure> {
+        let admitted = self.remote.breaker().admit(Instant::now());
+        let probe = admitted.map_err(|after| Failure::CircuitOpen { after })?;
+        self.probe = Some(probe);
+        if probe && self.remote.endpoint.has_key_file() {
+            // The key may be what the circuit opened for, and may have been replaced since.
+            self.remote.endpoint.reload_key().await?;
+        }
+        Ok(())
+    }
+
+    fn reserve_money(&mut self, body_bytes: usize) -> Result<(), Failure> {
+        let Some(prices) = &self.remote.prices else { return Ok(()) };
+        let output = f64::from(self.remote.config.max_output_tokens);
+        let bound = price::bound(prices, body_bytes as f64 / BYTES_PER_TOKEN, output);
+        let environment = &self.remote.environment;
+        environment
+            .budget
+            .reserve(&self.remote.account, bound, (environment.now)())
+            .map_err(|exhausted| Failure::BudgetExhausted { after: exhausted.renews_in })?;
+        self.reserved_usd = Some(bound);
+        Ok(())
+    }
+
+    async fn wait_for_rate(&mut self, body_bytes: usize, deadline: Instant) -> Result<(), Failure> {
+        let now = Instant::now();
+        let patience = deadline.saturating_duration_since(now);
+        let mut wait = std::time::Duration::ZERO;
+        if let Some(requests) = &self.remote.requests {
+            wait = requests.reserve(1.0, now, patience).ok_or(Failure::Saturated)?;
+            self.reserved_request = true;
+        }
+        if let Some(tokens) = &self.remote.tokens {
+            let estimate = body_bytes as f64 / BYTES_PER_TOKEN + f64::from(self.remote.config.max_output_tokens);
+            wait = wait.max(tokens.reserve(estimate, now, patience).ok_or(Failure::Saturated)?);
+            self.reserved_tokens = Some(estimate);
+        }
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// From here on the call may cost money, whatever becomes of it.
+    pub(super) fn sent(&mut self) {
+        self.sent = true;
+    }
+
+    /// The endpoint answered with a completion.
+    pub(super) fn answered(mut self, completion: &Completion, spent: &mut Spent) {
+        let usage = &completion.usage;
+        let cost = match &self.remote.prices {
+            Some(prices) => price::cost(prices, usage),
+            None => completion.reported_cost_usd,
+        };
+        spent.usage.add(usage);
+        spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
+        // Where the provider does not count, the reservation stands.
+        let tokens = usage.input_tokens.zip(usage.output_tokens).map(|(input, output)| (input + output) as f64);
+        self.settle(cost.or(self.reserved_usd), tokens.or(self.reserved_tokens), Ending::Answered, Signal::Success);
+    }
+
+    /// There is no completion. `adapts`: because of a part of the request that is left out next time.
+    pub(super) fn failed(mut self, failure: &Failure, adapts: bool, spent: &mut Spent) {
+        let signal = match failure {
+            Failure::Timeout(_) => Signal::Congestion { cooldown: None },
+            Failure::RateLimited { after } => Signal::Congestion { cooldown: *after },
+            Failure::Unavailable { status: 502..=504 | 529, after } => Signal::Congestion { cooldown: *after },
+            _ => Signal::Neutral,
+        };
+        let ending = match failure {
+            _ if adapts => Ending::Answered,
+            Failure::Timeout(_) | Failure::Unavailable { .. } | Failure::Connection(_) | Failure::BadResponse(_) => {
+                Ending::Failed
+            }
+            Failure::Unauthorized { .. } | Failure::QuotaExhausted { .. } | Failure::NotFound { .. } => Ending::Refused,
+            _ => Ending::Answered,
+        };
+        // Nobody charges for a refusal; a call that was given up may have been answered and charged.
+        let perhaps_charged = matches!(failure, Failure::Timeout(_));
+        if perhaps_charged {
+            spent.cost_usd = None;
+        }
+        let (cost, tokens) = if perhaps_charged { (self.reserved_usd, self.reserved_tokens) } else { (None, None) };
+        if let Some(Change::Opened(pause)) = self.settle(cost, tokens, ending, signal) {
+            tracing::error!(
+                judge = %self.remote.name,
+                code = failure.code(),
+                reason = %failure,
+                pause = crate::config::duration::format(pause),
+                "the judge is paused"
+            );
+        }
+    }
+
+    fn settle(&mut self, cost: Option<f64>, tokens: Option<f64>, ending: Ending, signal: Signal) -> Option<Change> {
+        let now = Instant::now();
+        let environment = &self.remote.environment;
+        if let Some(reserved) = self.reserved_usd.take() {
+            environment.budget.settle(&self.remote.account, reserved, cost.unwrap_or(0.0), (environment.now)());
+        }
+        if let (Some(bucket), Some(reserved)) = (&self.remote.tokens, self.reserved_tokens.take()) {
+            bucket.refund(reserved - tokens.unwrap_or(0.0), now);
+        }
+        if let Some(permit) = self.permit.take() {
+            permit.end(signal);
+        }
+        let probe = self.probe.take()?;
+        let change = self.remote.breaker().report(ending, probe, now);
+        if change == Some(Change::Closed) {
+            tracing::info!(judge = %self.remote.name, "the judge is back");
+        }
+        change
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if self.permit.is_none() && self.probe.is_none() {
+            return; // Settled.
+        }
+        if let (Some(bucket), true, false) = (&self.remote.requests, self.reserved_request, self.sent) {
+            bucket.refund(1.0, Instant::now());
+        }
+        let (cost, tokens) = if self.sent { (self.reserved_usd, self.reserved_tokens) } else { (None, None) };
+        self.settle(cost, tokens, Ending::Unknown, Signal::Neutral);
+    }
+}
