@@ -1,3 +1,4 @@
-//! The way of a label: from a human's verdict to what can be said of the judge.
+//! The way of a label: from a human's verdict to how far a judge can be trusted, and whether that still holds.
 
+pub mod agreement;
 pub mod labels;

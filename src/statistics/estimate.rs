@@ -31,6 +31,9 @@ pub enum Reason {
     /// Weights leave less than 30 effective observations.
     #[error("the weights leave fewer than 30 effective labels")]
     FewEffective,
+    /// Items of one cluster (a conversation) are not independent, and this number is not resampled.
+    #[error("items of one conversation are not independent, and this number is not resampled")]
+    Clustered,
     /// Fewer observations than the method needs.
     #[error("too few observations")]
     TooFew,

@@ -141,6 +141,21 @@ impl IntervalSums {
         }
     }
 
+    /// The sums of units of two labels each, weighted.
+    pub fn of_pairs(pairs: impl Iterator<Item = (f64, f64)>, weights: &[f64]) -> Self {
+        let mut sums = Self::default();
+        for ((a, b), weight) in pairs.zip(weights) {
+            let unit = Self {
+                within: weight * 2.0 * (a - b).powi(2),
+                labels: weight * 2.0,
+                sum: weight * (a + b),
+                sum_of_squares: weight * (a * a + b * b),
+            };
+            sums.add(unit);
+        }
+        sums
+    }
+
     /// Adds another unit's sums.
     pub fn add(&mut self, other: Self) {
         self.within += other.within;

@@ -6,7 +6,7 @@
 use super::Reason;
 
 /// Distinct pairs of numbers, sorted by the human's and then the judge's value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PairGrid {
     human: Vec<f64>,
     judge: Vec<f64>,
@@ -66,6 +66,11 @@ impl PairGrid {
     /// The number of distinct pairs.
     pub fn cells(&self) -> usize {
         self.human.len()
+    }
+
+    /// (human, judge) of each cell.
+    pub fn pairs(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.human.iter().copied().zip(self.judge.iter().copied())
     }
 
     /// `judge - human` of each cell.

@@ -1,0 +1,280 @@
+//! The human ceiling: how well annotators agree with each other, and whether the judge could be one of them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::statistics::alt_test::{self, Alignment, alt_test};
+use crate::statistics::bootstrap::{Contribution, Plan, Sample, Statistics, bootstrap};
+use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
+use crate::statistics::{Estimate, Reason};
+
+use super::coefficient::Coefficient;
+use super::compare::{Pair, compare};
+use super::placed::PlacedItem;
+use super::scale::{Kind, LabelScale, Place};
+
+/// Items with several labels that an interval needs.
+const MIN_ITEMS: usize = 30;
+
+/// Agreement among annotators.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Humans {
+    /// Labels given, by annotator.
+    pub annotators: BTreeMap<String, usize>,
+    /// Items that two or more annotators labelled.
+    pub items_with_several: usize,
+    /// Items on which their labels tie, so that no human side of a pair exists.
+    pub ties: usize,
+    /// Krippendorff's alpha among the annotators, on the declared scale.
+    pub krippendorff_alpha: Estimate,
+    /// Share of equal labels over all pairs of annotators of an item.
+    pub raw_agreement: Estimate,
+    /// Each two annotators.
+    pub pairs: Vec<HumanPair>,
+    /// By judge: its mean closeness to each annotator minus that of annotators to each other, on items with two or more
+    /// labels. Closeness is equality, on ordinal and numeric scales minus the absolute difference. At or above 0 the
+    /// judge is as close to a human as humans are.
+    pub judge_gap: BTreeMap<String, Estimate>,
+    /// By judge: the alternative-annotator test.
+    pub alt_test: BTreeMap<String, AltTestReport>,
+}
+
+/// Two annotators compared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HumanPair {
+    /// Their names.
+    pub annotators: [String; 2],
+    /// Items that both labelled.
+    pub pairs: usize,
+    /// Share of equal labels.
+    pub raw_agreement: Estimate,
+    /// Cohen's kappa.
+    pub cohen_kappa: Estimate,
+    /// Quadratically weighted kappa.
+    pub weighted_kappa_quadratic: Estimate,
+    /// Mean absolute difference.
+    pub mae: Estimate,
+    /// Rank correlation.
+    pub spearman: Estimate,
+}
+
+/// The alternative-annotator test of one judge, or why it was not run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum AltTestReport {
+    /// It was run.
+    Done {
+        /// Share of annotators that the judge may replace.
+        winning_rate: f64,
+        /// Whether that is at least half of them.
+        passed: bool,
+        /// Mean probability that the judge is at least as well aligned as the annotator.
+        advantage_probability: f64,
+        /// The advantage granted to humans' cost.
+        epsilon: f64,
+        /// Items and adjusted p-value by annotator.
+        annotators: BTreeMap<String, AltTestRow>,
+    },
+    /// It was not.
+    Missing {
+        /// Always null.
+        winning_rate: Option<f64>,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// One annotator in the alternative-annotator test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AltTestRow {
+    /// Items compared.
+    pub items: usize,
+    /// Benjamini–Yekutieli adjusted p-value.
+    pub p_adjusted: f64,
+}
+
+/// The humans of a section, and its judges beside them.
+pub(super) fn humans(scale: &LabelScale, items: &[&PlacedItem], judges: &[&str], epsilon: f64, plan: &Plan) -> Humans {
+    let mut annotators: BTreeMap<String, usize> = BTreeMap::new();
+    for name in items.iter().flat_map(|item| item.human.keys()) {
+        *annotators.entry(name.clone()).or_default() += 1;
+    }
+    let several: Vec<&PlacedItem> = items.iter().copied().filter(|item| item.human.len() > 1).collect();
+    let gap = |judge: &&str| ((*judge).to_owned(), judge_gap(scale, &several, judge, plan));
+    let alt = |judge: &&str| ((*judge).to_owned(), alt_test_of(scale, items, judge, epsilon));
+    Humans {
+        items_with_several: several.len(),
+        ties: items.iter().filter(|item| item.tied).count(),
+        krippendorff_alpha: alpha(scale, &several, plan),
+        raw_agreement: pairwise_agreement(scale, &several, plan),
+        pairs: human_pairs(scale, &several, &annotators, plan),
+        judge_gap: judges.iter().map(gap).collect(),
+        alt_test: judges.iter().map(alt).collect(),
+        annotators,
+    }
+}
+
+/// A statistic of totals over items, with its bootstrap interval.
+fn resampled<S: Statistics>(
+    items: &[&PlacedItem],
+    dimensions: usize,
+    contribution: impl Fn(&PlacedItem) -> Contribution,
+    plan: &Plan,
+    statistic: &S,
+) -> Estimate {
+    let mut clusters: BTreeMap<usize, Contribution> = BTreeMap::new();
+    let mut units = Vec::new();
+    for item in items {
+        match item.cluster {
+            Some(cluster) => clusters.entry(cluster).or_default().extend(contribution(item)),
+            None => units.push(contribution(item)),
+        }
+    }
+    units.extend(clusters.into_values());
+    units.retain(|unit| !unit.is_empty());
+    let enough = units.len() >= MIN_ITEMS;
+    let sample = Sample::new(dimensions, units);
+    let value = statistic.evaluate(&sample.totals()).first().copied().filter(|value| value.is_finite());
+    let interval = if enough {
+        bootstrap(&sample, plan, statistic).first().copied().unwrap_or(Err(Reason::TooFew))
+    } else {
+        Err(Reason::TooFew)
+    };
+    Estimate::new(value.ok_or(if items.is_empty() { Reason::NoPairs } else { Reason::NoVariance }), interval)
+}
+
+fn alpha(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) -> Estimate {
+    if scale.kind() == Kind::Numeric {
+        let contribution = |item: &PlacedItem| {
+            let numbers: Vec<f64> = item.human.values().map(|place| place.number).collect();
+            let sums = IntervalSums::of_unit(&numbers);
+            vec![(0, sums.within), (1, sums.labels), (2, sums.sum), (3, sums.sum_of_squares)]
+        };
+        let statistic = |totals: &[f64]| {
+            let [within, labels, sum, sum_of_squares] = [totals[0], totals[1], totals[2], totals[3]];
+            vec![IntervalSums { within, labels, sum, sum_of_squares }.alpha().unwrap_or(f64::NAN)]
+        };
+        return resampled(several, 4, contribution, plan, &statistic);
+    }
+    let q = scale.values().len();
+    let metric = if scale.kind() == Kind::Ordinal { Metric::Ordinal } else { Metric::Nominal };
+    let contribution = |item: &PlacedItem| {
+        let labels: Vec<usize> = item.human.values().map(|place| place.category).collect();
+        Coincidences::unit(q, &labels).into_iter().map(|(cell, amount)| (cell as u32, amount)).collect()
+    };
+    let statistic = |totals: &[f64]| {
+        let coincidences = Coincidences::from_sums(q, totals);
+        vec![coincidences.and_then(|matrix| matrix.alpha(metric, scale.values())).unwrap_or(f64::NAN)]
+    };
+    let estimate = resampled(several, q * q, contribution, plan, &statistic);
+    match estimate.value() {
+        Some(value) if value >= 1.0 => Estimate::Bare(value, Reason::PerfectAgreement),
+        _ => estimate,
+    }
+}
+
+fn pairwise_agreement(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) -> Estimate {
+    if scale.kind() == Kind::Numeric {
+        return Reason::NotCategorical.into();
+    }
+    let contribution = |item: &PlacedItem| {
+        let labels: Vec<Place> = item.human.values().copied().collect();
+        let (closeness, pairs) = mutual(&labels, |a, b| f64::from(u8::from(a.category == b.category)));
+        vec![(0, closeness), (1, pairs)]
+    };
+    resampled(several, 2, contribution, plan, &|totals: &[f64]| vec![totals[0] / totals[1]])
+}
+
+fn judge_gap(scale: &LabelScale, several: &[&PlacedItem], judge: &str, plan: &Plan) -> Estimate {
+    let judged: Vec<&PlacedItem> = several.iter().copied().filter(|item| item.judge.contains_key(judge)).collect();
+    let closeness = |a: &Place, b: &Place| match scale.kind() {
+        Kind::Nominal | Kind::Binary => f64::from(u8::from(a.category == b.category)),
+        Kind::Ordinal | Kind::Numeric => -(a.number - b.number).abs(),
+    };
+    let contribution = |item: &PlacedItem| {
+        let labels: Vec<Place> = item.human.values().copied().collect();
+        let Some(verdict) = item.judge.get(judge) else { return Vec::new() };
+        let to_judge: f64 = labels.iter().map(|label| closeness(label, verdict)).sum();
+        let (among, pairs) = mutual(&labels, closeness);
+        vec![(0, to_judge), (1, labels.len() as f64), (2, among), (3, pairs)]
+    };
+    let statistic = |totals: &[f64]| vec![totals[0] / totals[1] - totals[2] / totals[3]];
+    resampled(&judged, 4, contribution, plan, &statistic)
+}
+
+/// (sum of closeness, number) over the pairs of a list.
+fn mutual(labels: &[Place], closeness: impl Fn(&Place, &Place) -> f64) -> (f64, f64) {
+    let pairs = labels.iter().enumerate().flat_map(|(index, a)| labels[..index].iter().map(move |b| (a, b)));
+    pairs.fold((0.0, 0.0), |(sum, number), (a, b)| (sum + closeness(a, b), number + 1.0))
+}
+
+fn human_pairs(
+    scale: &LabelScale,
+    several: &[&PlacedItem],
+    annotators: &BTreeMap<String, usize>,
+    plan: &Plan,
+) -> Vec<HumanPair> {
+    let names: Vec<&String> = annotators.keys().collect();
+    let mut pairs = Vec::new();
+    for (index, first) in names.iter().enumerate() {
+        for second in &names[index + 1..] {
+            let both: Vec<Pair> = several
+                .iter()
+                .filter_map(|item| {
+                    let (human, judge) = (*item.human.get(*first)?, *item.human.get(*second)?);
+                    Some(Pair { human, judge, weight: item.weight, cluster: item.cluster })
+                })
+                .collect();
+            if both.is_empty() {
+                continue;
+            }
+            let comparison = compare(scale, &both, plan);
+            let get = |coefficient| comparison.coefficients.get(coefficient);
+            pairs.push(HumanPair {
+                annotators: [(*first).clone(), (*second).clone()],
+                pairs: both.len(),
+                raw_agreement: get(Coefficient::RawAgreement),
+                cohen_kappa: get(Coefficient::CohenKappa),
+                weighted_kappa_quadratic: get(Coefficient::WeightedKappaQuadratic),
+                mae: get(Coefficient::Mae),
+                spearman: get(Coefficient::Spearman),
+            });
+        }
+    }
+    pairs
+}
+
+fn alt_test_of(scale: &LabelScale, items: &[&PlacedItem], judge: &str, epsilon: f64) -> AltTestReport {
+    let judged: Vec<(&PlacedItem, &Place)> =
+        items.iter().filter_map(|item| Some((*item, item.judge.get(judge)?))).collect();
+    let mut names: Vec<&String> = judged.iter().flat_map(|(item, _)| item.human.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let number = |place: &Place| if scale.kind() == Kind::Nominal { place.category as f64 } else { place.number };
+    let rows: Vec<alt_test::Item> = judged
+        .iter()
+        .map(|(item, verdict)| alt_test::Item {
+            humans: names.iter().map(|name| item.human.get(*name).map(number)).collect(),
+            judge: number(verdict),
+        })
+        .collect();
+    let alignment = match scale.kind() {
+        Kind::Nominal | Kind::Binary => Alignment::Accuracy,
+        Kind::Ordinal | Kind::Numeric => Alignment::NegativeRmse,
+    };
+    match alt_test(&rows, alignment, epsilon) {
+        Err(reason) => AltTestReport::Missing { winning_rate: None, reason },
+        Ok(result) => {
+            let rows = result.items.into_iter().zip(result.p_adjusted);
+            let rows = rows.map(|(items, p_adjusted)| AltTestRow { items, p_adjusted });
+            AltTestReport::Done {
+                winning_rate: result.winning_rate,
+                passed: result.passed,
+                advantage_probability: result.advantage_probability,
+                epsilon: result.epsilon,
+                annotators: names.into_iter().cloned().zip(rows).collect(),
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the numbers say, in a sentence that a reader can act on.
+
+use crate::statistics::{Estimate, Interval};
+
+use super::coefficient::Coefficient;
+use super::compare::{Class, Comparison};
+use super::scale::{Kind, LabelScale};
+
+/// One or two sentences about a judge.
+pub(super) fn verdict(scale: &LabelScale, comparison: &Comparison) -> String {
+    if comparison.pairs == 0 {
+        return "nothing to say: no item has both a human label and a verdict on the scale".to_owned();
+    }
+    let mut sentences = match scale.kind() {
+        Kind::Binary => binary(comparison),
+        Kind::Nominal => nominal(comparison),
+        Kind::Ordinal => graded(comparison, "level"),
+        Kind::Numeric => graded(comparison, "point"),
+    };
+    sentences.extend(against_majority(comparison));
+    sentences.join("; ")
+}
+
+/// The weaker of the two classes first: what the judge misses is what it was hired to find.
+fn binary(comparison: &Comparison) -> Vec<String> {
+    let mut classes: Vec<&Class> = comparison.classes.iter().filter(|class| class.recall.value().is_some()).collect();
+    classes.sort_by(|a, b| a.recall.value().partial_cmp(&b.recall.value()).unwrap_or(std::cmp::Ordering::Equal));
+    let rate = |class: &Class| {
+        let label = &class.label;
+        match class.recall.value() {
+            Some(value) if value < 1.0 => {
+                let missed = out_of_ten(1.0 - value);
+                format!(
+                    "the judge misses {missed} answers that humans call {label}: TPR of {label} {}",
+                    shown(class.recall)
+                )
+            }
+            _ => {
+                format!("the judge finds every answer that humans call {label}: TPR of {label} {}", shown(class.recall))
+            }
+        }
+    };
+    let mut sentences: Vec<String> = classes.into_iter().map(rate).collect();
+    for class in comparison.classes.iter().filter(|class| class.human == 0) {
+        sentences.push(format!("no human label is {}, so nothing is known about finding it", class.label));
+    }
+    sentences
+}
+
+fn nominal(comparison: &Comparison) -> Vec<String> {
+    let used = comparison.classes.iter().filter(|class| class.human > 0);
+    let worst =
+        used.min_by(|a, b| a.recall.value().partial_cmp(&b.recall.value()).unwrap_or(std::cmp::Ordering::Equal));
+    let agreement = comparison.coefficients.get(Coefficient::RawAgreement);
+    let mut sentences = vec![format!("the judge agrees with the humans on {} of items", shown(agreement))];
+    if let Some(class) = worst.filter(|class| class.recall.value().is_some_and(|recall| recall < 1.0)) {
+        let missed = out_of_ten(1.0 - class.recall.value().unwrap_or(0.0));
+        sentences.push(format!("it is weakest on {}: it misses {missed}, TPR {}", class.label, shown(class.recall)));
+    }
+    sentences
+}
+
+fn graded(comparison: &Comparison, unit: &str) -> Vec<String> {
+    let bias = comparison.coefficients.get(Coefficient::Bias);
+    let mae = comparison.coefficients.get(Coefficient::Mae);
+    let ranks = comparison.coefficients.get(Coefficient::Spearman);
+    let mut sentences = vec![format!("the judge is off by {} {unit}s on average", shown(mae))];
+    match bias.interval() {
+        Some(Interval { low, .. }) if low > 0.0 => sentences.push(format!("it is lenient by {}", shown(bias))),
+        Some(Interval { high, .. }) if high < 0.0 => sentences.push(format!("it is harsh by {}", shown(bias))),
+        Some(_) => sentences.push(format!("no bias can be told from 0: {}", shown(bias))),
+        None => sentences.push(format!("its bias is {}", shown(bias))),
+    }
+    sentences.push(format!("it ranks items like the humans do to a degree of {}", shown(ranks)));
+    sentences
+}
+
+/// A judge must beat the one that always says the commonest thing.
+fn against_majority(comparison: &Comparison) -> Option<String> {
+    let majority = comparison.majority_class.as_ref()?;
+    let bar = majority.raw_agreement.value()?;
+    let agreement = comparison.coefficients.get(Coefficient::RawAgreement);
+    let label = &majority.label;
+    match agreement.interval() {
+        _ if agreement.value()? <= bar => Some(format!(
+            "its agreement {} is no better than always saying {label}, which gets {bar:.2}",
+            shown(agreement)
+        )),
+        Some(interval) if interval.low <= bar => Some(format!(
+            "its agreement {} cannot be told from always saying {label}, which gets {bar:.2}",
+            shown(agreement)
+        )),
+        _ => None,
+    }
+}
+
+fn out_of_ten(share: f64) -> String {
+    match (share * 10.0).round() as u32 {
+        0 => "fewer than 1 of 20".to_owned(),
+        10 => "nearly all".to_owned(),
+        tenths => format!("{tenths} of 10"),
+    }
+}
+
+/// `0.61 [0.44, 0.76]`, or `0.61 (why there is no interval)`.
+pub fn shown(estimate: Estimate) -> String {
+    match estimate {
+        Estimate::Interval(value, Interval { low, high }) => format!("{value:.2} [{low:.2}, {high:.2}]"),
+        Estimate::Bare(value, reason) => format!("{value:.2} ({reason})"),
+        Estimate::Undefined(reason) => format!("- ({reason})"),
+    }
+}
