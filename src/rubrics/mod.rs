@@ -3,6 +3,7 @@
 //! `rubrics/<name>/v<N>.md` is one immutable version: front matter, then a template with the blocks `system` and `user`.
 //! Parsing checks everything that can be checked without a judge, so that a rubric that loads also renders.
 
+mod catalogue;
 mod context;
 mod error;
 mod fence;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use catalogue::Catalogue;
 pub use error::{Concern, Place, Problem, RubricError, Warning};
 pub use fence::fence_key;
 pub use golden::{Comparison, Expectation, GoldenCase};

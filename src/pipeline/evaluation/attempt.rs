@@ -6,15 +6,17 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::Evaluation;
+use super::pause::Pause;
 use crate::judges::{Disposition, Judge, JudgeError, JudgeReply, JudgeRequest};
 use crate::model::{Outcome, Prompt, Verdict};
-use crate::rubrics::Rubric;
+use crate::rubrics::fence_key;
 use crate::store::{EvaluationResult, LeasedEvaluation};
 
 /// An evaluation and the judge it goes to.
 pub(super) struct Attempt {
     pub(super) stage: Evaluation,
     pub(super) judge: Arc<Judge>,
+    pub(super) pause: Pause,
     pub(super) evaluation: LeasedEvaluation,
 }
 
@@ -30,14 +32,14 @@ impl Attempt {
         let Some(content) = &self.evaluation.content else {
             return self.ended(Outcome::Filtered, "content_expired", None, None, None);
         };
-        let nonce = rubric.nonce(&self.evaluation.id);
+        let nonce = fence_key(&self.stage.fence_secret, &self.evaluation.id.to_string());
         let prompt = match rubric.render(content, &nonce) {
             Ok(prompt) => prompt,
             Err(error) => return self.ended(Outcome::Failed, "render", Some(error.to_string()), None, None),
         };
         let request = JudgeRequest {
             prompt: &prompt,
-            schema: rubric.response_schema(),
+            schema: &rubric.response_schema(),
             scale: &rubric.scale,
             abstain: rubric.abstain,
             rubric: &rubric.name,
@@ -46,7 +48,7 @@ impl Attempt {
             deadline: self.time_left(),
         };
         match self.judge.judge(request).await {
-            Ok(reply) => self.verdict(&rubric, &prompt, reply),
+            Ok(reply) => self.verdict(&prompt, reply),
             Err(error) => self.refused(&prompt, &error),
         }
     }
@@ -57,7 +59,7 @@ impl Attempt {
         Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
     }
 
-    fn verdict(&self, _rubric: &Rubric, prompt: &Prompt, reply: JudgeReply) -> EvaluationResult {
+    fn verdict(&self, prompt: &Prompt, reply: JudgeReply) -> EvaluationResult {
         let (outcome, score, rationale) = match reply.verdict {
             Verdict::Scored { score, rationale } => (Outcome::Scored, Some(score), rationale),
             Verdict::Abstained { rationale } => (Outcome::Abstained, None, rationale),
@@ -80,7 +82,11 @@ impl Attempt {
     fn refused(&self, prompt: &Prompt, error: &JudgeError) -> EvaluationResult {
         let last = self.evaluation.attempts + 1 >= self.stage.attempts;
         match error.disposition() {
-            Disposition::Pause { after } => self.postponed(error.code(), after.as_millis() as i64, false),
+            Disposition::Pause { after } => {
+                let wait_ms = after.as_millis() as i64;
+                self.pause.until(self.stage.store.now_ms() + wait_ms);
+                self.postponed(error.code(), wait_ms, false)
+            }
             Disposition::Retry { after } if !last => {
                 let wait_ms = FIRST_POSTPONEMENT_MS << self.evaluation.attempts.min(6);
                 let asked_ms = after.map_or(0, |after| after.as_millis() as i64);
@@ -109,14 +115,14 @@ impl Attempt {
         prompt: Option<&Prompt>,
         error: Option<&JudgeError>,
     ) -> EvaluationResult {
-        let spent = error.and_then(JudgeError::spent);
+        let spent = error.map(|error| error.spent);
         EvaluationResult::Final {
             id: self.evaluation.id,
             outcome,
             reason: Some(reason.to_owned()),
             score: None,
             rationale: text,
-            judge_model: spent.and_then(|spent| spent.model.clone()),
+            judge_model: None,
             prompt_hash: prompt.map(prompt_hash),
             input_tokens: spent.and_then(|spent| spent.usage.input_tokens),
             output_tokens: spent.and_then(|spent| spent.usage.output_tokens),

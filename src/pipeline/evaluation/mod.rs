@@ -7,6 +7,7 @@
 mod attempt;
 mod committer;
 mod leases;
+mod pause;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +18,12 @@ use tokio_util::task::TaskTracker;
 
 use self::attempt::Attempt;
 use self::leases::Leases;
+use self::pause::Pause;
 use super::patience::Patience;
 use crate::judges::{Judge, Judges};
 use crate::model::Outcome;
 use crate::rubrics::Catalogue;
-use crate::store::{LeasedEvaluation, Store, StoreError};
+use crate::store::{EvaluationResult, LeasedEvaluation, Store, StoreError};
 
 /// What the evaluation stage works with.
 #[derive(Clone)]
@@ -34,6 +36,8 @@ pub struct Evaluation {
     pub judges: Arc<Judges>,
     /// Which sinks an outcome is owed to.
     pub routing: Routing,
+    /// What the markers around data blocks are derived from, together with the evaluation's id.
+    pub fence_secret: Arc<[u8]>,
     /// A worker that dies gives its evaluations back after this long.
     pub lease: Duration,
     /// How often an evaluation is tried before it ends as failed.
@@ -49,6 +53,9 @@ const IDLE: Duration = Duration::from_millis(500);
 /// The most evaluations leased in one statement.
 const LEASE_BATCH: usize = 256;
 
+/// The most evaluations of one judge in hand, whatever it admits: a bound on memory.
+const MOST_IN_HAND: usize = 2048;
+
 impl Evaluation {
     /// Works until `soft` is cancelled, then finishes what is in hand unless `hard` is cancelled too.
     pub async fn run(self, soft: CancellationToken, hard: CancellationToken) -> Result<(), StoreError> {
@@ -59,7 +66,7 @@ impl Evaluation {
         let heartbeat = tokio::spawn(leases.clone().keep(self.store.clone(), self.lease, hard.clone()));
         let expiry = tokio::spawn(expire(self.store.clone(), soft.clone()));
 
-        let judges: Vec<Arc<Judge>> = self.judges.all().cloned().collect();
+        let judges: Vec<Arc<Judge>> = self.judges.iter().cloned().collect();
         let mut failed = None;
         let mut loops = tokio::task::JoinSet::new();
         for judge in judges {
@@ -116,33 +123,34 @@ struct JudgeLoop {
     stage: Evaluation,
     judge: Arc<Judge>,
     leases: Leases,
-    results: mpsc::Sender<crate::store::EvaluationResult>,
+    results: mpsc::Sender<EvaluationResult>,
     tasks: TaskTracker,
 }
 
 impl JudgeLoop {
     async fn run(self, soft: CancellationToken, hard: CancellationToken) -> Result<(), StoreError> {
-        let most = self.judge.max_concurrency().max(1);
-        let slots = Arc::new(Semaphore::new(most));
+        let slots = Arc::new(Semaphore::new(MOST_IN_HAND));
+        let pause = Pause::default();
         let mut patience = Patience::new("evaluation");
         while !soft.is_cancelled() {
-            // Lease no more than can be begun at once: what waits here waits in nobody's queue.
-            let free = slots.available_permits();
+            let free = self.free(&slots);
             if free == 0 {
+                // Any slot that comes free wakes this up; the short sleep covers a judge that admits more than before.
                 tokio::select! {
-                    permit = slots.acquire() => drop(permit),
-                    () = soft.cancelled() => {}
-                }
-                continue;
-            }
-            if let Some(pause) = self.judge.paused_for() {
-                tokio::select! {
-                    () = tokio::time::sleep(pause.min(Duration::from_secs(5))) => {}
+                    permit = slots.acquire_many(MOST_IN_HAND as u32 + 1 - self.most() as u32) => drop(permit),
+                    () = tokio::time::sleep(IDLE) => {}
                     () = soft.cancelled() => {}
                 }
                 continue;
             }
             let planned = self.stage.store.wakeups().evaluations.notified();
+            if let Some(wait) = pause.left(self.stage.store.now_ms()) {
+                tokio::select! {
+                    () = tokio::time::sleep(wait.min(IDLE * 4)) => {}
+                    () = soft.cancelled() => {}
+                }
+                continue;
+            }
             let lease_ms = self.stage.lease.as_millis() as i64;
             let leased = self.stage.store.lease_evaluations(self.judge.name(), free.min(LEASE_BATCH), lease_ms).await;
             let Some(leased) = patience.with(&soft, leased).await? else { continue };
@@ -155,17 +163,32 @@ impl JudgeLoop {
                 continue;
             }
             for evaluation in leased {
-                self.begin(evaluation, &slots, &hard).await;
+                self.begin(evaluation, &slots, &pause, &hard).await;
             }
         }
         Ok(())
     }
 
-    async fn begin(&self, evaluation: LeasedEvaluation, slots: &Arc<Semaphore>, hard: &CancellationToken) {
+    /// The most evaluations in hand at once: twice what the judge admits, so that it never waits for the database.
+    fn most(&self) -> usize {
+        self.judge.concurrency().saturating_mul(2).clamp(1, MOST_IN_HAND)
+    }
+
+    fn free(&self, slots: &Semaphore) -> usize {
+        let in_hand = MOST_IN_HAND - slots.available_permits();
+        self.most().saturating_sub(in_hand)
+    }
+
+    async fn begin(&self, evaluation: LeasedEvaluation, slots: &Arc<Semaphore>, pause: &Pause, hard: &CancellationToken) {
         self.leases.take(evaluation.id);
         // The semaphore is never closed; were it, the lease would be given back at the end.
         let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
-        let attempt = Attempt { stage: self.stage.clone(), judge: Arc::clone(&self.judge), evaluation };
+        let attempt = Attempt {
+            stage: self.stage.clone(),
+            judge: Arc::clone(&self.judge),
+            pause: pause.clone(),
+            evaluation,
+        };
         let (results, hard) = (self.results.clone(), hard.clone());
         self.tasks.spawn(async move {
             let _permit = permit;
