@@ -1,0 +1,3 @@
+//! Where telemetry comes in.
+
+pub mod files;
