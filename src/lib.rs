@@ -4,5 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod model;
 pub mod otlp;
+pub mod pipeline;
 pub mod sampling;
 pub mod store;

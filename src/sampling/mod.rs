@@ -149,6 +149,11 @@ impl Sampler {
         self.rules.read_spans()
     }
 
+    /// Whether some rule looks at this resource attribute.
+    pub fn reads_resource(&self, attribute: &str) -> bool {
+        self.rules.reads_resource(attribute)
+    }
+
     /// Whether some rule looks at this span attribute.
     pub fn reads(&self, attribute: &str) -> bool {
         self.rules.reads(attribute)

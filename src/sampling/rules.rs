@@ -129,6 +129,11 @@ impl Rules {
         })
     }
 
+    /// Whether some rule looks at this resource attribute.
+    pub(super) fn reads_resource(&self, key: &str) -> bool {
+        self.conditions().any(|condition| condition.place != Place::Failure && condition.key == key)
+    }
+
     /// Whether some rule looks at anything in a span.
     pub(super) fn read_spans(&self) -> bool {
         self.conditions().any(|condition| matches!(condition.place, Place::Span | Place::Failure))

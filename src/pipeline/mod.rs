@@ -1,0 +1,3 @@
+//! The way of a span, in order. The stages meet only in the store.
+
+pub mod intake;
