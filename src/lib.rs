@@ -41,5 +41,6 @@ pub mod model;
 pub mod otlp;
 pub mod pipeline;
 pub mod rubrics;
+pub mod sampling;
 pub mod statistics;
 pub mod store;

@@ -7,7 +7,9 @@ mod assembly;
 pub mod duration;
 mod environment;
 mod evaluation;
+pub mod intake;
 pub mod judges;
+pub mod sampling;
 mod store;
 mod web;
 
@@ -17,7 +19,9 @@ use serde::{Deserialize, Serialize};
 
 pub use assembly::AssemblyConfig;
 pub use evaluation::EvaluationConfig;
+pub use intake::IntakeConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
+pub use sampling::SamplingConfig;
 pub use store::StoreConfig;
 pub use web::WebConfig;
 
@@ -30,6 +34,10 @@ pub const DEFAULT_FILE: &str = "judged.toml";
 pub struct Config {
     /// Where state lives.
     pub store: StoreConfig,
+    /// Where spans come from.
+    pub intake: IntakeConfig,
+    /// Which share of the traffic is judged.
+    pub sampling: SamplingConfig,
     /// When a trace is complete.
     pub assembly: AssemblyConfig,
     /// How pending evaluations are worked on.

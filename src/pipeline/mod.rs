@@ -2,3 +2,4 @@
 //! there, and any of them can die at any point.
 
 pub mod assembly;
+pub mod intake;

@@ -101,14 +101,14 @@ impl Store {
     /// A batch whose digest is known is a duplicate as a whole. A record that is known is a duplicate alone.
     pub async fn commit_intake(
         &self,
-        batches: Vec<IntakeBatch>,
+        batches: &[IntakeBatch],
         times: SettleTimes,
     ) -> Result<Vec<Committed>, StoreError> {
         let now_ms = self.now_ms();
         let committed = transaction!(self, DB, tx => {
             let mut committed = Vec::with_capacity(batches.len());
             let mut arrivals: BTreeMap<TraceId, TraceArrival> = BTreeMap::new();
-            for batch in &batches {
+            for batch in batches {
                 let fresh = sqlx::query(
                     "INSERT INTO batches (digest, received_at_ms) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
                 )
@@ -203,7 +203,7 @@ impl Store {
                 upsert.build().execute(&mut *tx).await?;
             }
 
-            for (signal, account) in accounts(&batches, &committed) {
+            for (signal, account) in accounts(batches, &committed) {
                 sqlx::query(
                     "INSERT INTO intake_account AS account \
                      (hour_ms, worker, signal, received, kept, sampled_out, duplicate, own, rejected) \

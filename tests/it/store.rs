@@ -43,9 +43,9 @@ async fn with_one_pending(store: &Store) -> EvaluationId {
 on_both_databases! {
     a_batch_that_comes_again_is_a_duplicate_as_a_whole(database) {
         let request = || batch(1, vec![kept_span(1, 1, true), kept_span(1, 2, false)], 3);
-        let first = database.store.commit_intake(vec![request()], TIMES).await.unwrap();
+        let first = database.store.commit_intake(&[request()], TIMES).await.unwrap();
         assert_eq!((first[0].kept, first[0].duplicate), (2, 0));
-        let again = database.store.commit_intake(vec![request()], TIMES).await.unwrap();
+        let again = database.store.commit_intake(&[request()], TIMES).await.unwrap();
         assert_eq!((again[0].kept, again[0].duplicate), (0, 5));
         let ledger = database.store.ledger(EVER).await.unwrap();
         assert_eq!(
@@ -58,9 +58,9 @@ on_both_databases! {
 
 on_both_databases! {
     a_span_that_comes_again_in_another_batch_is_stored_once(database) {
-        database.store.commit_intake(vec![batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
         let second = batch(2, vec![kept_span(1, 1, true), kept_span(1, 2, false), kept_span(1, 2, false)], 0);
-        let committed = database.store.commit_intake(vec![second], TIMES).await.unwrap();
+        let committed = database.store.commit_intake(&[second], TIMES).await.unwrap();
         assert_eq!((committed[0].kept, committed[0].duplicate), (1, 2));
         let records = database.store.trace_records(&[trace_id(1)]).await.unwrap();
         assert_eq!(records[0].spans.len(), 2);
@@ -69,10 +69,10 @@ on_both_databases! {
 
 on_both_databases! {
     a_trace_settles_after_its_root_or_at_the_latest_after_max_wait(database) {
-        database.store.commit_intake(vec![batch(1, vec![kept_span(1, 1, true), kept_span(2, 1, false)], 0)], TIMES).await.unwrap();
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true), kept_span(2, 1, false)], 0)], TIMES).await.unwrap();
         database.clock.advance(9_999);
         assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
-        database.store.commit_intake(vec![batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
         database.clock.advance(9_999);
         assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty(), "the late child restarted the settle time");
         database.clock.advance(1);
@@ -86,10 +86,10 @@ on_both_databases! {
 
 on_both_databases! {
     a_trace_that_grew_while_it_was_assembled_stays_due(database) {
-        database.store.commit_intake(vec![batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
         database.clock.advance(10_000);
         let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
-        database.store.commit_intake(vec![batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
         database.store.commit_plan(&due, &[]).await.unwrap();
         database.clock.advance(10_000);
         let again = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();

@@ -1,3 +1,254 @@
-//! Where telemetry comes in.
+//! Intake: from the wire to the commit of a batch.
+//!
+//! ```text
+//! OTLP/HTTP ─┐
+//! OTLP/gRPC ─┼→ Intake::accept: recognise → gate → redact ─→ Committer: one transaction per group ─→ answer or ack
+//! RabbitMQ  ─┘
+//! ```
+//!
+//! A sender hears of success only after the commit. Whatever is only temporarily impossible is answered so that the
+//! sender keeps the data; whatever can never be read is refused, so that nobody sends it for ever.
 
+mod answer;
+pub mod batch;
+mod body;
+mod budget;
+mod committer;
 pub mod files;
+pub mod gate;
+mod guard;
+pub mod metrics;
+mod otlp_grpc;
+mod otlp_http;
+mod protobuf;
+mod service;
+mod status;
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+
+pub use batch::{BatchError, Redact};
+pub use budget::{Budget, Exhausted, Reservation};
+pub use committer::Committer;
+pub use service::{IntakeError, Listeners, bind, run};
+pub use status::{Dependency, IntakeStatus};
+
+use crate::model::TraceId;
+use crate::otlp::{Encoding, Signal};
+use crate::sampling::Sampler;
+use crate::store::{Committed, IntakeBatch, SettleTimes, Store, StoreError};
+use batch::{Prepared, Request};
+use committer::Commits;
+use metrics::{Metrics, Transport};
+
+/// What intake needs of the store.
+pub trait IntakeStore: Send + Sync {
+    /// Stores batches and their account in one transaction; returns after the commit, in the order given.
+    fn commit_intake<'a>(
+        &'a self,
+        batches: &'a [IntakeBatch],
+        times: SettleTimes,
+    ) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>>;
+
+    /// Which of these traces have a span stored already.
+    fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>>;
+}
+
+impl IntakeStore for Store {
+    fn commit_intake<'a>(
+        &'a self,
+        batches: &'a [IntakeBatch],
+        times: SettleTimes,
+    ) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>> {
+        Box::pin(Store::commit_intake(self, batches, times))
+    }
+
+    fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>> {
+        Box::pin(Store::kept_traces(self, ids))
+    }
+}
+
+/// Why a request was not taken in.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AcceptError {
+    /// It can never be read; sending it again would not help.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The database cannot take it at the moment.
+    #[error("the database cannot take it at the moment: {reason}")]
+    Unavailable {
+        /// What the database says.
+        reason: String,
+        /// Whether the database is away or busy, rather than refusing this very request.
+        transient: bool,
+    },
+    /// judged is shutting down.
+    #[error("judged is shutting down")]
+    Stopping,
+}
+
+impl From<&StoreError> for AcceptError {
+    fn from(error: &StoreError) -> Self {
+        Self::Unavailable { reason: error.to_string(), transient: error.is_transient() }
+    }
+}
+
+/// What became of a request that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// What the store did.
+    pub committed: Committed,
+    /// Records in the request.
+    pub received: u64,
+    /// Records that were wrong; they are counted and dropped.
+    pub rejected: u64,
+    /// Why the first of them was.
+    pub complaint: Option<String>,
+}
+
+/// How a request describes itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Description {
+    /// The transport states signal and encoding.
+    Stated(Signal, Encoding),
+    /// A queue meant for this signal; the content has the last word.
+    Expected(Signal),
+}
+
+/// The way into judged, shared by all transports.
+pub struct Intake {
+    store: Arc<dyn IntakeStore>,
+    sampler: RwLock<Arc<Sampler>>,
+    redactor: RwLock<Arc<dyn Redact>>,
+    commits: Commits,
+    /// Decoding is work for processors: no more of it at once than there are.
+    processors: Semaphore,
+    status: Arc<IntakeStatus>,
+    metrics: Arc<Metrics>,
+}
+
+impl Intake {
+    /// An intake and the task that commits for it; nothing is accepted until [`Committer::run`] runs.
+    pub fn new(
+        store: Arc<dyn IntakeStore>,
+        sampler: Sampler,
+        redactor: Arc<dyn Redact>,
+        times: SettleTimes,
+    ) -> (Arc<Self>, Committer) {
+        let status = Arc::new(IntakeStatus::default());
+        let metrics = Arc::new(Metrics::new());
+        let (commits, committer) =
+            Committer::new(Arc::clone(&store), times, Arc::clone(&status), Arc::clone(&metrics));
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let intake = Self {
+            store,
+            sampler: RwLock::new(Arc::new(sampler)),
+            redactor: RwLock::new(redactor),
+            commits,
+            processors: Semaphore::new(processors),
+            status,
+            metrics,
+        };
+        (Arc::new(intake), committer)
+    }
+
+    /// The health of what intake depends on.
+    pub fn status(&self) -> &Arc<IntakeStatus> {
+        &self.status
+    }
+
+    /// Replaces the sampling rules; requests accepted from now on go by the new ones.
+    pub fn set_sampler(&self, sampler: Sampler) {
+        *self.sampler.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sampler);
+    }
+
+    /// Replaces the redactor; requests accepted from now on are redacted by the new one.
+    pub fn set_redactor(&self, redactor: Arc<dyn Redact>) {
+        *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
+    }
+
+    /// Takes in one uncompressed export request; returns after the commit.
+    pub async fn accept(
+        &self,
+        transport: Transport,
+        description: Description,
+        body: Bytes,
+    ) -> Result<Accepted, AcceptError> {
+        let result = self.take_in(description, body).await;
+        let signal = match description {
+            Description::Stated(signal, _) | Description::Expected(signal) => signal,
+        };
+        let outcome = match &result {
+            Ok(_) => "committed",
+            Err(AcceptError::Unreadable(_)) => "refused",
+            Err(AcceptError::Unavailable { .. } | AcceptError::Stopping) => "unavailable",
+        };
+        self.metrics.request(transport, signal, outcome);
+        result
+    }
+
+    async fn take_in(&self, description: Description, body: Bytes) -> Result<Accepted, AcceptError> {
+        let request = self.compute(move || read(description, body)).await??;
+        let request = Arc::new(request);
+        let prepared = match self.prepare(&request, None).await? {
+            Prepared::Ask(ids) => {
+                let kept = self.store.kept_traces(&ids).await.map_err(|error| AcceptError::from(&error))?;
+                self.prepare(&request, Some(kept)).await?
+            }
+            ready @ Prepared::Batch { .. } => ready,
+        };
+        let Prepared::Batch { batch, complaint } = prepared else {
+            // `prepare` asks only when it has no answer yet.
+            return Err(AcceptError::Unreadable("the sampling decision could not be made".to_owned()));
+        };
+        let (received, rejected) = (batch.received, batch.rejected);
+        // A request without records leaves no trace in the account, so that there is nothing to commit.
+        let committed = if received == 0 { Committed::default() } else { self.commits.commit(batch).await? };
+        Ok(Accepted { committed, received, rejected, complaint })
+    }
+
+    async fn prepare(
+        &self,
+        request: &Arc<Request>,
+        kept_before: Option<HashSet<TraceId>>,
+    ) -> Result<Prepared, AcceptError> {
+        let sampler = Arc::clone(&self.sampler.read().unwrap_or_else(PoisonError::into_inner));
+        let redactor = Arc::clone(&self.redactor.read().unwrap_or_else(PoisonError::into_inner));
+        let request = Arc::clone(request);
+        self.compute(move || {
+            batch::prepare(&request, &sampler, redactor.as_ref(), kept_before.as_ref())
+                .map_err(|error| AcceptError::Unreadable(error.explain()))
+        })
+        .await?
+    }
+
+    /// Runs work for a processor where it does not hold up the connections.
+    pub(crate) async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AcceptError> {
+        let _permit = self.processors.acquire().await.map_err(|_| AcceptError::Stopping)?;
+        tokio::task::spawn_blocking(work).await.map_err(|error| {
+            if error.is_cancelled() {
+                return AcceptError::Stopping;
+            }
+            tracing::error!("decoding a request panicked; the request is refused");
+            AcceptError::Unreadable("the request could not be decoded".to_owned())
+        })
+    }
+}
+
+fn read(description: Description, body: Bytes) -> Result<Request, AcceptError> {
+    let request = match description {
+        Description::Stated(signal, encoding) => Request::read(signal, encoding, body),
+        Description::Expected(signal) => Request::recognise(signal, body),
+    };
+    request.map_err(|error| AcceptError::Unreadable(error.explain()))
+}
+
+/// An error with everything it was caused by, on one line.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

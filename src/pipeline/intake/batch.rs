@@ -1,0 +1,293 @@
+//! From the bytes of an export request to what the store commits: gate, rules, loop guard, redaction, account.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use prost::Message;
+use serde_json::error::Category;
+use sha2::{Digest, Sha256};
+
+use super::gate::{self, Candidate, Decoded, Sifted};
+use super::guard;
+use super::protobuf::Malformed;
+use crate::model::{IdError, SpanId, TraceId};
+use crate::otlp::{
+    DecodeError, Encoding, Request as Decodable, Signal, decode, decode_as, log_record_to_bytes, sniff_encoding,
+    span_to_bytes, wire,
+};
+use crate::sampling::{Matches, Sampler};
+use crate::store::{IntakeBatch, KeptLogRecord, KeptSpan};
+
+/// Removes personal data and secrets from a record before anything is stored.
+pub trait Redact: Send + Sync {
+    /// Redacts a span in place.
+    fn redact_span(&self, span: &mut wire::Span);
+    /// Redacts a log record in place.
+    fn redact_log_record(&self, record: &mut wire::LogRecord);
+}
+
+/// Why a request cannot be read at all: sending it again would not help.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// Not OTLP.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Protobuf whose outer structure is broken.
+    #[error("not an OTLP {} request in protobuf", .signal.as_str())]
+    Frame {
+        /// What was expected.
+        signal: Signal,
+        /// What is wrong.
+        source: Malformed,
+    },
+}
+
+impl BatchError {
+    /// The error with its cause, but without the values that JSON parsers like to quote: they may be content.
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Decode(DecodeError::Json { source, .. }) => {
+                let (line, column) = (source.line(), source.column());
+                let kind = match source.classify() {
+                    Category::Syntax => "is no JSON",
+                    Category::Eof => "ends too early",
+                    Category::Data | Category::Io => "does not fit the OTLP schema",
+                };
+                format!("{self}: the text {kind}, line {line} column {column}")
+            }
+            other => super::error_chain(other),
+        }
+    }
+}
+
+/// An export request, recognised.
+#[derive(Debug)]
+pub struct Request {
+    signal: Signal,
+    /// Protobuf, whatever the request was written in.
+    body: Bytes,
+    digest: [u8; 32],
+}
+
+impl Request {
+    /// A request whose signal and encoding the transport states.
+    pub fn read(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Self, BatchError> {
+        let digest = Sha256::digest(&body).into();
+        let body = match encoding {
+            Encoding::Protobuf => body,
+            Encoding::Json => to_protobuf(decode_as(signal, Encoding::Json, &body)?),
+        };
+        Ok(Self { signal, body, digest })
+    }
+
+    /// A request that says nothing about itself, from a queue meant for one signal: JSON is told by its first byte and
+    /// names its signal; protobuf in the wrong queue shows by not having a single valid record.
+    pub fn recognise(expected: Signal, body: Bytes) -> Result<Self, BatchError> {
+        match sniff_encoding(&body) {
+            Encoding::Json => {
+                let digest = Sha256::digest(&body).into();
+                let request = decode(&body)?;
+                let signal = if matches!(request, Decodable::Traces(_)) { Signal::Traces } else { Signal::Logs };
+                Ok(Self { signal, body: to_protobuf(request), digest })
+            }
+            Encoding::Protobuf => {
+                let signal = if is_of(expected, &body) || !is_of(other(expected), &body) { expected } else { other(expected) };
+                Self::read(signal, Encoding::Protobuf, body)
+            }
+        }
+    }
+}
+
+fn to_protobuf(request: Decodable) -> Bytes {
+    match request {
+        Decodable::Traces(traces) => traces.encode_to_vec().into(),
+        Decodable::Logs(logs) => logs.encode_to_vec().into(),
+    }
+}
+
+fn other(signal: Signal) -> Signal {
+    match signal {
+        Signal::Traces => Signal::Logs,
+        Signal::Logs => Signal::Traces,
+    }
+}
+
+/// Whether the bytes hold at least one valid record of the signal, or none at all.
+fn is_of(signal: Signal, body: &[u8]) -> bool {
+    gate::count_with_ids(signal, body).is_ok_and(|(records, with_ids)| records == 0 || with_ids > 0)
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Prepared {
+    /// Ready to commit.
+    Batch {
+        /// For the store.
+        batch: IntakeBatch,
+        /// Why records were rejected; `None` when none was.
+        complaint: Option<String>,
+    },
+    /// Whether these traces are kept depends on whether something of them was kept before.
+    Ask(Vec<TraceId>),
+}
+
+/// Decides, decodes, guards and redacts. `kept_before` is the answer to an earlier [`Prepared::Ask`].
+pub fn prepare(
+    request: &Request,
+    sampler: &Sampler,
+    redactor: &dyn Redact,
+    kept_before: Option<&HashSet<TraceId>>,
+) -> Result<Prepared, BatchError> {
+    let signal = request.signal;
+    let sifted =
+        gate::sift(sampler, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
+    let Decision { mut keep, undecided } = decide(sampler, &sifted);
+    match kept_before {
+        None if !undecided.is_empty() => return Ok(Prepared::Ask(undecided)),
+        None => {}
+        Some(kept_before) => keep.extend(undecided.into_iter().filter(|id| kept_before.contains(id))),
+    }
+    let batch = IntakeBatch {
+        signal,
+        digest: request.digest,
+        received: sifted.received,
+        sampled_out: sifted.sampled_out,
+        own: sifted.own,
+        rejected: sifted.rejected,
+        spans: Vec::new(),
+        logs: Vec::new(),
+    };
+    let mut filling = Filling { sampler, redactor, batch, complaint: None };
+    if sifted.rejected > 0 {
+        filling.complaint = Some("missing or invalid trace id, or not readable".to_owned());
+    }
+    for candidate in &sifted.candidates {
+        if candidate.doubt.is_some() && !keep.contains(&candidate.trace_id) {
+            filling.batch.sampled_out += 1;
+        } else {
+            filling.keep(&sifted, candidate);
+        }
+    }
+    Ok(Prepared::Batch { batch: filling.batch, complaint: filling.complaint })
+}
+
+/// Which of the traces in doubt are kept.
+struct Decision {
+    keep: HashSet<TraceId>,
+    undecided: Vec<TraceId>,
+}
+
+/// Takes the spans of a trace together: one span that a rule wants keeps them all.
+fn decide(sampler: &Sampler, sifted: &Sifted<'_>) -> Decision {
+    let mut in_doubt: HashMap<TraceId, (f64, Matches)> = HashMap::new();
+    for candidate in &sifted.candidates {
+        if let Some(matches) = candidate.doubt {
+            let (u, together) = in_doubt.entry(candidate.trace_id).or_insert((candidate.u, Matches::default()));
+            *u = u.min(candidate.u);
+            *together = together.or(matches);
+        }
+    }
+    let (mut keep, mut undecided) = (HashSet::new(), Vec::new());
+    if in_doubt.is_empty() {
+        return Decision { keep, undecided };
+    }
+    let beyond_doubt: HashSet<TraceId> =
+        sifted.candidates.iter().filter(|one| one.doubt.is_none()).map(|one| one.trace_id).collect();
+    for (trace_id, (u, matches)) in in_doubt {
+        if beyond_doubt.contains(&trace_id) || u < sampler.rate_of(matches, None).get() {
+            keep.insert(trace_id);
+        } else {
+            undecided.push(trace_id);
+        }
+    }
+    // In one order, whatever the map's.
+    undecided.sort_unstable();
+    Decision { keep, undecided }
+}
+
+/// A batch being filled with the records that are kept.
+struct Filling<'a> {
+    sampler: &'a Sampler,
+    redactor: &'a dyn Redact,
+    batch: IntakeBatch,
+    /// The first reason for a rejection, to be told to the sender.
+    complaint: Option<String>,
+}
+
+/// Why a kept record is not kept after all.
+enum Refusal {
+    Own,
+    Malformed(prost::DecodeError),
+    Id(IdError),
+}
+
+impl From<prost::DecodeError> for Refusal {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<IdError> for Refusal {
+    fn from(error: IdError) -> Self {
+        Self::Id(error)
+    }
+}
+
+impl Filling<'_> {
+    fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) {
+        let kept = match self.batch.signal {
+            Signal::Traces => self.span(sifted, candidate).map(|span| self.batch.spans.push(span)),
+            Signal::Logs => self.log_record(sifted, candidate).map(|record| self.batch.logs.push(record)),
+        };
+        let complaint = match kept {
+            Ok(()) => return,
+            Err(Refusal::Own) => {
+                self.batch.own += 1;
+                return;
+            }
+            Err(Refusal::Malformed(error)) => error.to_string(),
+            Err(Refusal::Id(error)) => error.to_string(),
+        };
+        self.batch.rejected += 1;
+        self.complaint.get_or_insert(complaint);
+    }
+
+    fn span(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptSpan, Refusal> {
+        let Decoded { resource, scope, record: mut span } = sifted.decode::<wire::Span>(candidate)?;
+        let span_id = SpanId::try_from(span.span_id.as_slice())?;
+        if guard::is_evaluator_span(resource.as_ref(), &span) {
+            return Err(Refusal::Own);
+        }
+        let draw = self.sampler.u(candidate.trace_id, &span.trace_state);
+        self.redactor.redact_span(&mut span);
+        Ok(KeptSpan {
+            trace_id: candidate.trace_id,
+            span_id,
+            is_root: SpanId::try_from(span.parent_span_id.as_slice()).is_err(),
+            end: span.end_time_unix_nano.max(span.start_time_unix_nano),
+            u: draw.u,
+            upstream_probability: draw.upstream,
+            body: span_to_bytes(resource.as_ref(), scope.as_ref(), span),
+        })
+    }
+
+    fn log_record(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptLogRecord, Refusal> {
+        let Decoded { resource, scope, mut record } = sifted.decode::<wire::LogRecord>(candidate)?;
+        let span_id = SpanId::try_from(record.span_id.as_slice())?;
+        if guard::is_evaluation_event(&record) {
+            return Err(Refusal::Own);
+        }
+        self.redactor.redact_log_record(&mut record);
+        let body = log_record_to_bytes(resource.as_ref(), scope.as_ref(), record);
+        Ok(KeptLogRecord {
+            trace_id: candidate.trace_id,
+            span_id,
+            u: candidate.u,
+            digest: Sha256::digest(&body).into(),
+            body,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

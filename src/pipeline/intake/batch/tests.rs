@@ -1,0 +1,158 @@
+use super::*;
+use crate::model::Probability;
+use crate::otlp::span_from_bytes;
+use crate::otlp::wire::{AnyValue, KeyValue, any_value};
+
+/// Stands for the real redactor: hides every text attribute.
+struct Stars;
+
+impl Redact for Stars {
+    fn redact_span(&self, span: &mut wire::Span) {
+        hide(&mut span.attributes);
+    }
+
+    fn redact_log_record(&self, record: &mut wire::LogRecord) {
+        hide(&mut record.attributes);
+    }
+}
+
+fn hide(attributes: &mut [KeyValue]) {
+    for attribute in attributes {
+        attribute.value = Some(AnyValue { value: Some(any_value::Value::StringValue("****".to_owned())) });
+    }
+}
+
+fn sampler(toml: &str) -> Sampler {
+    Sampler::from_config(&toml::from_str(toml).unwrap()).unwrap()
+}
+
+fn attribute(key: &str, value: &str) -> KeyValue {
+    let value = AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) };
+    KeyValue { key: key.to_owned(), value: Some(value), ..Default::default() }
+}
+
+fn span(trace: u8, number: u8) -> wire::Span {
+    wire::Span { trace_id: vec![trace; 16], span_id: vec![number; 8], ..Default::default() }
+}
+
+fn traces(spans: Vec<wire::Span>) -> wire::ExportTraceServiceRequest {
+    let scope_spans = vec![wire::ScopeSpans { spans, ..Default::default() }];
+    let block = wire::ResourceSpans { scope_spans, ..Default::default() };
+    wire::ExportTraceServiceRequest { resource_spans: vec![block] }
+}
+
+fn logs(log_records: Vec<wire::LogRecord>) -> wire::ExportLogsServiceRequest {
+    let scope_logs = vec![wire::ScopeLogs { log_records, ..Default::default() }];
+    wire::ExportLogsServiceRequest { resource_logs: vec![wire::ResourceLogs { scope_logs, ..Default::default() }] }
+}
+
+fn request(spans: Vec<wire::Span>) -> Request {
+    Request::read(Signal::Traces, Encoding::Protobuf, traces(spans).encode_to_vec().into()).unwrap()
+}
+
+fn batch(request: &Request, sampler: &Sampler, kept_before: Option<&HashSet<TraceId>>) -> (IntakeBatch, Option<String>) {
+    match prepare(request, sampler, &Stars, kept_before).unwrap() {
+        Prepared::Batch { batch, complaint } => (batch, complaint),
+        Prepared::Ask(ids) => panic!("asks about {ids:?}"),
+    }
+}
+
+fn accounted(batch: &IntakeBatch) -> u64 {
+    batch.sampled_out + batch.own + batch.rejected + (batch.spans.len() + batch.logs.len()) as u64
+}
+
+#[test]
+fn a_kept_span_is_redacted_and_says_what_the_store_needs_to_know() {
+    let child = wire::Span {
+        parent_span_id: vec![1; 8],
+        start_time_unix_nano: 20,
+        end_time_unix_nano: 10,
+        trace_state: "ot=th:8;rv:ffffffffffffff".to_owned(),
+        attributes: vec![attribute("gen_ai.output.messages", "call me at 555-0100")],
+        ..span(1, 2)
+    };
+    let (batch, complaint) = batch(&request(vec![span(1, 1), child]), &sampler("rate = 1"), None);
+    assert_eq!((batch.received, accounted(&batch), complaint), (2, 2, None));
+    assert_eq!((batch.spans[0].is_root, batch.spans[1].is_root), (true, false));
+    assert_eq!(batch.spans[1].end, 20, "a span never ends before it starts");
+    assert_eq!(batch.spans[1].upstream_probability, Probability::try_from(0.5).unwrap());
+    assert_eq!(batch.spans[1].u, sampler("rate = 1").u(batch.spans[1].trace_id, "").u);
+    let stored = span_from_bytes(&batch.spans[1].body).unwrap();
+    assert_eq!(stored.attributes.str("gen_ai.output.messages"), Some("****"));
+}
+
+#[test]
+fn wrong_spans_and_evaluators_are_counted_and_the_rest_survives() {
+    let evaluator = wire::Span { attributes: vec![attribute("openinference.span.kind", "EVALUATOR")], ..span(1, 3) };
+    let spans = vec![span(1, 1), wire::Span { span_id: vec![9; 3], ..span(1, 2) }, evaluator, span(0, 4)];
+    let (batch, complaint) = batch(&request(spans), &sampler("rate = 1"), None);
+    assert_eq!((batch.received, batch.rejected, batch.own, batch.spans.len()), (4, 2, 1, 1));
+    assert_eq!(accounted(&batch), 4);
+    assert!(complaint.unwrap().contains("trace id"));
+}
+
+#[test]
+fn one_span_that_a_rule_wants_keeps_the_whole_trace_of_the_message() {
+    let sampler = sampler("rate = 0\n[[rules]]\nmatch = { thumbs = \"down\" }\nrate = 1");
+    let disliked = wire::Span { attributes: vec![attribute("thumbs", "down")], ..span(1, 2) };
+    let request = request(vec![span(1, 1), disliked, span(2, 3)]);
+    let Prepared::Ask(ids) = prepare(&request, &sampler, &Stars, None).unwrap() else { panic!("trace 2 is in doubt") };
+    assert_eq!(ids, [TraceId::try_from([2; 16].as_slice()).unwrap()]);
+    let (kept, _) = batch(&request, &sampler, Some(&HashSet::new()));
+    assert_eq!((kept.spans.len(), kept.sampled_out), (2, 1));
+}
+
+#[test]
+fn what_an_earlier_message_kept_is_kept_on() {
+    let sampler = sampler("rate = 0\n[[rules]]\nmatch = { thumbs = \"down\" }\nrate = 1");
+    let request = request(vec![span(1, 1), span(2, 2)]);
+    let earlier = HashSet::from([TraceId::try_from([2; 16].as_slice()).unwrap()]);
+    let (batch, _) = batch(&request, &sampler, Some(&earlier));
+    assert_eq!((batch.spans.len(), batch.sampled_out), (1, 1));
+    assert_eq!(batch.spans[0].trace_id.as_bytes(), &[2; 16]);
+}
+
+#[test]
+fn log_records_without_ids_are_rejected_and_evaluation_results_set_aside() {
+    let record = |trace: u8| wire::LogRecord { trace_id: vec![trace; 16], span_id: vec![1; 8], ..Default::default() };
+    let result = wire::LogRecord { event_name: "gen_ai.evaluation.result".to_owned(), ..record(1) };
+    let unbound = wire::LogRecord { trace_id: Vec::new(), span_id: Vec::new(), ..record(1) };
+    let body = logs(vec![record(1), result, unbound]).encode_to_vec();
+    let request = Request::read(Signal::Logs, Encoding::Protobuf, body.into()).unwrap();
+    let (batch, complaint) = batch(&request, &sampler("rate = 1"), None);
+    assert_eq!((batch.logs.len(), batch.own, batch.rejected), (1, 1, 1));
+    assert!(complaint.is_some());
+    assert_eq!(batch.logs[0].digest, <[u8; 32]>::from(Sha256::digest(&batch.logs[0].body)));
+}
+
+#[test]
+fn json_and_protobuf_come_to_the_same_batch() {
+    let message = traces(vec![span(1, 1), span(2, 2)]);
+    let json = Request::read(Signal::Traces, Encoding::Json, serde_json::to_vec(&message).unwrap().into()).unwrap();
+    let binary = request(vec![span(1, 1), span(2, 2)]);
+    let (from_json, from_binary) = (batch(&json, &sampler("rate = 1"), None).0, batch(&binary, &sampler("rate = 1"), None).0);
+    assert_eq!(from_json.spans, from_binary.spans);
+    assert_ne!(from_json.digest, from_binary.digest, "the digest is of the bytes that came");
+}
+
+#[test]
+fn a_queue_message_is_recognised_by_its_content() {
+    let record = wire::LogRecord { time_unix_nano: 5, trace_id: vec![1; 16], span_id: vec![2; 8], ..Default::default() };
+    let signal = |expected, body: Vec<u8>| Request::recognise(expected, body.into()).unwrap().signal;
+    for expected in [Signal::Traces, Signal::Logs] {
+        assert_eq!(signal(expected, traces(vec![span(1, 1)]).encode_to_vec()), Signal::Traces);
+        assert_eq!(signal(expected, logs(vec![record.clone()]).encode_to_vec()), Signal::Logs);
+        assert_eq!(signal(expected, serde_json::to_vec(&traces(vec![span(1, 1)])).unwrap()), Signal::Traces);
+        assert_eq!(signal(expected, serde_json::to_vec(&logs(vec![record.clone()])).unwrap()), Signal::Logs);
+        assert_eq!(signal(expected, Vec::new()), expected, "an empty message is an empty request");
+    }
+}
+
+#[test]
+fn a_refused_request_is_explained_without_quoting_its_content() {
+    let secret = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":7,"name":"my secret"}]}]}]}"#;
+    let error = Request::read(Signal::Traces, Encoding::Json, Bytes::from(secret)).unwrap_err();
+    let explained = error.explain();
+    assert!(explained.contains("does not fit the OTLP schema, line 1 column"), "{explained}");
+    assert!(!explained.contains("secret"), "{explained}");
+}

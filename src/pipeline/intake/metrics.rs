@@ -1,0 +1,108 @@
+//! Every metric of intake, in one place.
+
+use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::{KeyValue, global};
+
+use crate::otlp::Signal;
+use crate::store::{Committed, IntakeBatch};
+
+/// The instruments of intake.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    records: Counter<u64>,
+    requests: Counter<u64>,
+    commit_seconds: Histogram<f64>,
+    commit_batches: Histogram<u64>,
+    dead_letters: Counter<u64>,
+}
+
+/// How a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// OTLP/HTTP
+    Http,
+    /// OTLP/gRPC
+    Grpc,
+    /// RabbitMQ
+    Amqp,
+    /// Handed over within the process.
+    Local,
+}
+
+impl Transport {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+            Self::Amqp => "amqp",
+            Self::Local => "local",
+        }
+    }
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let meter = global::meter("judged");
+        Self {
+            records: meter
+                .u64_counter("judged.intake.records")
+                .with_description("Spans and log records by what became of them: kept, sampled_out, duplicate, own, rejected")
+                .with_unit("{record}")
+                .build(),
+            requests: meter
+                .u64_counter("judged.intake.requests")
+                .with_description("Export requests by transport and result: committed, refused, unavailable")
+                .with_unit("{request}")
+                .build(),
+            commit_seconds: meter
+                .f64_histogram("judged.intake.commit.duration")
+                .with_description("Duration of one intake transaction")
+                .with_unit("s")
+                .build(),
+            commit_batches: meter
+                .u64_histogram("judged.intake.commit.requests")
+                .with_description("Export requests committed by one transaction")
+                .with_unit("{request}")
+                .build(),
+            dead_letters: meter
+                .u64_counter("judged.intake.dead_letters")
+                .with_description("Messages that can never be read, moved to the dead-letter queue")
+                .with_unit("{message}")
+                .build(),
+        }
+    }
+
+    pub(super) fn committed(&self, batch: &IntakeBatch, outcome: Committed) {
+        let count = |what: &'static str, number: u64| {
+            if number > 0 {
+                let attributes = [KeyValue::new("signal", batch.signal.as_str()), KeyValue::new("result", what)];
+                self.records.add(number, &attributes);
+            }
+        };
+        count("kept", outcome.kept);
+        count("duplicate", outcome.duplicate);
+        if !outcome.repeated {
+            count("sampled_out", batch.sampled_out);
+            count("own", batch.own);
+            count("rejected", batch.rejected);
+        }
+    }
+
+    pub(super) fn request(&self, transport: Transport, signal: Signal, result: &'static str) {
+        let attributes = [
+            KeyValue::new("transport", transport.as_str()),
+            KeyValue::new("signal", signal.as_str()),
+            KeyValue::new("result", result),
+        ];
+        self.requests.add(1, &attributes);
+    }
+
+    pub(super) fn transaction(&self, batches: usize, seconds: f64) {
+        self.commit_batches.record(batches as u64, &[]);
+        self.commit_seconds.record(seconds, &[]);
+    }
+
+    pub(super) fn dead_letter(&self, queue: &str) {
+        self.dead_letters.add(1, &[KeyValue::new("queue", queue.to_owned())]);
+    }
+}

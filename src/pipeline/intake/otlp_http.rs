@@ -1,0 +1,222 @@
+//! OTLP/HTTP: `POST /v1/traces` and `/v1/logs`, protobuf and JSON.
+//!
+//! The Collector's exporter sends again after 429, 502, 503 and 504 only, and drops the data after anything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use prost::Message;
+use tonic::Code;
+
+use super::answer::{self, Advice, Refusal};
+use super::body::{self, ACCEPTED, BodyError, Compression};
+use super::metrics::Transport;
+use super::{Accepted, Budget, Description, Intake};
+use crate::config::intake::OtlpConfig;
+use crate::otlp::{Encoding, Signal, sniff_encoding, wire};
+
+/// What the receivers share.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    pub(super) intake: Arc<Intake>,
+    pub(super) budget: Budget,
+    pub(super) max_body: usize,
+    pub(super) max_decompressed: usize,
+    pub(super) retry_after: Duration,
+}
+
+impl Receiver {
+    pub(super) fn new(config: &OtlpConfig, intake: Arc<Intake>) -> Self {
+        Self {
+            intake,
+            budget: Budget::new(config.max_in_flight_bytes),
+            max_body: config.max_body_bytes,
+            max_decompressed: config.max_decompressed_bytes,
+            retry_after: Duration::from_secs(u64::from(config.retry_after_seconds.max(1))),
+        }
+    }
+}
+
+pub(super) fn router(receiver: Receiver) -> Router {
+    Router::new()
+        .route("/v1/traces", post(traces))
+        .route("/v1/logs", post(logs))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_route)
+        .with_state(receiver)
+}
+
+async fn traces(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
+    export(&receiver, Signal::Traces, &headers, body).await
+}
+
+async fn logs(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
+    export(&receiver, Signal::Logs, &headers, body).await
+}
+
+async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: Body) -> Response {
+    let stated = match stated_encoding(headers) {
+        Ok(stated) => stated,
+        Err(refusal) => {
+            body::discard(body).await;
+            return refused(&refusal, Encoding::Protobuf);
+        }
+    };
+    let answer_in = stated.unwrap_or(Encoding::Protobuf);
+    match receive(receiver, signal, stated, headers, body).await {
+        Ok((encoding, accepted)) => succeeded(signal, encoding, &accepted),
+        Err(refusal) => refused(&refusal, answer_in),
+    }
+}
+
+async fn receive(
+    receiver: &Receiver,
+    signal: Signal,
+    stated: Option<Encoding>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Encoding, Accepted), Refusal> {
+    let retry_after = receiver.retry_after;
+    let of_body = |error: BodyError| Refusal::of_body(&error, retry_after);
+    let compression = match Compression::parse(text(headers, &header::CONTENT_ENCODING)) {
+        Ok(compression) => compression,
+        Err(error) => {
+            body::discard(body).await;
+            return Err(of_body(error));
+        }
+    };
+    let mut reservation = receiver.budget.reservation();
+    let received = body::receive(body, receiver.max_body, &mut reservation).await.map_err(of_body)?;
+    let limit = receiver.max_decompressed;
+    let decompress = move || {
+        let decompressed = body::decompress(compression, received, limit, &mut reservation);
+        decompressed.map(|decompressed| (decompressed, reservation))
+    };
+    let of_accept = |error| Refusal::of_accept(&error, retry_after);
+    let (request, _reservation) = receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_body)?;
+    let encoding = stated.unwrap_or_else(|| sniff_encoding(&request));
+    let accepted = receiver.intake.accept(Transport::Http, Description::Stated(signal, encoding), request).await;
+    Ok((encoding, accepted.map_err(of_accept)?))
+}
+
+/// The encoding by the content type; `None` when there is none.
+fn stated_encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Refusal> {
+    let content_type = text(headers, &header::CONTENT_TYPE);
+    match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "application/x-protobuf" | "application/protobuf" => Ok(Some(Encoding::Protobuf)),
+        "application/json" => Ok(Some(Encoding::Json)),
+        _ => Err(Refusal::unsupported_media_type(content_type)),
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn succeeded(signal: Signal, encoding: Encoding, accepted: &Accepted) -> Response {
+    let partial = answer::partial_success(accepted.rejected, accepted.complaint.as_deref());
+    let rejected = i64::try_from(accepted.rejected).unwrap_or(i64::MAX);
+    match signal {
+        Signal::Traces => {
+            let partial_success = (rejected > 0)
+                .then_some(wire::ExportTracePartialSuccess { rejected_spans: rejected, error_message: partial });
+            encoded(StatusCode::OK, encoding, &wire::ExportTraceServiceResponse { partial_success })
+        }
+        Signal::Logs => {
+            let partial_success = (rejected > 0)
+                .then_some(wire::ExportLogsPartialSuccess { rejected_log_records: rejected, error_message: partial });
+            encoded(StatusCode::OK, encoding, &wire::ExportLogsServiceResponse { partial_success })
+        }
+    }
+}
+
+fn encoded(status: StatusCode, encoding: Encoding, message: &(impl Message + serde::Serialize)) -> Response {
+    match encoding {
+        Encoding::Protobuf => with_type(status, PROTOBUF, message.encode_to_vec()),
+        Encoding::Json => match serde_json::to_vec(message) {
+            Ok(json) => with_type(status, JSON, json),
+            // Both responses are plain data; an empty object is the shortest correct one.
+            Err(_) => with_type(status, JSON, b"{}".to_vec()),
+        },
+    }
+}
+
+const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+fn with_type(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
+}
+
+/// An error with a `google.rpc.Status` as its body, as OTLP asks for.
+fn refused(refusal: &Refusal, encoding: Encoding) -> Response {
+    let (status, code) = match refusal.advice {
+        Advice::Fix => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
+        Advice::Shrink => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
+        Advice::Reencode => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument),
+        Advice::Redirect => (StatusCode::NOT_FOUND, Code::Unimplemented),
+        Advice::SlowDown(_) => (StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted),
+        Advice::Retry(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+    };
+    let code = code as i32;
+    let mut response = match encoding {
+        Encoding::Protobuf => {
+            let body = tonic_types::Status { code, message: refusal.message.clone(), details: Vec::new() };
+            with_type(status, PROTOBUF, body.encode_to_vec())
+        }
+        Encoding::Json => {
+            let body = serde_json::json!({ "code": code, "message": refusal.message });
+            with_type(status, JSON, body.to_string().into_bytes())
+        }
+    };
+    let headers = response.headers_mut();
+    match refusal.advice {
+        Advice::SlowDown(after) | Advice::Retry(after) => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
+        }
+        Advice::Reencode => {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
+        }
+        Advice::Fix | Advice::Shrink | Advice::Redirect => {}
+    }
+    response
+}
+
+const ROUTES: &str = "POST /v1/traces or /v1/logs";
+
+async fn unknown_route(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+    body::discard(body).await;
+    let path: String = uri.path().chars().take(80).collect();
+    let hint = match path.trim_end_matches('/') {
+        "/v1/metrics" => "metrics are not judged: leave them out of the pipeline that exports to judged",
+        "/v1/traces" | "/v1/logs" => "leave out the slash at the end",
+        _ if path.contains("opentelemetry.proto") => "this is the HTTP port; OTLP/gRPC has its own (intake.otlp.grpc)",
+        _ => "the pages of judged are at the address web.listen",
+    };
+    let message = format!("no {method} {path} here: this is judged's OTLP/HTTP receiver, which takes {ROUTES}; {hint}");
+    refused(&Refusal::new(Advice::Redirect, message), readable(&headers))
+}
+
+async fn wrong_method(method: Method, headers: HeaderMap, body: Body) -> Response {
+    body::discard(body).await;
+    let message = format!("{method} is not how OTLP exports: this is judged's OTLP/HTTP receiver, which takes {ROUTES}");
+    let mut response = refused(&Refusal::new(Advice::Redirect, message), readable(&headers));
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// A person with a browser or curl reads JSON; an exporter with the wrong path logs protobuf.
+fn readable(headers: &HeaderMap) -> Encoding {
+    match stated_encoding(headers) {
+        Ok(Some(Encoding::Protobuf)) => Encoding::Protobuf,
+        Ok(_) | Err(_) => Encoding::Json,
+    }
+}

@@ -1,0 +1,66 @@
+//! What intake knows of its own health, for `/readyz` and `judged doctor`.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Shared between the parts of intake that notice trouble and the pages that show it.
+#[derive(Debug, Default)]
+pub struct IntakeStatus {
+    troubles: Mutex<Troubles>,
+}
+
+#[derive(Debug, Default)]
+struct Troubles {
+    store: Option<String>,
+    broker: Option<String>,
+}
+
+/// Something intake depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependency {
+    /// The database.
+    Store,
+    /// RabbitMQ.
+    Broker,
+}
+
+impl IntakeStatus {
+    /// Notes that a dependency is away, and why. The reason is shown to people: no content, no secrets.
+    pub fn away(&self, dependency: Dependency, reason: impl Into<String>) {
+        self.note(dependency, Some(reason.into()));
+    }
+
+    /// Notes that a dependency answers (again).
+    pub fn back(&self, dependency: Dependency) {
+        self.note(dependency, None);
+    }
+
+    fn note(&self, dependency: Dependency, reason: Option<String>) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        match dependency {
+            Dependency::Store => troubles.store = reason,
+            Dependency::Broker => troubles.broker = reason,
+        }
+    }
+
+    /// What keeps intake from working; empty when nothing does.
+    pub fn troubles(&self) -> Vec<String> {
+        let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = troubles.store.iter().map(|reason| format!("database away: {reason}"));
+        store.chain(troubles.broker.iter().map(|reason| format!("broker away: {reason}"))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_is_told_until_it_is_over() {
+        let status = IntakeStatus::default();
+        status.away(Dependency::Broker, "connection refused");
+        status.away(Dependency::Store, "disk full");
+        assert_eq!(status.troubles(), ["database away: disk full", "broker away: connection refused"]);
+        status.back(Dependency::Store);
+        assert_eq!(status.troubles(), ["broker away: connection refused"]);
+    }
+}

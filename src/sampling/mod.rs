@@ -1,0 +1,185 @@
+//! Which traces are judged, and with which probability.
+//!
+//! One number `u` in [0, 1) is drawn per trace, without state and the same on every worker; a rubric judges the trace
+//! when `u < rate`. Rates therefore nest: what 10 % keeps, 20 % keeps too. Rules set the rate by attribute.
+//!
+//! Intake decides with the same [`Sampler`] as planning, but before all spans are seen, and without the governor: it
+//! keeps whatever some rubric could still want ([`Bound`]), so that every probability recorded later is the true one.
+
+mod rules;
+mod siphash;
+mod tracestate;
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+
+pub use rules::{Bound, EXCEPTION_EVENT, FAILURE_ATTRIBUTES, Matches, SpanFacts, says_failed};
+
+use crate::config::sampling::SamplingConfig;
+use crate::model::{Attributes, Probability, TraceId};
+use rules::Rules;
+
+/// Why a sampling configuration makes no sampler.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SamplerError {
+    /// More rules than a sampler can tell apart.
+    #[error("sampling.rules has {found} rules; at most {limit} are possible, one rule may list several values")]
+    TooManyRules {
+        /// Rules configured.
+        found: usize,
+        /// Rules possible.
+        limit: usize,
+    },
+    /// A rule without condition that names no rubric either.
+    #[error("sampling.rules, rule {rule_number}: `match` is empty and would match every trace; set sampling.rate instead")]
+    MatchesEverything {
+        /// Counted from 1.
+        rule_number: usize,
+    },
+    /// `rubrics = []`.
+    #[error("sampling.rules, rule {rule_number}: `rubrics` is empty, so that the rule says nothing; leave it out for all rubrics")]
+    NoRubrics {
+        /// Counted from 1.
+        rule_number: usize,
+    },
+    /// A condition with an empty list of values.
+    #[error("sampling.rules, rule {rule_number}: `{key}` lists no value and can never match")]
+    NoValues {
+        /// Counted from 1.
+        rule_number: usize,
+        /// The attribute.
+        key: String,
+    },
+    /// `error` compared with something other than `true`.
+    #[error("sampling.rules, rule {rule_number}: `error` can only be `true`")]
+    ErrorIsTrue {
+        /// Counted from 1.
+        rule_number: usize,
+    },
+}
+
+/// The number drawn for a trace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Draw {
+    /// In [0, 1): the trace is judged by a rubric when this is below the rubric's rate.
+    pub u: f64,
+    /// The probability with which the trace came as far as judged; the true one is this times the rate.
+    pub upstream: Probability,
+}
+
+/// The sampling configuration, ready to decide.
+#[derive(Debug)]
+pub struct Sampler {
+    source: Source,
+    rules: Rules,
+}
+
+/// Where `u` comes from.
+#[derive(Debug)]
+enum Source {
+    /// A keyed hash of the trace id, independent of every other sampler.
+    Hash { key: (u64, u64) },
+    /// OpenTelemetry's own randomness, so that the selection is a subset of what a consistent sampler keeps.
+    Consistent,
+}
+
+impl Sampler {
+    /// Checks the configuration's rules and derives the key from its salt.
+    pub fn from_config(config: &SamplingConfig) -> Result<Self, SamplerError> {
+        let source = if config.consistent { Source::Consistent } else { Source::Hash { key: key(&config.salt) } };
+        Ok(Self { source, rules: Rules::new(config.rate, &config.rules)? })
+    }
+
+    /// The trace's number. `trace_state` is the span's W3C tracestate, empty when absent.
+    ///
+    /// In the consistent form `u` is relative to the upstream probability: a rate of 10 % judges 10 % of what arrives
+    /// (the proportional form), and the selection still nests with every consistent sampler.
+    pub fn u(&self, trace_id: TraceId, trace_state: &str) -> Draw {
+        let upstream = tracestate::read(trace_id, trace_state);
+        let u = match self.source {
+            Source::Hash { key } => hash_unit(key, trace_id),
+            Source::Consistent => (upstream.randomness.unit() / upstream.probability.get()).min(1.0_f64.next_down()),
+        };
+        Draw { u, upstream: upstream.probability }
+    }
+
+    /// Only the `u` of [`Sampler::u`], when it needs no tracestate: the hot path of the gate.
+    pub fn u_of_id(&self, trace_id: TraceId) -> Option<f64> {
+        match self.source {
+            Source::Hash { key } => Some(hash_unit(key, trace_id)),
+            Source::Consistent => None,
+        }
+    }
+
+    /// The rate of a trace, given its spans as far as they were seen: for one rubric, or the highest that any rubric
+    /// gets. `governor` is the factor by which the budget lowers every rate.
+    pub fn rate<'a>(
+        &self,
+        spans: impl IntoIterator<Item = SpanFacts<'a>>,
+        rubric: Option<&str>,
+        governor: Probability,
+    ) -> Probability {
+        let matches = spans.into_iter().fold(Matches::default(), |matches, span| matches.or(self.matches(span)));
+        self.rate_of(matches, rubric).and(governor)
+    }
+
+    /// The rules that one span matches.
+    pub fn matches(&self, span: SpanFacts<'_>) -> Matches {
+        self.rules.matches(span)
+    }
+
+    /// The rate that goes with the rules matched by the spans of a trace; see [`Sampler::rate`].
+    pub fn rate_of(&self, matches: Matches, rubric: Option<&str>) -> Probability {
+        self.rules.rate(matches, rubric)
+    }
+
+    /// What the spans of a resource can still come to, before any of them is looked at.
+    pub fn bound(&self, resource: &Attributes) -> Bound {
+        self.rules.bound(resource)
+    }
+
+    /// Whether any rule is configured; without one nothing but the trace id matters.
+    pub fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
+    }
+
+    /// Whether some rule looks into spans.
+    pub fn reads_spans(&self) -> bool {
+        self.rules.read_spans()
+    }
+
+    /// Whether some rule looks at this resource attribute.
+    pub fn reads_resource(&self, attribute: &str) -> bool {
+        self.rules.reads_resource(attribute)
+    }
+
+    /// Whether some rule looks at this span attribute.
+    pub fn reads(&self, attribute: &str) -> bool {
+        self.rules.reads(attribute)
+    }
+
+    /// Of several draws for the spans of one trace, the one that includes it most easily decides.
+    pub fn easiest(left: Draw, right: Draw) -> Draw {
+        if right.u < left.u { right } else { left }
+    }
+}
+
+/// The names of the rubrics that rules speak of, so that a configuration can be checked against the rubrics there are.
+pub fn rubrics_named(config: &SamplingConfig) -> HashSet<&str> {
+    config.rules.iter().flat_map(|rule| rule.rubrics.iter().flatten()).map(String::as_str).collect()
+}
+
+fn key(salt: &str) -> (u64, u64) {
+    let digest: [u8; 32] = Sha256::digest(salt.as_bytes()).into();
+    let word = |at: usize| digest[at..at + 8].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    (word(0), word(8))
+}
+
+fn hash_unit(key: (u64, u64), trace_id: TraceId) -> f64 {
+    // The top 53 bits: as many as a double holds, so that 1.0 is never reached.
+    (siphash::hash(key, trace_id.as_bytes()) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests;
