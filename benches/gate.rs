@@ -26,9 +26,11 @@ fn main() {
             black_box(wire::ExportTraceServiceRequest::decode(black_box(body.as_slice())).unwrap());
         });
         let scan = measure(&body, || {
-            black_box(black_box(body.as_slice()).chunks_exact(8).fold(0u64, |sum, chunk| {
-                sum.wrapping_add(u64::from_le_bytes(chunk.try_into().unwrap()))
-            }));
+            black_box(
+                black_box(body.as_slice())
+                    .chunks_exact(8)
+                    .fold(0u64, |sum, chunk| sum.wrapping_add(u64::from_le_bytes(chunk.try_into().unwrap()))),
+            );
         });
         let nothing = measure(&body, || sift(&sampler(0.0), &body, 0));
         let some = measure(&body, || sift(&sampler(0.15), &body, 1));

@@ -31,12 +31,13 @@
 //! * Redaction precedes storage. * Work is acknowledged after it is committed. * Inclusion probabilities are stored when
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
-<<<<<<< HEAD
 pub mod calibration;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conventions;
 pub mod judges;
+pub mod lifecycle;
 pub mod model;
 pub mod otlp;
 pub mod pipeline;

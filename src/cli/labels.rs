@@ -100,12 +100,11 @@ fn read(file: &Path) -> anyhow::Result<String> {
 
 /// The newest version of every rubric: its scale is the one labels are given on.
 pub(super) fn labelled_rubrics(config: &Config) -> anyhow::Result<BTreeMap<String, LabelledRubric>> {
-    let library = rubrics::load(&config.rubrics.dir).map_err(|errors| super::all_errors(&errors))?;
-    Ok(library
-        .newest()
-        .map(|rubric| {
-            (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() })
-        })
+    let rubrics = rubrics::load(&config.rubrics.dir).map_err(|errors| super::all(&errors))?;
+    // In order of version: the newest is inserted last.
+    Ok(rubrics
+        .iter()
+        .map(|rubric| (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() }))
         .collect())
 }
 

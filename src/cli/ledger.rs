@@ -57,8 +57,18 @@ pub(super) fn render(ledger: &Ledger) -> String {
         text += "  no subject has been planned yet\n";
     } else {
         let mut evaluation = Table::new(&[
-            "rubric", "judge", "subjects", "scored", "abstained", "failed", "pending", "expired", "superseded", "sampled out",
-            "filtered", "",
+            "rubric",
+            "judge",
+            "subjects",
+            "scored",
+            "abstained",
+            "failed",
+            "pending",
+            "expired",
+            "superseded",
+            "sampled out",
+            "filtered",
+            "",
         ]);
         for account in &ledger.rubrics {
             evaluation.row(evaluation_row(account));
@@ -79,7 +89,11 @@ pub(super) fn render(ledger: &Ledger) -> String {
         }
         text += &delivery.render();
     }
-    text += if ledger.balanced { "\nBoth accounts balance.\n" } else { "\nTHE ACCOUNTS DO NOT BALANCE: please report this.\n" };
+    text += if ledger.balanced {
+        "\nBoth accounts balance.\n"
+    } else {
+        "\nTHE ACCOUNTS DO NOT BALANCE: please report this.\n"
+    };
     text
 }
 

@@ -37,8 +37,6 @@ enum Command {
     Ledger(ledger::Args),
 }
 
-/// A gate that did not hold, or a check that failed: the message is printed, the code is 3.
-const GATE: u8 = 3;
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
 
@@ -71,6 +69,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
     }
+}
+
+/// Several errors as one, a line each.
+fn all<E: std::fmt::Display>(errors: &[E]) -> anyhow::Error {
+    anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 /// Opens the configured database.

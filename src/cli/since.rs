@@ -10,10 +10,9 @@ pub(super) fn parse(text: &str, now_ms: i64) -> Result<i64, String> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Ok(moment.as_millisecond());
     }
-    format!("{text}T00:00:00Z")
-        .parse::<jiff::Timestamp>()
-        .map(jiff::Timestamp::as_millisecond)
-        .map_err(|_| format!("`{text}` is neither a length of time (24h, 7d) nor a moment (2026-01-31, 2026-01-31T12:00:00Z)"))
+    format!("{text}T00:00:00Z").parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond).map_err(|_| {
+        format!("`{text}` is neither a length of time (24h, 7d) nor a moment (2026-01-31, 2026-01-31T12:00:00Z)")
+    })
 }
 
 #[cfg(test)]

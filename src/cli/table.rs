@@ -24,7 +24,9 @@ impl Table {
         let widths: Vec<usize> =
             (0..columns).map(|column| cells(column).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
         let numeric: Vec<bool> = (0..columns)
-            .map(|column| cells(column).skip(1).all(|cell| cell.starts_with(|first: char| first.is_ascii_digit()) || cell == "-"))
+            .map(|column| {
+                cells(column).skip(1).all(|cell| cell.starts_with(|first: char| first.is_ascii_digit()) || cell == "-")
+            })
             .collect();
         let mut text = String::new();
         for row in &self.rows {

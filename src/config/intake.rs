@@ -165,7 +165,9 @@ impl FromStr for Listen {
         match text.trim() {
             "off" => Ok(Self::Off),
             address => match address.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(Self::At(address.to_owned())),
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self::At(address.to_owned()))
+                }
                 _ => Err(ListenError(text.to_owned())),
             },
         }

@@ -9,6 +9,7 @@ mod environment;
 mod evaluation;
 pub mod intake;
 pub mod judges;
+mod rubrics;
 pub mod sampling;
 mod store;
 mod web;
@@ -21,6 +22,7 @@ pub use assembly::AssemblyConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
+pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
 pub use store::StoreConfig;
 pub use web::WebConfig;
@@ -42,6 +44,8 @@ pub struct Config {
     pub assembly: AssemblyConfig,
     /// How pending evaluations are worked on.
     pub evaluation: EvaluationConfig,
+    /// Which criteria judge.
+    pub rubrics: RubricsConfig,
     /// The judge models by name.
     pub judges: JudgesConfig,
     /// Pages, API, health and metrics.

@@ -2,4 +2,7 @@
 //! there, and any of them can die at any point.
 
 pub mod assembly;
+pub mod evaluation;
 pub mod intake;
+
+mod patience;

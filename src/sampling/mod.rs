@@ -32,13 +32,17 @@ pub enum SamplerError {
         limit: usize,
     },
     /// A rule without condition that names no rubric either.
-    #[error("sampling.rules, rule {rule_number}: `match` is empty and would match every trace; set sampling.rate instead")]
+    #[error(
+        "sampling.rules, rule {rule_number}: `match` is empty and would match every trace; set sampling.rate instead"
+    )]
     MatchesEverything {
         /// Counted from 1.
         rule_number: usize,
     },
     /// `rubrics = []`.
-    #[error("sampling.rules, rule {rule_number}: `rubrics` is empty, so that the rule says nothing; leave it out for all rubrics")]
+    #[error(
+        "sampling.rules, rule {rule_number}: `rubrics` is empty, so that the rule says nothing; leave it out for all rubrics"
+    )]
     NoRubrics {
         /// Counted from 1.
         rule_number: usize,

@@ -112,7 +112,8 @@ impl Rules {
         if configured.len() > MAX_RULES {
             return Err(SamplerError::TooManyRules { found: configured.len(), limit: MAX_RULES });
         }
-        let rules = configured.iter().enumerate().map(|(index, rule)| Rule::new(index, rule)).collect::<Result<_, _>>()?;
+        let rules =
+            configured.iter().enumerate().map(|(index, rule)| Rule::new(index, rule)).collect::<Result<_, _>>()?;
         Ok(Self { rules, default })
     }
 

@@ -22,7 +22,13 @@ fn trace(number: u64) -> TraceId {
 }
 
 /// The rate of a trace of one span.
-fn rate(sampler: &Sampler, resource: &[(&str, &str)], span: &[(&str, &str)], failed: bool, rubric: Option<&str>) -> f64 {
+fn rate(
+    sampler: &Sampler,
+    resource: &[(&str, &str)],
+    span: &[(&str, &str)],
+    failed: bool,
+    rubric: Option<&str>,
+) -> f64 {
     let (resource, attributes) = (attributes(resource), attributes(span));
     let facts = SpanFacts { resource: &resource, attributes: &attributes, failed };
     sampler.rate([facts], rubric, Probability::ONE).get()
@@ -56,7 +62,8 @@ fn the_first_matching_rule_sets_the_rate() {
 fn conditions_must_hold_in_one_span_but_any_span_of_the_trace_may_be_the_one() {
     let sampler = sampler("rate = 0.1\n[[rules]]\nmatch = { a = \"1\", b = \"2\" }\nrate = 0.9");
     let resource = Attributes::default();
-    let (both, only_a, only_b) = (attributes(&[("a", "1"), ("b", "2")]), attributes(&[("a", "1")]), attributes(&[("b", "2")]));
+    let (both, only_a, only_b) =
+        (attributes(&[("a", "1"), ("b", "2")]), attributes(&[("a", "1")]), attributes(&[("b", "2")]));
     let facts = |attributes| SpanFacts { resource: &resource, attributes, failed: false };
     assert_eq!(sampler.rate([facts(&only_a), facts(&only_b)], None, Probability::ONE).get(), 0.1);
     assert_eq!(sampler.rate([facts(&only_a), facts(&both)], None, Probability::ONE).get(), 0.9);
@@ -85,7 +92,8 @@ fn a_rule_for_some_rubrics_leaves_the_others_to_the_next_rule() {
 #[test]
 fn values_of_any_type_are_compared_by_their_text() {
     let sampler = sampler("rate = 0\n[[rules]]\nmatch = { score = -1, beta = true }\nrate = 1");
-    let attributes: Attributes = [("score".to_owned(), Value::Int(-1)), ("beta".to_owned(), Value::Bool(true))].into_iter().collect();
+    let attributes: Attributes =
+        [("score".to_owned(), Value::Int(-1)), ("beta".to_owned(), Value::Bool(true))].into_iter().collect();
     let facts = SpanFacts { resource: &Attributes::default(), attributes: &attributes, failed: false };
     assert_eq!(sampler.rate([facts], None, Probability::ONE), Probability::ONE);
 }
@@ -151,7 +159,8 @@ fn the_draw_is_uniform_and_another_salt_draws_independently() {
         both += f64::from(a < 0.2 && b < 0.2);
     }
     // Five standard errors of a binomial proportion.
-    let near = |count: f64, expected: f64| (count / traces as f64 - expected).abs() < 5.0 * (expected / traces as f64).sqrt();
+    let near =
+        |count: f64, expected: f64| (count / traces as f64 - expected).abs() < 5.0 * (expected / traces as f64).sqrt();
     assert!(near(below, 0.2), "{below}");
     assert!(near(both, 0.04), "{both}");
 }
@@ -173,7 +182,10 @@ fn the_consistent_form_judges_a_share_of_what_an_upstream_sampler_let_through() 
     // th:c lets a quarter through: those whose randomness is in the top quarter.
     let draw = |randomness: &str| sampler.u(trace(1), &format!("ot=th:c;rv:{randomness}"));
     assert_eq!(draw("ffffffffffffff").u, 0.0);
-    assert_eq!(draw("e0000000000000"), Draw { u: draw("e0000000000000").u, upstream: Probability::try_from(0.25).unwrap() });
+    assert_eq!(
+        draw("e0000000000000"),
+        Draw { u: draw("e0000000000000").u, upstream: Probability::try_from(0.25).unwrap() }
+    );
     assert!((draw("e0000000000000").u - 0.5).abs() < 1e-12);
     assert!(draw("c0000000000000").u < 1.0);
     // The selection is the one a sampler with the product of the probabilities makes: R >= 2^56 (1 - 0.25 * 0.4).

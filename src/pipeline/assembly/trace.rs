@@ -87,9 +87,7 @@ fn distinct(spans: Vec<Span>, found: &mut Vec<Problem>) -> Vec<Span> {
 
 fn in_order(mut spans: Vec<Span>) -> Vec<Span> {
     // Among spans of the same start the longest is the outermost.
-    spans.sort_by(|one, two| {
-        one.start.cmp(&two.start).then(two.end.cmp(&one.end)).then(one.span_id.cmp(&two.span_id))
-    });
+    spans.sort_by(|one, two| one.start.cmp(&two.start).then(two.end.cmp(&one.end)).then(one.span_id.cmp(&two.span_id)));
     spans
 }
 

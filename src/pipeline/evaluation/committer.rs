@@ -30,7 +30,6 @@ pub(super) async fn run(
                         // Another worker took the lease over, or late spans superseded the evaluation: its result counts.
                         tracing::warn!(lost, "results came too late to be stored");
                     }
-                    super::super::super::telemetry::evaluations_finished(&group, &effective);
                     break;
                 }
                 None if hard.is_cancelled() => return Ok(()),

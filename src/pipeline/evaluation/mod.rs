@@ -109,7 +109,9 @@ async fn expire(store: Store, soft: CancellationToken) {
         match store.expire_evaluations().await {
             Ok(0) => {}
             Ok(expired) => tracing::warn!(expired, "evaluations expired before a judge was free"),
-            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "could not look for overdue evaluations"),
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "could not look for overdue evaluations")
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(10)) => {}
@@ -179,16 +181,18 @@ impl JudgeLoop {
         self.most().saturating_sub(in_hand)
     }
 
-    async fn begin(&self, evaluation: LeasedEvaluation, slots: &Arc<Semaphore>, pause: &Pause, hard: &CancellationToken) {
+    async fn begin(
+        &self,
+        evaluation: LeasedEvaluation,
+        slots: &Arc<Semaphore>,
+        pause: &Pause,
+        hard: &CancellationToken,
+    ) {
         self.leases.take(evaluation.id);
         // The semaphore is never closed; were it, the lease would be given back at the end.
         let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
-        let attempt = Attempt {
-            stage: self.stage.clone(),
-            judge: Arc::clone(&self.judge),
-            pause: pause.clone(),
-            evaluation,
-        };
+        let attempt =
+            Attempt { stage: self.stage.clone(), judge: Arc::clone(&self.judge), pause: pause.clone(), evaluation };
         let (results, hard) = (self.results.clone(), hard.clone());
         self.tasks.spawn(async move {
             let _permit = permit;

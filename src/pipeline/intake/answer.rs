@@ -57,7 +57,9 @@ impl Refusal {
         let found: String = found.chars().take(60).collect();
         Self::new(
             Advice::Reencode,
-            format!("content type `{found}` is not OTLP; use application/x-protobuf or application/json, compressed with {ACCEPTED}"),
+            format!(
+                "content type `{found}` is not OTLP; use application/x-protobuf or application/json, compressed with {ACCEPTED}"
+            ),
         )
     }
 }
@@ -65,7 +67,9 @@ impl Refusal {
 /// The message of a partial success; empty when nothing was rejected.
 pub(super) fn partial_success(rejected: u64, complaint: Option<&str>) -> String {
     match complaint {
-        Some(complaint) if rejected > 0 => format!("{rejected} rejected and not judged; the first because: {complaint}"),
+        Some(complaint) if rejected > 0 => {
+            format!("{rejected} rejected and not judged; the first because: {complaint}")
+        }
         _ => String::new(),
     }
 }

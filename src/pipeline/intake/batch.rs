@@ -91,7 +91,8 @@ impl Request {
                 Ok(Self { signal, body: to_protobuf(request), digest })
             }
             Encoding::Protobuf => {
-                let signal = if is_of(expected, &body) || !is_of(other(expected), &body) { expected } else { other(expected) };
+                let signal =
+                    if is_of(expected, &body) || !is_of(other(expected), &body) { expected } else { other(expected) };
                 Self::read(signal, Encoding::Protobuf, body)
             }
         }
@@ -139,8 +140,7 @@ pub fn prepare(
     kept_before: Option<&HashSet<TraceId>>,
 ) -> Result<Prepared, BatchError> {
     let signal = request.signal;
-    let sifted =
-        gate::sift(sampler, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
+    let sifted = gate::sift(sampler, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
     let Decision { mut keep, undecided } = decide(sampler, &sifted);
     match kept_before {
         None if !undecided.is_empty() => return Ok(Prepared::Ask(undecided)),

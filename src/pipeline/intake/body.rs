@@ -213,7 +213,10 @@ mod tests {
     fn a_bomb_is_refused_at_the_limit_whatever_it_is_made_of() {
         for (compression, body) in compressed(&vec![0; 8 * MIB]) {
             let refused = decompressed(compression, body, 2 * MIB, 64 * MIB);
-            assert!(matches!(refused, Err(BodyError::TooLargeDecompressed { limit }) if limit == 2 * MIB), "{compression:?}");
+            assert!(
+                matches!(refused, Err(BodyError::TooLargeDecompressed { limit }) if limit == 2 * MIB),
+                "{compression:?}"
+            );
         }
     }
 

@@ -88,7 +88,8 @@ pub(super) fn count_with_ids(signal: Signal, body: &[u8]) -> Result<(u64, u64), 
         each_message(block, 2, &mut |group| {
             each_message(group, 2, &mut |record| {
                 records += 1;
-                with_ids += u64::from(record_keys(signal, record).is_ok_and(|keys| TraceId::try_from(keys.trace_id).is_ok()));
+                with_ids +=
+                    u64::from(record_keys(signal, record).is_ok_and(|keys| TraceId::try_from(keys.trace_id).is_ok()));
                 Ok(())
             })
         })

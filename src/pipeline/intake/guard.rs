@@ -6,11 +6,17 @@
 use crate::otlp::wire::{AnyValue, KeyValue, LogRecord, Resource, Span, any_value};
 
 /// Attributes by which instrumentations name the kind of a span.
-const KIND_ATTRIBUTES: [&str; 5] =
-    ["openinference.span.kind", "langfuse.observation.type", "mlflow.spanType", "langsmith.span.kind", "traceloop.span.kind"];
+const KIND_ATTRIBUTES: [&str; 5] = [
+    "openinference.span.kind",
+    "langfuse.observation.type",
+    "mlflow.spanType",
+    "langsmith.span.kind",
+    "traceloop.span.kind",
+];
 
 /// Where Langfuse's own judge marks what it emits.
-const ENVIRONMENT_ATTRIBUTES: [&str; 3] = ["langfuse.environment", "deployment.environment.name", "deployment.environment"];
+const ENVIRONMENT_ATTRIBUTES: [&str; 3] =
+    ["langfuse.environment", "deployment.environment.name", "deployment.environment"];
 const LANGFUSE_JUDGE: &str = "langfuse-llm-as-a-judge";
 
 /// The event that carries an evaluation's result.
@@ -19,7 +25,8 @@ const EVALUATION_EVENT: &str = "gen_ai.evaluation.result";
 /// Whether a span was emitted by an evaluator.
 pub(super) fn is_evaluator_span(resource: Option<&Resource>, span: &Span) -> bool {
     let from_langfuse = |attribute: &KeyValue| {
-        ENVIRONMENT_ATTRIBUTES.contains(&attribute.key.as_str()) && text(attribute.value.as_ref()) == Some(LANGFUSE_JUDGE)
+        ENVIRONMENT_ATTRIBUTES.contains(&attribute.key.as_str())
+            && text(attribute.value.as_ref()) == Some(LANGFUSE_JUDGE)
     };
     span.attributes.iter().any(|attribute| names_evaluator(attribute) || from_langfuse(attribute))
         || resource.is_some_and(|resource| resource.attributes.iter().any(from_langfuse))
@@ -28,9 +35,10 @@ pub(super) fn is_evaluator_span(resource: Option<&Resource>, span: &Span) -> boo
 /// Whether a log record is the result of an evaluation.
 pub(super) fn is_evaluation_event(record: &LogRecord) -> bool {
     record.event_name == EVALUATION_EVENT
-        || record.attributes.iter().any(|attribute| {
-            attribute.key == "event.name" && text(attribute.value.as_ref()) == Some(EVALUATION_EVENT)
-        })
+        || record
+            .attributes
+            .iter()
+            .any(|attribute| attribute.key == "event.name" && text(attribute.value.as_ref()) == Some(EVALUATION_EVENT))
 }
 
 fn names_evaluator(attribute: &KeyValue) -> bool {
@@ -70,14 +78,16 @@ mod tests {
 
     #[test]
     fn the_environment_of_another_judge_is_left_alone() {
-        let resource = Resource { attributes: vec![attribute("deployment.environment", LANGFUSE_JUDGE)], ..Default::default() };
+        let resource =
+            Resource { attributes: vec![attribute("deployment.environment", LANGFUSE_JUDGE)], ..Default::default() };
         assert!(is_evaluator_span(Some(&resource), &Span::default()));
     }
 
     #[test]
     fn an_evaluation_result_is_known_under_both_spellings_of_the_event_name() {
         let named = LogRecord { event_name: EVALUATION_EVENT.to_owned(), ..LogRecord::default() };
-        let attributed = LogRecord { attributes: vec![attribute("event.name", EVALUATION_EVENT)], ..LogRecord::default() };
+        let attributed =
+            LogRecord { attributes: vec![attribute("event.name", EVALUATION_EVENT)], ..LogRecord::default() };
         assert!(is_evaluation_event(&named) && is_evaluation_event(&attributed));
         assert!(!is_evaluation_event(&LogRecord::default()));
     }

@@ -46,7 +46,9 @@ impl Metrics {
         Self {
             records: meter
                 .u64_counter("judged.intake.records")
-                .with_description("Spans and log records by what became of them: kept, sampled_out, duplicate, own, rejected")
+                .with_description(
+                    "Spans and log records by what became of them: kept, sampled_out, duplicate, own, rejected",
+                )
                 .with_unit("{record}")
                 .build(),
             requests: meter

@@ -141,8 +141,7 @@ impl Intake {
     ) -> (Arc<Self>, Committer) {
         let status = Arc::new(IntakeStatus::default());
         let metrics = Arc::new(Metrics::new());
-        let (commits, committer) =
-            Committer::new(Arc::clone(&store), times, Arc::clone(&status), Arc::clone(&metrics));
+        let (commits, committer) = Committer::new(Arc::clone(&store), times, Arc::clone(&status), Arc::clone(&metrics));
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let intake = Self {
             store,
@@ -227,7 +226,10 @@ impl Intake {
     }
 
     /// Runs work for a processor where it does not hold up the connections.
-    pub(crate) async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AcceptError> {
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AcceptError> {
         let _permit = self.processors.acquire().await.map_err(|_| AcceptError::Stopping)?;
         tokio::task::spawn_blocking(work).await.map_err(|error| {
             if error.is_cancelled() {

@@ -137,7 +137,8 @@ fn succeeded(message: Bytes) -> Response {
 
 fn refused(refusal: &Refusal) -> Response {
     let message = refusal.message.clone();
-    let later = |code, after| Status::with_error_details(code, message.clone(), ErrorDetails::with_retry_info(Some(after)));
+    let later =
+        |code, after| Status::with_error_details(code, message.clone(), ErrorDetails::with_retry_info(Some(after)));
     let status = match refusal.advice {
         Advice::Fix => Status::invalid_argument(message),
         // Without RetryInfo the sender gives up at once, as it should.

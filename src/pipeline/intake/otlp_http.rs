@@ -206,7 +206,8 @@ async fn unknown_route(method: Method, uri: Uri, headers: HeaderMap, body: Body)
 
 async fn wrong_method(method: Method, headers: HeaderMap, body: Body) -> Response {
     body::discard(body).await;
-    let message = format!("{method} is not how OTLP exports: this is judged's OTLP/HTTP receiver, which takes {ROUTES}");
+    let message =
+        format!("{method} is not how OTLP exports: this is judged's OTLP/HTTP receiver, which takes {ROUTES}");
     let mut response = refused(&Refusal::new(Advice::Redirect, message), readable(&headers));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));

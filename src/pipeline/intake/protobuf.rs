@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn fields_of_every_type_are_passed_over() {
-        let message = [0x08, 0x96, 0x01, 0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x1a, 1, 0xff, 0x25, 1, 2, 3, 4, 0x2b, 0x08, 1, 0x2c];
+        let message =
+            [0x08, 0x96, 0x01, 0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x1a, 1, 0xff, 0x25, 1, 2, 3, 4, 0x2b, 0x08, 1, 0x2c];
         assert_eq!(fields(&message), Ok(vec![1, 2, 3, 4, 5]));
     }
 

@@ -65,10 +65,12 @@ async fn listen(
 ) -> Result<Option<TcpListener>, IntakeError> {
     match listen {
         Listen::Off => Ok(None),
-        Listen::At(address) => TcpListener::bind(address)
-            .await
-            .map(Some)
-            .map_err(|source| IntakeError::Bind { address: address.clone(), protocol, key, source }),
+        Listen::At(address) => TcpListener::bind(address).await.map(Some).map_err(|source| IntakeError::Bind {
+            address: address.clone(),
+            protocol,
+            key,
+            source,
+        }),
     }
 }
 

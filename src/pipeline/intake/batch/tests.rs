@@ -50,7 +50,11 @@ fn request(spans: Vec<wire::Span>) -> Request {
     Request::read(Signal::Traces, Encoding::Protobuf, traces(spans).encode_to_vec().into()).unwrap()
 }
 
-fn batch(request: &Request, sampler: &Sampler, kept_before: Option<&HashSet<TraceId>>) -> (IntakeBatch, Option<String>) {
+fn batch(
+    request: &Request,
+    sampler: &Sampler,
+    kept_before: Option<&HashSet<TraceId>>,
+) -> (IntakeBatch, Option<String>) {
     match prepare(request, sampler, &Stars, kept_before).unwrap() {
         Prepared::Batch { batch, complaint } => (batch, complaint),
         Prepared::Ask(ids) => panic!("asks about {ids:?}"),
@@ -130,14 +134,16 @@ fn json_and_protobuf_come_to_the_same_batch() {
     let message = traces(vec![span(1, 1), span(2, 2)]);
     let json = Request::read(Signal::Traces, Encoding::Json, serde_json::to_vec(&message).unwrap().into()).unwrap();
     let binary = request(vec![span(1, 1), span(2, 2)]);
-    let (from_json, from_binary) = (batch(&json, &sampler("rate = 1"), None).0, batch(&binary, &sampler("rate = 1"), None).0);
+    let (from_json, from_binary) =
+        (batch(&json, &sampler("rate = 1"), None).0, batch(&binary, &sampler("rate = 1"), None).0);
     assert_eq!(from_json.spans, from_binary.spans);
     assert_ne!(from_json.digest, from_binary.digest, "the digest is of the bytes that came");
 }
 
 #[test]
 fn a_queue_message_is_recognised_by_its_content() {
-    let record = wire::LogRecord { time_unix_nano: 5, trace_id: vec![1; 16], span_id: vec![2; 8], ..Default::default() };
+    let record =
+        wire::LogRecord { time_unix_nano: 5, trace_id: vec![1; 16], span_id: vec![2; 8], ..Default::default() };
     let signal = |expected, body: Vec<u8>| Request::recognise(expected, body.into()).unwrap().signal;
     for expected in [Signal::Traces, Signal::Logs] {
         assert_eq!(signal(expected, traces(vec![span(1, 1)]).encode_to_vec()), Signal::Traces);

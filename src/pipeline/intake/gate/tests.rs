@@ -74,7 +74,9 @@ fn what_judged_itself_emits_is_counted_as_its_own() {
 
 #[test]
 fn rules_on_span_attributes_make_the_gate_look_at_the_spans_in_doubt() {
-    let sampler = sampler("rate = 0\n[[rules]]\nmatch = { error = true }\nrate = 1\n[[rules]]\nmatch = { intent = \"refund\" }\nrate = 1");
+    let sampler = sampler(
+        "rate = 0\n[[rules]]\nmatch = { error = true }\nrate = 1\n[[rules]]\nmatch = { intent = \"refund\" }\nrate = 1",
+    );
     let plain = span(1);
     let error = wire::Span { status: Some(wire::Status { code: 2, ..Default::default() }), ..span(2) };
     let refund = wire::Span { attributes: vec![text("intent", "refund"), text("other", "x")], ..span(3) };
@@ -173,33 +175,59 @@ impl Scrambler {
             // A second trace id: the last one counts.
             parts.push(wire::Span { trace_id: vec![self.below(4) as u8; 16], ..Default::default() }.encode_to_vec());
         }
-        parts.extend(attributes.into_iter().map(|one| wire::Span { attributes: vec![one], ..Default::default() }.encode_to_vec()));
-        parts.extend(events.into_iter().map(|one| wire::Span { events: vec![one], ..Default::default() }.encode_to_vec()));
+        parts.extend(
+            attributes
+                .into_iter()
+                .map(|one| wire::Span { attributes: vec![one], ..Default::default() }.encode_to_vec()),
+        );
+        parts.extend(
+            events.into_iter().map(|one| wire::Span { events: vec![one], ..Default::default() }.encode_to_vec()),
+        );
         self.message(parts)
     }
 
     fn request(&mut self, request: &wire::ExportTraceServiceRequest) -> Vec<u8> {
-        let blocks = request.resource_spans.iter().map(|block| {
-            let mut parts: Vec<Vec<u8>> = block.resource.iter().flat_map(|resource| &resource.attributes).map(|one| {
-                // Each attribute in a resource field of its own: protobuf merges them.
-                field(1, &wire::Resource { attributes: vec![one.clone()], ..Default::default() }.encode_to_vec())
-            }).collect();
-            for group in &block.scope_spans {
-                let mut fields: Vec<Vec<u8>> = group.scope.iter().map(|scope| field(1, &scope.encode_to_vec())).collect();
-                fields.extend(group.spans.iter().map(|span| field(2, &self.span(span.clone()))));
-                parts.push(field(2, &self.message(fields)));
-            }
-            field(1, &self.message(parts))
-        }).collect();
+        let blocks = request
+            .resource_spans
+            .iter()
+            .map(|block| {
+                let mut parts: Vec<Vec<u8>> = block
+                    .resource
+                    .iter()
+                    .flat_map(|resource| &resource.attributes)
+                    .map(|one| {
+                        // Each attribute in a resource field of its own: protobuf merges them.
+                        field(
+                            1,
+                            &wire::Resource { attributes: vec![one.clone()], ..Default::default() }.encode_to_vec(),
+                        )
+                    })
+                    .collect();
+                for group in &block.scope_spans {
+                    let mut fields: Vec<Vec<u8>> =
+                        group.scope.iter().map(|scope| field(1, &scope.encode_to_vec())).collect();
+                    fields.extend(group.spans.iter().map(|span| field(2, &self.span(span.clone()))));
+                    parts.push(field(2, &self.message(fields)));
+                }
+                field(1, &self.message(parts))
+            })
+            .collect();
         self.message(blocks)
     }
 }
 
 fn any_request() -> impl Strategy<Value = wire::ExportTraceServiceRequest> {
-    let pair = (proptest::sample::select(vec!["intent", "error.type", "text"]), "[a-c]").prop_map(|(key, value)| text(key, &value));
+    let pair = (proptest::sample::select(vec!["intent", "error.type", "text"]), "[a-c]")
+        .prop_map(|(key, value)| text(key, &value));
     let event = proptest::sample::select(vec!["exception", "gen_ai.choice"])
         .prop_map(|name| wire::span::Event { name: name.to_owned(), ..Default::default() });
-    let span = (0..6u8, proptest::collection::vec(pair, 0..3), proptest::collection::vec(event, 0..2), proptest::option::of(0..3i32), 0..3usize)
+    let span = (
+        0..6u8,
+        proptest::collection::vec(pair, 0..3),
+        proptest::collection::vec(event, 0..2),
+        proptest::option::of(0..3i32),
+        0..3usize,
+    )
         .prop_map(|(trace, attributes, events, code, state)| wire::Span {
             attributes,
             events,
@@ -207,16 +235,20 @@ fn any_request() -> impl Strategy<Value = wire::ExportTraceServiceRequest> {
             trace_state: ["", "ot=th:8", "ot=rv:12345678901234;th:0"][state].to_owned(),
             ..span(trace)
         });
-    let group = (proptest::option::of(proptest::sample::select(vec!["lib", "judged"])), proptest::collection::vec(span, 0..5)).prop_map(|(scope, spans)| {
-        let scope = scope.map(|name| wire::InstrumentationScope { name: name.to_owned(), ..Default::default() });
-        wire::ScopeSpans { scope, spans, ..Default::default() }
-    });
+    let group =
+        (proptest::option::of(proptest::sample::select(vec!["lib", "judged"])), proptest::collection::vec(span, 0..5))
+            .prop_map(|(scope, spans)| {
+                let scope =
+                    scope.map(|name| wire::InstrumentationScope { name: name.to_owned(), ..Default::default() });
+                wire::ScopeSpans { scope, spans, ..Default::default() }
+            });
     let service = proptest::sample::select(vec!["app", "bot", "judged"]);
-    let block = (proptest::option::of(service), proptest::collection::vec(group, 0..3)).prop_map(|(service, scope_spans)| {
-        let attributes = |name| vec![text("host.name", "h"), text("service.name", name)];
-        let resource = service.map(|name| wire::Resource { attributes: attributes(name), ..Default::default() });
-        wire::ResourceSpans { resource, scope_spans, ..Default::default() }
-    });
+    let block =
+        (proptest::option::of(service), proptest::collection::vec(group, 0..3)).prop_map(|(service, scope_spans)| {
+            let attributes = |name| vec![text("host.name", "h"), text("service.name", name)];
+            let resource = service.map(|name| wire::Resource { attributes: attributes(name), ..Default::default() });
+            wire::ResourceSpans { resource, scope_spans, ..Default::default() }
+        });
     proptest::collection::vec(block, 0..3).prop_map(|resource_spans| wire::ExportTraceServiceRequest { resource_spans })
 }
 
@@ -226,7 +258,8 @@ fn any_sampler() -> impl Strategy<Value = Sampler> {
         "[[rules]]\nmatch = { error = true }\nrate = 0.9",
         "[[rules]]\nmatch = { \"service.name\" = \"bot\" }\nrate = 0.8\n[[rules]]\nmatch = { intent = [\"a\", \"b\"] }\nrate = 0.7",
     ]);
-    (0.0..=1.0f64, any::<bool>(), rules).prop_map(|(rate, consistent, rules)| sampler(&format!("rate = {rate:?}\nconsistent = {consistent}\n{rules}")))
+    (0.0..=1.0f64, any::<bool>(), rules)
+        .prop_map(|(rate, consistent, rules)| sampler(&format!("rate = {rate:?}\nconsistent = {consistent}\n{rules}")))
 }
 
 /// What the gate should make of a request, told from prost's view of it.
@@ -262,9 +295,14 @@ fn expect(sampler: &Sampler, request: wire::ExportTraceServiceRequest) -> Expect
                     continue;
                 }
                 let single = wire::ScopeSpans { spans: vec![span.clone()], ..Default::default() };
-                let single = wire::ResourceSpans { resource: block.resource.clone(), scope_spans: vec![single], ..Default::default() };
+                let single = wire::ResourceSpans {
+                    resource: block.resource.clone(),
+                    scope_spans: vec![single],
+                    ..Default::default()
+                };
                 let model = crate::otlp::spans(single).remove(0);
-                let doubt = (u >= bound.low.get()).then(|| model.map_or_else(|_| Matches::default(), |span| sampler.matches(SpanFacts::from(&span))));
+                let doubt = (u >= bound.low.get())
+                    .then(|| model.map_or_else(|_| Matches::default(), |span| sampler.matches(SpanFacts::from(&span))));
                 expected.candidates.push((block.resource.clone(), group.scope.clone(), span, doubt));
             }
         }
