@@ -3,5 +3,6 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
 mod statistics_vectors;
+mod house;
 mod store;
 mod support;
