@@ -17,7 +17,7 @@ mod render;
 mod requirement;
 mod samples;
 mod scale;
-pub(crate) mod suggest;
+mod shipped;
 mod variables;
 mod yaml;
 
@@ -39,6 +39,7 @@ pub use registry::{Changed, PublishPlan, Published, plan_publication};
 pub use render::{RENDERER_VERSION, RenderError};
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text, verdict_field};
+pub use shipped::{SHIPPED, write_shipped};
 
 use crate::model::{Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
@@ -233,6 +234,15 @@ fn warnings(
         warnings.push(Warning { path: path.to_owned(), place: None, concern: Concern::ScaleNotShown });
     }
     warnings
+}
+
+/// Which known word was probably meant by `word`, if any is near enough.
+fn nearest<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    let known: Vec<T> = known.into_iter().collect();
+    let words: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let meant = similar::get_close_matches(word, &words, 1, 0.6).first().copied()?;
+    let position = words.iter().position(|known| *known == meant)?;
+    known.into_iter().nth(position)
 }
 
 /// Whether `name` can name a rubric everywhere: in paths, attributes, metrics and URLs.
