@@ -25,9 +25,10 @@ pub struct Library {
     pub warnings: Vec<Warning>,
 }
 
-/// All versions of all rubrics under `dir`; or everything that is wrong with them.
+/// All versions of all rubrics under `dir`, by name and version; or everything that is wrong with them. The shipped
+/// library, when there is no such folder.
 pub fn load(dir: &Path) -> Result<Vec<Rubric>, Vec<RubricError>> {
-    let library = Library::read(dir);
+    let library = Library::open(dir);
     if library.errors.is_empty() { Ok(library.rubrics) } else { Err(library.errors) }
 }
 
@@ -44,6 +45,11 @@ impl Library {
             }
         }
         library
+    }
+
+    /// What is under `dir`; the shipped library, when there is no such folder.
+    pub fn open(dir: &Path) -> Self {
+        if dir.exists() { Self::read(dir) } else { Self::shipped() }
     }
 
     /// A library of texts: path below the folder of rubrics, and text.
@@ -248,10 +254,9 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_an_error() {
-        assert!(matches!(
-            Library::read(Path::new("/nonexistent/rubrics")).errors[..],
-            [RubricError { problem: Problem::Unreadable(_), .. }]
-        ));
+    fn the_shipped_library_stands_in_for_a_folder_that_is_not_there() {
+        let nowhere = Path::new("/nonexistent/rubrics");
+        assert!(matches!(Library::read(nowhere).errors[..], [RubricError { problem: Problem::Unreadable(_), .. }]));
+        assert_eq!(load(nowhere).unwrap().len(), super::super::SHIPPED.len() / 2, "the shipped library stands in");
     }
 }

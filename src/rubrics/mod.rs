@@ -17,6 +17,7 @@ mod render;
 mod requirement;
 mod samples;
 mod scale;
+mod selection;
 mod shipped;
 mod variables;
 mod yaml;
@@ -32,13 +33,16 @@ use sha2::{Digest, Sha256};
 pub use catalogue::Catalogue;
 pub use error::{Concern, Place, Problem, RubricError, Warning};
 pub use fence::fence_key;
-pub use golden::{Comparison, Expectation, GoldenCase};
+pub use golden::{Comparison, Expectation, GoldenCase, parse_content};
 pub use library::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
 pub use registry::{Changed, PublishPlan, Published, plan_publication};
 pub use render::{RENDERER_VERSION, RenderError};
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text, verdict_field};
+pub use selection::{
+    AliasTarget, CANDIDATE, PRODUCTION, ReferenceError, RubricReference, Selected, SelectionError, select,
+};
 pub use shipped::{SHIPPED, write_shipped};
 
 use crate::model::{Prompt, Scale, Subject, SubjectContent, SubjectKind};
