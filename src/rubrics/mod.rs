@@ -36,7 +36,7 @@ pub use fence::fence_key;
 pub use golden::{Comparison, Expectation, GoldenCase, parse_content};
 pub use library::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
-pub use registry::{Changed, PublishPlan, Published, plan_publication};
+pub use registry::{Changed, GateUnavailable, PromotionGate, PublishPlan, Published, plan_publication};
 pub use render::{RENDERER_VERSION, RenderError};
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text, verdict_field};

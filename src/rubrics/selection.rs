@@ -162,7 +162,10 @@ mod tests {
     use crate::rubrics::tests::TOY;
 
     fn versions(names: &[(&str, u32)]) -> Vec<Arc<Rubric>> {
-        names.iter().map(|(name, version)| Arc::new(Rubric::parse(name, *version, Path::new("v.md"), TOY).unwrap())).collect()
+        names
+            .iter()
+            .map(|(name, version)| Arc::new(Rubric::parse(name, *version, Path::new("v.md"), TOY).unwrap()))
+            .collect()
     }
 
     fn alias(alias: &str, version: u32) -> AliasTarget {

@@ -76,7 +76,10 @@ fn version_number(table: &'static str, number: i64) -> Result<u32, StoreError> {
 impl Store {
     /// Publishes versions in one transaction. A version that is published already stays as it is. Returns the versions
     /// that are new.
-    pub async fn publish_rubric_versions(&self, versions: &[NewRubricVersion]) -> Result<Vec<(String, u32)>, StoreError> {
+    pub async fn publish_rubric_versions(
+        &self,
+        versions: &[NewRubricVersion],
+    ) -> Result<Vec<(String, u32)>, StoreError> {
         let now_ms = self.now_ms();
         // In key order, so that two publishers cannot deadlock.
         let mut versions: Vec<&NewRubricVersion> = versions.iter().collect();
