@@ -5,6 +5,7 @@
 
 mod labels;
 mod ledger;
+mod rubrics;
 mod since;
 mod table;
 
@@ -35,10 +36,14 @@ enum Command {
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
     Ledger(ledger::Args),
+    /// Lists, checks, tries and publishes rubrics.
+    Rubrics(rubrics::Args),
 }
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
+/// A gate that did not hold.
+const GATE: u8 = 3;
 
 /// Parses the command line, runs the command and turns its result into an exit code.
 pub fn main() -> ExitCode {
@@ -68,6 +73,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
+        Command::Rubrics(args) => rubrics::run(args, &config()?).await,
     }
 }
 

@@ -2,15 +2,14 @@
 
 use minijinja::Value;
 
-use super::render::SpanText;
+use super::render::{Fields, SpanText};
 use super::scale::{scale_text, verdict_field};
 use crate::model::{
     Document, FAIL, Message, PASS, Part, Role, Scale, StepView, SubjectContent, ToolCall, ToolDefinition, Turn,
 };
 
-/// A map with fields, as templates read it.
 fn record<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
-    fields.into_iter().collect()
+    Fields::of(fields.into())
 }
 
 fn list<'a, T: 'a>(items: &'a [T], view: impl Fn(&'a T) -> Value) -> Value {
@@ -161,9 +160,9 @@ pub(super) fn system_closing(scale: &Scale, abstain: bool) -> String {
     if abstain {
         text.push_str(
             "## Abstaining\n\
-             Abstain only when the material does not allow a verdict: when something that the criterion needs was not \
-             recorded, cannot be read, or is in a form or language that you cannot judge. Doubt between two verdicts is no \
-             reason to abstain: choose the better supported one.\n\n",
+             Abstain only where the criterion above says so, or when the material does not allow a verdict: when something \
+             that the criterion needs was not recorded, cannot be read, or is in a form or language that you cannot judge. \
+             Doubt between two verdicts is no reason to abstain: choose the better supported one.\n\n",
         );
     }
     text.push_str("## Reply\nReply with one JSON object and nothing else, with these keys in this order:\n");

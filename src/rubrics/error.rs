@@ -78,7 +78,7 @@ impl std::error::Error for RubricError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The file or folder cannot be read.
-    #[error("cannot be read")]
+    #[error("cannot be read: {0}")]
     Unreadable(#[source] std::io::Error),
     /// The folder's name cannot be a rubric's name.
     #[error("`{0}` is no rubric name")]

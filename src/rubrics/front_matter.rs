@@ -6,9 +6,9 @@ use serde_saphyr::Spanned;
 
 use super::error::{Place, Problem, RubricError};
 use super::matching::{Pattern, SubjectMatch};
+use super::nearest;
 use super::requirement::Requirement;
 use super::scale::read_scale;
-use super::suggest::nearest;
 use super::yaml::{self, Node};
 use crate::model::{Scale, SubjectKind};
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Rubric;
 use super::error::{Place, Problem, RubricError};
-use super::suggest::nearest;
+use super::nearest;
 use crate::model::{FAIL, PASS, Scale, Score, SubjectContent, Verdict};
 
 /// One case of `cases.jsonl`.
@@ -159,7 +159,7 @@ fn parse_line(line: &str, number: usize) -> Result<GoldenCase, String> {
 }
 
 /// Reads a subject's content from JSON; a key that content does not have is an error, not nothing.
-pub(super) fn parse_content(content: Json) -> Result<SubjectContent, String> {
+pub fn parse_content(content: Json) -> Result<SubjectContent, String> {
     let Json::Object(fields) = &content else { return Err("`content` is no object".into()) };
     let empty = serde_json::to_value(SubjectContent::default()).map_err(|error| error.to_string())?;
     let known = empty.as_object().into_iter().flat_map(Map::keys).map(String::as_str);

@@ -5,11 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::error::{Concern, Problem, RubricError, Warning};
+use super::error::{Concern, Place, Problem, RubricError, Warning};
 use super::golden::GoldenCase;
 use super::{Rubric, is_rubric_name};
 
 const CASES: &str = "cases.jsonl";
+const README: &str = "README.md";
 
 /// What a folder of rubrics holds.
 #[derive(Debug, Default)]
@@ -24,9 +25,10 @@ pub struct Library {
     pub warnings: Vec<Warning>,
 }
 
-/// All versions of all rubrics under `dir`; or everything that is wrong with them.
+/// All versions of all rubrics under `dir`, by name and version; or everything that is wrong with them. The shipped
+/// library, when there is no such folder.
 pub fn load(dir: &Path) -> Result<Vec<Rubric>, Vec<RubricError>> {
-    let library = Library::read(dir);
+    let library = Library::open(dir);
     if library.errors.is_empty() { Ok(library.rubrics) } else { Err(library.errors) }
 }
 
@@ -34,16 +36,30 @@ impl Library {
     /// Reads everything under `dir`. What is wrong is collected, never skipped.
     pub fn read(dir: &Path) -> Self {
         let mut library = Self::default();
-        match entries(dir) {
-            Err(error) => library.errors.push(RubricError::of_file(dir, Problem::Unreadable(error))),
-            Ok(entries) => {
-                for (name, path) in entries {
-                    if path.is_dir() {
-                        library.read_rubric(&name, &path);
-                    } else if is_markdown(&path) && name != "README.md" {
-                        library.warn(&path, Concern::StrayFile);
-                    }
-                }
+        let Some(folders) = library.entries(dir) else { return library };
+        for (name, path) in folders {
+            if path.is_dir() {
+                library.read_rubric(&name, &path);
+            } else if is_markdown(&name) && name != README {
+                library.warn(&path, Concern::StrayFile);
+            }
+        }
+        library
+    }
+
+    /// What is under `dir`; the shipped library, when there is no such folder.
+    pub fn open(dir: &Path) -> Self {
+        if dir.exists() { Self::read(dir) } else { Self::shipped() }
+    }
+
+    /// A library of texts: path below the folder of rubrics, and text.
+    pub(super) fn of_files(files: &[(&str, &str)]) -> Self {
+        let mut library = Self::default();
+        for (path, text) in files {
+            let (name, file) = path.split_once('/').unwrap_or(("", path));
+            match version_of(file) {
+                Some(version) => library.add_version(name, version, Path::new(path), text),
+                None => library.add_cases(name, Path::new(path), text),
             }
         }
         library
@@ -51,53 +67,75 @@ impl Library {
 
     /// The version `version` of the rubric `name`, or its newest.
     pub fn find(&self, name: &str, version: Option<u32>) -> Option<&Rubric> {
-        let versions = self.rubrics.iter().filter(|rubric| rubric.name == name);
+        let mut versions = self.rubrics.iter().filter(|rubric| rubric.name == name);
         match version {
-            Some(version) => versions.into_iter().find(|rubric| rubric.version == version),
+            Some(version) => versions.find(|rubric| rubric.version == version),
             None => versions.max_by_key(|rubric| rubric.version),
         }
+    }
+
+    fn refuse(&mut self, path: &Path, problem: Problem) {
+        self.errors.push(RubricError::of_file(path, problem));
     }
 
     fn warn(&mut self, path: &Path, concern: Concern) {
         self.warnings.push(Warning { path: path.to_owned(), place: None, concern });
     }
 
+    /// The visible entries of a folder, by name.
+    fn entries(&mut self, dir: &Path) -> Option<Vec<(String, PathBuf)>> {
+        let read = || -> io::Result<Vec<(String, PathBuf)>> {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(dir)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if !name.starts_with('.') {
+                    entries.push((name, entry.path()));
+                }
+            }
+            entries.sort();
+            Ok(entries)
+        };
+        read().map_err(|error| self.refuse(dir, Problem::Unreadable(error))).ok()
+    }
+
+    fn text(&mut self, path: &Path) -> Option<String> {
+        fs::read_to_string(path).map_err(|error| self.refuse(path, Problem::Unreadable(error))).ok()
+    }
+
     fn read_rubric(&mut self, name: &str, dir: &Path) {
         if !is_rubric_name(name) {
-            self.errors.push(RubricError::of_file(dir, Problem::Name(name.to_owned())));
+            self.refuse(dir, Problem::Name(name.to_owned()));
             return;
         }
-        let entries = match entries(dir) {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.errors.push(RubricError::of_file(dir, Problem::Unreadable(error)));
-                return;
-            }
-        };
+        let Some(files) = self.entries(dir) else { return };
         let mut versions: BTreeMap<u32, PathBuf> = BTreeMap::new();
         let mut cases = None;
-        for (file, path) in entries {
+        for (file, path) in files {
             match version_of(&file) {
-                Some(version) => match versions.get(&version) {
+                Some(version) => match versions.get(&version).cloned() {
                     None => {
                         versions.insert(version, path);
                     }
-                    Some(other) => {
-                        let problem = Problem::RepeatedVersion { version, other: other.clone() };
-                        self.errors.push(RubricError::of_file(&path, problem));
-                    }
+                    Some(other) => self.refuse(&path, Problem::RepeatedVersion { version, other }),
                 },
                 None if file == CASES => cases = Some(path),
-                None if is_markdown(&path) && file != "README.md" => self.warn(&path, Concern::StrayFile),
+                None if is_markdown(&file) && file != README => self.warn(&path, Concern::StrayFile),
                 None => {}
             }
         }
         self.warn_of_gap(dir, &versions);
         for (version, path) in &versions {
-            self.read_version(name, *version, path);
+            if let Some(text) = self.text(path) {
+                self.add_version(name, *version, path, &text);
+            }
         }
         match cases {
-            Some(path) => self.read_cases(name, &path),
+            Some(path) => {
+                if let Some(text) = self.text(&path) {
+                    self.add_cases(name, &path, &text);
+                }
+            }
             None => self.warn(dir, Concern::NoCases),
         }
     }
@@ -112,15 +150,8 @@ impl Library {
         }
     }
 
-    fn read_version(&mut self, name: &str, version: u32, path: &Path) {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => {
-                self.errors.push(RubricError::of_file(path, Problem::Unreadable(error)));
-                return;
-            }
-        };
-        match Rubric::parse_all(name, version, path, &text) {
+    fn add_version(&mut self, name: &str, version: u32, path: &Path, text: &str) {
+        match Rubric::parse_all(name, version, path, text) {
             Ok(rubric) => {
                 self.warnings.extend(rubric.warnings.iter().cloned());
                 self.rubrics.push(rubric);
@@ -130,56 +161,102 @@ impl Library {
     }
 
     /// Golden cases speak for the newest version.
-    fn read_cases(&mut self, name: &str, path: &Path) {
-        let parsed = match fs::read_to_string(path) {
-            Ok(text) => GoldenCase::parse_file(path, &text),
-            Err(error) => Err(vec![RubricError::of_file(path, Problem::Unreadable(error))]),
-        };
-        let cases = match parsed {
+    fn add_cases(&mut self, name: &str, path: &Path, text: &str) {
+        let cases = match GoldenCase::parse_file(path, text) {
             Ok(cases) => cases,
             Err(errors) => {
                 self.errors.extend(errors);
                 return;
             }
         };
-        let newest = self.rubrics.iter().filter(|rubric| rubric.name == name).max_by_key(|rubric| rubric.version);
-        let misfits = newest.into_iter().flat_map(|rubric| {
-            cases.iter().filter_map(|case| {
-                let detail = case.misfit(rubric)?;
-                let problem = Problem::CaseMisfit {
-                    case: case.name.clone(),
-                    rubric: rubric.name.clone(),
-                    version: rubric.version,
-                    detail,
-                };
-                Some(RubricError::at(path, super::Place::line(case.line), problem))
-            })
-        });
-        self.errors.extend(misfits.collect::<Vec<_>>());
+        let mut misfits = Vec::new();
+        if let Some(newest) = self.find(name, None) {
+            for case in &cases {
+                let Some(detail) = case.misfit(newest) else { continue };
+                let (case_name, rubric) = (case.name.clone(), newest.name.clone());
+                let problem = Problem::CaseMisfit { case: case_name, rubric, version: newest.version, detail };
+                misfits.push(RubricError::at(path, Place::line(case.line), problem));
+            }
+        }
+        self.errors.extend(misfits);
         self.cases.insert(name.to_owned(), cases);
     }
 }
 
-/// The visible entries of a folder, by name.
-fn entries(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            entries.push((name, entry.path()));
-        }
-    }
-    entries.sort();
-    Ok(entries)
-}
-
-fn is_markdown(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
+fn is_markdown(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("md"))
 }
 
 /// The version that a file name says: `v3.md`; `v03.md` says the same.
 fn version_of(file: &str) -> Option<u32> {
     let digits = file.strip_prefix('v')?.strip_suffix(".md")?;
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::TOY;
+    use super::*;
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = dir.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        dir
+    }
+
+    /// Complaints with the temporary folder's name cut out.
+    fn complaints(dir: &tempfile::TempDir) -> String {
+        let library = Library::read(dir.path());
+        let errors = library.errors.iter().map(ToString::to_string);
+        let warnings = library.warnings.iter().map(ToString::to_string);
+        let all: Vec<String> = errors.chain(warnings).collect();
+        all.join("\n").replace(&format!("{}/", dir.path().display()), "")
+    }
+
+    #[test]
+    fn all_versions_are_read_and_the_newest_is_found() {
+        let dir = folder(&[("toy/v1.md", TOY), ("toy/v2.md", TOY), ("toy/v10.md", TOY)]);
+        let library = Library::read(dir.path());
+        assert_eq!(library.find("toy", None).map(Rubric::reference).as_deref(), Some("toy@10"));
+        assert_eq!(library.find("toy", Some(2)).map(Rubric::reference).as_deref(), Some("toy@2"));
+        assert!(library.find("toy", Some(3)).is_none());
+        assert_eq!(load(dir.path()).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_folder_is_said_at_once() {
+        let dir = folder(&[
+            ("Toy/v1.md", TOY),
+            ("broken/v1.md", "no front matter"),
+            ("gap/v1.md", TOY),
+            ("gap/v3.md", TOY),
+            ("gap/v03.md", TOY),
+            ("gap/v4.md.orig.md", TOY),
+            ("gap/cases.jsonl", "{\"name\":\"n\",\"content\":{\"input\":\"a\"},\"expect\":{\"pass\":true}}\n{}"),
+            ("stray.md", ""),
+            ("README.md", ""),
+            ("zero/v0.md", TOY),
+        ]);
+        insta::assert_snapshot!(complaints(&dir));
+        assert!(load(dir.path()).is_err());
+    }
+
+    #[test]
+    fn golden_cases_must_fit_the_newest_version() {
+        let cases = "{\"name\":\"n\",\"content\":{\"input\":\"a\"},\"expect\":{\"pass\":true}}\n\
+                     {\"name\":\"m\",\"content\":{\"input\":\"a\",\"output\":\"b\"},\"expect\":{\"score\":3}}";
+        let dir = folder(&[("toy/v1.md", TOY), ("toy/cases.jsonl", cases)]);
+        insta::assert_snapshot!(complaints(&dir));
+    }
+
+    #[test]
+    fn the_shipped_library_stands_in_for_a_folder_that_is_not_there() {
+        let nowhere = Path::new("/nonexistent/rubrics");
+        assert!(matches!(Library::read(nowhere).errors[..], [RubricError { problem: Problem::Unreadable(_), .. }]));
+        assert_eq!(load(nowhere).unwrap().len(), super::super::SHIPPED.len() / 2, "the shipped library stands in");
+    }
 }

@@ -17,7 +17,8 @@ mod render;
 mod requirement;
 mod samples;
 mod scale;
-pub(crate) mod suggest;
+mod selection;
+mod shipped;
 mod variables;
 mod yaml;
 
@@ -32,13 +33,17 @@ use sha2::{Digest, Sha256};
 pub use catalogue::Catalogue;
 pub use error::{Concern, Place, Problem, RubricError, Warning};
 pub use fence::fence_key;
-pub use golden::{Comparison, Expectation, GoldenCase};
+pub use golden::{Comparison, Expectation, GoldenCase, parse_content};
 pub use library::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
-pub use registry::{Changed, PublishPlan, Published, plan_publication};
+pub use registry::{Changed, GateUnavailable, PromotionGate, PublishPlan, Published, plan_publication};
 pub use render::{RENDERER_VERSION, RenderError};
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text, verdict_field};
+pub use selection::{
+    AliasTarget, CANDIDATE, PRODUCTION, ReferenceError, RubricReference, Selected, SelectionError, select,
+};
+pub use shipped::{SHIPPED, write_shipped};
 
 use crate::model::{Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
@@ -233,6 +238,15 @@ fn warnings(
         warnings.push(Warning { path: path.to_owned(), place: None, concern: Concern::ScaleNotShown });
     }
     warnings
+}
+
+/// Which known word was probably meant by `word`, if any is near enough.
+fn nearest<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    let known: Vec<T> = known.into_iter().collect();
+    let words: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let meant = similar::get_close_matches(word, &words, 1, 0.6).first().copied()?;
+    let position = words.iter().position(|known| *known == meant)?;
+    known.into_iter().nth(position)
 }
 
 /// Whether `name` can name a rubric everywhere: in paths, attributes, metrics and URLs.

@@ -1,5 +1,6 @@
 //! Which versions are new to the registry, and which were changed after they had been published.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::Rubric;
@@ -68,6 +69,42 @@ fn next_free(name: &str, files: &[Rubric], published: &[Published]) -> u32 {
     in_folder.chain(in_registry).max().unwrap_or(0).saturating_add(1)
 }
 
+/// Whether a version agrees with human labels well enough to be promoted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PromotionGate {
+    /// The lower confidence bound of agreement.
+    pub lower_bound: f64,
+    /// What it must reach.
+    pub required: f64,
+    /// The labels it rests on.
+    pub labels: usize,
+}
+
+impl PromotionGate {
+    /// Whether the bound reaches what is required.
+    pub fn holds(&self) -> bool {
+        self.lower_bound >= self.required
+    }
+}
+
+impl fmt::Display for PromotionGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.holds() { "the gate holds" } else { "the gate does not hold" };
+        write!(
+            f,
+            "{verdict}: agreement with {} labels is at least {:.3}, required is {:.3}",
+            self.labels, self.lower_bound, self.required
+        )
+    }
+}
+
+/// Why the gate says nothing. Without an answer nothing is promoted through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the gate has no answer: {0}; nothing was promoted. Compare the versions yourself, then promote without --gate"
+)]
+pub struct GateUnavailable(pub &'static str);
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -96,6 +133,12 @@ mod tests {
         let known = [published(&rubric(1, TOY)), published(&rubric(4, TOY))];
         let changed = plan_publication(&edited, &known).unwrap_err();
         assert_eq!((changed[0].version, changed[0].next_free), (1, 5));
+    }
+
+    #[test]
+    fn a_gate_holds_from_its_bound_on_and_never_without_a_number() {
+        let gate = |lower_bound| PromotionGate { lower_bound, required: 0.8, labels: 120 };
+        assert!(gate(0.8).holds() && !gate(0.799).holds() && !gate(f64::NAN).holds());
     }
 
     #[test]

@@ -92,12 +92,11 @@ impl CompiledBlock {
     /// Renders the block without blanks around it.
     pub(super) fn render(
         &self,
-        variables: Vec<(&'static str, Value)>,
+        mut variables: Vec<(&'static str, Value)>,
         key: Option<&str>,
     ) -> Result<String, RenderError> {
-        let key = key.map(|key| (KEY_VARIABLE, Value::from(key)));
-        let context: Value = variables.into_iter().chain(key).collect();
-        let rendered = self.0.get_template(TEMPLATE)?.render(context)?;
+        variables.extend(key.map(|key| (KEY_VARIABLE, Value::from(key))));
+        let rendered = self.0.get_template(TEMPLATE)?.render(Fields::of(variables))?;
         Ok(rendered.trim().to_owned())
     }
 }
@@ -107,6 +106,34 @@ fn refuse_span_text(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Val
         return Err(Error::new(ErrorKind::InvalidOperation, "text from a span may only be shown with fenced(…)"));
     }
     minijinja::escape_formatter(out, state, value)
+}
+
+/// A thing with named fields, as a template sees it.
+#[derive(Debug)]
+pub(super) struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    pub(super) fn of(fields: Vec<(&'static str, Value)>) -> Value {
+        Value::from_object(Self(fields))
+    }
+}
+
+impl Object for Fields {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
+    }
+
+    /// `{% if system %}` asks the same as `{% if system.text %}`.
+    fn is_true(self: &Arc<Self>) -> bool {
+        match self.0.as_slice() {
+            [(_, only)] => only.is_true(),
+            _ => true,
+        }
+    }
 }
 
 /// Text from a span, as a template sees it: it can be tested for presence and fenced.

@@ -6,7 +6,7 @@ use serde_saphyr::Spanned;
 
 use super::error::Problem;
 use super::front_matter::Reader;
-use super::suggest::nearest;
+use super::nearest;
 use super::yaml::Node;
 use crate::model::{FAIL, PASS, Scale, ScaleError};
 

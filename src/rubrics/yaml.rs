@@ -47,7 +47,12 @@ impl Node {
 
 /// Parses one YAML document.
 pub(super) fn parse(text: &str) -> Result<Spanned<Node>, serde_saphyr::Error> {
-    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough, with_snippet: false };
+    // `y`, `no` and `on` are words: labels may be called so.
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        with_snippet: false,
+    };
     serde_saphyr::from_str_with_options(text, options)
 }
 
@@ -132,6 +137,13 @@ mod tests {
         assert_eq!(keys, [("a".to_owned(), 1), ("b".to_owned(), 2), ("a".to_owned(), 5)]);
         let Node::List(items) = &entries[1].1.value else { panic!("a list was written") };
         assert_eq!((items[1].value.clone(), items[1].referenced.line()), (Node::Float(2.5), 4));
+    }
+
+    #[test]
+    fn yes_and_no_are_words() {
+        let Node::List(items) = parse("[y, no, on, true]").unwrap().value else { panic!("a list was written") };
+        let kinds: Vec<&str> = items.iter().map(|item| item.value.kind()).collect();
+        assert_eq!(kinds, ["text", "text", "text", "a truth value"]);
     }
 
     #[test]

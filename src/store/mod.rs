@@ -16,6 +16,7 @@ mod ledger;
 mod migrate;
 mod plan;
 mod rows;
+mod rubrics;
 mod traces;
 
 use std::str::FromStr;
@@ -33,6 +34,7 @@ pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
 pub use plan::{PlannedEvaluation, PlannedSubject};
+pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use traces::{DueTrace, TraceRecords};
 
 use crate::clock::Clock;

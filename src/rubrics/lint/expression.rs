@@ -3,7 +3,7 @@
 use minijinja::machinery::ast::{BinOp, BinOpKind, Call, CallArg, CallType, Expr, Filter, Spanned};
 
 use super::super::error::Problem;
-use super::super::suggest::nearest;
+use super::super::nearest;
 use super::super::variables::{Kind, Record};
 use super::Linter;
 

@@ -78,6 +78,19 @@ fn inside_of_block(source: &str, span: Span) -> Option<Range<usize>> {
     (start <= end).then_some(start..end)
 }
 
+/// Where an expression begins: the parser's span of `a[0].b` begins at the bracket.
+fn first_byte(expression: &Expr<'_>) -> usize {
+    let inner = match expression {
+        Expr::GetAttr(node) => Some(&node.expr),
+        Expr::GetItem(node) => Some(&node.expr),
+        Expr::Slice(node) => Some(&node.expr),
+        Expr::Filter(node) => node.expr.as_ref(),
+        _ => None,
+    };
+    let own = expression.span().start_offset as usize;
+    inner.map_or(own, |inner| own.min(first_byte(inner)))
+}
+
 /// The span of raw text from its first visible character on.
 fn first_text(raw: &str, span: Span) -> Span {
     let blank = &raw[..raw.len() - raw.trim_start().len()];
@@ -140,12 +153,8 @@ impl<'a> Linter<'a> {
 
     /// An expression as its author wrote it.
     fn written(&self, expression: &Expr<'_>) -> String {
-        let span = expression.span();
-        self.source
-            .get(span.start_offset as usize..span.end_offset as usize)
-            .unwrap_or_else(|| expression.description())
-            .trim()
-            .to_owned()
+        let end = expression.span().end_offset as usize;
+        self.source.get(first_byte(expression)..end).unwrap_or_else(|| expression.description()).trim().to_owned()
     }
 
     fn statements(&mut self, statements: &[Stmt<'_>]) {
@@ -288,7 +297,7 @@ impl<'a> Linter<'a> {
             None => {
                 let subject = if self.in_user_block { SUBJECT_VARIABLES } else { &[] };
                 let known: Vec<&'static str> = STATIC_VARIABLES.iter().chain(subject).map(|(name, _)| *name).collect();
-                let meant = super::suggest::nearest(name, known.iter().copied());
+                let meant = super::nearest(name, known.iter().copied());
                 self.refuse(span, Problem::UnknownVariable { name: name.to_owned(), meant, known });
                 Kind::Unknown
             }

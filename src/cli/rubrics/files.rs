@@ -1,0 +1,223 @@
+//! What can be done with the files alone: list, check, show, diff, render, init.
+
+use std::io::Read;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde_json::json;
+use similar::TextDiff;
+
+use super::super::USAGE;
+use super::super::table::{Table, count};
+use super::{Format, find};
+use crate::model::SubjectContent;
+use crate::rubrics::{self, Library, Rubric, RubricReference};
+
+/// The key of printed prompts: fixed, so that two printed prompts can be compared. Nobody judges by it.
+const PRINTED_KEY: &str = "0000000000000000";
+
+pub(super) fn list(dir: &Path, format: Format) -> anyhow::Result<ExitCode> {
+    let library = Library::open(dir);
+    for error in &library.errors {
+        eprintln!("{error}");
+    }
+    match format {
+        Format::Json => {
+            let all: Vec<_> = library.rubrics.iter().map(summary).collect();
+            println!("{}", serde_json::to_string_pretty(&all)?);
+        }
+        Format::Table => {
+            if !dir.exists() {
+                println!("The shipped library (there is no folder {}):", dir.display());
+            }
+            print!("{}", list_table(&library));
+        }
+    }
+    Ok(if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
+}
+
+fn list_table(library: &Library) -> String {
+    let mut table = Table::new(&["rubric", "version", "subject", "scale", "needs", "judge", "cases", "question"]);
+    for rubric in &library.rubrics {
+        let cases = library.cases.get(&rubric.name).map_or(0, Vec::len);
+        table.row(vec![
+            rubric.name.clone(),
+            format!("v{}", rubric.version),
+            rubric.subject.as_str().to_owned(),
+            rubric.scale.name().to_owned(),
+            requirements(rubric),
+            rubric.judge.clone(),
+            count(cases as i64),
+            rubric.description.clone(),
+        ]);
+    }
+    table.render()
+}
+
+fn requirements(rubric: &Rubric) -> String {
+    rubric.requires.iter().map(|requirement| requirement.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn summary(rubric: &Rubric) -> serde_json::Value {
+    let requires: Vec<&str> = rubric.requires.iter().map(|requirement| requirement.as_str()).collect();
+    let conditions: serde_json::Map<String, serde_json::Value> = rubric
+        .matches
+        .iter()
+        .map(|(key, patterns)| (key.to_owned(), patterns.iter().map(rubrics::Pattern::as_str).collect()))
+        .collect();
+    json!({
+        "name": rubric.name,
+        "version": rubric.version,
+        "hash": rubric.hash,
+        "description": rubric.description,
+        "subject": rubric.subject,
+        "requires": requires,
+        "match": conditions,
+        "scale": rubric.scale,
+        "abstain": rubric.abstain,
+        "judge": rubric.judge,
+        "path": rubric.path.to_string_lossy(),
+    })
+}
+
+pub(super) fn check(dir: &Path) -> ExitCode {
+    let library = Library::open(dir);
+    for error in &library.errors {
+        println!("{error}");
+    }
+    for warning in &library.warnings {
+        println!("{warning}");
+    }
+    let cases: usize = library.cases.values().map(Vec::len).sum();
+    println!(
+        "{} sound, {} golden, {}, {}",
+        plural(library.rubrics.len(), "version"),
+        plural(cases, "case"),
+        plural(library.errors.len(), "error"),
+        plural(library.warnings.len(), "warning")
+    );
+    if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
+}
+
+fn plural(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+pub(super) fn show(library: &Library, wanted: &RubricReference, format: Format) -> anyhow::Result<ExitCode> {
+    let rubric = find(library, wanted)?;
+    match format {
+        Format::Json => {
+            let mut all = summary(rubric);
+            all["source"] = json!(rubric.source);
+            all["scale_text"] = json!(rubric.scale_text());
+            all["response_schema"] = rubric.response_schema();
+            println!("{}", serde_json::to_string_pretty(&all)?);
+        }
+        Format::Table => print!("{}", show_text(rubric)?),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show_text(rubric: &Rubric) -> anyhow::Result<String> {
+    let conditions: Vec<String> = rubric
+        .matches
+        .iter()
+        .map(|(key, patterns)| {
+            let patterns: Vec<&str> = patterns.iter().map(rubrics::Pattern::as_str).collect();
+            format!("{key} = {}", patterns.join(" or "))
+        })
+        .collect();
+    let applies_to = if conditions.is_empty() { String::new() } else { format!(" where {}", conditions.join(" and ")) };
+    Ok(format!(
+        "{} v{}: {}\n\n\
+         judges       every {}{applies_to} that has: {}\n\
+         judge        {}\n\
+         abstaining   {}\n\
+         file         {}\n\
+         hash         {}\n\n\
+         Scale, as the judge and human labellers read it ({}):\n{}\n\n\
+         Reply schema:\n{}\n\n\
+         Source:\n{}",
+        rubric.name,
+        rubric.version,
+        rubric.description,
+        rubric.subject.as_str(),
+        requirements(rubric),
+        rubric.judge,
+        if rubric.abstain { "allowed" } else { "forbidden" },
+        rubric.path.display(),
+        rubric.hash,
+        rubric.scale.name(),
+        rubric.scale_text(),
+        serde_json::to_string_pretty(&rubric.response_schema())?,
+        rubric.source,
+    ))
+}
+
+pub(super) fn diff(library: &Library, name: &str, from: u32, to: u32) -> anyhow::Result<ExitCode> {
+    let version = |version| find(library, &RubricReference { name: name.to_owned(), version: Some(version) });
+    let (before, after) = (version(from)?, version(to)?);
+    let difference = TextDiff::from_lines(before.source.as_str(), after.source.as_str());
+    let header = (format!("{name} v{from}"), format!("{name} v{to}"));
+    let unified = difference.unified_diff().header(&header.0, &header.1).to_string();
+    if unified.is_empty() {
+        println!("{} and {} are the same", header.0, header.1);
+    } else {
+        print!("{unified}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn render(
+    library: &Library,
+    wanted: &RubricReference,
+    case: Option<&str>,
+    file: Option<&Path>,
+    format: Format,
+) -> anyhow::Result<ExitCode> {
+    let rubric = find(library, wanted)?;
+    let content = match (case, file) {
+        (Some(case), _) => case_content(library, &rubric.name, case)?,
+        (None, Some(file)) => file_content(file)?,
+        (None, None) => anyhow::bail!("name a golden case with --case, or a file with --file"),
+    };
+    let prompt = rubric.render(&content, PRINTED_KEY)?;
+    match format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&prompt)?),
+        Format::Table => println!("=== system ===\n{}\n\n=== user ===\n{}", prompt.system, prompt.user),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn case_content(library: &Library, name: &str, wanted: &str) -> anyhow::Result<SubjectContent> {
+    let cases = library.cases.get(name).map_or(&[] as &[_], Vec::as_slice);
+    let by_number = wanted.parse::<usize>().ok().and_then(|number| cases.get(number.checked_sub(1)?));
+    let found = by_number.or_else(|| cases.iter().find(|case| case.name == wanted));
+    let found = found.with_context(|| {
+        let names: Vec<String> =
+            cases.iter().enumerate().map(|(index, case)| format!("  {}  {}", index + 1, case.name)).collect();
+        format!("{name} has no golden case `{wanted}`; it has:\n{}", names.join("\n"))
+    })?;
+    Ok(found.content.clone())
+}
+
+fn file_content(file: &Path) -> anyhow::Result<SubjectContent> {
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+    } else {
+        text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    }
+    let json = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+    rubrics::parse_content(json).map_err(|detail| anyhow::anyhow!("{}: {detail}", file.display()))
+}
+
+pub(super) fn init(dir: &Path) -> anyhow::Result<ExitCode> {
+    let written = rubrics::write_shipped(dir).with_context(|| format!("cannot write to {}", dir.display()))?;
+    for path in &written {
+        println!("{}", dir.join(path).display());
+    }
+    println!("{} written, {} there already", written.len(), rubrics::SHIPPED.len() - written.len());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,181 @@
+//! `judged rubrics`: look at, check, try and publish rubrics.
+
+mod files;
+mod registry;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Subcommand, ValueEnum};
+
+use super::USAGE;
+use crate::config::Config;
+use crate::rubrics::{CANDIDATE, Library, PRODUCTION, Rubric, RubricReference};
+
+/// What to do with rubrics.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The folder of rubrics; by default the configured one, and the shipped library when there is none.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lists every rubric and its versions.
+    List {
+        /// The published versions and aliases of the database instead of the files.
+        #[arg(long)]
+        registry: bool,
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Checks every file and prints every error and warning; exit code 2 when there is an error.
+    Check,
+    /// Shows one version: what it judges, on which scale, its template and the reply it asks for.
+    Show {
+        /// `name`, or `name@version`; without a version the newest.
+        rubric: RubricReference,
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Shows what changed between two versions.
+    Diff {
+        /// The rubric's name.
+        name: String,
+        /// The earlier version.
+        from: u32,
+        /// The later version.
+        to: u32,
+    },
+    /// Prints the prompt for a golden case, or for content from a file.
+    Render {
+        /// `name`, or `name@version`.
+        rubric: RubricReference,
+        /// The golden case: its number, counted from 1, or its name.
+        #[arg(long, required_unless_present = "file", conflicts_with = "file")]
+        case: Option<String>,
+        /// A JSON file with the subject's content; `-` is standard input.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Runs golden cases against a judge; exit code 3 when a verdict is not as expected.
+    Test {
+        /// One rubric; without it, all.
+        rubric: Option<RubricReference>,
+        /// The judge; by default the one that the rubric names.
+        #[arg(long)]
+        judge: Option<String>,
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Writes the shipped library into the folder; files that exist stay as they are.
+    Init,
+    /// Publishes new versions to the registry; a published version whose file changed is an error.
+    Publish,
+    /// Moves an alias to a published version.
+    Promote {
+        /// The rubric's name.
+        name: String,
+        /// The version.
+        version: u32,
+        /// The alias.
+        #[arg(long, value_enum, default_value_t = Alias::Production)]
+        alias: Alias,
+        /// Refuse unless the lower confidence bound of agreement with human labels holds.
+        #[arg(long)]
+        gate: bool,
+    },
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// The aliases that mean something to judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Alias {
+    /// The version that judges.
+    Production,
+    /// A version that judges the same subjects in shadow.
+    Candidate,
+}
+
+impl Alias {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => PRODUCTION,
+            Self::Candidate => CANDIDATE,
+        }
+    }
+}
+
+/// Exit code 2 when a file is wrong, 3 when a golden case or a gate does not hold.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let dir = args.dir.as_deref().unwrap_or(&config.rubrics.dir);
+    if args.dir.is_some() && !dir.exists() && !matches!(args.action, Action::Init) {
+        bail!("there is no folder {}; `judged rubrics init --dir {0}` makes one", dir.display());
+    }
+    match args.action {
+        Action::List { registry: true, format } => registry::list(config, format).await,
+        Action::List { registry: false, format } => files::list(dir, format),
+        Action::Check => Ok(files::check(dir)),
+        Action::Show { rubric, format } => with_library(dir, |library| files::show(library, &rubric, format)),
+        Action::Diff { name, from, to } => with_library(dir, |library| files::diff(library, &name, from, to)),
+        Action::Render { rubric, case, file, format } => {
+            with_library(dir, |library| files::render(library, &rubric, case.as_deref(), file.as_deref(), format))
+        }
+        Action::Test { rubric, judge, format } => match sound(dir) {
+            Ok(library) => test::run(&library, rubric.as_ref(), judge.as_deref(), format, config).await,
+            Err(code) => Ok(code),
+        },
+        Action::Init => files::init(dir),
+        Action::Publish => match sound(dir) {
+            Ok(library) => registry::publish(&library, dir, config).await,
+            Err(code) => Ok(code),
+        },
+        Action::Promote { name, version, alias, gate } => registry::promote(&name, version, alias, gate, config).await,
+    }
+}
+
+/// Runs `action` with the library. What is wrong with other rubrics is said, but does not keep one from being looked at.
+fn with_library(dir: &Path, action: impl FnOnce(&Library) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    let library = Library::open(dir);
+    for error in &library.errors {
+        eprintln!("{error}");
+    }
+    action(&library)
+}
+
+/// The library, when all of it is sound; else every error is printed.
+fn sound(dir: &Path) -> Result<Library, ExitCode> {
+    let library = Library::open(dir);
+    for error in &library.errors {
+        eprintln!("{error}");
+    }
+    if library.errors.is_empty() { Ok(library) } else { Err(ExitCode::from(USAGE)) }
+}
+
+/// The version that `wanted` names, or what there is instead.
+fn find<'a>(library: &'a Library, wanted: &RubricReference) -> anyhow::Result<&'a Rubric> {
+    library.find(&wanted.name, wanted.version).with_context(|| {
+        let versions: Vec<String> =
+            library.rubrics.iter().filter(|rubric| rubric.name == wanted.name).map(Rubric::reference).collect();
+        if versions.is_empty() {
+            let mut names: Vec<&str> = library.rubrics.iter().map(|rubric| rubric.name.as_str()).collect();
+            names.dedup();
+            format!("there is no sound rubric `{}`; there are: {}", wanted.name, names.join(", "))
+        } else {
+            format!("`{}` has no such sound version; there are: {}", wanted.name, versions.join(", "))
+        }
+    })
+}

@@ -1,0 +1,202 @@
+//! What needs the database: the published versions and their aliases.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use super::super::table::Table;
+use super::super::{GATE, open_store};
+use super::{Alias, Format};
+use crate::config::Config;
+use crate::rubrics::{GateUnavailable, Library, PromotionGate, Published, plan_publication};
+use crate::store::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias, Store};
+
+pub(super) async fn list(config: &Config, format: Format) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    let (versions, aliases) = (store.rubric_versions().await?, store.rubric_aliases().await?);
+    store.close().await;
+    match format {
+        Format::Json => {
+            let all: Vec<_> = versions.iter().map(|version| json_row(version, &aliases)).collect();
+            println!("{}", serde_json::to_string_pretty(&all)?);
+        }
+        Format::Table if versions.is_empty() => println!("Nothing is published; `judged rubrics publish` does it."),
+        Format::Table => print!("{}", registry_table(&versions, &aliases)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn aliases_of<'a>(version: &PublishedRubricVersion, aliases: &'a [RubricAlias]) -> Vec<&'a str> {
+    aliases
+        .iter()
+        .filter(|alias| alias.name == version.rubric.name && alias.version == version.rubric.version)
+        .map(|alias| alias.alias.as_str())
+        .collect()
+}
+
+fn published_at(version: &PublishedRubricVersion) -> String {
+    jiff::Timestamp::from_millisecond(version.published_at_ms)
+        .map_or_else(|_| version.published_at_ms.to_string(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+fn registry_table(versions: &[PublishedRubricVersion], aliases: &[RubricAlias]) -> String {
+    let mut table = Table::new(&["rubric", "version", "aliases", "published (UTC)", "author", "commit", "hash"]);
+    for version in versions {
+        let rubric = &version.rubric;
+        let short = |text: &str| text.chars().take(12).collect::<String>();
+        table.row(vec![
+            rubric.name.clone(),
+            format!("v{}", rubric.version),
+            aliases_of(version, aliases).join(", "),
+            published_at(version),
+            rubric.author.clone().unwrap_or_default(),
+            rubric.commit.as_deref().map(short).unwrap_or_default(),
+            short(&rubric.hash),
+        ]);
+    }
+    table.render()
+}
+
+fn json_row(version: &PublishedRubricVersion, aliases: &[RubricAlias]) -> serde_json::Value {
+    json!({
+        "name": version.rubric.name,
+        "version": version.rubric.version,
+        "aliases": aliases_of(version, aliases),
+        "hash": version.rubric.hash,
+        "description": version.rubric.description,
+        "author": version.rubric.author,
+        "commit": version.rubric.commit,
+        "published_at_ms": version.published_at_ms,
+    })
+}
+
+pub(super) async fn publish(library: &Library, dir: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    let known = published(&store).await?;
+    let plan = match plan_publication(&library.rubrics, &known) {
+        Ok(plan) => plan,
+        Err(changed) => {
+            for change in &changed {
+                eprintln!("{change}");
+            }
+            store.close().await;
+            bail!("nothing was published");
+        }
+    };
+    let (author, commit) = (author(dir), commit(dir));
+    let versions: Vec<NewRubricVersion> = plan
+        .new
+        .iter()
+        .map(|rubric| NewRubricVersion {
+            name: rubric.name.clone(),
+            version: rubric.version,
+            hash: rubric.hash.clone(),
+            description: rubric.description.clone(),
+            source: rubric.source.clone(),
+            author: author.clone(),
+            commit: commit.clone(),
+        })
+        .collect();
+    let unchanged = plan.unchanged;
+    let new = store.publish_rubric_versions(&versions).await?;
+    // Somebody else may have published between the two looks; then their text counts, and ours may differ.
+    let conflicts = plan_publication(&library.rubrics, &published(&store).await?);
+    store.close().await;
+    for (name, version) in &new {
+        println!("published {name} v{version}");
+    }
+    println!("{} new, {unchanged} unchanged", new.len());
+    if let Err(changed) = conflicts {
+        for change in &changed {
+            eprintln!("{change}");
+        }
+        bail!("somebody else published other content at the same time");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn published(store: &Store) -> anyhow::Result<Vec<Published>> {
+    let versions = store.rubric_versions().await?;
+    Ok(versions
+        .into_iter()
+        .map(|version| Published {
+            name: version.rubric.name,
+            version: version.rubric.version,
+            hash: version.rubric.hash,
+        })
+        .collect())
+}
+
+/// What git answers in the folder, if it is there and has an answer.
+fn git(dir: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(dir).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+/// Who publishes: as git knows them, else the user's name.
+fn author(dir: &Path) -> Option<String> {
+    let name = git(dir, &["config", "user.name"]).filter(|name| !name.is_empty());
+    let email = git(dir, &["config", "user.email"]).filter(|email| !email.is_empty());
+    match (name, email) {
+        (Some(name), Some(email)) => Some(format!("{name} <{email}>")),
+        (Some(one), None) | (None, Some(one)) => Some(one),
+        (None, None) => std::env::var("USER").ok().filter(|user| !user.is_empty()),
+    }
+}
+
+/// The commit of the folder; marked when files in it are not what the commit holds.
+fn commit(dir: &Path) -> Option<String> {
+    let commit = git(dir, &["rev-parse", "HEAD"])?;
+    let clean = git(dir, &["status", "--porcelain", "--", "."])?.is_empty();
+    Some(if clean { commit } else { format!("{commit}-dirty") })
+}
+
+/// The hook for calibration: the agreement of a version with human labels, and what it must be.
+fn agreement_gate(_store: &Store, _name: &str, _version: u32) -> Result<PromotionGate, GateUnavailable> {
+    Err(GateUnavailable("agreement per rubric version is not computed here yet"))
+}
+
+pub(super) async fn promote(
+    name: &str,
+    version: u32,
+    alias: Alias,
+    gate: bool,
+    config: &Config,
+) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    if gate {
+        let gate = agreement_gate(&store, name, version)?;
+        println!("{name} v{version}: {gate}");
+        if !gate.holds() {
+            store.close().await;
+            return Ok(ExitCode::from(GATE));
+        }
+    }
+    let moved = store.move_rubric_alias(name, alias.as_str(), version).await?;
+    let versions = store.rubric_versions().await.context("cannot read the registry")?;
+    store.close().await;
+    match moved {
+        AliasMove::Moved { from: Some(from) } if from == version => {
+            println!("{name}: {} was v{version} already", alias.as_str());
+        }
+        AliasMove::Moved { from: Some(from) } => {
+            println!("{name}: {} moved from v{from} to v{version}", alias.as_str())
+        }
+        AliasMove::Moved { from: None } => println!("{name}: {} is v{version}", alias.as_str()),
+        AliasMove::NotPublished => {
+            let known: Vec<String> = versions
+                .iter()
+                .filter(|known| known.rubric.name == name)
+                .map(|known| format!("v{}", known.rubric.version))
+                .collect();
+            let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+            bail!(
+                "{name} v{version} is not published; of {name} there is: {known}. `judged rubrics publish` comes first"
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
