@@ -150,7 +150,7 @@ impl Default for JudgeConfig {
             api_key_header: None,
             api_version: None,
             concurrency: 16,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             retries: 4,
             requests_per_minute: None,
             tokens_per_minute: None,

@@ -25,7 +25,7 @@ struct Body<'a> {
     tools: Option<[Tool<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<Named<'a>>,
-    system: [Text<'a>; 1],
+    system: [TextBlock<'a>; 1],
     messages: [Message<'a>; 1],
     #[serde(flatten)]
     extra: &'a Map<String, Json>,
@@ -46,10 +46,11 @@ struct Named<'a> {
 }
 
 #[derive(Serialize)]
-struct Text<'a> {
+struct TextBlock<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
-    text: &'a str,
+    #[serde(rename = "text")]
+    content: &'a str,
     cache_control: CacheControl,
 }
 
@@ -84,7 +85,11 @@ pub(super) fn body(
             input_schema: schema,
         }]),
         tool_choice: forced.then_some(Named { kind: "tool", name: TOOL }),
-        system: [Text { kind: "text", text: &prompt.system, cache_control: CacheControl { kind: "ephemeral" } }],
+        system: [TextBlock {
+            kind: "text",
+            content: &prompt.system,
+            cache_control: CacheControl { kind: "ephemeral" },
+        }],
         messages: [Message { role: "user", content: &prompt.user }],
         extra: &config.extra_body,
     })
@@ -118,25 +123,25 @@ struct Block<'a> {
 
 #[derive(Deserialize)]
 struct Usage {
-    #[serde(default)]
-    input_tokens: Option<i64>,
-    #[serde(default)]
-    output_tokens: Option<i64>,
-    #[serde(default)]
-    cache_read_input_tokens: Option<i64>,
-    #[serde(default)]
-    cache_creation_input_tokens: Option<i64>,
+    #[serde(default, rename = "input_tokens")]
+    plain_input: Option<i64>,
+    #[serde(default, rename = "output_tokens")]
+    output: Option<i64>,
+    #[serde(default, rename = "cache_read_input_tokens")]
+    cache_read: Option<i64>,
+    #[serde(default, rename = "cache_creation_input_tokens")]
+    cache_written: Option<i64>,
 }
 
 impl Usage {
     /// Anthropic counts cached input beside the input, not within it.
     fn normalised(&self) -> JudgeUsage {
-        let (read, written) = (self.cache_read_input_tokens, self.cache_creation_input_tokens);
+        let (read, written) = (self.cache_read, self.cache_written);
         JudgeUsage {
             input_tokens: self
-                .input_tokens
+                .plain_input
                 .map(|plain| plain.saturating_add(read.unwrap_or(0)).saturating_add(written.unwrap_or(0))),
-            output_tokens: self.output_tokens,
+            output_tokens: self.output,
             cached_input_tokens: read,
             cache_write_input_tokens: written,
         }

@@ -12,7 +12,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause of a circuit opened by a refusal (key, quota, model), which only a person can mend.
 const FIRST_REFUSAL_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How soon to ask again while the probe is under way.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 
@@ -67,6 +67,15 @@ impl Breaker {
                 Ok(true)
             }
             State::HalfOpen { .. } => Err(PROBE_WAIT),
+        }
+    }
+
+    /// How long no call will be admitted; `None` when one would be.
+    pub(crate) fn closed_to_calls_for(&self, now: Instant) -> Option<Duration> {
+        match self.0 {
+            State::Open { until, .. } if until > now => Some(until - now),
+            State::HalfOpen { .. } => Some(PROBE_WAIT),
+            State::Closed { .. } | State::Open { .. } => None,
         }
     }
 
@@ -130,7 +139,10 @@ mod tests {
             breaker.report(Ending::Answered, false, now);
         }
         assert_eq!(breaker.admit(now), Ok(false));
+        assert_eq!(breaker.closed_to_calls_for(now), None);
         assert_eq!(opened(now).admit(now), Err(FIRST_PAUSE));
+        assert_eq!(opened(now).closed_to_calls_for(now), Some(FIRST_PAUSE));
+        assert_eq!(opened(now).closed_to_calls_for(now + FIRST_PAUSE), None, "the probe may go");
     }
 
     #[test]

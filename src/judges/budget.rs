@@ -126,7 +126,7 @@ impl Budget for MemoryBudget {
 }
 
 /// A limit that money under way stands in the way of may have room again before it renews.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
 fn until_tomorrow(now: &Zoned) -> Duration {
     wait_until(now, now.start_of_day().and_then(|midnight| midnight.checked_add(1.day())))
@@ -163,7 +163,7 @@ mod tests {
         budget.reserve(&account, 0.7, evening).unwrap();
         assert_eq!(
             budget.reserve(&account, 0.4, evening),
-            Err(Exhausted { renews_in: Duration::from_secs(3600) }),
+            Err(Exhausted { renews_in: Duration::from_hours(1) }),
             "money under way counts"
         );
         budget.settle(&account, 0.7, 0.2, evening);
@@ -182,7 +182,7 @@ mod tests {
             budget.settle(&account, spend, spend, at(day));
         }
         let refused = budget.reserve(&account, 0.1, at("2026-11-30T12:00:00Z")).unwrap_err();
-        assert_eq!(refused.renews_in, Duration::from_secs(12 * 3600));
+        assert_eq!(refused.renews_in, Duration::from_hours(12));
         assert_eq!(budget.reserve(&account, 0.1, at("2026-12-01T00:00:00Z")), Ok(()));
     }
 

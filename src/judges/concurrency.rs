@@ -51,7 +51,7 @@ pub(super) enum Signal {
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     limiter: &'a Concurrency,
-    permit: Option<SemaphorePermit<'a>>,
+    slot: Option<SemaphorePermit<'a>>,
     started: Instant,
 }
 
@@ -76,17 +76,19 @@ impl Concurrency {
         self.locked().limit as usize
     }
 
+    /// How long no call may start.
+    pub(crate) fn cooling_down_for(&self) -> Option<Duration> {
+        let until = self.locked().cooldown_until?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
+    }
+
     /// Waits, first come first served, for the right to make a call. Cancel-safe.
     pub(super) async fn acquire(&self) -> Permit<'_> {
         // The semaphore is never closed; were it, calls would go on unlimited rather than stop for ever.
-        let permit = self.semaphore.acquire().await.ok();
-        let mut permit = Permit { limiter: self, permit, started: Instant::now() };
-        loop {
-            let cooldown = self.locked().cooldown_until;
-            match cooldown {
-                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
-                _ => break,
-            }
+        let slot = self.semaphore.acquire().await.ok();
+        let mut permit = Permit { limiter: self, slot, started: Instant::now() };
+        while let Some(wait) = self.cooling_down_for() {
+            tokio::time::sleep(wait).await;
         }
         permit.started = Instant::now();
         permit
@@ -137,9 +139,9 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.limiter.locked();
         if state.issued > state.limit as usize
-            && let Some(permit) = self.permit.take()
+            && let Some(slot) = self.slot.take()
         {
-            permit.forget();
+            slot.forget();
             state.issued -= 1;
         }
     }

@@ -54,13 +54,12 @@ impl Shape {
     pub(super) fn first(config: &JudgeConfig, host: &str) -> Self {
         let sends = |name: &str| config.omit.iter().all(|omitted| omitted != name);
         let limit = match config.output_limit {
-            OutputLimit::MaxTokens => LimitName::MaxTokens,
             OutputLimit::MaxCompletionTokens => LimitName::MaxCompletionTokens,
             // Servers that do not know the newer name ignore it and write without bound, so only OpenAI itself gets it.
             OutputLimit::Auto if config.provider == Provider::Openai && host == "api.openai.com" => {
                 LimitName::MaxCompletionTokens
             }
-            OutputLimit::Auto => LimitName::MaxTokens,
+            OutputLimit::Auto | OutputLimit::MaxTokens => LimitName::MaxTokens,
         };
         let structured = match config.structured_output {
             StructuredOutput::Auto | StructuredOutput::JsonSchema => Structured::Schema,

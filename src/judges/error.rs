@@ -95,7 +95,7 @@ pub enum Failure {
     #[error("the reply is no verdict: {0}")]
     Reply(#[from] ReplyProblem),
     /// The judge is paused after failures.
-    #[error("the judge is paused after failures; it is tried again in {}", crate::config::duration::format(*.after))]
+    #[error("the judge is paused; it is tried again in {}", crate::config::duration::format(*.after))]
     CircuitOpen {
         /// When it is tried again.
         after: Duration,
@@ -159,17 +159,30 @@ impl Failure {
 #[error("judge `{judge}`: {failure}{}", .explanation.as_deref().map(|text| format!(": {text}")).unwrap_or_default())]
 pub struct JudgeError {
     /// The judge's name.
-    pub judge: Arc<str>,
+    judge: Arc<str>,
     /// Why.
     #[source]
-    pub failure: Failure,
+    failure: Failure,
     /// Tokens, cost and calls.
-    pub spent: Spent,
+    spent: Spent,
     /// The provider's own words. Only a check has them, because its prompt holds nobody's data.
-    pub explanation: Option<String>,
+    explanation: Option<String>,
 }
 
 impl JudgeError {
+    pub(super) fn new(judge: &Arc<str>, failure: Failure, spent: Spent) -> Self {
+        Self { judge: Arc::clone(judge), failure, spent, explanation: None }
+    }
+
+    pub(super) fn explained(self, explanation: Option<String>) -> Self {
+        Self { explanation, ..self }
+    }
+
+    /// Why.
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
     /// What to do with the evaluation.
     pub fn disposition(&self) -> Disposition {
         self.failure.disposition()
@@ -178,6 +191,11 @@ impl JudgeError {
     /// A stable code of low cardinality.
     pub fn code(&self) -> &'static str {
         self.failure.code()
+    }
+
+    /// What was used up, if anything was sent.
+    pub fn spent(&self) -> Option<&Spent> {
+        (self.spent.calls > 0).then_some(&self.spent)
     }
 }
 

@@ -47,6 +47,9 @@ pub const BASELINE: &str = "baseline";
 /// The judge of a rubric that names none.
 pub const DEFAULT: &str = "default";
 
+/// The baseline only computes and never waits, so that this only bounds what is in hand at a time.
+const BASELINE_CONCURRENCY: usize = 64;
+
 /// How long a check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -92,11 +95,27 @@ impl Judge {
         &self.name
     }
 
-    /// How many calls may run at a time now; the baseline has no limit of its own.
+    /// How many calls may run at a time now.
     pub fn concurrency(&self) -> usize {
         match &self.engine {
-            Engine::Baseline => usize::MAX,
+            Engine::Baseline => BASELINE_CONCURRENCY,
             Engine::Remote(remote) => remote.concurrency.limit(),
+        }
+    }
+
+    /// How many calls may ever run at a time.
+    pub fn max_concurrency(&self) -> usize {
+        match &self.engine {
+            Engine::Baseline => BASELINE_CONCURRENCY,
+            Engine::Remote(remote) => remote.config.concurrency,
+        }
+    }
+
+    /// How long the judge takes no evaluation (refused key, outage, rate limit, budget); `None` when it takes them.
+    pub fn paused_for(&self) -> Option<Duration> {
+        match &self.engine {
+            Engine::Baseline => None,
+            Engine::Remote(remote) => remote.paused_for(),
         }
     }
 
@@ -106,12 +125,7 @@ impl Judge {
             Engine::Baseline => Ok(baseline::judge(&request)),
             Engine::Remote(remote) => {
                 let (outcome, spent) = remote.judge(&request).await;
-                outcome.map_err(|Failed { failure, .. }| JudgeError {
-                    judge: Arc::clone(&self.name),
-                    failure,
-                    spent,
-                    explanation: None,
-                })
+                outcome.map_err(|Failed { failure, .. }| JudgeError::new(&self.name, failure, spent))
             }
         }
     }
@@ -144,11 +158,8 @@ impl Judge {
             deadline: CHECK_DEADLINE,
         };
         let (outcome, spent) = remote.judge(&request).await;
-        let reply = outcome.map_err(|Failed { failure, refusal }| JudgeError {
-            judge: Arc::clone(&self.name),
-            failure,
-            spent,
-            explanation: refusal.and_then(|refusal| refusal.explanation()),
+        let reply = outcome.map_err(|Failed { failure, refusal }| {
+            JudgeError::new(&self.name, failure, spent).explained(refusal.and_then(|refusal| refusal.explanation()))
         })?;
         Ok(format!(
             "{} answered as {} in {} ms; the reply schema is {}; {}",
@@ -199,7 +210,7 @@ impl Judges {
     }
 
     /// All judges in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Judge>> {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Judge>> {
         self.0.values()
     }
 }

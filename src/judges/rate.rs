@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENT: Duration = Duration::from_secs(3600);
+    const PATIENT: Duration = Duration::from_hours(1);
 
     #[test]
     fn a_burst_is_free_and_then_requests_come_evenly() {
@@ -118,7 +118,7 @@ mod tests {
                 sent.push(now + bucket.reserve(1.0, now, PATIENT).unwrap());
             }
             for from in &sent {
-                let within = sent.iter().filter(|at| *at >= from && **at < *from + Duration::from_secs(60)).count();
+                let within = sent.iter().filter(|at| *at >= from && **at < *from + Duration::from_mins(1)).count();
                 let allowed = f64::from(per_minute) + (f64::from(per_minute) * BURST_SHARE).max(1.0) + 1.0;
                 prop_assert!(within as f64 <= allowed, "{within} > {allowed}");
             }

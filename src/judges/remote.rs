@@ -28,6 +28,12 @@ use super::{anthropic, openai, price, retry};
 /// How many optional parts of a request an endpoint may refuse, one after the other, within one evaluation.
 const MOST_ADAPTATIONS: u32 = 4;
 
+/// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
+pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
+/// A budget that did not cover one call is asked again after this long: money under way may come back, and another
+/// prompt may be shorter.
+const BUDGET_PAUSE: Duration = Duration::from_mins(1);
+
 /// A judge model at an endpoint.
 #[derive(Debug)]
 pub(super) struct Remote {
@@ -42,6 +48,8 @@ pub(super) struct Remote {
     pub(super) requests: Option<Bucket>,
     pub(super) tokens: Option<Bucket>,
     breaker: Mutex<Breaker>,
+    /// No call is covered by the budget before this moment.
+    budget_pause: Mutex<Option<Instant>>,
     /// What the endpoint is known to accept.
     shape: Mutex<Shape>,
 }
@@ -90,6 +98,7 @@ impl Remote {
             requests: config.requests_per_minute.map(|limit| Bucket::new(limit, now)),
             tokens: config.tokens_per_minute.map(|limit| Bucket::new(limit, now)),
             breaker: Mutex::default(),
+            budget_pause: Mutex::default(),
             config: config.clone(),
             model,
             endpoint,
@@ -101,6 +110,30 @@ impl Remote {
     /// How the reply schema is enforced at present.
     pub(super) fn structured(&self) -> Structured {
         self.present_shape().structured
+    }
+
+    /// How long no evaluation is taken.
+    pub(super) fn paused_for(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let budget = self
+            .budget_pause
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map(|until| until.saturating_duration_since(now));
+        let waits = [self.breaker().closed_to_calls_for(now), self.concurrency.cooling_down_for(), budget];
+        waits.into_iter().flatten().max().filter(|wait| !wait.is_zero())
+    }
+
+    pub(super) fn pause_for_budget(&self, renews_in: Duration) {
+        let until = Instant::now() + renews_in.min(BUDGET_PAUSE);
+        let earlier = self.budget_pause.lock().unwrap_or_else(PoisonError::into_inner).replace(until);
+        if earlier.is_none_or(|earlier| earlier < Instant::now()) {
+            tracing::warn!(
+                judge = %self.name,
+                renews_in = crate::config::duration::format(renews_in),
+                "the judge's budget does not cover the next call"
+            );
+        }
     }
 
     /// Judges; repeats what failed for a passing reason, and once a reply that was no verdict.
@@ -162,7 +195,7 @@ impl Remote {
         }
         // What the endpoint asks for, and the jitter on top, so that not everybody comes back at the same moment.
         let wait = after.unwrap_or_default() + retry::backoff(failures, (self.environment.random)());
-        (Instant::now() + wait < deadline).then_some(wait)
+        (wait <= LONGEST_WAIT_IN_HAND && Instant::now() + wait < deadline).then_some(wait)
     }
 
     /// One completion, in a shape that the endpoint accepts.
@@ -341,9 +374,10 @@ fn amended(prompt: &Prompt, schema: &Json, structured: Structured, problem: Opti
         amended.system.push_str(&schema.to_string());
     }
     if let Some(problem) = problem {
-        amended.user.push_str(&format!(
+        let objection = format!(
             "\n\nA reply to this was refused: {problem}. Reply with one JSON object and nothing else, following this JSON schema:\n{schema}"
-        ));
+        );
+        amended.user.push_str(&objection);
     }
     Some(amended)
 }

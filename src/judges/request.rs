@@ -56,8 +56,10 @@ impl JudgeUsage {
 }
 
 /// What an evaluation used up, also when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spent {
+    /// The model that the provider says it was, where it replied.
+    pub model: Option<String>,
     /// Tokens of all calls that reported them.
     pub usage: JudgeUsage,
     /// The cost in US dollars; `None` when a call's cost is not known.

@@ -10,7 +10,7 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The largest bound.
 const LONGEST: Duration = Duration::from_secs(30);
 /// A wait longer than this that a server asks for is a mistake or an outage that the next attempt may test.
-const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// The wait after the `failures`-th failure in a row (from 1): `unit` of the bound, `unit` being uniform in [0, 1).
 pub(super) fn backoff(failures: u32, unit: f64) -> Duration {

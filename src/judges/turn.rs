@@ -9,7 +9,7 @@ use super::completion::Completion;
 use super::concurrency::{Permit, Signal};
 use super::error::Failure;
 use super::price;
-use super::remote::Remote;
+use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::request::Spent;
 
 /// Bytes per token that the estimate assumes: low, so that it is rather too high.
@@ -39,6 +39,9 @@ impl<'a> Turn<'a> {
             reserved_tokens: None,
             sent: false,
         };
+        if let Some(after) = remote.concurrency.cooling_down_for().filter(|after| *after > LONGEST_WAIT_IN_HAND) {
+            return Err(Failure::RateLimited { after: Some(after) });
+        }
         let permit = tokio::time::timeout_at(deadline, remote.concurrency.acquire()).await;
         turn.permit = Some(permit.map_err(|_| Failure::Saturated)?);
         turn.ask_breaker().await?;
@@ -63,10 +66,10 @@ impl<'a> Turn<'a> {
         let output = f64::from(self.remote.config.max_output_tokens);
         let bound = price::bound(prices, body_bytes as f64 / BYTES_PER_TOKEN, output);
         let environment = &self.remote.environment;
-        environment
-            .budget
-            .reserve(&self.remote.account, bound, (environment.now)())
-            .map_err(|exhausted| Failure::BudgetExhausted { after: exhausted.renews_in })?;
+        environment.budget.reserve(&self.remote.account, bound, (environment.now)()).map_err(|exhausted| {
+            self.remote.pause_for_budget(exhausted.renews_in);
+            Failure::BudgetExhausted { after: exhausted.renews_in }
+        })?;
         self.reserved_usd = Some(bound);
         Ok(())
     }
@@ -103,6 +106,7 @@ impl<'a> Turn<'a> {
             None => completion.reported_cost_usd,
         };
         spent.usage.add(usage);
+        spent.model.clone_from(&completion.model);
         spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
         // Where the provider does not count, the reservation stands.
         let tokens = usage.input_tokens.zip(usage.output_tokens).map(|(input, output)| (input + output) as f64);
@@ -113,8 +117,9 @@ impl<'a> Turn<'a> {
     pub(super) fn failed(mut self, failure: &Failure, adapts: bool, spent: &mut Spent) {
         let signal = match failure {
             Failure::Timeout(_) => Signal::Congestion { cooldown: None },
-            Failure::RateLimited { after } => Signal::Congestion { cooldown: *after },
-            Failure::Unavailable { status: 502..=504 | 529, after } => Signal::Congestion { cooldown: *after },
+            Failure::RateLimited { after } | Failure::Unavailable { status: 502..=504 | 529, after } => {
+                Signal::Congestion { cooldown: *after }
+            }
             _ => Signal::Neutral,
         };
         let ending = match failure {

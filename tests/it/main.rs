@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
+mod judges;
 mod statistics_vectors;
 mod house;
 mod store;
