@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
+mod intake;
 mod statistics_vectors;
 mod store;
 mod support;
