@@ -231,12 +231,12 @@ impl Store {
         Ok(committed)
     }
 
-    /// Which of these traces have something stored already.
+    /// Which of these traces have a span stored already. Log records do not count: they are kept on suspicion.
     pub async fn kept_traces(&self, ids: &[TraceId]) -> Result<HashSet<TraceId>, StoreError> {
         let mut kept = HashSet::new();
         for ids in ids.chunks(ROWS_PER_STATEMENT) {
             let rows: Vec<(Vec<u8>,)> = read!(self, DB, pool => {
-                let mut select = QueryBuilder::<DB>::new("SELECT trace_id FROM traces WHERE trace_id IN (");
+                let mut select = QueryBuilder::<DB>::new("SELECT DISTINCT trace_id FROM spans WHERE trace_id IN (");
                 let mut list = select.separated(", ");
                 for id in ids {
                     list.push_bind(id.as_bytes().as_slice());

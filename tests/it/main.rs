@@ -2,8 +2,9 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
+mod house;
+mod intake;
 mod judges;
 mod statistics_vectors;
-mod house;
 mod store;
 mod support;
