@@ -32,11 +32,29 @@
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
 pub mod calibration;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod conventions;
 pub mod judges;
 pub mod model;
 pub mod otlp;
 pub mod rubrics;
 pub mod statistics;
 pub mod store;
+
+/// The way of a span.
+pub mod pipeline {
+    /// From the spans of a trace to the subjects that rubrics judge.
+    pub mod assembly {
+        pub(crate) mod documents;
+        pub mod duplicates;
+        pub mod problems;
+        pub mod subjects;
+        pub mod trace;
+    }
+    /// Where telemetry comes in.
+    pub mod intake {
+        pub mod files;
+    }
+}

@@ -8,6 +8,7 @@ pub mod duration;
 mod environment;
 mod evaluation;
 pub mod judges;
+mod segments;
 mod store;
 mod web;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use assembly::AssemblyConfig;
 pub use evaluation::EvaluationConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
+pub use segments::SegmentConfig;
 pub use store::StoreConfig;
 pub use web::WebConfig;
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub evaluation: EvaluationConfig,
     /// The judge models by name.
     pub judges: JudgesConfig,
+    /// Which attributes make segments.
+    pub segments: SegmentConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }

@@ -1,0 +1,79 @@
+//! Smaller frameworks that say a kind and leave the rest to one input and one output: VoltAgent, Laminar, Flue.
+
+use crate::conventions::io::{read_input, read_output};
+use crate::conventions::parts::Parts;
+use crate::conventions::source::Source;
+use crate::conventions::usage::Tokens;
+use crate::model::StepKind;
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &[
+    "lmnr.*", "flue.*", "voltagent.*", "span.type", "entity.*", "agent.messages", "agent.state", "llm.messages", "llm.model",
+    "usage.*", "tool.*",
+];
+
+/// One framework: where its kind, input and output stand.
+struct Dialect {
+    kind: &'static [&'static str],
+    input: &'static [&'static str],
+    output: &'static [&'static str],
+}
+
+const LAMINAR: Dialect =
+    Dialect { kind: &["lmnr.span.type"], input: &["lmnr.span.input"], output: &["lmnr.span.output"] };
+const FLUE: Dialect = Dialect {
+    kind: &["flue.operation.type", "flue.operation.name"],
+    input: &["flue.turn.input", "flue.operation.input"],
+    output: &["flue.turn.output", "flue.operation.output"],
+};
+const VOLTAGENT: Dialect =
+    Dialect { kind: &["span.type", "entity.type"], input: &["llm.messages", "agent.messages", "input"], output: &["output"] };
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    let is_voltagent = source.has_space(&["entity"]) || source.span.attributes.contains("voltagent.conversation_id");
+    let dialect = match () {
+        () if source.has_space(&["lmnr"]) => LAMINAR,
+        () if source.has_space(&["flue"]) => FLUE,
+        () if is_voltagent => VOLTAGENT,
+        () => return None,
+    };
+    let word = dialect.kind.iter().find_map(|key| source.str(key));
+    let attributes = &source.span.attributes;
+    let mut parts = Parts {
+        kind: word.and_then(kind_of),
+        request_model: source.text(&["llm.model"]),
+        entity_name: source.text(&["entity.name", "tool.name"]),
+        tokens: Tokens {
+            input: attributes.i64("usage.prompt_tokens"),
+            output: attributes.i64("usage.completion_tokens"),
+            ..Tokens::default()
+        },
+        ..Parts::default()
+    };
+    for key in dialect.input {
+        if parts.input.is_none() {
+            read_input(source, key, &mut parts);
+        }
+    }
+    for key in dialect.output {
+        if parts.output.is_none() && parts.documents.is_empty() {
+            read_output(source, key, &mut parts);
+        }
+    }
+    if parts.kind.is_none() && source.span.attributes.contains("flue.turn.output") {
+        parts.inferred_kind = Some(StepKind::Generation);
+    }
+    Some(parts)
+}
+
+fn kind_of(word: &str) -> Option<StepKind> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "llm" | "model" | "turn" => StepKind::Generation,
+        "retriever" | "retrieval" => StepKind::Retrieval,
+        "embedding" => StepKind::Embedding,
+        "tool" => StepKind::Tool,
+        "agent" | "workflow" | "pipeline" => StepKind::Agent,
+        "executor" | "evaluator" | "guardrail" | "human_evaluator" | "evaluation" | "default" | "memory" => StepKind::Other,
+        _ => return None,
+    })
+}

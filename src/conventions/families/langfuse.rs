@@ -1,0 +1,70 @@
+//! Langfuse SDKs from v3: observations with a type, an input and an output.
+
+use crate::conventions::io::{read_input, read_output};
+
+use crate::conventions::parts::Parts;
+use crate::conventions::source::Source;
+use crate::conventions::usage::of_node;
+use crate::model::StepKind;
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &["langfuse.*", "session.id", "user.id"];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    if !source.has_space(&["langfuse"]) {
+        return None;
+    }
+    let kind_name = source.str("langfuse.observation.type");
+    let mut parts = Parts {
+        kind: kind_name.and_then(kind_of),
+        response_model: source.text(&["langfuse.observation.model.name"]),
+        prompt_name: source.text(&["langfuse.observation.prompt.name"]),
+        prompt_version: source.span.attributes.get("langfuse.observation.prompt.version").map(|value| value.display()),
+        ..Parts::default()
+    };
+    match parts.kind {
+        Some(StepKind::Generation) => parts.operation = Some("chat".to_owned()),
+        Some(StepKind::Tool | StepKind::Agent | StepKind::Retrieval) => {
+            parts.entity_name = Some(source.span.name.clone());
+        }
+        _ if kind_name == Some("evaluator") => parts.operation = Some("evaluate".to_owned()),
+        _ => {}
+    }
+    read_input(source, "langfuse.observation.input", &mut parts);
+    read_output(source, "langfuse.observation.output", &mut parts);
+    if source.span.parent_span_id.is_none() {
+        read_trace_fields(source, &mut parts);
+    }
+    if let Some(usage) = source.node("langfuse.observation.usage_details") {
+        parts.tokens = of_node(&usage.unfolded()).or(parts.tokens);
+    }
+    let expected = ["langfuse.experiment.item.expected_output", "langfuse.dataset.item.expected_output"];
+    parts.reference = expected.iter().find_map(|key| source.node(key)).map(|node| node.to_text());
+    Some(parts)
+}
+
+fn kind_of(name: &str) -> Option<StepKind> {
+    Some(match name {
+        "generation" => StepKind::Generation,
+        "retriever" => StepKind::Retrieval,
+        "embedding" => StepKind::Embedding,
+        "tool" => StepKind::Tool,
+        "agent" | "chain" => StepKind::Agent,
+        "guardrail" | "evaluator" => StepKind::Other,
+        // `span` and `event` are the defaults and say nothing.
+        _ => return None,
+    })
+}
+
+/// What was set on the whole trace stands on its root.
+fn read_trace_fields(source: &Source<'_>, parts: &mut Parts) {
+    if parts.kind == Some(StepKind::Generation) {
+        return;
+    }
+    if parts.input.is_none() {
+        read_input(source, "langfuse.trace.input", parts);
+    }
+    if parts.output.is_none() {
+        read_output(source, "langfuse.trace.output", parts);
+    }
+}

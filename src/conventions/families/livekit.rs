@@ -1,0 +1,61 @@
+//! LiveKit Agents: voice turns under `lk.*`.
+
+use crate::conventions::bodies::request;
+use crate::conventions::io::{called, returned};
+use crate::conventions::message_parts::{arguments, plain_text, tool_call};
+use crate::conventions::node::Node;
+use crate::conventions::parts::{Parts, Said};
+use crate::conventions::source::Source;
+use crate::model::{Message, Part, Role, StepKind, ToolCall};
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &["lk.*"];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    if !source.has_space(&["lk"]) {
+        return None;
+    }
+    let mut parts = Parts::default();
+    let has = |key: &str| source.span.attributes.contains(key);
+    if has("lk.function_tool.name") || has("lk.function_tool.output") {
+        read_tool(source, &mut parts);
+        return Some(parts);
+    }
+    if has("lk.chat_ctx") {
+        parts.inferred_kind = Some(StepKind::Generation);
+    } else if has("lk.user_input") || has("lk.agent_label") || has("lk.agent_name") {
+        parts.inferred_kind = Some(StepKind::Agent);
+    }
+    // A chat context lists its messages under `items`.
+    let context = source.node("lk.chat_ctx").map(Node::unfolded);
+    let read = context.as_ref().and_then(|node| request(node.get("items").unwrap_or(node)));
+    let asked = source.text(&["lk.user_input", "lk.user_transcript", "lk.input_text"]);
+    parts.input = read
+        .and_then(|read| Said::structured(read.messages))
+        .or_else(|| asked.map(|text| Said::text(Role::User, text)));
+    let mut said: Vec<Part> = Vec::new();
+    said.extend(source.text(&["lk.response.text"]).map(|text| Part::Text { text }));
+    if let Some(Node::List(calls)) = source.node("lk.response.function_calls").map(Node::unfolded) {
+        said.extend(calls.into_iter().map(Node::unfolded).filter_map(|call| tool_call(&call)).map(Part::ToolCall));
+    }
+    if !said.is_empty() || has("lk.response.text") {
+        let message = Message { role: Role::Assistant, name: None, parts: said, finish_reason: None };
+        parts.output = Said::structured(vec![message]);
+    }
+    Some(parts)
+}
+
+fn read_tool(source: &Source<'_>, parts: &mut Parts) {
+    parts.kind = Some(StepKind::Tool);
+    let name = source.text(&["lk.function_tool.name"]);
+    parts.entity_name.clone_from(&name);
+    let id = source.text(&["lk.function_tool.id"]);
+    if let Some(given) = source.node("lk.function_tool.arguments") {
+        let call =
+            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        parts.input = Some(called(call));
+    }
+    if let Some(output) = source.node("lk.function_tool.output") {
+        parts.output = Some(returned(id, name, plain_text(&output)));
+    }
+}

@@ -1,0 +1,61 @@
+//! MLflow tracing: attributes that hold JSON text, the inputs and outputs being a function's arguments and result.
+
+use crate::conventions::io::{read_input, read_output};
+use crate::conventions::node::Node;
+use crate::conventions::parts::Parts;
+use crate::conventions::provider::provider;
+use crate::conventions::source::Source;
+use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::of_node;
+use crate::model::StepKind;
+
+/// Names this family explains; MLflow also copies the arguments of a model call to bare names.
+pub(super) const KNOWN: &[&str] = &["mlflow.*"];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    if !source.has_space(&["mlflow"]) {
+        return None;
+    }
+    // Every value is JSON text, so that even a name stands in quotes.
+    let word = |key: &str| source.node(key).map(Node::unfolded).map(|node| node.to_text());
+    let kind_name = word("mlflow.spanType");
+    let mut parts = Parts {
+        kind: kind_name.as_deref().and_then(kind_of),
+        response_model: word("mlflow.llm.model"),
+        request_model: word("model").filter(|_| kind_name.is_some()),
+        provider: word("mlflow.llm.provider").map(|name| provider(&name)),
+        entity_name: word("mlflow.spanFunctionName"),
+        ..Parts::default()
+    };
+    if kind_name.as_deref() == Some("EVALUATOR") {
+        parts.operation = Some("evaluate".to_owned());
+    }
+    if parts.kind == Some(StepKind::Generation) {
+        parts.operation = Some("chat".to_owned());
+    }
+    if parts.kind == Some(StepKind::Tool) && parts.entity_name.is_none() {
+        parts.entity_name = Some(source.span.name.clone());
+    }
+    if let Some(tools) = source.node("mlflow.chat.tools") {
+        parts.tools = tool_definitions(&tools);
+    }
+    read_input(source, "mlflow.spanInputs", &mut parts);
+    read_output(source, "mlflow.spanOutputs", &mut parts);
+    if let Some(usage) = source.node("mlflow.chat.tokenUsage") {
+        parts.tokens = of_node(&usage.unfolded()).or(parts.tokens);
+    }
+    Some(parts)
+}
+
+fn kind_of(name: &str) -> Option<StepKind> {
+    Some(match name {
+        "LLM" | "CHAT_MODEL" => StepKind::Generation,
+        "RETRIEVER" | "RERANKER" => StepKind::Retrieval,
+        "EMBEDDING" => StepKind::Embedding,
+        "TOOL" => StepKind::Tool,
+        "AGENT" | "CHAIN" | "WORKFLOW" => StepKind::Agent,
+        "PARSER" | "MEMORY" | "TASK" | "GUARDRAIL" | "EVALUATOR" => StepKind::Other,
+        // UNKNOWN is MLflow's default and says nothing.
+        _ => return None,
+    })
+}

@@ -1,0 +1,201 @@
+//! OpenInference: flattened `llm.*` attributes, `openinference.span.kind`, generic input and output values.
+
+use crate::conventions::indexed;
+use crate::conventions::io::{read_input, read_output};
+use crate::conventions::messages::message;
+use crate::conventions::node::Node;
+use crate::conventions::parts::{Parts, Said};
+use crate::conventions::provider::provider;
+use crate::conventions::source::Source;
+use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::of_attributes;
+use crate::conventions::{documents::documents, failure::failure};
+use crate::model::{Message, Role, StepKind};
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &[
+    "openinference.*", "input.*", "output.*", "llm.input_messages.*", "llm.output_messages.*", "llm.prompts.*",
+    "llm.choices.*", "llm.token_count.*", "llm.cost.*", "llm.model_name", "llm.request.model_name",
+    "llm.response.model_name", "llm.provider", "llm.system", "llm.invocation_parameters", "llm.finish_reason",
+    "llm.tools.*", "llm.tools", "llm.prompt_template.*", "llm.function_call", "retrieval.*", "reranker.*", "embedding.*",
+    "tool.*", "tool_call.*", "session.id", "user.id", "tag.tags", "metadata", "agent.name", "graph.node.*", "prompt.*",
+    "annotations.*", "evaluations.*", "trace.annotations.*", "trace.evaluations.*", "session.annotations.*",
+    "session.evaluations.*", "decision.*", "message.*", "exception.*", "document.*", "image.*", "audio.*",
+];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    let kind_name = source.str("openinference.span.kind").map(str::to_ascii_uppercase);
+    if kind_name.is_none()
+        && !source.has_space(&["openinference", "retrieval", "reranker"])
+        && !(source.has_space(&["llm"]) && speaks(source))
+        && !(source.has_space(&["input", "output"]) && speaks_of_io(source))
+    {
+        return None;
+    }
+    let attributes = &source.span.attributes;
+    let input = flattened(source, "llm.input_messages.", &Role::User);
+    let output = flattened(source, "llm.output_messages.", &Role::Assistant);
+    let mut parts = Parts {
+        kind: kind_name.as_deref().and_then(kind_of),
+        provider: source.text(&["llm.provider", "llm.system"]).map(|name| provider(&name)),
+        request_model: source.text(&["llm.request.model_name"]),
+        response_model: source.text(&["llm.response.model_name", "llm.model_name"]),
+        finish_reasons: source.text(&["llm.finish_reason"]).into_iter().collect(),
+        tokens: of_attributes(attributes),
+        prompt_version: source.text(&["llm.prompt_template.version"]),
+        prompt_name: source.text(&["prompt.id", "prompt.url"]),
+        prompt_variables: template_variables(source),
+        tools: indexed::list(attributes, "llm.tools.").iter().flat_map(tool_definitions).collect(),
+        ..Parts::default()
+    };
+    if parts.kind.is_none() && (!input.is_empty() || !output.is_empty()) {
+        parts.inferred_kind = Some(StepKind::Generation);
+    }
+    if kind_name.as_deref() == Some("EVALUATOR") {
+        parts.operation = Some("evaluate".to_owned());
+    }
+    if parts.kind == Some(StepKind::Generation) {
+        parts.operation = Some("chat".to_owned());
+        if parts.request_model.is_none() {
+            parts.request_model = invocation_model(source);
+        }
+    }
+    parts.entity_name = source.text(&["tool.name", "agent.name", "graph.node.name"]);
+    read_io(source, &mut parts, input, output);
+    read_documents(source, &mut parts);
+    if parts.kind == Some(StepKind::Generation) && !speaks(source) && failure(source, false).is_none() {
+        return Some(no_call(parts));
+    }
+    Some(parts)
+}
+
+fn kind_of(name: &str) -> Option<StepKind> {
+    Some(match name {
+        "LLM" => StepKind::Generation,
+        "RETRIEVER" | "RERANKER" => StepKind::Retrieval,
+        "EMBEDDING" => StepKind::Embedding,
+        "TOOL" => StepKind::Tool,
+        "AGENT" | "CHAIN" => StepKind::Agent,
+        "GUARDRAIL" | "EVALUATOR" | "PROMPT" | "DECISION" => StepKind::Other,
+        _ => return None,
+    })
+}
+
+/// Whether the span says anything that only a model call says.
+fn speaks(source: &Source<'_>) -> bool {
+    const CALL: [&str; 5] =
+        ["llm.input_messages.", "llm.output_messages.", "llm.prompts.", "llm.choices.", "llm.token_count."];
+    source.span.attributes.iter().any(|(key, _)| CALL.iter().any(|prefix| key.starts_with(prefix)))
+}
+
+fn speaks_of_io(source: &Source<'_>) -> bool {
+    source.span.attributes.contains("input.value") || source.span.attributes.contains("output.value")
+}
+
+/// A span marked LLM that neither asked nor answered a model prepared a request or read a reply.
+fn no_call(parts: Parts) -> Parts {
+    Parts { kind: Some(StepKind::Other), operation: None, ..parts }
+}
+
+fn flattened(source: &Source<'_>, prefix: &str, speaker: &Role) -> Vec<Message> {
+    indexed::list(&source.span.attributes, prefix).iter().map(|node| message(node, speaker)).collect()
+}
+
+fn read_io(source: &Source<'_>, parts: &mut Parts, input: Vec<Message>, mut output: Vec<Message>) {
+    let attributes = &source.span.attributes;
+    let prompts = indexed::list(attributes, "llm.prompts.");
+    let choices = indexed::list(attributes, "llm.choices.");
+    let only_system = input.iter().all(|message| message.role == Role::System);
+    if !input.is_empty() && !only_system {
+        parts.input = Said::structured(input);
+    } else if !prompts.is_empty() {
+        let texts = prompts.iter().filter_map(|prompt| prompt.at(&["prompt", "text"]).or_else(|| prompt.get("text")));
+        parts.input = Said::structured(texts.map(|text| Message::text(Role::User, text.to_text())).collect());
+    } else {
+        // The OpenAI Agents SDK flattens the instructions only and leaves the question in the input value.
+        read_input(source, "input.value", parts);
+        parts.system = input;
+    }
+    if output.is_empty() && !choices.is_empty() {
+        let texts =
+            choices.iter().filter_map(|choice| choice.at(&["completion", "text"]).or_else(|| choice.get("text")));
+        output = texts.map(|text| Message::text(Role::Assistant, text.to_text())).collect();
+    }
+    if output.is_empty() {
+        read_output(source, "output.value", parts);
+    } else {
+        parts.output = Said::structured(output);
+        read_response_id(source, parts);
+    }
+}
+
+/// The response id stands only in the raw body.
+fn read_response_id(source: &Source<'_>, parts: &mut Parts) {
+    if parts.kind != Some(StepKind::Generation) || source.str("output.mime_type") != Some("application/json") {
+        return;
+    }
+    parts.response_id = source.str("output.value").and_then(id_of_body);
+}
+
+/// The `id` member of a JSON object, without building the object.
+fn id_of_body(text: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        #[serde(default)]
+        id: Option<String>,
+        #[serde(default)]
+        object: Option<String>,
+        #[serde(default, rename = "type")]
+        kind: Option<String>,
+    }
+    let body: Body = serde_json::from_str(text).ok()?;
+    let is_response = body.object.is_some() || body.kind.as_deref() == Some("message");
+    body.id.filter(|id| is_response && !id.is_empty())
+}
+
+fn read_documents(source: &Source<'_>, parts: &mut Parts) {
+    let attributes = &source.span.attributes;
+    for prefix in ["retrieval.documents.", "reranker.output_documents."] {
+        let found = documents(&Node::List(indexed::list(attributes, prefix)));
+        if !found.is_empty() {
+            parts.documents = found;
+            break;
+        }
+    }
+    if let Some(query) = source.text(&["reranker.query"]) {
+        parts.input = Some(Said::text(Role::User, query));
+    }
+    if parts.kind == Some(StepKind::Retrieval) {
+        name_documents(source, parts);
+    }
+}
+
+/// Documents without an id of their own may have one in the raw output, which lists the same documents.
+fn name_documents(source: &Source<'_>, parts: &mut Parts) {
+    if parts.documents.iter().all(|document| document.id.is_some()) {
+        return;
+    }
+    let Some(node) = source.node("output.value") else { return };
+    let raw = documents(&node.unfolded());
+    if raw.len() == parts.documents.len() {
+        for (document, other) in parts.documents.iter_mut().zip(raw) {
+            if document.id.is_none() {
+                document.id = other.id;
+            }
+        }
+    }
+}
+
+fn invocation_model(source: &Source<'_>) -> Option<String> {
+    let node = source.node("llm.invocation_parameters")?;
+    node.str_of(&["model", "model_name", "model_id"]).map(str::to_owned)
+}
+
+fn template_variables(source: &Source<'_>) -> Vec<(String, String)> {
+    match source.node("llm.prompt_template.variables").map(Node::unfolded) {
+        Some(Node::Map(entries)) => {
+            entries.into_iter().map(|(key, value)| (key.into_owned(), value.to_text())).collect()
+        }
+        _ => Vec::new(),
+    }
+}

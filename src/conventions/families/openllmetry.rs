@@ -1,0 +1,134 @@
+//! OpenLLMetry (Traceloop): indexed `gen_ai.prompt.N` and `gen_ai.completion.N` up to 0.5x, entities of workflows and
+//! tasks, vector database events. Its newer releases write GenAI attributes, which `otel_genai` reads.
+
+use super::otel_genai;
+use crate::conventions::io::{read_input, read_output};
+use crate::conventions::messages::message;
+use crate::conventions::node::{Node, Parsed, parse};
+use crate::conventions::parts::{Parts, Said};
+use crate::conventions::source::Source;
+use crate::conventions::tools::tool_definitions;
+use crate::conventions::{documents::documents, indexed};
+use crate::model::{Document, Message, Part, Role, StepKind};
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &[
+    "traceloop.*", "llm.request.type", "llm.request.functions.*", "llm.usage.*", "llm.user", "llm.headers",
+    "llm.is_streaming", "llm.frequency_penalty", "llm.presence_penalty", "llm.chat.stop_sequences", "llm.top_k",
+    "llm.temperature", "llm.top_p", "llm.request.*", "llm.response.*", "llm.prompts", "llm.completions", "llm.vendor",
+    "llm.content_filter_results", "llm.watsonx.*", "gen_ai.completion.*", "gen_ai.is_streaming", "gen_ai.headers",
+    "gen_ai.task.*", "gen_ai.openai.api_base", "gen_ai.openai.api_version", "gen_ai.openai.api_type", "gen_ai.user",
+    "db.*", "vector_db.*",
+];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    let has_events = source.span.events.iter().any(|event| event.name.starts_with("db."));
+    let is_theirs = source.has_space(&["traceloop", "llm"]) || has_events;
+    if !is_theirs && !(source.has_space(&["gen_ai"]) && is_indexed(source)) {
+        return None;
+    }
+    if !source.has_space(&["traceloop", "gen_ai"]) && !has_events && source.str("llm.request.type").is_none() {
+        return None;
+    }
+    let mut parts = Parts { kind: kind(source), ..Parts::default() };
+    let attributes = &source.span.attributes;
+    let input = indexed::list(attributes, "gen_ai.prompt.");
+    let output = indexed::list(attributes, "gen_ai.completion.");
+    parts.input = Said::structured(input.iter().map(prompt_message).collect());
+    parts.output = Said::structured(output.iter().map(|node| message(node, &Role::Assistant)).collect());
+    parts.finish_reasons =
+        output.iter().filter_map(|node| node.str_of(&["finish_reason"]).map(str::to_owned)).collect();
+    let functions = indexed::list(attributes, "llm.request.functions.");
+    parts.tools = functions.iter().flat_map(tool_definitions).collect();
+    if parts.kind.is_none() && (parts.input.is_some() || parts.output.is_some()) {
+        parts.inferred_kind = Some(StepKind::Generation);
+    }
+    parts.entity_name = source.text(&["traceloop.entity.name", "traceloop.workflow.name"]);
+    if source.span.name.is_empty() {
+        parts.entity_name = None;
+    }
+    read_entity(source, &mut parts);
+    let retrieved = event_documents(source);
+    if !retrieved.is_empty() {
+        parts.documents = retrieved;
+        parts.inferred_kind = Some(StepKind::Retrieval);
+    }
+    Some(parts)
+}
+
+fn is_indexed(source: &Source<'_>) -> bool {
+    source.span.attributes.iter().any(|(key, _)| {
+        let rest = key.strip_prefix("gen_ai.prompt.").or_else(|| key.strip_prefix("gen_ai.completion."));
+        rest.is_some_and(|rest| rest.as_bytes().first().is_some_and(u8::is_ascii_digit))
+    })
+}
+
+/// `workflow` and `task` only say that the span is no model call; the operation says what it is.
+fn kind(source: &Source<'_>) -> Option<StepKind> {
+    let by_operation = || source.str("gen_ai.operation.name").and_then(otel_genai::kind_of);
+    match source.str("traceloop.span.kind") {
+        Some("agent") => Some(StepKind::Agent),
+        Some("tool") => Some(StepKind::Tool),
+        Some(word @ ("workflow" | "task")) => {
+            let otherwise = if word == "workflow" { StepKind::Agent } else { StepKind::Other };
+            Some(match by_operation() {
+                Some(kind @ (StepKind::Retrieval | StepKind::Embedding | StepKind::Agent | StepKind::Tool)) => kind,
+                _ => otherwise,
+            })
+        }
+        _ => match source.str("llm.request.type") {
+            Some("chat" | "completion") => Some(StepKind::Generation),
+            Some("embedding") => Some(StepKind::Embedding),
+            Some("rerank") => Some(StepKind::Retrieval),
+            _ => None,
+        },
+    }
+}
+
+/// Prompt contents may be JSON lists of OpenAI's content parts.
+fn prompt_message(node: &Node<'_>) -> Message {
+    let mut said = message(node, &Role::User);
+    said.parts = said.parts.into_iter().flat_map(parts_of_text).collect();
+    said
+}
+
+fn parts_of_text(part: Part) -> Vec<Part> {
+    if let Part::Text { text } = &part
+        && let Parsed::Tree(Node::List(items)) = parse(text)
+        && !items.is_empty()
+        && items.iter().all(|item| item.str_of(&["type"]).is_some())
+    {
+        return crate::conventions::message_parts::parts(&Node::List(items));
+    }
+    vec![part]
+}
+
+fn read_entity(source: &Source<'_>, parts: &mut Parts) {
+    if parts.kind == Some(StepKind::Generation) {
+        return;
+    }
+    let mut entity = Parts { kind: parts.kind, entity_name: parts.entity_name.clone(), ..Parts::default() };
+    for (input, output) in [("traceloop.entity.input", "traceloop.entity.output"), ("gen_ai.task.input", "gen_ai.task.output")] {
+        if entity.input.is_none() {
+            read_input(source, input, &mut entity);
+        }
+        if entity.output.is_none() && entity.documents.is_empty() {
+            read_output(source, output, &mut entity);
+        }
+    }
+    parts.absorb(Parts { kind: None, entity_name: None, ..entity });
+}
+
+/// Results of vector databases: one event per document.
+fn event_documents(source: &Source<'_>) -> Vec<Document> {
+    let results = source.span.events.iter().filter(|event| matches!(event.name.as_str(), "db.query.result" | "db.search.result"));
+    let mut found = Vec::new();
+    for event in results {
+        let entries = event.attributes.iter().filter_map(|(key, value)| {
+            let name = key.strip_prefix("db.query.result.").or_else(|| key.strip_prefix("db.search.result."))?;
+            (name != "vector").then(|| (name.into(), Node::of_value(value)))
+        });
+        found.extend(documents(&Node::List(vec![Node::Map(entries.collect())])));
+    }
+    found
+}

@@ -1,0 +1,202 @@
+//! Message events from before GenAI 1.37: one event per message, on the span or as log records, in five dialects.
+
+use crate::conventions::bodies::{request, response};
+use crate::conventions::messages::{event_role, from_lines, message};
+use crate::conventions::node::{Node, Parsed, parse};
+use crate::conventions::parts::{Said, richer};
+use crate::conventions::source::Source;
+use crate::model::{Attributes, Message, Part, Role, Value};
+
+/// What the events of a span say.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) input: Option<Said>,
+    pub(super) output: Option<Said>,
+    pub(super) finish_reasons: Vec<String>,
+}
+
+/// Reads them from span events, from log records and from the `events` attribute; the richest wins.
+pub(super) fn read(source: &Source<'_>) -> Told {
+    let mut on_span = Reading::default();
+    for event in &source.span.events {
+        on_span.event(source, &event.name, &event.attributes, None);
+    }
+    let mut in_logs = Reading::default();
+    for log in &source.logs[..] {
+        in_logs.event(source, &log.event_name, &log.attributes, Some(&log.body));
+    }
+    let mut in_attribute = Reading::default();
+    if source.has_space(&["events"])
+        && let Some(node) = source.node("events")
+    {
+        in_attribute.list(&node.unfolded());
+    }
+    let mut told = Told::default();
+    for reading in [on_span, in_logs, in_attribute] {
+        told.input = richer(told.input, Said::structured(reading.input));
+        told.output = richer(told.output, Said::structured(reading.output));
+        if told.finish_reasons.is_empty() {
+            told.finish_reasons = reading.finish_reasons;
+        }
+    }
+    told
+}
+
+#[derive(Default)]
+struct Reading {
+    input: Vec<Message>,
+    output: Vec<Message>,
+    finish_reasons: Vec<String>,
+}
+
+impl Reading {
+    fn event(&mut self, source: &Source<'_>, name: &str, attributes: &Attributes, body: Option<&Value>) {
+        match name {
+            "gen_ai.content.prompt" => self.whole_prompt(attributes, body),
+            "gen_ai.content.completion" => self.whole_completion(attributes, body),
+            "gen_ai.choice" => {
+                if let Some(body) = body.filter(|body| **body != Value::Empty) {
+                    self.choice(&unfolded(body));
+                } else {
+                    self.choice(&of_attributes(attributes));
+                }
+            }
+            _ => {
+                let Some(role) = event_role(name) else { return };
+                let node = match body.filter(|body| **body != Value::Empty) {
+                    Some(body) => unfolded(body),
+                    None => of_attributes(attributes),
+                };
+                if node.is_blank() {
+                    source.report("empty_event", format!("event {name} carries no content"));
+                    return;
+                }
+                self.push_input(&node, &role);
+            }
+        }
+    }
+
+    /// pydantic-ai and Logfire keep the events as one JSON list, answers included.
+    fn list(&mut self, node: &Node<'_>) {
+        for item in node.as_list().unwrap_or_default() {
+            match item.str_of(&["event.name"]) {
+                Some("gen_ai.choice") => self.choice(item),
+                Some(name) => {
+                    if let Some(role) = event_role(name) {
+                        self.push_input(item, &role);
+                    }
+                }
+                None => {}
+            }
+        }
+        // The Responses API's answers are listed as assistant messages at the end.
+        if self.output.is_empty() {
+            let from = self.input.iter().rposition(|message| message.role != Role::Assistant).map_or(0, |at| at + 1);
+            self.output = self.input.split_off(from);
+        }
+    }
+
+    fn push_input(&mut self, node: &Node<'_>, role: &Role) {
+        let mut said = message(node, role);
+        // Strands writes the Bedrock blocks of a message as JSON text.
+        said.parts = said.parts.into_iter().flat_map(blocks_of_text).collect();
+        if said.role == Role::User && !said.parts.is_empty() && said.parts.iter().all(is_result) {
+            said.role = Role::Tool;
+        }
+        self.input.push(said);
+    }
+
+    fn choice(&mut self, node: &Node<'_>) {
+        let reason = node.str_of(&["finish_reason"]).map(str::to_owned);
+        self.finish_reasons.extend(reason.clone());
+        let content = node.get("message").cloned().map(Node::unfolded);
+        let mut said = match &content {
+            Some(inner @ Node::Map(_)) => message(inner, &Role::Assistant),
+            Some(Node::Str(text)) => Message::text(Role::Assistant, text.clone()),
+            Some(list @ Node::List(_)) => Message {
+                role: Role::Assistant,
+                name: None,
+                parts: crate::conventions::message_parts::parts(list),
+                finish_reason: None,
+            },
+            _ => message(node, &Role::Assistant),
+        };
+        if said.finish_reason.is_none() {
+            said.finish_reason = reason;
+        }
+        // Chunks and tool calls of one choice may come as several events of the same index; each is a message here.
+        self.output.push(said);
+    }
+
+    fn whole_prompt(&mut self, attributes: &Attributes, body: Option<&Value>) {
+        let Some(value) = attributes.get("gen_ai.prompt").or(body) else { return };
+        match value.as_str().map(parse) {
+            Some(Parsed::Text(text)) => self.input.extend(from_lines(text, &Role::User)),
+            Some(Parsed::Tree(Node::Str(text))) => self.input.extend(from_lines(&text, &Role::User)),
+            Some(Parsed::Tree(node)) => self.input.extend(request(&node).map(|read| read.messages).unwrap_or_default()),
+            Some(Parsed::Truncated | Parsed::Malformed) => {}
+            None => self.input.extend(request(&Node::of_value(value)).map(|read| read.messages).unwrap_or_default()),
+        }
+    }
+
+    fn whole_completion(&mut self, attributes: &Attributes, body: Option<&Value>) {
+        let Some(value) = attributes.get("gen_ai.completion").or(body) else { return };
+        match value.as_str().map(parse) {
+            Some(Parsed::Tree(node)) if response(&node).is_some() => {
+                self.output.extend(response(&node).map(|read| read.messages).unwrap_or_default());
+            }
+            Some(Parsed::Tree(_) | Parsed::Text(_) | Parsed::Malformed) => {
+                let text = value.as_str().unwrap_or_default();
+                self.output.push(Message::text(Role::Assistant, text.strip_prefix("assistant: ").unwrap_or(text)));
+            }
+            Some(Parsed::Truncated) => {}
+            None => self.output.extend(response(&Node::of_value(value)).map(|read| read.messages).unwrap_or_default()),
+        }
+    }
+}
+
+fn is_result(part: &Part) -> bool {
+    matches!(part, Part::ToolResult { .. })
+}
+
+/// A text part that is JSON of content blocks is those blocks.
+fn blocks_of_text(part: Part) -> Vec<Part> {
+    let text = match &part {
+        Part::Text { text } | Part::ToolResult { text, .. } => text,
+        _ => return vec![part],
+    };
+    const BLOCKS: [&str; 6] = ["text", "toolUse", "toolResult", "image", "document", "reasoningContent"];
+    match parse(text) {
+        Parsed::Tree(Node::List(items))
+            if !items.is_empty() && items.iter().all(|item| item.first_of(&BLOCKS).is_some()) =>
+        {
+            crate::conventions::message_parts::parts(&Node::List(items))
+        }
+        _ => vec![part],
+    }
+}
+
+fn unfolded(value: &Value) -> Node<'_> {
+    Node::of_value(value).unfolded()
+}
+
+/// The message in an event's attributes: as one JSON attribute, or spread over several.
+fn of_attributes(attributes: &Attributes) -> Node<'_> {
+    if let Some(text) = attributes.str("gen_ai.event.content")
+        && let Parsed::Tree(node) = parse(text)
+    {
+        return node.unfolded();
+    }
+    let entries = attributes
+        .iter()
+        .filter(|(key, _)| !key.starts_with("event.") && *key != "gen_ai.system" && *key != "gen_ai.provider.name")
+        .map(|(key, value)| {
+            let key = key.strip_prefix("gen_ai.").unwrap_or(key);
+            let node = match key {
+                "tool_calls" => Node::of_value(value).unfolded(),
+                _ => Node::of_value(value),
+            };
+            (key.into(), node)
+        });
+    Node::Map(entries.collect())
+}

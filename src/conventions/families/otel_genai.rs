@@ -1,0 +1,226 @@
+//! OpenTelemetry GenAI semantic conventions, 1.26 up to the separate repository's main: attributes of spans, and the
+//! same attributes on `gen_ai.client.inference.operation.details` events, wherever those travel.
+
+use super::otel_events;
+use crate::conventions::io::{called, read_input, read_output, returned, strings};
+use crate::conventions::message_parts::{arguments, plain_text};
+use crate::conventions::messages::{messages, system_messages};
+use crate::conventions::parts::{Parts, Said, richer};
+use crate::conventions::provider::provider;
+use crate::conventions::source::Source;
+use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::of_attributes;
+use crate::conventions::{documents::documents, node::Node};
+use crate::model::{Attributes, ContentState, Message, Role, StepKind, ToolCall};
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &[
+    "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system", "gen_ai.conversation.*", "gen_ai.request.*",
+    "gen_ai.response.*", "gen_ai.output.type", "gen_ai.usage.*", "gen_ai.aggregated_usage.*", "gen_ai.system_instructions",
+    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.*", "gen_ai.agent.*", "gen_ai.workflow.*",
+    "gen_ai.data_source.id", "gen_ai.retrieval.*", "gen_ai.prompt", "gen_ai.prompt.*", "gen_ai.completion",
+    "gen_ai.embeddings.*", "gen_ai.memory.*", "gen_ai.evaluation.*", "gen_ai.token.type", "gen_ai.openai.*", "openai.*",
+    "gen_ai.system_instructions_ref", "gen_ai.input.messages_ref", "gen_ai.output.messages_ref",
+    "gen_ai.client.*", "gen_ai.server.*", "gen_ai.invoke_agent.duration", "gen_ai.execute_tool.duration",
+    "gen_ai.invoke_workflow.duration", "gen_ai.user", "gen_ai.user.id", "gen_ai.thread.id", "input", "output",
+    "azure.*", "aws.bedrock.*", "anthropic.*",
+];
+
+/// Event that carries the content of an inference.
+const DETAILS: &str = "gen_ai.client.inference.operation.details";
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    let has_events = source.span.events.iter().any(|event| event.name.starts_with("gen_ai."));
+    let has_logs = source.logs.iter().any(|log| log.event_name.starts_with("gen_ai."));
+    if !source.has_space(&["gen_ai"]) && !has_events && !has_logs {
+        return None;
+    }
+    let operation = source.text(&["gen_ai.operation.name"]);
+    let mut parts = Parts {
+        kind: operation.as_deref().and_then(kind_of),
+        operation,
+        convention: Some(if source.str("gen_ai.provider.name").is_some() { "otel-genai" } else { "otel-genai-legacy" }),
+        provider: source.text(&["gen_ai.provider.name", "gen_ai.system"]).map(|name| provider(&name)),
+        request_model: source.text(&["gen_ai.request.model"]),
+        response_model: source.text(&["gen_ai.response.model"]),
+        response_id: source.text(&["gen_ai.response.id"]),
+        finish_reasons: strings(source, &source.span.attributes, "gen_ai.response.finish_reasons"),
+        tokens: of_attributes(&source.span.attributes),
+        prompt_name: source.text(&["gen_ai.prompt.name"]),
+        prompt_version: source.text(&["gen_ai.prompt.version"]),
+        prompt_variables: prompt_variables(&source.span.attributes),
+        ..Parts::default()
+    };
+    read_content(source, &mut parts);
+    read_legacy_content(source, &mut parts);
+    parts.inferred_kind = inferred_kind(source, &parts);
+    match parts.kind.or(parts.inferred_kind) {
+        Some(StepKind::Tool) => read_tool(source, &mut parts),
+        Some(StepKind::Retrieval) => read_retrieval(source, &mut parts),
+        Some(StepKind::Agent) => {
+            parts.entity_name = source.text(&["gen_ai.agent.name", "gen_ai.workflow.name"]);
+        }
+        _ => {}
+    }
+    Some(parts)
+}
+
+/// What an operation makes of its span.
+pub(super) fn kind_of(operation: &str) -> Option<StepKind> {
+    let operation = operation.trim().to_ascii_lowercase();
+    Some(match operation.as_str() {
+        "chat" | "generate_content" | "text_completion" | "completion" | "completions" | "generate" | "response"
+        | "responses" | "llm_call" | "acompletion" | "atext_completion" | "aresponses" | "anthropic_messages"
+        | "chat_completion" | "chat.completions" | "messages" | "llm" | "chat_model" | "call_llm" | "message"
+        | "generate_text" | "stream_text" | "converse" | "inference" => StepKind::Generation,
+        "embeddings" | "embedding" | "aembedding" | "embed" => StepKind::Embedding,
+        "retrieval" | "retrieve" | "retriever" | "rerank" | "arerank" | "reranker" | "vector_db_retrieve"
+        | "search_memory" => StepKind::Retrieval,
+        "execute_tool" | "tool_call" | "tool" => StepKind::Tool,
+        "invoke_agent" | "create_agent" | "invoke_workflow" | "agent_step" | "agent_call" | "agent" | "chain" | "workflow"
+        | "execute_event_loop_cycle" | "plan" | "invoke_swarm" | "invoke_graph" => StepKind::Agent,
+        "execute_task" | "fetch_response" | "user_prompt" | "system_prompt" | "schedule_tool_calls" | "task" | "parser"
+        | "evaluation" | "evaluate" | "evaluator" | "guardrail" | "memory" | "unknown" => StepKind::Other,
+        other if other.ends_with("_memory") || other.ends_with("_memory_store") => StepKind::Other,
+        _ => return None,
+    })
+}
+
+/// A span without an operation that speaks like an inference is one.
+fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
+    let has = |key: &str| source.span.attributes.contains(key);
+    if has("gen_ai.tool.name") && !has("gen_ai.request.model") {
+        return Some(StepKind::Tool);
+    }
+    if has("gen_ai.retrieval.documents") || has("gen_ai.retrieval.query.text") {
+        return Some(StepKind::Retrieval);
+    }
+    if has("gen_ai.agent.name") && !has("gen_ai.response.id") {
+        return Some(StepKind::Agent);
+    }
+    let answered = parts.output.is_some() || has("gen_ai.response.id") || has("gen_ai.response.finish_reasons");
+    let asked = parts.input.is_some() || parts.tokens.output.is_some() || has("gen_ai.response.model");
+    (answered || (asked && has("gen_ai.request.model"))).then_some(StepKind::Generation)
+}
+
+/// The span's own attributes, then those of every details event, which may hold one piece each.
+fn carriers<'a>(source: &Source<'a>) -> impl Iterator<Item = &'a Attributes> {
+    let events = source.span.events.iter().filter(|event| event.name == DETAILS).map(|event| &event.attributes);
+    let logs = source.logs.iter().filter(|log| log.event_name == DETAILS).map(|log| &log.attributes);
+    std::iter::once(&source.span.attributes).chain(events).chain(logs)
+}
+
+fn read_content(source: &Source<'_>, parts: &mut Parts) {
+    for carrier in carriers(source) {
+        if let Some(node) = source.node_of(carrier, "gen_ai.system_instructions") {
+            let system = system_messages(&node.unfolded());
+            if system.len() > parts.system.len() {
+                parts.system = system;
+            }
+        }
+        let input = read_messages(source, carrier, "gen_ai.input.messages", &Role::User);
+        parts.input = richer(parts.input.take(), input);
+        let output = read_messages(source, carrier, "gen_ai.output.messages", &Role::Assistant);
+        parts.output = richer(parts.output.take(), output);
+        if let Some(node) = source.node_of(carrier, "gen_ai.tool.definitions")
+            && parts.tools.is_empty()
+        {
+            parts.tools = tool_definitions(&node);
+        }
+        if parts.response_id.is_none() {
+            parts.response_id = carrier.str("gen_ai.response.id").filter(|id| !id.is_empty()).map(str::to_owned);
+        }
+        if parts.finish_reasons.is_empty() {
+            parts.finish_reasons = strings(source, carrier, "gen_ai.response.finish_reasons");
+        }
+        if parts.output.is_none() && carrier.contains("gen_ai.output.messages_ref") {
+            parts.absence = Some(ContentState::Reference);
+        }
+    }
+    for message in parts.output.iter().flat_map(|said| &said.messages) {
+        if parts.finish_reasons.is_empty()
+            && let Some(reason) = &message.finish_reason
+        {
+            parts.finish_reasons.push(reason.clone());
+        }
+    }
+}
+
+fn read_messages(source: &Source<'_>, carrier: &Attributes, key: &str, speaker: &Role) -> Option<Said> {
+    let node = source.node_of(carrier, key)?;
+    let node = match node {
+        // Text that is one message, or JSON in JSON.
+        Node::Str(_) => node.unfolded(),
+        other => other,
+    };
+    let found = messages(&node, speaker);
+    if found.iter().any(|message: &Message| message.parts.iter().any(super::is_unknown_part)) {
+        source.report("unknown_message_part", format!("{key} holds a part of a type that is not known"));
+    }
+    Said::structured(found)
+}
+
+/// Content as it was written before 1.37, and the generic fields that some producers add.
+fn read_legacy_content(source: &Source<'_>, parts: &mut Parts) {
+    let events = otel_events::read(source);
+    parts.input = richer(parts.input.take(), events.input);
+    parts.output = richer(parts.output.take(), events.output);
+    if parts.finish_reasons.is_empty() {
+        parts.finish_reasons = events.finish_reasons;
+    }
+    let mut generic = Parts { kind: parts.kind, entity_name: source.text(&["gen_ai.tool.name"]), ..Parts::default() };
+    if parts.input.is_none() {
+        for key in ["gen_ai.prompt", "input"] {
+            if generic.input.is_none() {
+                read_input(source, key, &mut generic);
+            }
+        }
+    }
+    if parts.output.is_none() {
+        for key in ["gen_ai.completion", "output"] {
+            if generic.output.is_none() {
+                read_output(source, key, &mut generic);
+            }
+        }
+    }
+    parts.absorb(Parts { kind: None, entity_name: None, ..generic });
+}
+
+fn prompt_variables(attributes: &Attributes) -> Vec<(String, String)> {
+    attributes.with_prefix("gen_ai.prompt.variable.").map(|(name, value)| (name.to_owned(), value.display())).collect()
+}
+
+fn read_tool(source: &Source<'_>, parts: &mut Parts) {
+    let name = source.text(&["gen_ai.tool.name"]);
+    parts.entity_name.clone_from(&name);
+    let id = source.text(&["gen_ai.tool.call.id"]);
+    let argument_keys = ["gen_ai.tool.call.arguments", "gen_ai.tool.args", "gen_ai.tool.input", "tool_arguments"];
+    if let Some(given) = argument_keys.iter().find_map(|key| source.node(key)) {
+        let given = given.unfolded();
+        // OpenLLMetry wraps the arguments in LangChain's callback parameters.
+        let given = match given.get("inputs").filter(|_| given.has("input_str")) {
+            Some(inner) => inner.clone(),
+            None => given,
+        };
+        let call =
+            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        parts.input = Some(called(call));
+    }
+    let result_keys = ["gen_ai.tool.call.result", "gen_ai.tool.output", "tool_response"];
+    if let Some(result) = result_keys.iter().find_map(|key| source.node(key)) {
+        let result = result.unfolded();
+        let wrapped = result.at(&["output", "kwargs", "content"]).unwrap_or(&result);
+        parts.output = Some(returned(id, name, plain_text(wrapped)));
+    }
+}
+
+fn read_retrieval(source: &Source<'_>, parts: &mut Parts) {
+    parts.entity_name = source.text(&["gen_ai.data_source.id"]);
+    if let Some(node) = source.node("gen_ai.retrieval.documents") {
+        parts.documents = documents(&node.unfolded());
+    }
+    let query = source.text(&["gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.memory.query.text"]);
+    if let Some(query) = query {
+        parts.input = Some(Said::text(Role::User, query));
+    }
+}

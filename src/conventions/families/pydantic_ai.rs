@@ -1,0 +1,41 @@
+//! pydantic-ai: agent runs with all their messages; its model calls are GenAI spans.
+
+use crate::conventions::io::read_output;
+use crate::conventions::messages::messages;
+use crate::conventions::parts::{Parts, Said};
+use crate::conventions::source::Source;
+use crate::model::{Message, Role, StepKind};
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &[
+    "pydantic_ai.*", "all_messages_events", "final_result", "model_name", "agent_name", "model_request_parameters",
+    "tool_arguments", "tool_response", "metadata", "operation.cost",
+];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    let is_theirs = source.scope() == "pydantic-ai" || source.has_space(&["pydantic_ai"]);
+    if !is_theirs {
+        return None;
+    }
+    let mut parts = Parts { entity_name: source.text(&["gen_ai.tool.name"]), ..Parts::default() };
+    let all = ["pydantic_ai.all_messages", "all_messages_events"].iter().find_map(|key| source.node(key));
+    if all.is_none() && source.str("final_result").is_none() {
+        return Some(parts);
+    }
+    parts.inferred_kind = Some(StepKind::Agent);
+    parts.request_model = source.text(&["model_name"]);
+    parts.entity_name = source.text(&["agent_name", "gen_ai.agent.name"]);
+    if let Some(all) = all {
+        // What went in ends with the last thing the user said; what came out is the last message.
+        let mut all = messages(&all.unfolded(), &Role::User);
+        let last = all.pop().filter(|message: &Message| message.role == Role::Assistant);
+        parts.output = last.and_then(|message| Said::structured(vec![message]));
+        parts.input = Said::structured(all);
+    }
+    if source.str("final_result").is_some() {
+        let mut result = Parts { kind: Some(StepKind::Agent), ..Parts::default() };
+        read_output(source, "final_result", &mut result);
+        parts.output = result.output.or(parts.output);
+    }
+    Some(parts)
+}

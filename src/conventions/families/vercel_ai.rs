@@ -1,0 +1,163 @@
+//! Vercel AI SDK 3 to 6: `ai.*` attributes. SDK 7 writes GenAI attributes.
+
+use std::borrow::Cow;
+
+use crate::conventions::bodies::request;
+use crate::conventions::io::{called, returned};
+use crate::conventions::message_parts::{arguments, plain_text, tool_call};
+use crate::conventions::messages::system_messages;
+use crate::conventions::node::{Node, Parsed, parse};
+use crate::conventions::parts::{Parts, Said};
+use crate::conventions::provider::provider;
+use crate::conventions::source::Source;
+use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::{of_attributes, of_node};
+use crate::conventions::documents::documents;
+use crate::model::{Message, Part, Role, StepKind, ToolCall};
+
+/// Names this family explains.
+pub(super) const KNOWN: &[&str] = &["ai.*", "operation.name", "resource.name"];
+
+pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    if !source.has_space(&["ai"]) {
+        return None;
+    }
+    let operation = source.str("ai.operationId");
+    let mut parts = Parts {
+        kind: operation.and_then(kind_of),
+        provider: source.text(&["ai.model.provider"]).map(|name| provider(&name)),
+        request_model: source.text(&["ai.model.id", "ai.settings.model"]),
+        response_model: source.text(&["ai.response.model"]),
+        response_id: source.text(&["ai.response.id"]),
+        finish_reasons: source.text(&["ai.response.finishReason", "ai.finishReason"]).into_iter().collect(),
+        tokens: of_attributes(&source.span.attributes),
+        entity_name: source.text(&["ai.toolCall.name", "ai.telemetry.functionId", "resource.name"]),
+        ..Parts::default()
+    };
+    if parts.kind == Some(StepKind::Generation) {
+        parts.operation = Some("chat".to_owned());
+    }
+    if let Some(metadata) = source.node("ai.response.providerMetadata") {
+        parts.tokens = parts.tokens.or(cache_of_provider(&metadata.unfolded()));
+    }
+    match parts.kind {
+        Some(StepKind::Tool) => read_tool(source, &mut parts),
+        Some(StepKind::Retrieval) => read_rerank(source, &mut parts),
+        Some(StepKind::Embedding) => {}
+        _ => read_conversation(source, &mut parts),
+    }
+    if parts.kind.is_none() && parts.output.is_some() && source.str("ai.response.id").is_some() {
+        parts.inferred_kind = Some(StepKind::Generation);
+    }
+    Some(parts)
+}
+
+/// Only the inner spans are model calls; the outer ones span whole tool loops.
+fn kind_of(operation: &str) -> Option<StepKind> {
+    Some(match operation {
+        _ if operation.starts_with("ai.embed") => StepKind::Embedding,
+        _ if operation.starts_with("ai.rerank") => StepKind::Retrieval,
+        "ai.toolCall" => StepKind::Tool,
+        _ if operation.ends_with(".doGenerate") || operation.ends_with(".doStream") => StepKind::Generation,
+        _ if operation.starts_with("ai.") => StepKind::Agent,
+        _ => return None,
+    })
+}
+
+fn read_conversation(source: &Source<'_>, parts: &mut Parts) {
+    let prompt = ["ai.prompt.messages", "ai.prompt"].iter().find_map(|key| source.node(key));
+    if let Some(node) = prompt {
+        let node = node.unfolded();
+        if let Some(system) = node.get("system") {
+            parts.system = system_messages(system);
+        }
+        let messages = request(&node).map(|read| read.messages).unwrap_or_default();
+        let messages: Vec<Message> = messages.into_iter().filter(|said| parts.system.first() != Some(said)).collect();
+        parts.input = Said::structured(messages).or_else(|| Some(Said::text(Role::User, node.to_text())));
+    }
+    if let Some(tools) = source.node("ai.prompt.tools") {
+        parts.tools = tool_definitions(&tools);
+    }
+    parts.output = answer(source);
+}
+
+/// The answer is spread over attributes by its parts; an attribute that is there but empty is an empty answer.
+fn answer(source: &Source<'_>) -> Option<Said> {
+    let attributes = &source.span.attributes;
+    let text = ["ai.response.text", "ai.result.text", "ai.response.object", "ai.result.object"]
+        .iter()
+        .find_map(|key| attributes.str(key));
+    let calls = ["ai.response.toolCalls", "ai.result.toolCalls"].iter().find_map(|key| source.node(key));
+    if text.is_none() && calls.is_none() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if let Some(reasoning) = source.str("ai.response.reasoning").or_else(|| source.str("ai.response.reasoningText")) {
+        parts.push(Part::Reasoning { text: reasoning.to_owned() });
+    }
+    if let Some(text) = text.filter(|text| !text.is_empty()) {
+        parts.push(Part::Text { text: text.to_owned() });
+    }
+    if let Some(Node::List(calls)) = calls.map(Node::unfolded) {
+        parts.extend(calls.iter().filter_map(tool_call).map(Part::ToolCall));
+    }
+    let finish_reason = source.text(&["ai.response.finishReason", "ai.finishReason"]);
+    Said::structured(vec![Message { role: Role::Assistant, name: None, parts, finish_reason }])
+}
+
+fn read_tool(source: &Source<'_>, parts: &mut Parts) {
+    let id = source.text(&["ai.toolCall.id"]);
+    let name = source.text(&["ai.toolCall.name"]);
+    if let Some(given) = ["ai.toolCall.args", "ai.toolCall.input"].iter().find_map(|key| source.node(key)) {
+        let call =
+            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        parts.input = Some(called(call));
+    }
+    if let Some(result) = ["ai.toolCall.result", "ai.toolCall.output"].iter().find_map(|key| source.node(key)) {
+        parts.output = Some(returned(id, name, plain_text(&result)));
+    }
+}
+
+/// The documents that went in, in the order of the ranking that came out.
+fn read_rerank(source: &Source<'_>, parts: &mut Parts) {
+    parts.input = source.text(&["ai.query"]).map(|query| Said::text(Role::User, query));
+    let given = source.node("ai.documents").map(Node::unfolded);
+    let mut given = given.map(|node| documents(&unpacked(node))).unwrap_or_default();
+    let ranking = source.node("ai.ranking").map(|node| unpacked(node.unfolded()));
+    if let Some(Node::List(ranking)) = ranking {
+        let ranked = ranking.iter().filter_map(|entry| {
+            let at = usize::try_from(entry.first_of(&["originalIndex", "index"])?.as_i64()?).ok()?;
+            let mut document = given.get(at)?.clone();
+            document.score = entry.first_of(&["score", "relevanceScore"]).and_then(Node::as_f64);
+            Some(document)
+        });
+        let ranked: Vec<_> = ranked.collect();
+        if !ranked.is_empty() {
+            given = ranked;
+        }
+    }
+    parts.documents = given;
+}
+
+/// A list whose items are JSON text becomes a list of what the texts hold.
+fn unpacked(node: Node<'_>) -> Node<'_> {
+    match node {
+        Node::List(items) => Node::List(
+            items
+                .into_iter()
+                .map(|item| match item {
+                    Node::Str(Cow::Borrowed(text)) if matches!(parse(text), Parsed::Text(_)) => Node::Str(text.into()),
+                    other => other.unfolded(),
+                })
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+/// Cache tokens that only the provider's own metadata tells; the other counts are the SDK's.
+fn cache_of_provider(metadata: &Node<'_>) -> crate::conventions::usage::Tokens {
+    let usage = metadata.at(&["anthropic", "usage"]).or_else(|| metadata.at(&["bedrock", "usage"]));
+    let told = usage.map(of_node).unwrap_or_default();
+    crate::conventions::usage::Tokens { input: None, output: None, ..told }
+}

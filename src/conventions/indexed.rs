@@ -1,0 +1,125 @@
+//! Lists and maps that were flattened into attribute names: `llm.input_messages.0.message.role` and its kin.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::node::Node;
+use crate::model::{Attributes, Value};
+
+/// Segments of a name beyond this stay one segment; real conventions use at most eight.
+const MAX_DEPTH: usize = 16;
+
+/// The list under `prefix` (which ends with a dot), in order of the numbers in the names; empty when there is none.
+pub(crate) fn list<'a>(attributes: &'a Attributes, prefix: &'a str) -> Vec<Node<'a>> {
+    let mut pairs: Vec<(&str, &Value)> = attributes
+        .with_prefix(prefix)
+        .filter(|(rest, _)| rest.as_bytes().first().is_some_and(u8::is_ascii_digit))
+        .collect();
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    // Stable, so that the last of a repeated name stays last and wins.
+    pairs.sort_by(|(one, _), (two, _)| by_segments(one, two));
+    match build(&pairs, 0) {
+        Node::List(items) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// Compares dotted names segment by segment, numbers by their value.
+fn by_segments(one: &str, two: &str) -> Ordering {
+    let (mut left, mut right) = (one.split('.'), two.split('.'));
+    loop {
+        match (left.next(), right.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(a), Some(b)) => match by_number(a, b) {
+                Ordering::Equal => {}
+                decided => return decided,
+            },
+        }
+    }
+}
+
+fn by_number(one: &str, two: &str) -> Ordering {
+    match (one.parse::<u64>(), two.parse::<u64>()) {
+        (Ok(a), Ok(b)) => a.cmp(&b).then_with(|| one.cmp(two)),
+        (Ok(_), Err(_)) => Ordering::Less,
+        (Err(_), Ok(_)) => Ordering::Greater,
+        (Err(_), Err(_)) => one.cmp(two),
+    }
+}
+
+/// Builds the tree of names that share everything before their `depth`-th segment; `pairs` is sorted.
+fn build<'a>(pairs: &[(&'a str, &'a Value)], depth: usize) -> Node<'a> {
+    if let [.., (rest, value)] = pairs
+        && rest.is_empty()
+    {
+        return Node::of_value(value);
+    }
+    let mut entries: Vec<(Cow<'a, str>, Node<'a>)> = Vec::new();
+    let mut from = 0;
+    while from < pairs.len() {
+        let segment = head(pairs[from].0, depth).0;
+        let to = from + pairs[from..].iter().take_while(|(rest, _)| head(rest, depth).0 == segment).count();
+        if segment.is_empty() {
+            from = to;
+            continue;
+        }
+        let inner: Vec<(&str, &Value)> = pairs[from..to].iter().map(|(rest, value)| (head(rest, depth).1, *value)).collect();
+        entries.push((Cow::Borrowed(segment), build(&inner, depth + 1)));
+        from = to;
+    }
+    if entries.iter().all(|(key, _)| key.bytes().all(|byte| byte.is_ascii_digit())) {
+        Node::List(entries.into_iter().map(|(_, node)| node).collect())
+    } else {
+        Node::Map(entries)
+    }
+}
+
+/// The next segment of a name and what is left.
+fn head(rest: &str, depth: usize) -> (&str, &str) {
+    if depth >= MAX_DEPTH {
+        return (rest, "");
+    }
+    rest.split_once('.').unwrap_or((rest, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attributes(names: &[&str]) -> Attributes {
+        let mut attributes = Attributes::default();
+        for name in names {
+            attributes.push(*name, *name);
+        }
+        attributes
+    }
+
+    #[test]
+    fn ten_comes_after_two() {
+        let attributes = attributes(&["p.10.x", "p.2.x", "p.0.x"]);
+        let texts: Vec<_> = list(&attributes, "p.").iter().map(|item| item.str_of(&["x"]).map(str::to_owned)).collect();
+        assert_eq!(texts, [Some("p.0.x".into()), Some("p.2.x".into()), Some("p.10.x".into())]);
+    }
+
+    #[test]
+    fn lists_nest_in_maps_in_lists() {
+        let attributes = attributes(&["p.0.message.tool_calls.0.tool_call.function.name", "p.0.message.role"]);
+        let read = list(&attributes, "p.");
+        let calls = read[0].at(&["message", "tool_calls"]).and_then(Node::as_list).unwrap();
+        assert!(calls[0].at(&["tool_call", "function", "name"]).is_some());
+    }
+
+    #[test]
+    fn names_that_are_no_index_are_left_alone() {
+        assert!(list(&attributes(&["gen_ai.prompt.variable.x", "gen_ai.prompt.name"]), "gen_ai.prompt.").is_empty());
+    }
+
+    #[test]
+    fn a_huge_index_costs_nothing() {
+        assert_eq!(list(&attributes(&["p.18446744073709551615.x", "p.99999999999999999999999.x"]), "p.").len(), 2);
+    }
+}

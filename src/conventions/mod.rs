@@ -1,0 +1,115 @@
+//! Reading what every instrumentation emits: a raw span and its log records in, one [`Step`] out.
+//!
+//! Each family of instrumentations is a pure function from a span to [`parts::Parts`] of a step (see [`families`]).
+//! Most spans speak several conventions at once; the parts are merged so that the richest reading of the messages wins
+//! and no text is ever taken twice. What nobody explains is listed in [`Step::unmapped`], what weakens an evaluation in
+//! [`Step::problems`].
+
+mod bodies;
+mod documents;
+mod failure;
+mod families;
+mod identity;
+mod indexed;
+mod io;
+mod loop_guard;
+mod message_parts;
+mod messages;
+mod names;
+mod node;
+mod parts;
+mod provider;
+mod source;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tools;
+mod usage;
+
+pub use families::{FAMILIES as TABLE, Family};
+pub use identity::environment;
+pub use loop_guard::{OWN_NAME, is_evaluator_attributes, is_evaluator_wire, is_own, is_own_or_evaluator};
+pub(crate) use messages::answer_text;
+pub(crate) use parts::weight;
+
+use crate::model::{ContentState, LogRecord, Message, Span, Step, StepKind};
+use parts::{Parts, content_state};
+use source::Source;
+
+/// Reads one span. `logs` are the records that carry its trace and span id.
+pub fn normalise(span: &Span, logs: &[LogRecord]) -> Step {
+    let source = Source::new(span, logs);
+    let mut merged = Parts::default();
+    let mut convention = None;
+    for family in families::FAMILIES {
+        if let Some(parts) = (family.read)(&source) {
+            convention.get_or_insert(parts.convention.unwrap_or(family.name));
+            merged.absorb(parts);
+        }
+    }
+    step(source, merged, convention)
+}
+
+fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) -> Step {
+    let span = source.span;
+    let identity = identity::identity(&source);
+    let kind = parts.kind.or(parts.inferred_kind).unwrap_or_default();
+    let input = parts.input_messages();
+    let output = parts.output.take().map(|said| said.messages);
+    let answered = output.as_deref().is_some_and(says_something);
+    let error = parts.error.take().or_else(|| failure::failure(&source, answered));
+    // An empty shell that a failed call left behind is no empty answer.
+    let output = output.filter(|_| answered || error.is_none());
+    let content = match (&error, kind) {
+        (Some(_), _) if !answered => ContentState::NotCaptured,
+        _ => content_state(output.as_deref(), parts.absence),
+    };
+    let output_text = output_text(output.as_deref(), content, kind).filter(|_| error.is_none());
+    Step {
+        parent_span_id: span.parent_span_id,
+        name: span.name.clone(),
+        kind,
+        convention: convention.map(str::to_owned),
+        start: span.start,
+        end: span.end,
+        operation: parts.operation,
+        provider: parts.provider,
+        request_model: parts.request_model,
+        response_model: parts.response_model,
+        response_id: parts.response_id,
+        session_id: identity.session_id,
+        user_id: identity.user_id,
+        entity_name: parts.entity_name,
+        input,
+        output,
+        output_text,
+        finish_reasons: parts.finish_reasons,
+        documents: parts.documents,
+        tools: parts.tools,
+        usage: parts.tokens.settled(),
+        error,
+        content,
+        tags: identity.tags,
+        metadata: identity.metadata,
+        prompt_name: parts.prompt_name,
+        prompt_version: parts.prompt_version,
+        prompt_variables: parts.prompt_variables,
+        reference: parts.reference,
+        unmapped: names::unmapped(span),
+        problems: source.into_problems(),
+        ..Step::bare(span.trace_id, span.span_id)
+    }
+}
+
+/// Whether an output holds any part at all.
+fn says_something(messages: &[Message]) -> bool {
+    messages.iter().any(|message| !message.parts.is_empty())
+}
+
+/// The answer as judges see it: `Some("")` only where the model really answered nothing.
+fn output_text(output: Option<&[Message]>, content: ContentState, kind: StepKind) -> Option<String> {
+    match content {
+        ContentState::Captured => answer_text(output?),
+        ContentState::Empty if kind == StepKind::Generation => Some(output.and_then(answer_text).unwrap_or_default()),
+        ContentState::Empty | ContentState::NotCaptured | ContentState::Redacted | ContentState::Reference => None,
+    }
+}

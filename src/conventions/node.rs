@@ -1,0 +1,425 @@
+//! A JSON-like tree that borrows: one shape for structured OTLP values and for JSON text inside string values.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
+
+use crate::model::Value;
+
+/// How often JSON text inside a JSON string is unpacked; producers do it at most twice.
+const MAX_UNFOLDS: usize = 3;
+/// Structured OTLP values nested deeper than this are cut off.
+const MAX_VALUE_DEPTH: usize = 100;
+
+/// A JSON value whose text borrows from the attribute it was read from wherever it holds no escapes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Node<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(Cow<'a, str>),
+    List(Vec<Node<'a>>),
+    Map(Vec<(Cow<'a, str>, Node<'a>)>),
+}
+
+/// What the text of an attribute turned out to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Parsed<'a> {
+    /// JSON.
+    Tree(Node<'a>),
+    /// Text that was never meant as JSON.
+    Text(&'a str),
+    /// JSON that ends too early: an attribute length limit cut it off.
+    Truncated,
+    /// Meant as JSON, but wrong.
+    Malformed,
+}
+
+/// Reads JSON text; numbers JSON does not have (`NaN`, `Infinity`) and half surrogates, which Python's encoder lets
+/// through, are mended rather than refused.
+pub(crate) fn parse(text: &str) -> Parsed<'_> {
+    if !looks_like_json(text) {
+        return Parsed::Text(text);
+    }
+    match serde_json::from_str::<Node<'_>>(text) {
+        Ok(node) => Parsed::Tree(node),
+        Err(error) if error.is_eof() => Parsed::Truncated,
+        Err(_) => match serde_json::from_str::<Node<'_>>(&mended(text)) {
+            Ok(node) => Parsed::Tree(node.into_owned()),
+            Err(error) if error.is_eof() => Parsed::Truncated,
+            Err(_) if is_bracketed_prose(text) => Parsed::Text(text),
+            Err(_) => Parsed::Malformed,
+        },
+    }
+}
+
+/// Whether text starts the way a JSON container or a quoted JSON string does.
+fn looks_like_json(text: &str) -> bool {
+    let text = text.trim_start();
+    match text.as_bytes().first() {
+        Some(b'{' | b'[') => true,
+        Some(b'"') => text.trim_end().len() > 1 && text.trim_end().ends_with('"'),
+        _ => false,
+    }
+}
+
+/// `[hr-01] Parental leave: …`, `{not json}` and `"quoted" words "here"` open like JSON and are prose.
+fn is_bracketed_prose(text: &str) -> bool {
+    let mut inside = text.trim_start().bytes();
+    let opening = inside.next();
+    let first = inside.find(|byte| !byte.is_ascii_whitespace());
+    match opening {
+        Some(b'{') => !matches!(first, Some(b'"' | b'}')),
+        Some(b'[') => !matches!(first, Some(b'{' | b'[' | b'"' | b']')),
+        _ => true,
+    }
+}
+
+/// `text` with numbers and escapes that JSON does not know replaced outside and inside strings respectively.
+fn mended(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_string = false;
+    while let Some(next) = rest.chars().next() {
+        let taken = match (in_string, next) {
+            (true, '\\') => mend_escape(rest, &mut out),
+            (_, '"') => {
+                in_string = !in_string;
+                out.push('"');
+                1
+            }
+            (false, 'N' | 'I' | '-') => {
+                let name = ["NaN", "-Infinity", "Infinity"].into_iter().find(|name| rest.starts_with(name));
+                out.push_str(name.map_or(&rest[..1], |_| "null"));
+                name.map_or(1, str::len)
+            }
+            // Raw control characters inside strings are as harmless as their escapes.
+            (true, control) if control < ' ' => {
+                out.push(' ');
+                1
+            }
+            (_, other) => {
+                out.push(other);
+                other.len_utf8()
+            }
+        };
+        rest = &rest[taken..];
+    }
+    out
+}
+
+/// Copies the escape at the head of `rest`; returns how many bytes of it were used.
+fn mend_escape(rest: &str, out: &mut String) -> usize {
+    let unit = |at: usize| {
+        let digits = rest.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match unit(0) {
+        Some(0xD800..=0xDBFF) if matches!(unit(6), Some(0xDC00..=0xDFFF)) => {
+            out.push_str(&rest[..12]);
+            12
+        }
+        Some(0xD800..=0xDFFF) => {
+            out.push('\u{FFFD}');
+            6
+        }
+        _ => {
+            let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+            out.push_str(&rest[..length]);
+            length
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    /// A structured OTLP value; bytes become null, which no convention reads.
+    pub(crate) fn of_value(value: &'a Value) -> Self {
+        Self::of_value_at(value, 0)
+    }
+
+    fn of_value_at(value: &'a Value, depth: usize) -> Self {
+        match value {
+            Value::Bool(truth) => Self::Bool(*truth),
+            Value::Int(number) => Self::Int(*number),
+            Value::Double(number) => Self::Float(*number),
+            Value::String(text) => Self::Str(Cow::Borrowed(text)),
+            Value::List(items) if depth < MAX_VALUE_DEPTH => {
+                Self::List(items.iter().map(|item| Self::of_value_at(item, depth + 1)).collect())
+            }
+            Value::Map(entries) if depth < MAX_VALUE_DEPTH => Self::Map(
+                entries
+                    .iter()
+                    .map(|(key, value)| (Cow::Borrowed(key.as_str()), Self::of_value_at(value, depth + 1)))
+                    .collect(),
+            ),
+            Value::Empty | Value::Bytes(_) | Value::List(_) | Value::Map(_) => Self::Null,
+        }
+    }
+
+    /// The value under `key` of a map; null counts as absent.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Map(entries) = self else { return None };
+        entries.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value).filter(|value| **value != Self::Null)
+    }
+
+    /// The first of `keys` that is there.
+    pub(crate) fn first_of(&self, keys: &[&str]) -> Option<&Self> {
+        keys.iter().find_map(|key| self.get(key))
+    }
+
+    /// The value at the end of a path of keys.
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// Whether this is a map that has `key` with any value, null included.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        matches!(self, Self::Map(entries) if entries.iter().any(|(name, _)| name == key))
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text under the first of `keys` that holds text.
+    pub(crate) fn str_of(&self, keys: &[&str]) -> Option<&str> {
+        keys.iter().find_map(|key| self.get(key)?.as_str())
+    }
+
+    pub(crate) fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self, Self::Map(_))
+    }
+
+    pub(crate) fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Int(number) => Some(*number),
+            Self::Float(number) if number.fract() == 0.0 && number.abs() < 9.0e15 => Some(*number as i64),
+            Self::Str(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(number) => Some(*number as f64),
+            Self::Float(number) => Some(*number),
+            Self::Str(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+        .filter(|number: &f64| number.is_finite())
+    }
+
+    /// Whether this is nothing: null, `""`, `[]`, `{}`.
+    pub(crate) fn is_blank(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Str(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) => false,
+        }
+    }
+
+    /// Text that is itself JSON, unpacked; anything else as it is.
+    pub(crate) fn unfolded(self) -> Self {
+        let mut node = self;
+        for _ in 0..MAX_UNFOLDS {
+            let tree = match &node {
+                Self::Str(Cow::Borrowed(text)) => match parse(text) {
+                    Parsed::Tree(tree) => tree,
+                    _ => break,
+                },
+                Self::Str(Cow::Owned(text)) => match parse(text) {
+                    Parsed::Tree(tree) => tree.into_owned(),
+                    _ => break,
+                },
+                _ => break,
+            };
+            node = tree;
+        }
+        node
+    }
+
+    /// The same tree, borrowing from nothing.
+    pub(crate) fn into_owned<'b>(self) -> Node<'b> {
+        match self {
+            Self::Null => Node::Null,
+            Self::Bool(truth) => Node::Bool(truth),
+            Self::Int(number) => Node::Int(number),
+            Self::Float(number) => Node::Float(number),
+            Self::Str(text) => Node::Str(Cow::Owned(text.into_owned())),
+            Self::List(items) => Node::List(items.into_iter().map(Node::into_owned).collect()),
+            Self::Map(entries) => Node::Map(
+                entries.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned())).collect(),
+            ),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(truth) => Json::Bool(*truth),
+            Self::Int(number) => Json::from(*number),
+            Self::Float(number) => Json::from(*number),
+            Self::Str(text) => Json::String(text.clone().into_owned()),
+            Self::List(items) => items.iter().map(Node::to_json).collect(),
+            Self::Map(entries) => {
+                Json::Object(entries.iter().map(|(key, value)| (key.clone().into_owned(), value.to_json())).collect())
+            }
+        }
+    }
+
+    /// The value as a reader would see it: text as it is, everything else as JSON; nothing for null.
+    pub(crate) fn to_text(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Str(text) => text.clone().into_owned(),
+            other => other.to_json().to_string(),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+/// A map key that borrows where it can; `Cow<str>` alone always copies.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
+        Ok(Node::Null)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Node<'de>, E> {
+        Ok(Node::Bool(truth))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
+        Ok(Node::Int(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
+        Ok(i64::try_from(number).map_or(Node::Float(number as f64), Node::Int))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
+        Ok(Node::Float(number))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
+        Ok(Node::Str(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
+        Ok(Node::Str(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Node<'de>, E> {
+        Ok(Node::Str(Cow::Owned(text)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Node::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((Key(key), value)) = access.next_entry()? {
+            entries.push((key, value));
+        }
+        Ok(Node::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(text: &str) -> Node<'_> {
+        match parse(text) {
+            Parsed::Tree(node) => node,
+            other => panic!("{text} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn prose_that_opens_like_json_stays_prose() {
+        for text in ["[hr-01] Parental leave", "{curly} talk", "\"Yes\", she said, \"no\"", "Canberra."] {
+            assert_eq!(parse(text), Parsed::Text(text));
+        }
+    }
+
+    #[test]
+    fn what_a_length_limit_cut_off_is_told_apart_from_what_is_wrong() {
+        assert_eq!(parse(r#"[{"role":"user","content":"Do I ne"#), Parsed::Truncated);
+        assert_eq!(parse(r#"[{"role":"user"}, oops]"#), Parsed::Malformed);
+    }
+
+    #[test]
+    fn numbers_and_escapes_that_json_does_not_know_are_mended() {
+        let node = tree(r#"{"score": NaN, "low": -Infinity, "text": "half \ud83d, whole \ud83d\ude00, NaN"}"#);
+        assert_eq!(node.get("score"), None);
+        assert_eq!(node.str_of(&["text"]), Some("half \u{FFFD}, whole 😀, NaN"));
+    }
+
+    #[test]
+    fn json_in_json_in_json_is_unpacked() {
+        let node = Node::Str(Cow::Borrowed(r#""{\"city\":\"Bergen\"}""#)).unfolded();
+        assert_eq!(node.str_of(&["city"]), Some("Bergen"));
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused_rather_than_followed() {
+        assert!(matches!(parse(&"[".repeat(100_000)), Parsed::Malformed | Parsed::Truncated));
+    }
+}

@@ -1,0 +1,167 @@
+//! What one family read from a span, and how the readings of several families become one step.
+
+use super::messages::answer_text;
+use super::usage::Tokens;
+use crate::model::{ContentState, Document, Message, Part, Role, StepKind, ToolDefinition};
+
+/// Messages with the trust they deserve.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) messages: Vec<Message>,
+    /// Read from a structure made for messages, not guessed from a generic input or output field.
+    pub(crate) structured: bool,
+}
+
+impl Said {
+    pub(crate) fn structured(messages: Vec<Message>) -> Option<Self> {
+        (!messages.is_empty()).then_some(Self { messages, structured: true })
+    }
+
+    pub(crate) fn generic(messages: Vec<Message>) -> Option<Self> {
+        (!messages.is_empty()).then_some(Self { messages, structured: false })
+    }
+
+    pub(crate) fn text(role: Role, text: impl Into<String>) -> Self {
+        Self { messages: vec![Message::text(role, text)], structured: false }
+    }
+
+    /// How much is said: tool calls and results weigh as much as a long text, so that no encoding that lost them wins.
+    pub(crate) fn weight(&self) -> usize {
+        weight(&self.messages)
+    }
+}
+
+/// How much messages say.
+pub(crate) fn weight(messages: &[Message]) -> usize {
+    let of_part = |part: &Part| match part {
+        Part::Text { text } => text.len(),
+        Part::Reasoning { text } => text.len() / 4,
+        Part::ToolCall(_) => 200,
+        Part::ToolResult { text, .. } => 100 + text.len(),
+        Part::Media { .. } | Part::Other { .. } => 10,
+    };
+    messages.iter().map(|message| 1 + message.parts.iter().map(of_part).sum::<usize>()).sum()
+}
+
+/// The richer of two readings of the same messages; never both, which would double them.
+pub(crate) fn richer(one: Option<Said>, two: Option<Said>) -> Option<Said> {
+    match (one, two) {
+        (Some(one), Some(two)) => {
+            let two_wins = (two.structured, two.weight()) > (one.structured, one.weight());
+            Some(if two_wins { two } else { one })
+        }
+        (one, two) => one.or(two),
+    }
+}
+
+/// What a family read. Everything is optional: a family says only what its convention says.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// The convention's own word for what the span is.
+    pub(crate) kind: Option<StepKind>,
+    /// What the span must be although its convention has no word for it; any `kind` wins.
+    pub(crate) inferred_kind: Option<StepKind>,
+    /// Overrules the family's name as the convention, where a version shows.
+    pub(crate) convention: Option<&'static str>,
+    pub(crate) operation: Option<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) request_model: Option<String>,
+    pub(crate) response_model: Option<String>,
+    pub(crate) response_id: Option<String>,
+    pub(crate) entity_name: Option<String>,
+    pub(crate) system: Vec<Message>,
+    pub(crate) input: Option<Said>,
+    pub(crate) output: Option<Said>,
+    pub(crate) finish_reasons: Vec<String>,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) tools: Vec<ToolDefinition>,
+    pub(crate) tokens: Tokens,
+    pub(crate) error: Option<String>,
+    /// The answer is known to be masked or elsewhere.
+    pub(crate) absence: Option<ContentState>,
+    pub(crate) reference: Option<String>,
+    pub(crate) prompt_name: Option<String>,
+    pub(crate) prompt_version: Option<String>,
+    pub(crate) prompt_variables: Vec<(String, String)>,
+}
+
+impl Parts {
+    /// Adds what another family read. Earlier families win where both say the same thing differently.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
+            if slot.is_none() {
+                *slot = value;
+            }
+        }
+        fn fill_list<T>(slot: &mut Vec<T>, value: Vec<T>) {
+            if slot.is_empty() {
+                *slot = value;
+            }
+        }
+        fill(&mut self.kind, other.kind);
+        fill(&mut self.inferred_kind, other.inferred_kind);
+        fill(&mut self.operation, other.operation);
+        fill(&mut self.provider, other.provider);
+        fill(&mut self.request_model, other.request_model);
+        fill(&mut self.response_model, other.response_model);
+        fill(&mut self.response_id, other.response_id);
+        fill(&mut self.entity_name, other.entity_name);
+        fill(&mut self.error, other.error);
+        fill(&mut self.absence, other.absence);
+        fill(&mut self.reference, other.reference);
+        fill(&mut self.prompt_name, other.prompt_name);
+        fill(&mut self.prompt_version, other.prompt_version);
+        fill_list(&mut self.system, other.system);
+        fill_list(&mut self.finish_reasons, other.finish_reasons);
+        fill_list(&mut self.prompt_variables, other.prompt_variables);
+        if text_length(&other.documents) > text_length(&self.documents) {
+            self.documents = other.documents;
+        }
+        if other.tools.len() > self.tools.len() {
+            self.tools = other.tools;
+        }
+        self.tokens = self.tokens.or(other.tokens);
+        self.input = richer(self.input.take(), other.input);
+        self.output = richer(self.output.take(), other.output);
+    }
+
+    /// The messages that went in, system instructions first and only once.
+    pub(crate) fn input_messages(&mut self) -> Option<Vec<Message>> {
+        let system = std::mem::take(&mut self.system);
+        let input = self.input.take().map(|said| said.messages);
+        match input {
+            None if system.is_empty() => None,
+            None => Some(system),
+            Some(messages) if messages.iter().any(|message| message.role == Role::System) => {
+                let told = |text: Option<String>| messages.iter().any(|other| other.joined_text() == text);
+                let missing: Vec<Message> =
+                    system.into_iter().filter(|message| !told(message.joined_text())).collect();
+                Some(missing.into_iter().chain(messages).collect())
+            }
+            Some(messages) => Some(system.into_iter().chain(messages).collect()),
+        }
+    }
+}
+
+fn text_length(documents: &[Document]) -> usize {
+    documents.iter().map(|document| 1 + document.text.as_ref().map_or(0, String::len)).sum()
+}
+
+/// Literals by which producers say that they masked a text.
+fn is_mask(text: &str) -> bool {
+    matches!(text.trim(), "__REDACTED__" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED")
+}
+
+/// Whether an answer is there to be judged.
+pub(crate) fn content_state(output: Option<&[Message]>, absence: Option<ContentState>) -> ContentState {
+    let Some(messages) = output else { return absence.unwrap_or(ContentState::NotCaptured) };
+    let parts = || messages.iter().flat_map(|message| &message.parts);
+    let text = answer_text(messages);
+    let asks_or_shows = parts().any(|part| matches!(part, Part::ToolCall(_) | Part::Media { .. } | Part::Other { .. }));
+    match text {
+        Some(text) if is_mask(&text) => ContentState::Redacted,
+        Some(text) if !text.trim().is_empty() => ContentState::Captured,
+        _ if asks_or_shows => ContentState::Captured,
+        _ => absence.unwrap_or(ContentState::Empty),
+    }
+}

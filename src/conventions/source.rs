@@ -1,0 +1,108 @@
+//! What a family reads from: one span, its log records, and a place to report what weakens them.
+
+use std::cell::RefCell;
+
+use super::node::{Node, Parsed, parse};
+use crate::model::{Attributes, LogRecord, Problem, Span, Value};
+
+/// One span with everything that joined it.
+pub(crate) struct Source<'a> {
+    pub(crate) span: &'a Span,
+    pub(crate) logs: &'a [LogRecord],
+    spaces: Spaces,
+    problems: RefCell<Vec<Problem>>,
+}
+
+/// Name spaces of attributes, so that a family whose names do not occur costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spaces(u32);
+
+/// The first segments that families listen to; the position is the bit.
+const SPACES: [&str; 27] = [
+    "gen_ai", "llm", "openinference", "input", "output", "langfuse", "mlflow", "langsmith", "ai", "traceloop",
+    "genkit", "gcp", "pydantic_ai", "haystack", "lk", "lmnr", "flue", "logfire", "retrieval", "embedding", "reranker",
+    "tool", "request_data", "response_data", "span", "events", "entity",
+];
+
+impl Spaces {
+    fn of(attributes: &Attributes) -> Self {
+        Self(attributes.iter().fold(0, |bits, (key, _)| bits | Self::bit(key)))
+    }
+
+    fn bit(key: &str) -> u32 {
+        let end = key.bytes().position(|byte| byte == b'.' || byte == b':').unwrap_or(key.len());
+        match SPACES.iter().position(|space| *space == &key[..end]) {
+            Some(bit) => 1 << bit,
+            None => 0,
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(span: &'a Span, logs: &'a [LogRecord]) -> Self {
+        Self { span, logs, spaces: Spaces::of(&span.attributes), problems: RefCell::default() }
+    }
+
+    /// Whether the span has an attribute in any of these name spaces.
+    pub(crate) fn has_space(&self, spaces: &[&str]) -> bool {
+        spaces.iter().any(|space| self.spaces.0 & Spaces::bit(space) != 0)
+    }
+
+    pub(crate) fn scope(&self) -> &'a str {
+        &self.span.scope.name
+    }
+
+    /// The text under `key`; empty text counts as absent.
+    pub(crate) fn str(&self, key: &str) -> Option<&'a str> {
+        self.span.attributes.str(key).filter(|text| !text.is_empty())
+    }
+
+    /// The first of `keys` with text, owned.
+    pub(crate) fn text(&self, keys: &[&str]) -> Option<String> {
+        keys.iter().find_map(|key| self.str(key)).map(str::to_owned)
+    }
+
+    /// The value under `key` as a tree, JSON text parsed; see [`Source::node_of`].
+    pub(crate) fn node(&self, key: &str) -> Option<Node<'a>> {
+        self.node_of(&self.span.attributes, key)
+    }
+
+    /// The value under `key` of some attributes as a tree. Placeholders that mean "nothing" are absent. Text that is
+    /// no JSON is text; JSON that was cut off or broken is reported and absent.
+    pub(crate) fn node_of(&self, attributes: &'a Attributes, key: &str) -> Option<Node<'a>> {
+        self.tree(key, attributes.get(key)?)
+    }
+
+    pub(crate) fn tree(&self, key: &str, value: &'a Value) -> Option<Node<'a>> {
+        let node = match value {
+            Value::String(text) => match parse(text) {
+                Parsed::Tree(node) => node,
+                Parsed::Text(text) if matches!(text.trim(), "" | "N/A") => return None,
+                Parsed::Text(text) => Node::Str(text.into()),
+                Parsed::Truncated => {
+                    self.report("truncated_json", format!("{key} was cut off before its JSON ended; raise the attribute length limit"));
+                    return None;
+                }
+                Parsed::Malformed => {
+                    self.report("malformed_json", format!("{key} opens like JSON but is none"));
+                    return None;
+                }
+            },
+            other => Node::of_value(other),
+        };
+        (!node.is_blank()).then_some(node)
+    }
+
+    /// Names something that weakens an evaluation of this span; the same thing once.
+    pub(crate) fn report(&self, code: &str, detail: impl Into<String>) {
+        let problem = Problem::new(code, detail);
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+}

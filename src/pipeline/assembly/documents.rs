@@ -1,0 +1,139 @@
+//! What an answer could draw on: the documents of the retrievals before it, else tool results, else prompt variables.
+
+use std::collections::HashSet;
+
+use crate::model::{Document, Message, Part, Role, Step, StepKind};
+
+/// Documents a generation is given at most: the latest ones of a trace that retrieves without end.
+const MAX_DOCUMENTS: usize = 256;
+
+/// Names under which templates put the question itself.
+const QUESTION_NAMES: [&str; 6] = ["question", "query", "user_input", "input", "user_question", "prompt"];
+
+/// Hands documents to the generations of a trace; `steps` are in order of time.
+pub(super) fn hand_on(steps: &mut [Step]) {
+    let mut retrieved: Vec<Document> = Vec::new();
+    let mut seen: HashSet<(Option<String>, Option<String>)> = HashSet::new();
+    let mut questions: Vec<String> = Vec::new();
+    for at in 0..steps.len() {
+        match steps[at].kind {
+            StepKind::Retrieval => {
+                // A retriever inside a retriever finds the same documents again.
+                for document in &steps[at].documents {
+                    if seen.insert((document.id.clone(), document.text.clone())) {
+                        retrieved.push(Document { source: Some(steps[at].span_id), ..document.clone() });
+                    }
+                }
+                questions.extend(steps[at].input.iter().flatten().filter_map(Message::joined_text));
+            }
+            StepKind::Generation => {
+                let given = given(&steps[at], &retrieved, &questions);
+                steps[at].documents = given;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn given(step: &Step, retrieved: &[Document], questions: &[String]) -> Vec<Document> {
+    let from = retrieved.len().saturating_sub(MAX_DOCUMENTS);
+    let mut documents = step.documents.clone();
+    documents.extend_from_slice(&retrieved[from..]);
+    if documents.iter().any(|document| document.text.is_some()) {
+        return documents;
+    }
+    // Some conventions carry ids only; the text then stands in what the prompt was rendered with.
+    if documents.is_empty() {
+        let results = tool_results(step);
+        if !results.is_empty() {
+            return results;
+        }
+    }
+    documents.extend(prompt_variables(step, questions));
+    documents
+}
+
+fn tool_results(step: &Step) -> Vec<Document> {
+    let parts = step.input.iter().flatten().flat_map(|message| &message.parts);
+    let results = parts.filter_map(|part| match part {
+        Part::ToolResult { id, name, text } if !text.is_empty() => {
+            Some(Document { id: name.clone().or_else(|| id.clone()), text: Some(text.clone()), ..Document::default() })
+        }
+        _ => None,
+    });
+    results.collect()
+}
+
+/// The variables of the prompt except the question itself.
+fn prompt_variables(step: &Step, questions: &[String]) -> Vec<Document> {
+    let asked: Vec<String> = step
+        .input
+        .iter()
+        .flatten()
+        .filter(|message| message.role == Role::User)
+        .filter_map(Message::joined_text)
+        .chain(questions.iter().cloned())
+        .collect();
+    let is_question = |name: &str, value: &str| {
+        QUESTION_NAMES.contains(&name.to_ascii_lowercase().as_str()) || asked.iter().any(|text| text == value)
+    };
+    step.prompt_variables
+        .iter()
+        .filter(|(name, value)| !value.is_empty() && !is_question(name, value))
+        .map(|(name, value)| Document { id: Some(name.clone()), text: Some(value.clone()), ..Document::default() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trace::assemble;
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::Document;
+
+    fn retrieval(id: u16, start: u64, text: &str) -> SpanBuilder {
+        SpanBuilder::new("retrieve")
+            .id(id)
+            .times(start, start + 1)
+            .with("openinference.span.kind", "RETRIEVER")
+            .with("retrieval.documents.0.document.id", "d1")
+            .with("retrieval.documents.0.document.content", text)
+    }
+
+    fn generation(start: u64) -> SpanBuilder {
+        SpanBuilder::new("chat").id(99).times(start, start + 1).with("gen_ai.operation.name", "chat")
+    }
+
+    fn documents(spans: Vec<SpanBuilder>) -> Vec<Document> {
+        let trace = assemble(spans.into_iter().map(SpanBuilder::build).collect(), Vec::new());
+        trace.steps.into_iter().find(|step| step.name == "chat").unwrap().documents
+    }
+
+    #[test]
+    fn only_what_was_retrieved_before_counts_and_only_once() {
+        let spans = vec![retrieval(1, 10, "Skarv"), retrieval(2, 11, "Skarv"), generation(20), retrieval(3, 30, "Late")];
+        let texts: Vec<_> = documents(spans).into_iter().filter_map(|document| document.text).collect();
+        assert_eq!(texts, ["Skarv"]);
+    }
+
+    #[test]
+    fn ids_without_text_are_completed_by_the_prompt_variables_but_the_question() {
+        let ids = SpanBuilder::new("retrieval")
+            .id(1)
+            .times(10, 11)
+            .with("gen_ai.operation.name", "retrieval")
+            .with("gen_ai.retrieval.query.text", "Why?")
+            .with("gen_ai.retrieval.documents", r#"[{"id":"hr-01","score":null}]"#);
+        let call = generation(20)
+            .with("gen_ai.prompt.variable.context", "Parental leave …")
+            .with("gen_ai.prompt.variable.ask", "Why?");
+        let ids: Vec<_> = documents(vec![ids, call]).into_iter().map(|document| document.id.unwrap()).collect();
+        assert_eq!(ids, ["hr-01", "context"]);
+    }
+
+    #[test]
+    fn without_retrieval_the_tool_results_are_what_the_answer_draws_on() {
+        let input = r#"[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"rain, 14 mm"}]}]"#;
+        let found = documents(vec![generation(20).with("gen_ai.input.messages", input)]);
+        assert_eq!(found[0].text.as_deref(), Some("rain, 14 mm"));
+    }
+}

@@ -1,0 +1,346 @@
+//! One call, one generation: spans that tell the same model call again are marked, never counted twice.
+//!
+//! Two instrumentations of one call give nested spans (a vendor SDK's own span inside a framework's), or spans with the
+//! same response id, sometimes in different traces. Of each such group the span that says most stays live.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::trace::AssembledTrace;
+use crate::conventions::{answer_text, weight};
+use crate::model::{Message, SpanId, Step, StepKind, TraceId};
+
+/// Marks the duplicates among the steps of one trace; the live span of a group takes over what only its twins know.
+pub(crate) fn mark(steps: &mut [Step]) {
+    let generations: Vec<usize> =
+        (0..steps.len()).filter(|at| steps[*at].kind == StepKind::Generation).collect();
+    if generations.len() < 2 {
+        return;
+    }
+    let mut groups = Groups::new(steps.len());
+    join_by_response(steps, &generations, &mut groups);
+    join_by_nesting(steps, &generations, &mut groups);
+    for group in groups.of(&generations) {
+        settle(steps, &group);
+    }
+}
+
+/// Marks generations that repeat one of another trace: the same response id, and no other answer.
+pub fn mark_across(traces: &mut [AssembledTrace]) {
+    let mut by_response: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+    for (of, trace) in traces.iter().enumerate() {
+        for (at, step) in trace.steps.iter().enumerate().filter(|(_, step)| step.is_live_generation()) {
+            if let Some(id) = response_id(step) {
+                by_response.entry(id.to_owned()).or_default().push((of, at));
+            }
+        }
+    }
+    for places in by_response.into_values().filter(|places| places.len() > 1) {
+        let step = |place: (usize, usize)| &traces[place.0].steps[place.1];
+        let Some(best) = places.iter().copied().max_by_key(|place| (says(step(*place)), Reverse(*place))) else {
+            continue;
+        };
+        let target = (step(best).trace_id, step(best).span_id);
+        let others: Vec<_> =
+            places.into_iter().filter(|place| *place != best && same_call(step(*place), step(best))).collect();
+        for (of, at) in others {
+            let gone = (traces[of].steps[at].trace_id, traces[of].steps[at].span_id);
+            traces[of].steps[at].duplicate_of = Some(target);
+            redirect(&mut traces[of].steps, gone, target);
+        }
+    }
+}
+
+/// What repeated a span that turned out to be a repetition repeats the span behind it.
+fn redirect(steps: &mut [Step], from: (TraceId, SpanId), to: (TraceId, SpanId)) {
+    for step in steps.iter_mut().filter(|step| step.duplicate_of == Some(from)) {
+        step.duplicate_of = Some(to);
+    }
+}
+
+fn response_id(step: &Step) -> Option<&str> {
+    step.response_id.as_deref().filter(|id| !id.is_empty())
+}
+
+/// Two different answers under one id (a gateway that hands out constant ids) are two calls.
+fn same_call(one: &Step, two: &Step) -> bool {
+    let text = |step: &Step| step.output.as_deref().and_then(answer_text).filter(|text| !text.trim().is_empty());
+    match (text(one), text(two)) {
+        (Some(one), Some(two)) => one.trim() == two.trim() || one.contains(two.trim()) || two.contains(one.trim()),
+        _ => true,
+    }
+}
+
+fn join_by_response(steps: &[Step], generations: &[usize], groups: &mut Groups) {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for &at in generations {
+        if let Some(id) = response_id(&steps[at]) {
+            let other = *first.entry(id).or_insert(at);
+            if other != at && same_call(&steps[at], &steps[other]) {
+                groups.join(at, other);
+            }
+        }
+    }
+}
+
+/// A generation inside a generation is the same call, told by somebody nearer to the wire.
+fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
+    let outer = enclosing_generations(steps);
+    let mut inside: HashMap<usize, Vec<usize>> = HashMap::new();
+    for &at in generations {
+        if let Some(parent) = outer[at] {
+            inside.entry(parent).or_default().push(at);
+        }
+    }
+    for (parent, children) in inside {
+        let calls = calls_of(steps, &children, groups);
+        for call in &calls {
+            for other in &call[1..] {
+                groups.join(call[0], *other);
+            }
+        }
+        // An outer span that made several calls (a retry, an adapter's fallback) tells of the one it took its answer from.
+        let told = calls.iter().max_by_key(|call| {
+            let last = call.iter().map(|at| steps[*at].start).max().unwrap_or(0);
+            let answered = call.iter().any(|at| steps[*at].error.is_none());
+            (call.iter().any(|at| repeats(&steps[*at], &steps[parent])), answered, last)
+        });
+        if let Some(call) = told {
+            groups.join(parent, call[0]);
+        }
+    }
+}
+
+fn repeats(inner: &Step, outer: &Step) -> bool {
+    matches!((&inner.output_text, &outer.output_text), (Some(one), Some(two)) if !one.is_empty() && one == two)
+}
+
+/// Children of one generation, put together by call: the request span of a streamed call and the instant record of
+/// what the stream added up to are one.
+fn calls_of(steps: &[Step], children: &[usize], groups: &mut Groups) -> Vec<Vec<usize>> {
+    let mut calls: Vec<Vec<usize>> = Vec::new();
+    let mut ordered = children.to_vec();
+    ordered.sort_by_key(|at| (steps[*at].start, *at));
+    for at in ordered {
+        let step = &steps[at];
+        let is_record = step.start == step.end && step.output.is_some();
+        let known = calls.iter().position(|call| groups.root(call[0]) == groups.root(at));
+        let waiting = || {
+            let open = |call: &Vec<usize>| call.iter().all(|at| steps[*at].output.is_none() && steps[*at].error.is_none());
+            calls.iter().rposition(open).filter(|_| is_record)
+        };
+        match known.or_else(waiting) {
+            Some(call) => calls[call].push(at),
+            None => calls.push(vec![at]),
+        }
+    }
+    calls
+}
+
+/// For each step the generation around it, looking through plain spans (HTTP clients) but not through tools or agents.
+fn enclosing_generations(steps: &[Step]) -> Vec<Option<usize>> {
+    let at: HashMap<SpanId, usize> = steps.iter().enumerate().map(|(at, step)| (step.span_id, at)).collect();
+    let parent = |of: usize| steps[of].parent_span_id.and_then(|id| at.get(&id).copied()).filter(|parent| *parent != of);
+    let mut outer: Vec<Option<Option<usize>>> = vec![None; steps.len()];
+    for start in 0..steps.len() {
+        // Walk up until the answer is known, then hand it down the path; `seen` breaks cycles of forged parents.
+        let mut path = Vec::new();
+        let mut here = start;
+        let found = loop {
+            if let Some(known) = outer[here] {
+                break known;
+            }
+            // A cycle: `here` is on the path already.
+            if path.len() > steps.len() {
+                break None;
+            }
+            path.push(here);
+            match parent(here) {
+                None => break None,
+                Some(next) => match steps[next].kind {
+                    StepKind::Generation => break Some(next),
+                    StepKind::Other => here = next,
+                    _ => break None,
+                },
+            }
+        };
+        for step in path {
+            outer[step] = Some(found);
+        }
+    }
+    outer.into_iter().map(Option::flatten).collect()
+}
+
+/// How much a span says of its call; the larger stays live.
+fn says(step: &Step) -> (bool, bool, usize, usize) {
+    let said = |messages: &Option<Vec<Message>>| messages.as_deref().map_or(0, weight);
+    (step.output.is_some(), step.error.is_some(), said(&step.output), said(&step.input) + step.tools.len())
+}
+
+fn settle(steps: &mut [Step], group: &[usize]) {
+    let Some(live) = group.iter().copied().max_by_key(|at| (says(&steps[*at]), Reverse(*at))) else { return };
+    let target = (steps[live].trace_id, steps[live].span_id);
+    for &at in group.iter().filter(|at| **at != live) {
+        let twin = steps[at].clone();
+        inherit(&mut steps[live], twin);
+        steps[at].duplicate_of = Some(target);
+    }
+}
+
+/// Facts that only a twin knows; never its messages, which are the same ones again.
+fn inherit(live: &mut Step, twin: Step) {
+    fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
+        if slot.is_none() {
+            *slot = value;
+        }
+    }
+    fill(&mut live.response_id, twin.response_id);
+    fill(&mut live.response_model, twin.response_model);
+    fill(&mut live.request_model, twin.request_model);
+    fill(&mut live.provider, twin.provider);
+    fill(&mut live.session_id, twin.session_id);
+    fill(&mut live.user_id, twin.user_id);
+    fill(&mut live.prompt_name, twin.prompt_name);
+    fill(&mut live.prompt_version, twin.prompt_version);
+    fill(&mut live.reference, twin.reference);
+    fill(&mut live.usage.input_tokens, twin.usage.input_tokens);
+    fill(&mut live.usage.output_tokens, twin.usage.output_tokens);
+    fill(&mut live.usage.cached_input_tokens, twin.usage.cached_input_tokens);
+    fill(&mut live.usage.reasoning_tokens, twin.usage.reasoning_tokens);
+    if live.tools.is_empty() {
+        live.tools = twin.tools;
+    }
+    if live.finish_reasons.is_empty() {
+        live.finish_reasons = twin.finish_reasons;
+    }
+    if live.prompt_variables.is_empty() {
+        live.prompt_variables = twin.prompt_variables;
+    }
+    if live.input.is_none() {
+        live.input = twin.input;
+    }
+}
+
+/// Disjoint groups of steps (union-find with path halving).
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn new(size: usize) -> Self {
+        Self((0..size).collect())
+    }
+
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.0[at] != at {
+            self.0[at] = self.0[self.0[at]];
+            at = self.0[at];
+        }
+        at
+    }
+
+    fn join(&mut self, one: usize, two: usize) {
+        let (one, two) = (self.root(one), self.root(two));
+        let (low, high) = (one.min(two), one.max(two));
+        self.0[high] = low;
+    }
+
+    /// The groups with more than one member, in order.
+    fn of(&mut self, members: &[usize]) -> Vec<Vec<usize>> {
+        let mut groups: HashMap<usize, Vec<usize>> = HashMap::new();
+        for &at in members {
+            groups.entry(self.root(at)).or_default().push(at);
+        }
+        let mut groups: Vec<_> = groups.into_values().filter(|group| group.len() > 1).collect();
+        groups.sort_unstable();
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trace::assemble;
+    use super::*;
+    use crate::conventions::testing::{SpanBuilder, span_id, trace_id};
+    use crate::model::Span;
+
+    fn chat(id: u16) -> SpanBuilder {
+        let start = 100 * u64::from(id);
+        SpanBuilder::new("chat").id(id).times(start, start + 50).with("gen_ai.operation.name", "chat")
+    }
+
+    fn answer(text: &str) -> String {
+        format!(r#"[{{"role":"assistant","parts":[{{"type":"text","content":"{text}"}}]}}]"#)
+    }
+
+    fn live(spans: Vec<Span>) -> Vec<SpanId> {
+        let trace = assemble(spans, Vec::new());
+        trace.steps.iter().filter(|step| step.is_live_generation()).map(|step| step.span_id).collect()
+    }
+
+    #[test]
+    fn a_vendor_span_inside_an_instrumented_one_is_the_same_call() {
+        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let inner = chat(2).parent(1).with("gen_ai.response.id", "msg_1").build();
+        let trace = assemble(vec![outer, inner], Vec::new());
+        assert_eq!(trace.steps[1].duplicate_of, Some((trace_id(1), span_id(1))));
+        assert_eq!(trace.steps[0].response_id.as_deref(), Some("msg_1"), "the live span takes over the response id");
+    }
+
+    #[test]
+    fn the_span_with_the_answer_stays_wherever_it_stands() {
+        let outer = chat(1).build();
+        let http = SpanBuilder::new("POST").id(2).parent(1).build();
+        let inner = chat(3).parent(2).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        assert_eq!(live(vec![outer, http, inner]), [span_id(3)]);
+    }
+
+    #[test]
+    fn a_streamed_call_that_left_three_spans_is_one_call() {
+        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let request = chat(2).parent(1).build();
+        let record = chat(3).parent(1).times(400, 400).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        assert_eq!(live(vec![outer, request, record]).len(), 1);
+    }
+
+    #[test]
+    fn both_calls_of_a_fallback_are_calls() {
+        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let failed = chat(2).parent(1).failed("no JSON").build();
+        let second = chat(3).parent(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let left = live(vec![outer, failed, second]);
+        assert_eq!(left.len(), 2);
+        assert!(left.contains(&span_id(2)));
+    }
+
+    #[test]
+    fn calls_of_an_agent_inside_a_tool_are_their_own() {
+        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let tool = SpanBuilder::new("t").id(2).parent(1).with("gen_ai.operation.name", "execute_tool").build();
+        let inner = chat(3).parent(2).with("gen_ai.output.messages", answer("No.").as_str()).build();
+        assert_eq!(live(vec![outer, tool, inner]).len(), 2);
+    }
+
+    #[test]
+    fn one_response_id_with_two_answers_is_two_calls() {
+        let one = chat(1).with("gen_ai.response.id", "x").with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let two = chat(2).with("gen_ai.response.id", "x").with("gen_ai.output.messages", answer("No.").as_str()).build();
+        assert_eq!(live(vec![one, two]).len(), 2);
+    }
+
+    #[test]
+    fn a_twin_in_another_trace_is_marked_by_its_response_id() {
+        let native = chat(1).trace(2).with("gen_ai.response.id", "msg_1").build();
+        let told = chat(1).with("gen_ai.response.id", "msg_1").with("gen_ai.output.messages", answer("Yes.").as_str());
+        let mut traces: Vec<_> =
+            [native, told.build()].into_iter().map(|span| assemble(vec![span], Vec::new())).collect();
+        mark_across(&mut traces);
+        assert_eq!(traces[0].steps[0].duplicate_of, Some((trace_id(1), span_id(1))));
+        assert!(traces[1].steps[0].is_live_generation());
+    }
+
+    #[test]
+    fn forged_parents_in_a_circle_end() {
+        let one = SpanBuilder::new("a").id(1).parent(2).build();
+        let two = SpanBuilder::new("b").id(2).parent(1).build();
+        assert!(live(vec![one, two, chat(3).parent(1).build(), chat(4).parent(2).build()]).len() <= 2);
+    }
+}
