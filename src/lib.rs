@@ -32,7 +32,6 @@
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
 pub mod calibration;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conventions;
@@ -56,5 +55,33 @@ pub mod pipeline {
     /// Where telemetry comes in.
     pub mod intake {
         pub mod files;
+    }
+}
+
+/// The command line, as far as it is here.
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
+pub mod cli {
+    mod inspect;
+    mod table;
+
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "judged", version)]
+    enum Cli {
+        /// Shows what judged sees in OTLP files.
+        Inspect(inspect::Args),
+    }
+
+    /// Parses the command line and runs the command.
+    pub fn main() -> std::process::ExitCode {
+        let Cli::Inspect(args) = Cli::parse();
+        match inspect::run(&args) {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                std::process::ExitCode::FAILURE
+            }
+        }
     }
 }
