@@ -45,3 +45,47 @@ pub mod rubrics;
 pub mod sampling;
 pub mod statistics;
 pub mod store;
+
+/// The way of a span.
+pub mod pipeline {
+    /// From the spans of a trace to the subjects that rubrics judge.
+    pub mod assembly {
+        pub(crate) mod documents;
+        pub mod duplicates;
+        pub mod problems;
+        pub mod subjects;
+        pub mod trace;
+    }
+    /// Where telemetry comes in.
+    pub mod intake {
+        pub mod files;
+    }
+}
+
+/// The command line, as far as it is here.
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
+pub mod cli {
+    mod inspect;
+    mod table;
+
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    #[command(name = "judged", version)]
+    enum Cli {
+        /// Shows what judged sees in OTLP files.
+        Inspect(inspect::Args),
+    }
+
+    /// Parses the command line and runs the command.
+    pub fn main() -> std::process::ExitCode {
+        let Cli::Inspect(args) = Cli::parse();
+        match inspect::run(&args) {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                std::process::ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate did not hold.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
+mod inspect;
 mod labels;
 mod ledger;
 mod rubrics;
@@ -32,6 +33,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Shows what judged sees in OTLP files.
+    Inspect(inspect::Args),
     /// Imports and exports human labels.
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref(), std::env::vars());
     match cli.command {
+        Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?).await,

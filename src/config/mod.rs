@@ -11,6 +11,7 @@ pub mod intake;
 pub mod judges;
 mod rubrics;
 pub mod sampling;
+mod segments;
 mod store;
 mod web;
 
@@ -24,6 +25,7 @@ pub use intake::IntakeConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
 pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
+pub use segments::SegmentConfig;
 pub use store::StoreConfig;
 pub use web::WebConfig;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub rubrics: RubricsConfig,
     /// The judge models by name.
     pub judges: JudgesConfig,
+    /// Which attributes make segments.
+    pub segments: SegmentConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }

@@ -5,6 +5,7 @@
 
 use prost::Message;
 
+use super::mend::mended;
 use super::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
 
 /// How a request is written.
@@ -88,13 +89,31 @@ pub fn decode_as(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Requ
         (Signal::Logs, Encoding::Protobuf) => ExportLogsServiceRequest::decode(body)
             .map(Request::Logs)
             .map_err(|source| DecodeError::Protobuf { signal, source }),
-        (Signal::Traces, Encoding::Json) => {
-            serde_json::from_slice(body).map(Request::Traces).map_err(|source| DecodeError::Json { signal, source })
-        }
-        (Signal::Logs, Encoding::Json) => {
-            serde_json::from_slice(body).map(Request::Logs).map_err(|source| DecodeError::Json { signal, source })
-        }
+        (Signal::Traces, Encoding::Json) => from_json(signal, body).map(Request::Traces),
+        (Signal::Logs, Encoding::Json) => from_json(signal, body).map(Request::Logs),
     }
+}
+
+/// Reads OTLP/JSON; what the generated types refuse although it is legal is mended and read again.
+fn from_json<T: serde::de::DeserializeOwned>(signal: Signal, body: &[u8]) -> Result<T, DecodeError> {
+    // The generated types do not know snake case and would take such a request for an empty one.
+    let is_snake_case = contains(body, b"\"resource_");
+    let first = match serde_json::from_slice(body) {
+        Ok(request) if !is_snake_case => return Ok(request),
+        Ok(_) => None,
+        Err(source) => Some(source),
+    };
+    match (mended(body).map(serde_json::from_value), first) {
+        (Some(Ok(request)), _) => Ok(request),
+        // The first complaint has the line and column.
+        (_, Some(source)) | (Some(Err(source)), None) => Err(DecodeError::Json { signal, source }),
+        (None, None) => Err(DecodeError::UnknownSignal),
+    }
+}
+
+fn contains(body: &[u8], needle: &[u8]) -> bool {
+    // The name stands right at the start; a search of the whole body would cost more than it finds.
+    body[..body.len().min(256)].windows(needle.len()).any(|window| window == needle)
 }
 
 /// Decodes a request of unknown signal and encoding.
@@ -174,6 +193,23 @@ mod tests {
         let mut body = b"\n  ".to_vec();
         body.extend(serde_json::to_vec(&traces()).unwrap());
         assert_eq!(sniff_encoding(&body), Encoding::Json);
+    }
+
+    #[test]
+    fn legal_json_that_leaves_out_what_is_empty_is_read() {
+        let ids = r#""traceId":"01010101010101010101010101010101","spanId":"0202020202020202""#;
+        let body = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"kind":"SPAN_KIND_CLIENT","events":null,
+                "attributes":[{{"key":"a","value":{{"arrayValue":{{}}}}}},{{"key":"b","value":{{"kvlistValue":{{}}}}}}]}}]}}]}}]}}"#
+        );
+        let Request::Traces(read) = decode(body.as_bytes()).unwrap() else { panic!("a traces request") };
+        let span = &read.resource_spans[0].scope_spans[0].spans[0];
+        assert_eq!((span.kind, span.attributes.len()), (3, 2));
+        let snake = format!(r#"{{"resource_spans":[{{"scope_spans":[{{"spans":[{{{ids}}}]}}]}}]}}"#)
+            .replace("traceId", "trace_id")
+            .replace("spanId", "span_id");
+        let Request::Traces(read) = decode(snake.as_bytes()).unwrap() else { panic!("a traces request") };
+        assert_eq!(read.resource_spans[0].scope_spans[0].spans[0].trace_id, vec![1; 16]);
     }
 
     #[test]

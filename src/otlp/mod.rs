@@ -3,6 +3,7 @@
 //! Pure: bytes and values in, bytes and values out. The wire types themselves come from `opentelemetry-proto`.
 
 mod decode;
+mod mend;
 mod stored;
 mod to_model;
 

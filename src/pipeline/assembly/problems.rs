@@ -3,7 +3,7 @@
 use crate::model::Problem;
 
 /// Log records that name a span which is not here.
-pub(super) fn orphan_logs(count: usize) -> Option<Problem> {
+pub fn orphan_logs(count: usize) -> Option<Problem> {
     (count > 0).then(|| {
         Problem::new(
             "log_without_span",
@@ -14,8 +14,7 @@ pub(super) fn orphan_logs(count: usize) -> Option<Problem> {
 
 /// Copies of spans.
 pub(super) fn repeated_spans(count: usize) -> Option<Problem> {
-    (count > 0)
-        .then(|| Problem::new("repeated_span", format!("{count} spans arrived more than once; each counts once")))
+    (count > 0).then(|| Problem::new("repeated_span", format!("{count} spans arrived more than once; each counts once")))
 }
 
 /// Log records without ids, which can join nothing.

@@ -6,19 +6,17 @@ use std::collections::hash_map::Entry;
 use super::problems;
 use super::{documents, duplicates};
 use crate::conventions::{environment, normalise};
-use crate::model::{LogRecord, Problem, Span, SpanId, Step, TraceId};
+use crate::model::{LogRecord, Problem, Span, SpanId, Step};
 
 /// All that is known of one trace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct AssembledTrace {
-    /// Its id.
-    pub trace_id: TraceId,
     /// Its steps in order of their start; parents before children that started with them.
     pub steps: Vec<Step>,
     /// The raw spans, index by index those of `steps`: what segments are read from.
     pub spans: Vec<Span>,
-    /// The position of the root: the earliest step whose parent is not here.
-    pub root: usize,
+    /// The position of the root: the earliest step whose parent is not here; `None` without any step.
+    pub root: Option<usize>,
     /// The conversation, from the first step that names one.
     pub session_id: Option<String>,
     /// The end user, from the first step that names one.
@@ -29,13 +27,12 @@ pub struct AssembledTrace {
     pub problems: Vec<Problem>,
 }
 
-/// Assembles the spans of **one** trace with the log records of that trace; `None` without a span.
+/// Assembles the spans of **one** trace with the log records of that trace.
 ///
 /// The same span id twice is taken once (the copy that says more). Log records join on the span id.
-pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> Option<AssembledTrace> {
+pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
     let mut found = Vec::new();
     let spans = in_order(distinct(spans, &mut found));
-    let trace_id = spans.first()?.trace_id;
     let mut by_span: HashMap<SpanId, Vec<LogRecord>> = HashMap::new();
     for log in logs {
         by_span.entry(log.span_id).or_default().push(log);
@@ -49,8 +46,7 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> Option<AssembledTrace
     found.extend(problems::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
     documents::hand_on(&mut steps);
-    Some(AssembledTrace {
-        trace_id,
+    AssembledTrace {
         root: root(&steps),
         session_id: first(&steps, |step| step.session_id.as_ref()),
         user_id: first(&steps, |step| step.user_id.as_ref()),
@@ -58,7 +54,7 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> Option<AssembledTrace
         problems: found,
         steps,
         spans,
-    })
+    }
 }
 
 /// Every span id once; of several copies the one that says most.
@@ -87,16 +83,18 @@ fn distinct(spans: Vec<Span>, found: &mut Vec<Problem>) -> Vec<Span> {
 
 fn in_order(mut spans: Vec<Span>) -> Vec<Span> {
     // Among spans of the same start the longest is the outermost.
-    spans.sort_by(|one, two| one.start.cmp(&two.start).then(two.end.cmp(&one.end)).then(one.span_id.cmp(&two.span_id)));
+    spans.sort_by(|one, two| {
+        one.start.cmp(&two.start).then(two.end.cmp(&one.end)).then(one.span_id.cmp(&two.span_id))
+    });
     spans
 }
 
-fn root(steps: &[Step]) -> usize {
+fn root(steps: &[Step]) -> Option<usize> {
     if let Some(at) = steps.iter().position(|step| step.parent_span_id.is_none()) {
-        return at;
+        return Some(at);
     }
     let here: std::collections::HashSet<SpanId> = steps.iter().map(|step| step.span_id).collect();
-    steps.iter().position(|step| step.parent_span_id.is_none_or(|parent| !here.contains(&parent))).unwrap_or(0)
+    steps.iter().position(|step| step.parent_span_id.is_none_or(|parent| !here.contains(&parent))).or(if steps.is_empty() { None } else { Some(0) })
 }
 
 fn first(steps: &[Step], field: impl Fn(&Step) -> Option<&String>) -> Option<String> {
@@ -113,7 +111,7 @@ mod tests {
     fn content_in_log_records_reaches_its_span() {
         let call = SpanBuilder::new("chat").with("gen_ai.operation.name", "chat").build();
         let body = Value::Map(vec![("message".into(), Value::Map(vec![("content".into(), "Canberra.".into())]))]);
-        let trace = assemble(vec![call], vec![log("gen_ai.choice", body, &[])]).unwrap();
+        let trace = assemble(vec![call], vec![log("gen_ai.choice", body, &[])]);
         assert_eq!(trace.steps[0].output_text.as_deref(), Some("Canberra."));
         assert!(trace.problems.is_empty());
     }
@@ -121,7 +119,7 @@ mod tests {
     #[test]
     fn a_log_record_of_no_span_is_reported() {
         let call = SpanBuilder::new("chat").id(2).with("gen_ai.operation.name", "chat").build();
-        let trace = assemble(vec![call], vec![log("gen_ai.choice", Value::Empty, &[])]).unwrap();
+        let trace = assemble(vec![call], vec![log("gen_ai.choice", Value::Empty, &[])]);
         assert_eq!(trace.problems[0].code, "log_without_span");
         assert_eq!(trace.steps[0].content, ContentState::NotCaptured);
     }
@@ -130,14 +128,14 @@ mod tests {
     fn steps_are_in_order_of_time_and_the_root_is_found_though_its_parent_is_elsewhere() {
         let late = SpanBuilder::new("b").id(3).parent(2).times(20, 30).build();
         let outer = SpanBuilder::new("a").id(2).parent(9).times(10, 40).build();
-        let trace = assemble(vec![late.clone(), outer, late], Vec::new()).unwrap();
+        let trace = assemble(vec![late.clone(), outer, late], Vec::new());
         assert_eq!(trace.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(trace.steps[trace.root].span_id, span_id(2));
+        assert_eq!(trace.steps[trace.root.unwrap()].span_id, span_id(2));
         assert_eq!(trace.problems[0].code, "repeated_span");
     }
 
     #[test]
-    fn without_spans_there_is_no_trace() {
-        assert!(assemble(Vec::new(), Vec::new()).is_none());
+    fn without_spans_there_is_no_root() {
+        assert_eq!(assemble(Vec::new(), Vec::new()).root, None);
     }
 }
