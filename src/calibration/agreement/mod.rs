@@ -4,8 +4,10 @@
 //! side → coefficients, each with its interval or the reason for none. Whatever is left out (ties, unparseable verdicts,
 //! labels off the scale) is counted.
 
+mod classes;
 mod coefficient;
 mod compare;
+mod gate;
 mod humans;
 mod label;
 mod placed;
@@ -16,8 +18,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use classes::{Class, Confusion, Majority, Spread};
 pub use coefficient::Coefficient;
-pub use compare::{Class, Coefficients, Comparison, Confusion, IntervalMethod, Majority, Spread};
+pub use compare::{Coefficients, Comparison, IntervalMethod};
 pub use humans::{AltTestReport, AltTestRow, HumanPair, Humans};
 pub use label::{BadLine, Item, Label};
 pub use scale::{Declaration, Kind, LabelScale, Place, ScaleError};

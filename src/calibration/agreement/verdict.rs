@@ -2,8 +2,9 @@
 
 use crate::statistics::{Estimate, Interval};
 
+use super::classes::Class;
 use super::coefficient::Coefficient;
-use super::compare::{Class, Comparison};
+use super::compare::Comparison;
 use super::scale::{Kind, LabelScale};
 
 /// One or two sentences about a judge.
