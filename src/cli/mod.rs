@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate did not hold.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
+mod agreement;
 mod labels;
 mod ledger;
 mod since;
@@ -31,6 +32,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Prints how well judges agree with humans, from any file of labels.
+    Agreement(agreement::Args),
     /// Imports and exports human labels.
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref(), std::env::vars());
     match cli.command {
+        Command::Agreement(args) => agreement::run(args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
     }

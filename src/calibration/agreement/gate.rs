@@ -55,7 +55,12 @@ impl Facts {
         }
     }
 
-    pub(super) fn estimate(&self, view: &View<'_>, coefficient: Coefficient, resampled: Result<Interval, Reason>) -> Estimate {
+    pub(super) fn estimate(
+        &self,
+        view: &View<'_>,
+        coefficient: Coefficient,
+        resampled: Result<Interval, Reason>,
+    ) -> Estimate {
         let value = match view.value(coefficient) {
             _ if self.pairs == 0 => return Reason::NoPairs.into(),
             Err(reason) => return reason.into(),
