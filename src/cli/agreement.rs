@@ -26,35 +26,35 @@ use crate::statistics::bootstrap::Plan;
 /// Lines that cannot be read are reported on standard error and in the JSON, and the others are analysed: exit code 0,
 /// or 1 with --strict or when no line could be read.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// File of labels, one JSON object a line; `-` is standard input.
-    pub file: PathBuf,
+    file: PathBuf,
     /// nominal, binary:POSITIVE, ordinal:LOWEST,…,HIGHEST or numeric; inferred from the labels without it.
     #[arg(long)]
-    pub scale: Option<Declaration>,
+    scale: Option<Declaration>,
     /// Only this annotator's labels are the human side.
     #[arg(long, value_name = "NAME")]
-    pub annotator: Option<String>,
+    annotator: Option<String>,
     /// Output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    format: Format,
     /// Fail when a line could not be read.
     #[arg(long)]
-    pub strict: bool,
+    strict: bool,
     /// Allowance for the cost of humans in the alternative-annotator test: 0.2 experts, 0.15 skilled, 0.1 crowd.
     #[arg(long, default_value_t = 0.15)]
-    pub epsilon: f64,
+    epsilon: f64,
     /// Number of bootstrap resamples.
     #[arg(long, default_value_t = Plan::default().resamples, value_parser = resamples)]
-    pub resamples: usize,
+    resamples: usize,
     /// Seed of the bootstrap; the same seed and file give the same numbers on every machine.
     #[arg(long, default_value_t = Plan::default().seed)]
-    pub seed: u64,
+    seed: u64,
 }
 
 /// Output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// One JSON object.
     Json,
     /// For people.
@@ -76,7 +76,7 @@ struct Output<'a> {
 }
 
 /// Reads, analyses, prints.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (items, skipped) = read(&args.file)?;
     let name = display_name(&args.file);
     for SkippedLine { line, problem } in &skipped {

@@ -72,6 +72,9 @@ pub struct Report {
     pub all: Section,
     /// The scale, in the form that `--scale` accepts.
     pub scale: String,
+    /// What order of its categories means.
+    #[serde(skip)]
+    pub kind: Kind,
     /// Whether nobody declared it.
     pub scale_inferred: bool,
     /// Labels that a declared binary scale lumps together as negative.
@@ -143,6 +146,7 @@ pub fn analyse(items: &[Item], options: &Options) -> Result<Report, AgreementErr
     Ok(Report {
         all: section(&scale, &all, options),
         scale: scale.to_string(),
+        kind: scale.kind(),
         scale_inferred: scale.inferred(),
         counted_as_negative: scale.others_are_negative().to_vec(),
         human_off_scale: placed.iter().map(|item| item.human_off_scale).sum(),

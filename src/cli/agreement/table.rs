@@ -1,7 +1,8 @@
 //! The agreement report for people.
 
-use crate::calibration::agreement::{AltTestReport, Coefficient, Comparison, JudgeReport, Report, Section, shown};
-use crate::statistics::Reason;
+use crate::calibration::agreement::{
+    AltTestReport, Coefficient, Comparison, JudgeReport, Kind, Report, Section, shown,
+};
 
 /// Width of the column of names.
 const NAME: usize = 28;
@@ -11,7 +12,7 @@ pub(super) fn render(report: &Report, skipped: usize) -> String {
     let mut text = String::new();
     heading(&mut text, report, skipped);
     for (name, judge) in &report.all.judges {
-        section_judge(&mut text, name, judge);
+        section_judge(&mut text, name, judge, report.kind);
     }
     humans(&mut text, &report.all);
     segments(&mut text, report);
@@ -63,7 +64,7 @@ fn heading(text: &mut String, report: &Report, skipped: usize) {
     }
 }
 
-fn section_judge(text: &mut String, name: &str, judge: &JudgeReport) {
+fn section_judge(text: &mut String, name: &str, judge: &JudgeReport, kind: Kind) {
     line(text, "");
     line(text, &format!("judge {name}"));
     for sentence in judge.verdict.split("; ") {
@@ -72,24 +73,57 @@ fn section_judge(text: &mut String, name: &str, judge: &JudgeReport) {
     line(text, "");
     row(text, "pairs", &pairs(judge));
     if judge.unparseable > 0 {
-        row(
-            text,
-            "raw agreement, unparseable",
-            &format!("{} counted as wrong", shown(judge.raw_agreement_with_unparseable)),
-        );
+        row(text, "unparseable as wrong", &format!("{} raw agreement", shown(judge.raw_agreement_with_unparseable)));
     }
-    for (coefficient, estimate) in judge.comparison.coefficients.iter() {
-        // What this kind of scale cannot have is left to the JSON.
-        let foreign =
-            matches!(estimate.reason(), Some(Reason::NotBinary | Reason::NotOrdered | Reason::NotCategorical));
-        if !(foreign && estimate.value().is_none()) {
-            row(text, &coefficient.key().replace('_', " "), &shown(estimate));
-        }
+    for coefficient in telling(kind) {
+        let estimate = judge.comparison.coefficients.get(*coefficient);
+        row(text, &coefficient.key().replace('_', " "), &shown(estimate));
     }
     if let Some(majority) = &judge.comparison.majority_class {
         row(text, &format!("always saying {}", majority.label), &shown(majority.raw_agreement));
     }
     confusion(text, &judge.comparison);
+}
+
+/// What tells something on this kind of scale. The JSON has every coefficient; on a binary scale, for one, all kappas are
+/// the same, and so are the correlations.
+fn telling(kind: Kind) -> &'static [Coefficient] {
+    use Coefficient as C;
+    match kind {
+        Kind::Binary => &[
+            C::RawAgreement,
+            C::Tpr,
+            C::Tnr,
+            C::Ppv,
+            C::Npv,
+            C::F1,
+            C::BalancedAccuracy,
+            C::CohenKappa,
+            C::GwetAc1,
+            C::KrippendorffAlpha,
+            C::Mcc,
+            C::Bias,
+        ],
+        Kind::Nominal => {
+            &[C::RawAgreement, C::MacroF1, C::BalancedAccuracy, C::CohenKappa, C::GwetAc1, C::KrippendorffAlpha, C::Mcc]
+        }
+        Kind::Ordinal => &[
+            C::RawAgreement,
+            C::WeightedKappaQuadratic,
+            C::WeightedKappaLinear,
+            C::CohenKappa,
+            C::GwetAc2Quadratic,
+            C::KrippendorffAlpha,
+            C::Bias,
+            C::Mae,
+            C::Spearman,
+            C::KendallTauB,
+            C::LinCcc,
+        ],
+        Kind::Numeric => {
+            &[C::KrippendorffAlpha, C::Bias, C::Mae, C::Rmse, C::Pearson, C::Spearman, C::KendallTauB, C::LinCcc]
+        }
+    }
 }
 
 fn pairs(judge: &JudgeReport) -> String {
@@ -174,13 +208,22 @@ fn segments(text: &mut String, report: &Report) {
     line(text, "segments");
     for (name, section) in &report.segments {
         for (judge, comparison) in section.judges.iter().map(|(judge, report)| (judge, &report.comparison)) {
-            let get = |coefficient| shown(comparison.coefficients.get(coefficient));
             row(text, &format!("{name}, {judge}"), &format!("{} pairs", comparison.pairs));
-            for coefficient in [Coefficient::RawAgreement, Coefficient::CohenKappa, Coefficient::Bias] {
-                row(text, &format!("  {}", coefficient.key().replace('_', " ")), &get(coefficient));
+            for coefficient in telling(report.kind).iter().filter(|coefficient| headline(**coefficient)) {
+                let estimate = comparison.coefficients.get(*coefficient);
+                row(text, &format!("  {}", coefficient.key().replace('_', " ")), &shown(estimate));
             }
         }
     }
+}
+
+/// Enough to see in which segment a judge is weak.
+fn headline(coefficient: Coefficient) -> bool {
+    use Coefficient as C;
+    matches!(
+        coefficient,
+        C::RawAgreement | C::Tpr | C::Tnr | C::CohenKappa | C::WeightedKappaQuadratic | C::Bias | C::Mae | C::Spearman
+    )
 }
 
 fn counted(number: usize, what: &str) -> String {
