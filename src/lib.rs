@@ -45,6 +45,7 @@ pub mod rubrics;
 pub mod sampling;
 pub mod statistics;
 pub mod store;
+pub mod telemetry;
 
 /// The way of a span.
 pub mod pipeline {

@@ -13,6 +13,7 @@ mod rubrics;
 pub mod sampling;
 mod segments;
 mod store;
+pub mod telemetry;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
 pub use segments::SegmentConfig;
 pub use store::StoreConfig;
+pub use telemetry::TelemetryConfig;
 pub use web::WebConfig;
 
 /// The file that is read when `--config` names none and it exists.
@@ -52,6 +54,8 @@ pub struct Config {
     pub judges: JudgesConfig,
     /// Which attributes make segments.
     pub segments: SegmentConfig,
+    /// judged's own logs, traces and metrics.
+    pub telemetry: TelemetryConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }

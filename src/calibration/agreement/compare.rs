@@ -6,20 +6,14 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::statistics::bootstrap::{Contribution, Plan, Sample, Statistics, bootstrap, grouped_jackknife};
-use crate::statistics::survey::{MIN_EFFECTIVE, effective_size};
-use crate::statistics::{AgreementTable, Estimate, Interval, PairGrid, Reason, binary, proportion};
+use crate::statistics::survey::effective_size;
+use crate::statistics::{AgreementTable, Estimate, PairGrid, Reason};
 
-use super::coefficient::{Coefficient, Family, View};
+use super::classes::{Class, Confusion, Majority, Spread, classes, confusion, majority, spread};
+use super::coefficient::{Coefficient, View};
+use super::gate::{Facts, MIN_RESAMPLED};
 use super::scale::{Kind, LabelScale, Place};
 
-/// Pairs that a resampled interval of a chance-corrected coefficient needs.
-const MIN_PAIRS: usize = 100;
-/// Human labels outside the commonest class that it needs.
-const MIN_MINORITY: usize = 10;
-/// Pairs that a resampled interval of other coefficients needs.
-const MIN_RESAMPLED: usize = 30;
-/// Clusters that any interval over clustered items needs.
-const MIN_CLUSTERS: usize = 20;
 /// More distinct pairs of numbers than this are too many to resample.
 const MAX_RESAMPLED_KINDS: usize = 10_000;
 /// Groups of the jackknife that takes over.
@@ -95,59 +89,11 @@ impl Serialize for Coefficients {
     }
 }
 
-/// One category.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Class {
-    /// Its name.
-    pub label: String,
-    /// How many items the first side put there.
-    pub human: u64,
-    /// How many the second did.
-    pub judge: u64,
-    /// How many both did.
-    pub agreed: u64,
-    /// Of the human's, the share that the judge found.
-    pub recall: Estimate,
-    /// Of the judge's, the share that the human confirms.
-    pub precision: Estimate,
-}
-
-/// The confusion matrix: rows are the human's, columns the judge's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Confusion {
-    /// Names of rows and columns.
-    pub categories: Vec<String>,
-    /// Counts.
-    pub counts: Vec<Vec<u64>>,
-}
-
-/// The commonest human label as a judge.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Majority {
-    /// The label.
-    pub label: String,
-    /// Its agreement with the humans.
-    pub raw_agreement: Estimate,
-}
-
-/// Whether the judge clumps on few labels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Spread {
-    /// The judge's commonest label.
-    pub modal_label: String,
-    /// Its share.
-    pub modal_share: f64,
-    /// Labels that the judge used, of those declared.
-    pub labels_used: usize,
-    /// Entropy of the judge's labels in bits; at most log2 of the declared labels.
-    pub entropy_bits: f64,
-}
-
 /// Compares the two sides of `pairs` on `scale`.
 pub(super) fn compare(scale: &LabelScale, pairs: &[Pair], plan: &Plan) -> Comparison {
     let evaluated = Evaluated::of(scale, pairs);
     let view = evaluated.view();
-    let facts = Facts::of(scale, pairs, &evaluated);
+    let facts = Facts::of(scale, pairs, &view.table, evaluated.effective);
     let method = match (&facts.clusters, evaluated.sample.kinds() > MAX_RESAMPLED_KINDS) {
         (_, true) => IntervalMethod::GroupedJackknife,
         (Some(_), false) => IntervalMethod::BcaClustered,
@@ -166,7 +112,7 @@ pub(super) fn compare(scale: &LabelScale, pairs: &[Pair], plan: &Plan) -> Compar
         coefficients: Coefficients(Coefficient::ALL.into_iter().zip(resampled).map(estimate).collect()),
         interval_method: method,
         classes: classes(scale, &facts, &view.table),
-        confusion: (scale.kind() != Kind::Numeric).then(|| confusion(scale, &facts.counts)),
+        confusion: confusion(scale, &facts.counts),
         majority_class: majority(scale, &facts, &view.table),
         judge_spread: spread(scale, &facts.counts),
     }
@@ -240,142 +186,6 @@ pub(super) fn units(parts: impl Iterator<Item = Part>) -> Vec<Contribution> {
 
 /// (cluster, (cell, amount)).
 pub(super) type Part = (Option<usize>, (u32, f64));
-
-/// What decides which intervals may be shown.
-struct Facts {
-    pairs: usize,
-    effective: f64,
-    weighted: bool,
-    clusters: Option<usize>,
-    minority: usize,
-    constant: Option<Reason>,
-    perfect: bool,
-    /// Unweighted counts, row-major.
-    counts: Vec<Vec<u64>>,
-}
-
-impl Facts {
-    fn of(scale: &LabelScale, pairs: &[Pair], evaluated: &Evaluated<'_>) -> Self {
-        let q = scale.values().len();
-        let mut counts = vec![vec![0; q]; q];
-        if scale.kind() != Kind::Numeric {
-            for pair in pairs {
-                counts[pair.human.category][pair.judge.category] += 1;
-            }
-        }
-        let modal = counts.iter().map(|row| row.iter().sum::<u64>()).max().unwrap_or(0) as usize;
-        let mut clusters: Vec<usize> = pairs.iter().filter_map(|pair| pair.cluster).collect();
-        clusters.sort_unstable();
-        clusters.dedup();
-        let numeric = scale.kind() == Kind::Numeric;
-        Self {
-            pairs: pairs.len(),
-            effective: evaluated.effective.unwrap_or(pairs.len() as f64),
-            weighted: evaluated.effective.is_some(),
-            clusters: (!clusters.is_empty()).then_some(clusters.len()),
-            minority: if numeric { pairs.len() } else { pairs.len() - modal },
-            constant: evaluated.view().table.constant_side(),
-            perfect: pairs.iter().all(|pair| pair.human.number == pair.judge.number),
-            counts,
-        }
-    }
-
-    fn estimate(&self, view: &View<'_>, coefficient: Coefficient, resampled: Result<Interval, Reason>) -> Estimate {
-        let value = if self.pairs == 0 { Err(Reason::NoPairs) } else { view.value(coefficient) };
-        if let Err(reason) = self.gate(coefficient) {
-            return Estimate::new(value, Err(reason));
-        }
-        match coefficient {
-            _ if coefficient.family() != Family::Proportion || self.clusters.is_some() => {
-                Estimate::new(value, resampled)
-            }
-            Coefficient::RawAgreement => match value {
-                Ok(_) => proportion(view.table.agreed(), view.table.total()),
-                Err(reason) => reason.into(),
-            },
-            rate => view.proportion(rate),
-        }
-    }
-
-    /// Why this coefficient may have no interval here, whatever resampling says.
-    fn gate(&self, coefficient: Coefficient) -> Result<(), Reason> {
-        let family = coefficient.family();
-        let kappa = matches!(
-            coefficient,
-            Coefficient::CohenKappa | Coefficient::WeightedKappaLinear | Coefficient::WeightedKappaQuadratic
-        );
-        match self.constant {
-            Some(reason) if kappa => return Err(reason),
-            _ => {}
-        }
-        let few_clusters = self.clusters.is_some_and(|clusters| clusters < MIN_CLUSTERS);
-        match family {
-            Family::ChanceCorrected | Family::Metric if self.perfect && coefficient.is_1_at_best() => {
-                Err(Reason::PerfectAgreement)
-            }
-            _ if self.weighted && self.effective < MIN_EFFECTIVE => Err(Reason::FewEffective),
-            _ if few_clusters => Err(Reason::TooFew),
-            Family::ChanceCorrected if self.pairs < MIN_PAIRS || self.minority < MIN_MINORITY => Err(Reason::Thin),
-            Family::Metric if self.pairs < MIN_RESAMPLED => Err(Reason::TooFew),
-            _ => Ok(()),
-        }
-    }
-
-    /// A proportion of a part of the table, which no resampling covers.
-    fn part(&self, estimate: Estimate) -> Estimate {
-        match estimate.value() {
-            Some(value) if self.clusters.is_some() => Estimate::Bare(value, Reason::Clustered),
-            Some(value) if self.weighted && self.effective < MIN_EFFECTIVE => {
-                Estimate::Bare(value, Reason::FewEffective)
-            }
-            _ => estimate,
-        }
-    }
-}
-
-fn classes(scale: &LabelScale, facts: &Facts, table: &AgreementTable) -> Vec<Class> {
-    let column = |category: usize| facts.counts.iter().map(|row| row[category]).sum();
-    let class = |(category, label): (usize, String)| {
-        let rates = binary::rates(table, category);
-        Class {
-            label,
-            human: facts.counts[category].iter().sum(),
-            judge: column(category),
-            agreed: facts.counts[category][category],
-            recall: facts.part(rates.tpr),
-            precision: facts.part(rates.ppv),
-        }
-    };
-    scale.names().into_iter().enumerate().map(class).collect()
-}
-
-fn confusion(scale: &LabelScale, counts: &[Vec<u64>]) -> Confusion {
-    Confusion { categories: scale.names(), counts: counts.to_vec() }
-}
-
-fn majority(scale: &LabelScale, facts: &Facts, table: &AgreementTable) -> Option<Majority> {
-    let totals = table.human_totals();
-    let (category, count) = totals.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
-    let raw_agreement = facts.part(proportion(*count, table.total()));
-    Some(Majority { label: scale.names().get(category)?.clone(), raw_agreement })
-}
-
-fn spread(scale: &LabelScale, counts: &[Vec<u64>]) -> Option<Spread> {
-    let used: Vec<u64> = (0..counts.len()).map(|category| counts.iter().map(|row| row[category]).sum()).collect();
-    let total: u64 = used.iter().sum();
-    let (modal, most) = used.iter().enumerate().max_by_key(|(_, count)| **count)?;
-    if total == 0 {
-        return None;
-    }
-    let share = |count: u64| count as f64 / total as f64;
-    let entropy: f64 = used.iter().filter(|count| **count > 0).map(|count| -share(*count) * share(*count).log2()).sum();
-    Some(Spread {
-        modal_label: scale.names().get(modal)?.clone(),
-        modal_share: share(*most),
-        labels_used: used.iter().filter(|count| **count > 0).count(),
-        entropy_bits: entropy.max(0.0),
-    })
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,10 @@
 //! side → coefficients, each with its interval or the reason for none. Whatever is left out (ties, unparseable verdicts,
 //! labels off the scale) is counted.
 
+mod classes;
 mod coefficient;
 mod compare;
+mod gate;
 mod humans;
 mod label;
 mod placed;
@@ -16,8 +18,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use classes::{Class, Confusion, Majority, Spread};
 pub use coefficient::Coefficient;
-pub use compare::{Class, Coefficients, Comparison, Confusion, IntervalMethod, Majority, Spread};
+pub use compare::{Coefficients, Comparison, IntervalMethod};
 pub use humans::{AltTestReport, AltTestRow, HumanPair, Humans};
 pub use label::{BadLine, Item, Label};
 pub use scale::{Declaration, Kind, LabelScale, Place, ScaleError};
@@ -69,6 +72,9 @@ pub struct Report {
     pub all: Section,
     /// The scale, in the form that `--scale` accepts.
     pub scale: String,
+    /// What order of its categories means.
+    #[serde(skip)]
+    pub kind: Kind,
     /// Whether nobody declared it.
     pub scale_inferred: bool,
     /// Labels that a declared binary scale lumps together as negative.
@@ -140,6 +146,7 @@ pub fn analyse(items: &[Item], options: &Options) -> Result<Report, AgreementErr
     Ok(Report {
         all: section(&scale, &all, options),
         scale: scale.to_string(),
+        kind: scale.kind(),
         scale_inferred: scale.inferred(),
         counted_as_negative: scale.others_are_negative().to_vec(),
         human_off_scale: placed.iter().map(|item| item.human_off_scale).sum(),

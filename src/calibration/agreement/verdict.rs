@@ -2,8 +2,9 @@
 
 use crate::statistics::{Estimate, Interval};
 
+use super::classes::Class;
 use super::coefficient::Coefficient;
-use super::compare::{Class, Comparison};
+use super::compare::Comparison;
 use super::scale::{Kind, LabelScale};
 
 /// One or two sentences about a judge.
@@ -67,7 +68,10 @@ fn graded(comparison: &Comparison, unit: &str) -> Vec<String> {
     let mut sentences = vec![format!("the judge is off by {} {unit}s on average", shown(mae))];
     match bias.interval() {
         Some(Interval { low, .. }) if low > 0.0 => sentences.push(format!("it is lenient by {}", shown(bias))),
-        Some(Interval { high, .. }) if high < 0.0 => sentences.push(format!("it is harsh by {}", shown(bias))),
+        Some(Interval { low, high }) if high < 0.0 => {
+            let harshness = Estimate::Interval(-bias.value().unwrap_or(0.0), Interval { low: -high, high: -low });
+            sentences.push(format!("it is harsh by {}", shown(harshness)));
+        }
         Some(_) => sentences.push(format!("no bias can be told from 0: {}", shown(bias))),
         None => sentences.push(format!("its bias is {}", shown(bias))),
     }
@@ -105,8 +109,41 @@ fn out_of_ten(share: f64) -> String {
 /// `0.61 [0.44, 0.76]`, or `0.61 (why there is no interval)`.
 pub fn shown(estimate: Estimate) -> String {
     match estimate {
-        Estimate::Interval(value, Interval { low, high }) => format!("{value:.2} [{low:.2}, {high:.2}]"),
-        Estimate::Bare(value, reason) => format!("{value:.2} ({reason})"),
+        Estimate::Interval(value, Interval { low, high }) => {
+            // As many decimals as the interval's width gives a meaning.
+            let decimals = match high - low {
+                width if width < 0.002 => 4,
+                width if width < 0.02 => 3,
+                _ => 2,
+            };
+            let [value, low, high] = [value, low, high].map(|number| rounded(number, decimals));
+            format!("{value} [{low}, {high}]")
+        }
+        Estimate::Bare(value, reason) => format!("{} ({reason})", rounded(value, 2)),
         Estimate::Undefined(reason) => format!("- ({reason})"),
+    }
+}
+
+/// No minus before a zero.
+fn rounded(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    if text.starts_with('-') && text.chars().all(|digit| matches!(digit, '-' | '0' | '.')) {
+        text.trim_start_matches('-').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::Reason;
+
+    #[test]
+    fn a_number_is_shown_with_its_interval_or_the_reason() {
+        assert_eq!(shown(Estimate::Interval(0.614, Interval { low: -0.001, high: 0.759 })), "0.61 [0.00, 0.76]");
+        assert_eq!(shown(Estimate::Interval(0.6143, Interval { low: 0.61, high: 0.619 })), "0.614 [0.610, 0.619]");
+        assert!(shown(Estimate::Bare(1.0, Reason::PerfectAgreement)).starts_with("1.00 (no disagreement"));
+        assert_eq!(shown(Reason::NoPairs.into()), "- (no pair of labels to compare)");
     }
 }

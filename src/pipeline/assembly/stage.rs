@@ -6,12 +6,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::planner::{self, TraceDraw};
+use super::subjects::subjects;
+use super::trace::assemble;
 use crate::pipeline::patience::Patience;
 use crate::config::SegmentConfig;
 use crate::model::{Probability, SubjectId};
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
 use crate::store::{DueTrace, PlannedSubject, Store, StoreError, TraceRecords};
+use crate::telemetry::Metrics;
 
 /// What the assembly stage works with.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub struct Assembly {
     pub segments: Arc<SegmentConfig>,
     /// An evaluation not judged this long after it was planned expires.
     pub deadline: Duration,
+    /// Its instruments.
+    pub metrics: Metrics,
 }
 
 /// Traces assembled in one transaction.
@@ -78,7 +83,9 @@ impl Assembly {
         }
         let planned = self.plan(subjects).await?;
         self.store.commit_plan(&due, &planned).await?;
-        crate::telemetry::traces_assembled(&due, &planned);
+        for trace in &due {
+            self.metrics.trace_assembled(trace.root_seen, trace.late);
+        }
         Ok(due.len())
     }
 
@@ -89,6 +96,9 @@ impl Assembly {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let mut assembled = assemble(records.spans, records.logs);
         crate::privacy::renumber(&mut assembled.steps);
+        for name in assembled.steps.iter().flat_map(|step| &step.unmapped) {
+            self.metrics.unmapped_attribute(name.clone());
+        }
         subjects(&assembled, &self.segments)
             .into_iter()
             .map(|subject| Drawn { digest: planner::content_digest(&subject), subject, draw, matches })

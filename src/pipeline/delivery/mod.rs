@@ -15,6 +15,7 @@ use super::patience::Patience;
 use crate::model::{Evaluation, EvaluationId};
 use crate::rubrics::Catalogue;
 use crate::store::{DeliveryOutcome, OwedDelivery, Store, StoreError};
+use crate::telemetry::Metrics;
 
 /// What the delivery stage works with.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub struct Delivery {
     pub catalogue: Catalogue,
     /// The configured sinks.
     pub sinks: Vec<Arc<Sink>>,
+    /// Its instruments.
+    pub metrics: Metrics,
 }
 
 /// How long a loop waits for scores that another process may have stored.
@@ -90,8 +93,16 @@ impl Delivery {
         let outcomes: Vec<(EvaluationId, DeliveryOutcome)> =
             owed.iter().zip(results).map(|(owed, result)| (owed.evaluation.id, self.outcome(sink, owed, result))).collect();
         self.store.finish_deliveries(sink.name(), &outcomes).await?;
-        crate::telemetry::deliveries_finished(sink.name(), &outcomes);
+        self.observe(sink, &outcomes);
         Ok(outcomes.len())
+    }
+
+    fn observe(&self, sink: &Sink, outcomes: &[(EvaluationId, DeliveryOutcome)]) {
+        let number = |wanted: fn(&DeliveryOutcome) -> bool| outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count() as u64;
+        let tried = |result, wanted| self.metrics.deliveries_tried(sink.name(), result, number(wanted));
+        tried("sent", |outcome| matches!(outcome, DeliveryOutcome::Sent));
+        tried("retry", |outcome| matches!(outcome, DeliveryOutcome::Retry { .. }));
+        tried("given_up", |outcome| matches!(outcome, DeliveryOutcome::GivenUp { .. }));
     }
 
     fn outcome(&self, sink: &Sink, owed: &OwedDelivery, result: Result<(), sinks::DeliveryError>) -> DeliveryOutcome {

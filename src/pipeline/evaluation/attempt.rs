@@ -44,7 +44,7 @@ impl Attempt {
             abstain: rubric.abstain,
             rubric: &rubric.name,
             content,
-            traceparent: None,
+            traceparent: crate::telemetry::traceparent(),
             deadline: self.time_left(),
         };
         match self.judge.judge(request).await {

@@ -7,6 +7,7 @@ use super::super::patience::Patience;
 use super::Evaluation;
 use super::leases::Leases;
 use crate::store::{EvaluationResult, StoreError};
+use crate::telemetry::{FinishedEvaluation, Metrics};
 
 const GROUP: usize = 256;
 
@@ -19,6 +20,7 @@ pub(super) async fn run(
     hard: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut patience = Patience::new("evaluation results");
+    let metrics = Metrics::default();
     let mut group: Vec<EvaluationResult> = Vec::with_capacity(GROUP);
     while inbox.recv_many(&mut group, GROUP).await > 0 {
         loop {
@@ -30,6 +32,9 @@ pub(super) async fn run(
                         // Another worker took the lease over, or late spans superseded the evaluation: its result counts.
                         tracing::warn!(lost, "results came too late to be stored");
                     }
+                    for result in group.iter().filter(|result| effective.contains(&result.id())) {
+                        observe(&metrics, &leases, result);
+                    }
                     break;
                 }
                 None if hard.is_cancelled() => return Ok(()),
@@ -39,4 +44,18 @@ pub(super) async fn run(
         leases.drop_all(group.drain(..).map(|result| result.id()));
     }
     Ok(())
+}
+
+fn observe(metrics: &Metrics, leases: &Leases, result: &EvaluationResult) {
+    let EvaluationResult::Final { id, outcome, score, cost_usd, latency_ms, .. } = result else { return };
+    let Some(lease) = leases.get(*id) else { return };
+    metrics.evaluation_finished(&FinishedEvaluation {
+        rubric: &lease.rubric,
+        version: lease.version,
+        judge: &lease.judge,
+        outcome: outcome.as_str(),
+        value: score.as_ref().and_then(|score| score.value),
+        latency_seconds: latency_ms.map(|milliseconds| milliseconds as f64 / 1e3),
+        cost_usd: *cost_usd,
+    });
 }

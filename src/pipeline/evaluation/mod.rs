@@ -188,7 +188,7 @@ impl JudgeLoop {
         pause: &Pause,
         hard: &CancellationToken,
     ) {
-        self.leases.take(evaluation.id);
+        self.leases.take(&evaluation);
         // The semaphore is never closed; were it, the lease would be given back at the end.
         let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
         let attempt =

@@ -4,6 +4,9 @@
 //! drain time, is a hard one. Either way nothing is lost: what was not finished is leased again after the next start.
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
+pub mod library;
+mod service;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +14,31 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+pub use service::{Service, StartError};
+
+/// What a process does. One process may play all roles, or several processes share them over one PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Role {
+    /// Receives spans.
+    Intake,
+    /// Assembles traces and plans evaluations.
+    Assemble,
+    /// Brings evaluations to their judges.
+    Evaluate,
+    /// Sends scores to the sinks.
+    Deliver,
+    /// Compares scores with labels; deletes what is too old.
+    Calibrate,
+    /// Serves pages and metrics.
+    Web,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Intake, Self::Assemble, Self::Evaluate, Self::Deliver, Self::Calibrate, Self::Web];
+}
 
 /// The tasks of a process and the tokens that stop them.
 #[derive(Clone, Default)]

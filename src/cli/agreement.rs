@@ -1,0 +1,203 @@
+//! `judged agreement`: agreement statistics of any file of labels.
+
+mod table;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::calibration::agreement::{AgreementError, BadLine, Declaration, Item, Options, Report, analyse};
+use crate::statistics::bootstrap::Plan;
+
+/// How well do judges agree with humans, and how sure is that?
+///
+/// FILE holds one JSON object a line: `item_id`, `human` (an object: annotator to label) and `judge` (name to label);
+/// optionally `segment`, `weight` (how many items this one stands for) and `cluster` (items of one conversation, which
+/// are resampled together). A null verdict of a judge counts as unparseable. With several annotators the human side is
+/// their majority (nominal, binary) or median (ordinal, numeric); ties are left out and counted.
+///
+/// Lines that cannot be read are reported on standard error and in the JSON, and the others are analysed: exit code 0,
+/// or 1 with --strict or when no line could be read.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// File of labels, one JSON object a line; `-` is standard input.
+    file: PathBuf,
+    /// nominal, binary:POSITIVE, ordinal:LOWEST,…,HIGHEST or numeric; inferred from the labels without it.
+    #[arg(long)]
+    scale: Option<Declaration>,
+    /// Only this annotator's labels are the human side.
+    #[arg(long, value_name = "NAME")]
+    annotator: Option<String>,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Fail when a line could not be read.
+    #[arg(long)]
+    strict: bool,
+    /// Allowance for the cost of humans in the alternative-annotator test: 0.2 experts, 0.15 skilled, 0.1 crowd.
+    #[arg(long, default_value_t = 0.15)]
+    epsilon: f64,
+    /// Number of bootstrap resamples.
+    #[arg(long, default_value_t = Plan::default().resamples, value_parser = resamples)]
+    resamples: usize,
+    /// Seed of the bootstrap; the same seed and file give the same numbers on every machine.
+    #[arg(long, default_value_t = Plan::default().seed)]
+    seed: u64,
+}
+
+/// Output format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// One JSON object.
+    Json,
+    /// For people.
+    Table,
+}
+
+/// A line that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct SkippedLine {
+    line: usize,
+    problem: String,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    skipped_lines: &'a [SkippedLine],
+}
+
+/// Reads, analyses, prints.
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let (items, skipped) = read(&args.file)?;
+    let name = display_name(&args.file);
+    for SkippedLine { line, problem } in &skipped {
+        writeln!(io::stderr(), "{name}:{line}: {problem}")?;
+    }
+    if items.is_empty() {
+        anyhow::bail!(
+            "{name}: no labelled item could be read; each line is one JSON object, see `judged agreement --help`"
+        );
+    }
+    let report = match analyse(&items, &options(&args)) {
+        Ok(report) => report,
+        Err(error @ AgreementError::UnknownAnnotator { .. }) => {
+            writeln!(io::stderr(), "{name}: {error}")?;
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&Output { report: &report, skipped_lines: &skipped })?,
+        Format::Table => table::render(&report, skipped.len()),
+    };
+    print(&text)?;
+    Ok(if args.strict && !skipped.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn options(args: &Args) -> Options {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Options {
+        scale: args.scale.clone(),
+        annotator: args.annotator.clone(),
+        epsilon: args.epsilon,
+        plan: Plan { resamples: args.resamples, seed: args.seed, threads, ..Plan::default() },
+    }
+}
+
+/// Limits in the tails need a thousand resamples; more than a million is a typing error.
+fn resamples(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1_000..=1_000_000) => Ok(number),
+        _ => Err("expected a number from 1000 to 1000000".to_owned()),
+    }
+}
+
+fn display_name(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
+}
+
+fn read(file: &Path) -> anyhow::Result<(Vec<Item>, Vec<SkippedLine>)> {
+    let context = || format!("cannot read {}", display_name(file));
+    if file == Path::new("-") {
+        return read_lines(io::stdin().lock()).with_context(context);
+    }
+    read_lines(BufReader::new(File::open(file).with_context(context)?)).with_context(context)
+}
+
+/// Reads items line by line; blank lines are allowed.
+fn read_lines(reader: impl BufRead) -> io::Result<(Vec<Item>, Vec<SkippedLine>)> {
+    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+    let mut first_seen: HashMap<(String, Option<String>), usize> = HashMap::new();
+    for (index, bytes) in reader.split(b'\n').enumerate() {
+        let (line, bytes) = (index + 1, bytes?);
+        // A byte order mark before the first line is no content.
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            continue;
+        }
+        let item = Item::parse(text).and_then(|item| {
+            let first = *first_seen.entry((item.item_id.clone(), item.segment.clone())).or_insert(line);
+            if first == line { Ok(item) } else { Err(BadLine::Repeated { item_id: item.item_id, first }) }
+        });
+        match item {
+            Ok(item) => items.push(item),
+            Err(error) => skipped.push(SkippedLine { line, problem: error.to_string() }),
+        }
+    }
+    Ok((items, skipped))
+}
+
+/// A reader that stops early (`| head`) is no failure.
+fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BROKEN: &str = r#"{"item_id":"a","human":{"x":1},"judge":{"j":1}}
+{"item_id":"b","human":{"x":1}
+
+{"item_id":"a","human":{"x":0},"judge":{"j":1}}
+{"item_id":"c","human":{"x":0},"judge":{"j":null}}"#;
+
+    #[test]
+    fn bad_lines_are_named_and_the_others_survive() {
+        let (items, skipped) = read_lines(BROKEN.as_bytes()).unwrap();
+        assert_eq!(items.len(), 2);
+        assert_eq!(skipped.iter().map(|skipped| skipped.line).collect::<Vec<_>>(), [2, 4]);
+        assert!(skipped[1].problem.contains("already read on line 1"), "{}", skipped[1].problem);
+    }
+
+    #[test]
+    fn the_json_has_the_promised_keys() {
+        let (items, skipped) = read_lines(BROKEN.as_bytes()).unwrap();
+        let report = analyse(&items, &Options::default()).unwrap();
+        let json = serde_json::to_value(Output { report: &report, skipped_lines: &skipped }).unwrap();
+        for key in ["items", "scale", "judges", "humans", "segments"] {
+            assert!(json.get(key).is_some(), "{key}");
+        }
+        let judge = &json["judges"]["j"];
+        let keys = "pairs unparseable raw_agreement cohen_kappa weighted_kappa_linear weighted_kappa_quadratic gwet_ac1 \
+                    krippendorff_alpha mcc tpr tnr bias mae spearman kendall_tau_b ppv npv pearson lin_ccc confusion";
+        for key in keys.split(' ') {
+            assert!(!judge[key].is_null(), "{key}");
+        }
+        assert_eq!(judge["mcc"]["value"], serde_json::Value::Null);
+        assert_eq!(judge["mcc"]["reason"], "no_variance");
+        assert_eq!(json["scale"], "binary:1");
+    }
+}
