@@ -9,6 +9,7 @@ mod environment;
 mod evaluation;
 pub mod intake;
 pub mod judges;
+pub mod privacy;
 mod rubrics;
 pub mod sampling;
 mod store;
@@ -22,6 +23,7 @@ pub use assembly::AssemblyConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
+pub use privacy::PrivacyConfig;
 pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
 pub use store::StoreConfig;
@@ -48,6 +50,8 @@ pub struct Config {
     pub rubrics: RubricsConfig,
     /// The judge models by name.
     pub judges: JudgesConfig,
+    /// What is redacted, and how long content is kept.
+    pub privacy: PrivacyConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }
