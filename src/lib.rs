@@ -41,6 +41,7 @@ pub mod lifecycle;
 pub mod model;
 pub mod otlp;
 pub mod pipeline;
+pub mod privacy;
 pub mod rubrics;
 pub mod sampling;
 pub mod statistics;

@@ -3,11 +3,8 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate did not hold.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
-<<<<<<< HEAD
-mod inspect;
-=======
 mod agreement;
->>>>>>> statistics
+mod inspect;
 mod labels;
 mod ledger;
 mod rubrics;
@@ -37,13 +34,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-<<<<<<< HEAD
-    /// Shows what judged sees in OTLP files.
-    Inspect(inspect::Args),
-=======
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
->>>>>>> statistics
+    /// Shows what judged sees in OTLP files.
+    Inspect(inspect::Args),
     /// Imports and exports human labels.
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
@@ -83,11 +77,8 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref(), std::env::vars());
     match cli.command {
-<<<<<<< HEAD
-        Command::Inspect(args) => inspect::run(&args),
-=======
         Command::Agreement(args) => agreement::run(args),
->>>>>>> statistics
+        Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?).await,

@@ -9,6 +9,7 @@ mod environment;
 mod evaluation;
 pub mod intake;
 pub mod judges;
+pub mod privacy;
 mod rubrics;
 pub mod sampling;
 mod segments;
@@ -24,6 +25,7 @@ pub use assembly::AssemblyConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
+pub use privacy::PrivacyConfig;
 pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
 pub use segments::SegmentConfig;
@@ -56,6 +58,8 @@ pub struct Config {
     pub segments: SegmentConfig,
     /// judged's own logs, traces and metrics.
     pub telemetry: TelemetryConfig,
+    /// What is redacted, and how long content is kept.
+    pub privacy: PrivacyConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }
