@@ -13,9 +13,9 @@ use clap::ValueEnum;
 use crate::conventions::TABLE;
 use crate::model::{LogRecord, Problem, Span, Step, StepKind, TraceId};
 use crate::otlp::{self, Request};
+use crate::pipeline::assembly::duplicates;
 use crate::pipeline::assembly::problems::logs_without_ids;
 use crate::pipeline::assembly::trace::{AssembledTrace, assemble};
-use crate::pipeline::assembly::duplicates;
 use crate::pipeline::intake::files::{self, FileError};
 
 /// Shows what judged sees in OTLP files. Files given together are one stream, so that log events join their spans.

@@ -6,15 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::duration;
 
-/// Where state lives, and for how long.
+/// Where state lives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite://path` (one process) or `postgres://user@host/database` (many).
     pub url: String,
-    /// After this long, spans and the content of subjects are deleted; scores stay.
-    #[serde(with = "duration")]
-    pub keep_content: Duration,
     /// After this long, digests of received requests are forgotten: no exporter retries that long.
     #[serde(with = "duration")]
     pub keep_digests: Duration,
@@ -22,10 +19,6 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self {
-            url: "sqlite://judged.db".to_owned(),
-            keep_content: Duration::from_secs(30 * 86_400),
-            keep_digests: Duration::from_secs(2 * 86_400),
-        }
+        Self { url: "sqlite://judged.db".to_owned(), keep_digests: Duration::from_secs(2 * 86_400) }
     }
 }

@@ -1,8 +1,8 @@
 //! Whole request and response bodies: what producers record that log a function's arguments and its return value.
 
 use super::documents::documents;
-use super::messages::{message, messages, system_messages};
 use super::message_parts::{parts, plain_text};
+use super::messages::{message, messages, system_messages};
 use super::node::{Node, Parsed, parse};
 use super::tools::tool_definitions;
 use super::usage::usage_of;
@@ -51,7 +51,8 @@ fn request_at(node: &Node<'_>, depth: usize) -> Option<Request> {
 
 fn request_map(node: &Node<'_>, depth: usize) -> Option<Request> {
     let mut found = Vec::new();
-    let system_keys = ["system", "systemInstruction", "system_instruction", "instructions", "systemPrompt", "system_prompt"];
+    let system_keys =
+        ["system", "systemInstruction", "system_instruction", "instructions", "systemPrompt", "system_prompt"];
     let config = node.first_of(&["config", "generationConfig"]);
     let system = node.first_of(&system_keys).or_else(|| config.and_then(|config| config.first_of(&system_keys)));
     if let Some(system) = system {
@@ -145,9 +146,8 @@ fn joined_deltas(chunks: &[Node<'_>]) -> Option<Vec<Message>> {
 fn response_map(node: &Node<'_>, depth: usize) -> Option<Response> {
     let said = said(node, depth)?;
     let meta = node.first_of(&["response_metadata", "meta", "llm_output"]);
-    let text_of = |keys: &[&str]| {
-        node.str_of(keys).or_else(|| meta.and_then(|meta| meta.str_of(keys))).map(str::to_owned)
-    };
+    let text_of =
+        |keys: &[&str]| node.str_of(keys).or_else(|| meta.and_then(|meta| meta.str_of(keys))).map(str::to_owned);
     let finish_reasons = said.iter().filter_map(|message| message.finish_reason.clone()).collect();
     let usage = node.first_of(&["usage", "usageMetadata", "usage_metadata", "token_usage"]);
     let usage = usage.or_else(|| meta.and_then(|meta| meta.first_of(&["token_usage", "usage"])));
@@ -262,9 +262,7 @@ fn with_finish(mut message: Message, node: &Node<'_>) -> Message {
 /// LangChain's `LLMResult`: batches of generations, each with text and mostly a message.
 fn generation_messages(node: &Node<'_>, depth: usize) -> Vec<Message> {
     match node {
-        Node::List(items) if depth < 3 => {
-            items.iter().flat_map(|item| generation_messages(item, depth + 1)).collect()
-        }
+        Node::List(items) if depth < 3 => items.iter().flat_map(|item| generation_messages(item, depth + 1)).collect(),
         Node::Map(_) => {
             let mut said = match node.get("message").filter(|inner| inner.is_map()) {
                 Some(inner) => message(inner, &Role::Assistant),
@@ -278,9 +276,9 @@ fn generation_messages(node: &Node<'_>, depth: usize) -> Vec<Message> {
             if said.parts.is_empty() {
                 said.parts = node.get("text").map(parts).unwrap_or_default();
             }
-            let told = node.at(&["generation_info", "finish_reason"]).or_else(|| {
-                node.at(&["message", "kwargs", "response_metadata", "finish_reason"])
-            });
+            let told = node
+                .at(&["generation_info", "finish_reason"])
+                .or_else(|| node.at(&["message", "kwargs", "response_metadata", "finish_reason"]));
             said.finish_reason = said.finish_reason.or_else(|| told.and_then(Node::as_str).map(str::to_owned));
             vec![said]
         }

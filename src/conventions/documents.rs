@@ -16,8 +16,20 @@ pub(crate) fn documents(node: &Node<'_>) -> Vec<Document> {
 
 fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<Document>) {
     const LISTS: [&str; 14] = [
-        "documents", "results", "matches", "nodes", "docs", "source_nodes", "passages", "hits", "chunks", "output",
-        "outputs", "result", "value", "items",
+        "documents",
+        "results",
+        "matches",
+        "nodes",
+        "docs",
+        "source_nodes",
+        "passages",
+        "hits",
+        "chunks",
+        "output",
+        "outputs",
+        "result",
+        "value",
+        "items",
     ];
     if depth > MAX_DEPTH {
         return;
@@ -69,9 +81,8 @@ fn is_bare_reference(node: &Node<'_>) -> bool {
 }
 
 fn text_of(body: &Node<'_>) -> Option<String> {
-    const TEXTS: [&str; 10] = [
-        "content", "page_content", "pageContent", "text", "body", "snippet", "chunk", "passage", "document", "value",
-    ];
+    const TEXTS: [&str; 10] =
+        ["content", "page_content", "pageContent", "text", "body", "snippet", "chunk", "passage", "document", "value"];
     let found = TEXTS.iter().find_map(|key| match body.get(key)? {
         Node::Str(text) => Some(text.clone().into_owned()),
         // Genkit: {"content": [{"text": …}]}.

@@ -52,7 +52,8 @@ const METADATA: &[&str] = &[
     "genkit:metadata:context:",
 ];
 
-const TAGS: &[&str] = &["tag.tags", "langfuse.trace.tags", "langsmith.span.tags", "logfire.tags", "ai.telemetry.metadata.tags"];
+const TAGS: &[&str] =
+    &["tag.tags", "langfuse.trace.tags", "langsmith.span.tags", "logfire.tags", "ai.telemetry.metadata.tags"];
 
 /// Metadata pairs kept per span; more than that is a payload, not metadata.
 const MAX_METADATA: usize = 128;
@@ -158,7 +159,10 @@ fn push(metadata: &mut Vec<(String, String)>, key: &str, value: String) {
 /// The environment that a span or its resource names.
 pub fn environment(span: &Attributes, resource: &Attributes) -> Option<String> {
     const NAMES: [&str; 5] = [
-        "deployment.environment.name", "deployment.environment", "langfuse.environment", "gen_ai.environment",
+        "deployment.environment.name",
+        "deployment.environment",
+        "langfuse.environment",
+        "gen_ai.environment",
         "logfire.environment",
     ];
     NAMES.iter().find_map(|name| span.str(name).or_else(|| resource.str(name))).map(str::to_owned)

@@ -67,7 +67,8 @@ fn build<'a>(pairs: &[(&'a str, &'a Value)], depth: usize) -> Node<'a> {
             from = to;
             continue;
         }
-        let inner: Vec<(&str, &Value)> = pairs[from..to].iter().map(|(rest, value)| (head(rest, depth).1, *value)).collect();
+        let inner: Vec<(&str, &Value)> =
+            pairs[from..to].iter().map(|(rest, value)| (head(rest, depth).1, *value)).collect();
         entries.push((Cow::Borrowed(segment), build(&inner, depth + 1)));
         from = to;
     }

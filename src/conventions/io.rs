@@ -108,7 +108,8 @@ fn langchain(node: &Node<'_>) -> Option<Metadata> {
 
 /// The call that a tool span carries out.
 fn tool_input(parts: &Parts, node: &Node<'_>) -> Option<Said> {
-    let given = node.first_of(&["inputs", "kwargs", "arguments", "args"]).filter(|inner| inner.is_map() && !inner.is_blank());
+    let given =
+        node.first_of(&["inputs", "kwargs", "arguments", "args"]).filter(|inner| inner.is_map() && !inner.is_blank());
     let arguments = super::message_parts::arguments(given.unwrap_or(node));
     let call = ToolCall { id: None, name: parts.entity_name.clone().unwrap_or_default(), arguments };
     Some(called(call))
@@ -123,7 +124,8 @@ pub(crate) fn called(call: ToolCall) -> Said {
 fn tool_output(parts: &Parts, node: &Node<'_>) -> Said {
     // {"output": {"lc": 1, "kwargs": {"content": …}}} of LangChain, {"result": …}, or the bare value.
     let inner = node.first_of(&["output", "result"]).unwrap_or(node);
-    let inner = inner.get("kwargs").and_then(|kwargs| kwargs.get("content")).or_else(|| inner.get("content")).unwrap_or(inner);
+    let inner =
+        inner.get("kwargs").and_then(|kwargs| kwargs.get("content")).or_else(|| inner.get("content")).unwrap_or(inner);
     returned(None, parts.entity_name.clone(), super::message_parts::plain_text(inner))
 }
 

@@ -55,8 +55,15 @@ fn typed_part(node: &Node<'_>, kind: &str, depth: usize, found: &mut Vec<Part>) 
         | "mcp_tool_use" | "custom_tool_call" | "tool_call_request" | "invalid_tool_call" => {
             found.extend(tool_call(node).map(Part::ToolCall));
         }
-        "tool_call_response" | "tool_result" | "function_call_output" | "tool_return" | "tool_response"
-        | "server_tool_call_response" | "mcp_tool_result" | "web_search_tool_result" | "custom_tool_call_output"
+        "tool_call_response"
+        | "tool_result"
+        | "function_call_output"
+        | "tool_return"
+        | "tool_response"
+        | "server_tool_call_response"
+        | "mcp_tool_result"
+        | "web_search_tool_result"
+        | "custom_tool_call_output"
         | "function_response" => {
             found.push(tool_result(node));
         }
@@ -192,9 +199,7 @@ pub(crate) fn plain_text(node: &Node<'_>) -> String {
             let texts: Vec<String> = items.iter().map(plain_text).collect();
             texts.join("\n")
         }
-        Node::Map(_) if is_text_part(node) => {
-            node.str_of(&["text", "content", "value"]).unwrap_or_default().to_owned()
-        }
+        Node::Map(_) if is_text_part(node) => node.str_of(&["text", "content", "value"]).unwrap_or_default().to_owned(),
         other => other.to_text(),
     }
 }

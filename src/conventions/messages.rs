@@ -140,11 +140,7 @@ fn role_of(node: &Node<'_>) -> Option<Role> {
         return event_role(name);
     }
     let class = node.get("id").and_then(Node::as_list).and_then(|path| path.last()).and_then(Node::as_str);
-    [node.str_of(&["type"]), class]
-        .into_iter()
-        .flatten()
-        .map(Role::parse)
-        .find(|role| !matches!(role, Role::Other(_)))
+    [node.str_of(&["type"]), class].into_iter().flatten().map(Role::parse).find(|role| !matches!(role, Role::Other(_)))
 }
 
 /// `gen_ai.user.message` says its role by its name, `gen_ai.choice` is the assistant's.

@@ -8,10 +8,42 @@ use crate::model::Span;
 
 /// Names in these spaces belong to some LLM convention.
 const SPACES: &[&str] = &[
-    "gen_ai.", "llm.", "ai.", "openinference.", "traceloop.", "mlflow.", "langfuse.", "langsmith.", "genkit:", "genkit.",
-    "gcp.vertex.agent.", "pydantic_ai.", "haystack.", "lk.", "lmnr.", "flue.", "claude_code.", "openlit.", "anthropic.",
-    "openai.", "retrieval.", "reranker.", "embedding.", "prompt.", "completion.", "smolagents.", "crewai.", "dspy.",
-    "llamaindex.", "llama_index.", "agno.", "semantic_kernel.", "autogen.", "vector_db.", "chroma.", "rag.",
+    "gen_ai.",
+    "llm.",
+    "ai.",
+    "openinference.",
+    "traceloop.",
+    "mlflow.",
+    "langfuse.",
+    "langsmith.",
+    "genkit:",
+    "genkit.",
+    "gcp.vertex.agent.",
+    "pydantic_ai.",
+    "haystack.",
+    "lk.",
+    "lmnr.",
+    "flue.",
+    "claude_code.",
+    "openlit.",
+    "anthropic.",
+    "openai.",
+    "retrieval.",
+    "reranker.",
+    "embedding.",
+    "prompt.",
+    "completion.",
+    "smolagents.",
+    "crewai.",
+    "dspy.",
+    "llamaindex.",
+    "llama_index.",
+    "agno.",
+    "semantic_kernel.",
+    "autogen.",
+    "vector_db.",
+    "chroma.",
+    "rag.",
 ];
 
 /// Reported names per span: a span of a thousand foreign names needs no thousand lines.
@@ -41,7 +73,8 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| {
 pub(super) fn unmapped(span: &Span) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (key, _) in span.attributes.iter() {
-        if found.len() < MAX_UNMAPPED && looks_like_llm(key) && !is_known(key) && !found.iter().any(|name| name == key) {
+        if found.len() < MAX_UNMAPPED && looks_like_llm(key) && !is_known(key) && !found.iter().any(|name| name == key)
+        {
             found.push(key.to_owned());
         }
     }

@@ -134,8 +134,7 @@ impl Parts {
             None => Some(system),
             Some(messages) if messages.iter().any(|message| message.role == Role::System) => {
                 let told = |text: Option<String>| messages.iter().any(|other| other.joined_text() == text);
-                let missing: Vec<Message> =
-                    system.into_iter().filter(|message| !told(message.joined_text())).collect();
+                let missing: Vec<Message> = system.into_iter().filter(|message| !told(message.joined_text())).collect();
                 Some(missing.into_iter().chain(messages).collect())
             }
             Some(messages) => Some(system.into_iter().chain(messages).collect()),

@@ -5,17 +5,28 @@ pub(crate) fn provider(name: &str) -> String {
     let lower = name.trim().to_ascii_lowercase();
     let known = match lower.as_str() {
         // `openai.chat` and `openai.responses` of the Vercel AI SDK name the API after the provider.
-        "openai.chat" | "openai.responses" | "openai.completion" | "openai.embedding" | "openai_chat" | "openai" => "openai",
+        "openai.chat" | "openai.responses" | "openai.completion" | "openai.embedding" | "openai_chat" | "openai" => {
+            "openai"
+        }
         "anthropic.messages" | "anthropic" | "claude" => "anthropic",
-        "azure" | "azure.chat" | "azure.responses" | "azure_openai" | "azureopenai" | "az.ai.openai" | "azure-openai.chat"
-        | "azure-openai.responses" | "azure.ai.openai" => "azure.ai.openai",
+        "azure"
+        | "azure.chat"
+        | "azure.responses"
+        | "azure_openai"
+        | "azureopenai"
+        | "az.ai.openai"
+        | "azure-openai.chat"
+        | "azure-openai.responses"
+        | "azure.ai.openai" => "azure.ai.openai",
         "az.ai.inference" | "azure_ai_inference" | "azure.ai.inference" => "azure.ai.inference",
-        "aws_bedrock" | "bedrock" | "aws" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse" | "aws.bedrock" => {
-            "aws.bedrock"
-        }
-        "vertex_ai" | "vertexai" | "google_vertexai" | "google.vertex.chat" | "google_anthropic_vertex" | "gcp.vertex_ai" => {
-            "gcp.vertex_ai"
-        }
+        "aws_bedrock" | "bedrock" | "aws" | "amazon-bedrock" | "amazon_bedrock" | "bedrock_converse"
+        | "aws.bedrock" => "aws.bedrock",
+        "vertex_ai"
+        | "vertexai"
+        | "google_vertexai"
+        | "google.vertex.chat"
+        | "google_anthropic_vertex"
+        | "gcp.vertex_ai" => "gcp.vertex_ai",
         "gemini" | "google.generative-ai" | "googleai" | "gcp.gemini" => "gcp.gemini",
         "google" | "google_genai" | "google-genai" | "gcp.gen_ai" => "gcp.gen_ai",
         "cohere" | "cohere.chat" => "cohere",

@@ -19,9 +19,33 @@ pub(crate) struct Spaces(u32);
 
 /// The first segments that families listen to; the position is the bit.
 const SPACES: [&str; 27] = [
-    "gen_ai", "llm", "openinference", "input", "output", "langfuse", "mlflow", "langsmith", "ai", "traceloop",
-    "genkit", "gcp", "pydantic_ai", "haystack", "lk", "lmnr", "flue", "logfire", "retrieval", "embedding", "reranker",
-    "tool", "request_data", "response_data", "span", "events", "entity",
+    "gen_ai",
+    "llm",
+    "openinference",
+    "input",
+    "output",
+    "langfuse",
+    "mlflow",
+    "langsmith",
+    "ai",
+    "traceloop",
+    "genkit",
+    "gcp",
+    "pydantic_ai",
+    "haystack",
+    "lk",
+    "lmnr",
+    "flue",
+    "logfire",
+    "retrieval",
+    "embedding",
+    "reranker",
+    "tool",
+    "request_data",
+    "response_data",
+    "span",
+    "events",
+    "entity",
 ];
 
 impl Spaces {
@@ -80,7 +104,10 @@ impl<'a> Source<'a> {
                 Parsed::Text(text) if matches!(text.trim(), "" | "N/A") => return None,
                 Parsed::Text(text) => Node::Str(text.into()),
                 Parsed::Truncated => {
-                    self.report("truncated_json", format!("{key} was cut off before its JSON ended; raise the attribute length limit"));
+                    self.report(
+                        "truncated_json",
+                        format!("{key} was cut off before its JSON ended; raise the attribute length limit"),
+                    );
                     return None;
                 }
                 Parsed::Malformed => {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{
-    Attributes, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value,
-};
+use crate::model::{Attributes, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value};
 
 /// Builds one span; ids default to trace 1, span 1.
 pub(crate) struct SpanBuilder(Span);

@@ -102,21 +102,40 @@ pub(crate) fn of_node(node: &Node<'_>) -> Tokens {
         ["completion_tokens_details", "output_tokens_details", "output_token_details", "outputTokenDetails"];
     Tokens {
         input: count(&[
-            "input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "promptTokenCount", "prompt_token_count",
+            "input_tokens",
+            "prompt_tokens",
+            "inputTokens",
+            "promptTokens",
+            "promptTokenCount",
+            "prompt_token_count",
             "input",
         ]),
         output: count(&[
-            "output_tokens", "completion_tokens", "outputTokens", "completionTokens", "candidatesTokenCount",
-            "candidates_token_count", "output",
+            "output_tokens",
+            "completion_tokens",
+            "outputTokens",
+            "completionTokens",
+            "candidatesTokenCount",
+            "candidates_token_count",
+            "output",
         ]),
         cache_read: count(&[
-            "cache_read_input_tokens", "cacheReadInputTokens", "cachedContentTokenCount", "cachedInputTokens",
-            "cached_content_token_count", "input_cached_tokens", "cache_read_tokens",
+            "cache_read_input_tokens",
+            "cacheReadInputTokens",
+            "cachedContentTokenCount",
+            "cachedInputTokens",
+            "cached_content_token_count",
+            "input_cached_tokens",
+            "cache_read_tokens",
         ])
         .or_else(|| nested(&input_details, &["cached_tokens", "cache_read", "cacheReadTokens"])),
         cache_write: count(&[
-            "cache_creation_input_tokens", "cacheWriteInputTokens", "cache_write_input_tokens", "cache_creation_tokens",
-            "input_cache_creation", "cacheCreationInputTokens",
+            "cache_creation_input_tokens",
+            "cacheWriteInputTokens",
+            "cache_write_input_tokens",
+            "cache_creation_tokens",
+            "input_cache_creation",
+            "cacheCreationInputTokens",
         ])
         .or_else(|| nested(&input_details, &["cache_write_tokens", "cache_creation"])),
         reasoning: count(&["reasoning_tokens", "reasoningTokens", "thoughtsTokenCount", "output_reasoning_tokens"])
@@ -148,9 +167,9 @@ impl Tokens {
     /// producer counts them apart.
     pub(crate) fn settled(self) -> Usage {
         let cached = self.cache_read.unwrap_or(0).saturating_add(self.cache_write.unwrap_or(0));
-        let input = self.input.map(|input| {
-            if self.cache_excluded || cached > input { input.saturating_add(cached) } else { input }
-        });
+        let input = self
+            .input
+            .map(|input| if self.cache_excluded || cached > input { input.saturating_add(cached) } else { input });
         Usage {
             input_tokens: input,
             output_tokens: self.output,
@@ -180,8 +199,10 @@ mod tests {
 
     #[test]
     fn input_that_leaves_out_the_cache_is_made_whole() {
-        let read =
-            of_attributes(&attributes(&[("gen_ai.usage.input_tokens", 10), ("gen_ai.usage.cache_read.input_tokens", 90)]));
+        let read = of_attributes(&attributes(&[
+            ("gen_ai.usage.input_tokens", 10),
+            ("gen_ai.usage.cache_read.input_tokens", 90),
+        ]));
         assert_eq!(read.settled().input_tokens, Some(100));
         let told = Tokens { input: Some(100), cache_read: Some(90), cache_excluded: true, ..Tokens::default() };
         assert_eq!(told.settled().input_tokens, Some(190));

@@ -33,10 +33,7 @@ fn lines<T: ToString>(problems: &[T]) -> String {
 
 /// Reads folder and registry and publishes the versions that judge, so that no score refers to a version that is not
 /// kept. Returns the active versions and the retired ones.
-pub async fn load(
-    store: &Store,
-    config: &RubricsConfig,
-) -> Result<(Vec<Arc<Rubric>>, Vec<Arc<Rubric>>), LibraryError> {
+pub async fn load(store: &Store, config: &RubricsConfig) -> Result<(Vec<Arc<Rubric>>, Vec<Arc<Rubric>>), LibraryError> {
     let library = if config.dir.is_dir() { Library::read(&config.dir) } else { Library::shipped() };
     if !library.errors.is_empty() {
         return Err(LibraryError::Files(library.errors));

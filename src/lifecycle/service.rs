@@ -84,6 +84,8 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(15);
 /// How often the files of rubrics are looked at for a change.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
+const ONE_DAY_MS: i64 = 86_400_000;
+
 /// How often what is too old is deleted.
 const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -192,12 +194,15 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
 async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result<(), StoreError> {
     while !soft.is_cancelled() {
         let now_ms = store.now_ms();
-        let content_before_ms = now_ms - config.store.keep_content.as_millis() as i64;
         let digests_before_ms = now_ms - config.store.keep_digests.as_millis() as i64;
-        match store.forget_content(content_before_ms).await {
-            Ok(0) => {}
-            Ok(forgotten) => tracing::info!(forgotten, "content older than store.keep_content deleted; scores stay"),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old content could not be deleted; trying again later"),
+        // 0 days keep content for ever.
+        if config.privacy.retention_days > 0 {
+            let before_ms = now_ms - i64::from(config.privacy.retention_days) * ONE_DAY_MS;
+            match store.forget_content(before_ms).await {
+                Ok(0) => {}
+                Ok(forgotten) => tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay"),
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old content could not be deleted; trying again later"),
+            }
         }
         if let Err(error) = store.forget_batches(digests_before_ms).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old digests could not be deleted; trying again later");

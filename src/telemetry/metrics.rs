@@ -24,8 +24,16 @@ impl Default for Metrics {
             traces: counter(&meter, names::TRACES_ASSEMBLED),
             unmapped: counter(&meter, names::UNMAPPED_ATTRIBUTES),
             evaluations: counter(&meter, names::EVALUATIONS),
-            value: histogram(&meter, names::EVALUATION_VALUE, &[0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0]),
-            latency: histogram(&meter, names::EVALUATION_LATENCY, &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]),
+            value: histogram(
+                &meter,
+                names::EVALUATION_VALUE,
+                &[0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0],
+            ),
+            latency: histogram(
+                &meter,
+                names::EVALUATION_LATENCY,
+                &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0],
+            ),
             cost: meter
                 .f64_counter(names::EVALUATION_COST.name)
                 .with_unit(names::EVALUATION_COST.unit)
@@ -52,10 +60,8 @@ impl Metrics {
         let judge = KeyValue::new("judge", finished.judge.to_owned());
         let rubric = KeyValue::new("rubric", finished.rubric.to_owned());
         let version = KeyValue::new("version", i64::from(finished.version));
-        self.evaluations.add(
-            1,
-            &[rubric.clone(), version.clone(), judge.clone(), KeyValue::new("outcome", finished.outcome)],
-        );
+        self.evaluations
+            .add(1, &[rubric.clone(), version.clone(), judge.clone(), KeyValue::new("outcome", finished.outcome)]);
         if let Some(value) = finished.value {
             self.value.record(value, &[rubric.clone(), version, judge.clone()]);
         }

@@ -20,7 +20,8 @@ const FLOORS: &[&[&str]] = &[
 
 /// Rooms without I/O, clock or runtime.
 const PURE: &[&str] = &["model", "otlp", "statistics", "conventions", "sampling", "privacy"];
-const IMPURE_CRATES: &[&str] = &["tokio", "sqlx", "reqwest", "axum", "tonic", "lapin", "std::fs", "std::net", "SystemTime::now", "Instant::now"];
+const IMPURE_CRATES: &[&str] =
+    &["tokio", "sqlx", "reqwest", "axum", "tonic", "lapin", "std::fs", "std::net", "SystemTime::now", "Instant::now"];
 
 fn sources(room: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -51,7 +52,11 @@ fn code_of(text: &str) -> String {
 }
 
 fn is_test_file(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str().to_str().is_some_and(|part| part.trim_end_matches(".rs").ends_with("tests") || part == "testing.rs"))
+    path.components().any(|part| {
+        part.as_os_str()
+            .to_str()
+            .is_some_and(|part| part.trim_end_matches(".rs").ends_with("tests") || part == "testing.rs")
+    })
 }
 
 #[test]
@@ -95,7 +100,9 @@ fn pure_rooms_do_no_input_or_output() {
                 continue;
             }
             for name in IMPURE_CRATES {
-                let used = code.contains(&format!("{name}::")) || code.contains(&format!("use {name}")) || code.contains(&format!("{name}("));
+                let used = code.contains(&format!("{name}::"))
+                    || code.contains(&format!("use {name}"))
+                    || code.contains(&format!("{name}("));
                 assert!(!used, "{} uses {name}", path.display());
             }
         }
@@ -156,16 +163,29 @@ fn packages() -> Vec<Package> {
 #[test]
 fn every_dependency_has_a_licence_we_accept_and_comes_from_the_registry() {
     const ACCEPTED: &[&str] = &[
-        "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "Unicode-3.0",
-        "CC0-1.0", "MIT-0", "BSL-1.0", "Unlicense", "CDLA-Permissive-2.0",
+        "MIT",
+        "Apache-2.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "0BSD",
+        "Unicode-3.0",
+        "CC0-1.0",
+        "MIT-0",
+        "BSL-1.0",
+        "Unlicense",
+        "CDLA-Permissive-2.0",
     ];
     let mut refused = Vec::new();
     for package in packages().iter().filter(|package| package.name != "judged") {
         let licence = package.license.clone().unwrap_or_default().replace('/', " OR ");
         // Every AND-part needs one OR-choice that is accepted.
-        let accepted = licence.replace(['(', ')'], "").split(" AND ").all(|part| {
-            part.split(" OR ").any(|choice| ACCEPTED.contains(&choice.trim()))
-        });
+        let accepted = licence
+            .replace(['(', ')'], "")
+            .split(" AND ")
+            .all(|part| part.split(" OR ").any(|choice| ACCEPTED.contains(&choice.trim())));
         if !accepted {
             refused.push(format!("{} {}: {licence:?}", package.name, package.version));
         }
@@ -188,9 +208,13 @@ fn no_crate_comes_twice_without_a_reason() {
     for package in packages() {
         versions.entry(package.name).or_default().insert(package.version);
     }
-    let repeated: BTreeMap<&String, &BTreeSet<String>> = versions.iter().filter(|(_, versions)| versions.len() > 1).collect();
+    let repeated: BTreeMap<&String, &BTreeSet<String>> =
+        versions.iter().filter(|(_, versions)| versions.len() > 1).collect();
     let new: Vec<_> = repeated.iter().filter(|(name, _)| !known.contains_key(name.as_str())).collect();
-    assert!(new.is_empty(), "crates that come in several versions; align them, or give the reason in duplicate_crates.txt: {new:?}");
+    assert!(
+        new.is_empty(),
+        "crates that come in several versions; align them, or give the reason in duplicate_crates.txt: {new:?}"
+    );
     let gone: Vec<_> = known.keys().filter(|name| !repeated.keys().any(|repeated| repeated == *name)).collect();
     assert!(gone.is_empty(), "no longer repeated, remove from duplicate_crates.txt: {gone:?}");
 }

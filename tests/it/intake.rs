@@ -28,6 +28,8 @@ struct Unredacted;
 impl Redact for Unredacted {
     fn redact_span(&self, _: &mut wire::Span) {}
     fn redact_log_record(&self, _: &mut wire::LogRecord) {}
+
+    fn redact_resource(&self, _: &mut wire::Resource) {}
 }
 
 /// A database that can be taken away, slowed down, and made to refuse one request.

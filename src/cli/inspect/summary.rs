@@ -51,8 +51,13 @@ fn state(step: &Step) -> &'static str {
 /// What a person wants to see first: the failure, the answer, the calls, the documents, or the name.
 fn what(step: &Step) -> String {
     let calls = || {
-        let names: Vec<&str> =
-            step.output.iter().flatten().flat_map(|message| message.tool_calls()).map(|call| call.name.as_str()).collect();
+        let names: Vec<&str> = step
+            .output
+            .iter()
+            .flatten()
+            .flat_map(|message| message.tool_calls())
+            .map(|call| call.name.as_str())
+            .collect();
         (!names.is_empty()).then(|| format!("calls {}", names.join(", ")))
     };
     let text = match step.kind {
@@ -125,7 +130,12 @@ fn states(live: &[&&Step]) -> Vec<String> {
         (in_state(ContentState::Redacted), "were masked at the source (OPENINFERENCE_HIDE_OUTPUTS and the like)"),
         (in_state(ContentState::Reference), "keep their answer elsewhere and only refer to it"),
     ];
-    lines.extend(remedies.into_iter().filter(|(count, _)| *count > 0).map(|(count, remedy)| format!("{} {remedy}", share(count))));
+    lines.extend(
+        remedies
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, remedy)| format!("{} {remedy}", share(count))),
+    );
     lines
 }
 
@@ -162,6 +172,9 @@ pub(super) fn conventions() -> String {
     }
     let mut text = table.render();
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "Frameworks that use these: LangChain, LlamaIndex, CrewAI, DSPy, smolagents, Agno, OpenAI Agents and others\nspeak openinference or openllmetry; Semantic Kernel, Spring AI, MS Agent Framework and AI SDK 7 speak otel-genai.");
+    let _ = writeln!(
+        text,
+        "Frameworks that use these: LangChain, LlamaIndex, CrewAI, DSPy, smolagents, Agno, OpenAI Agents and others\nspeak openinference or openllmetry; Semantic Kernel, Spring AI, MS Agent Framework and AI SDK 7 speak otel-genai."
+    );
     text
 }

@@ -9,9 +9,23 @@ use crate::model::{Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "claude_code.*", "span.type", "user_prompt", "user_prompt_length", "new_context", "response.model_output", "model",
-    "tool_name", "tool_input", "input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens", "query_source",
-    "interaction.*", "request_id", "response.*",
+    "claude_code.*",
+    "span.type",
+    "user_prompt",
+    "user_prompt_length",
+    "new_context",
+    "response.model_output",
+    "model",
+    "tool_name",
+    "tool_input",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+    "query_source",
+    "interaction.*",
+    "request_id",
+    "response.*",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {

@@ -8,8 +8,17 @@ use crate::model::StepKind;
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "lmnr.*", "flue.*", "voltagent.*", "span.type", "entity.*", "agent.messages", "agent.state", "llm.messages", "llm.model",
-    "usage.*", "tool.*",
+    "lmnr.*",
+    "flue.*",
+    "voltagent.*",
+    "span.type",
+    "entity.*",
+    "agent.messages",
+    "agent.state",
+    "llm.messages",
+    "llm.model",
+    "usage.*",
+    "tool.*",
 ];
 
 /// One framework: where its kind, input and output stand.
@@ -26,8 +35,11 @@ const FLUE: Dialect = Dialect {
     input: &["flue.turn.input", "flue.operation.input"],
     output: &["flue.turn.output", "flue.operation.output"],
 };
-const VOLTAGENT: Dialect =
-    Dialect { kind: &["span.type", "entity.type"], input: &["llm.messages", "agent.messages", "input"], output: &["output"] };
+const VOLTAGENT: Dialect = Dialect {
+    kind: &["span.type", "entity.type"],
+    input: &["llm.messages", "agent.messages", "input"],
+    output: &["output"],
+};
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let is_voltagent = source.has_space(&["entity"]) || source.span.attributes.contains("voltagent.conversation_id");
@@ -73,7 +85,9 @@ fn kind_of(word: &str) -> Option<StepKind> {
         "embedding" => StepKind::Embedding,
         "tool" => StepKind::Tool,
         "agent" | "workflow" | "pipeline" => StepKind::Agent,
-        "executor" | "evaluator" | "guardrail" | "human_evaluator" | "evaluation" | "default" | "memory" => StepKind::Other,
+        "executor" | "evaluator" | "guardrail" | "human_evaluator" | "evaluation" | "default" | "memory" => {
+            StepKind::Other
+        }
         _ => return None,
     })
 }

@@ -50,8 +50,7 @@ fn read_tool(source: &Source<'_>, given: Option<Node<'_>>, result: Option<Node<'
     let name = source.text(&["gen_ai.tool.name"]);
     parts.entity_name.clone_from(&name);
     if let Some(given) = given {
-        let call =
-            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        let call = ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
         parts.input = Some(called(call));
     }
     if let Some(result) = result {

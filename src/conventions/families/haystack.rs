@@ -65,9 +65,9 @@ fn read_replies(node: &Node<'_>, parts: &mut Parts) {
     }
     // Model and usage stand in the metadata of the first reply.
     let reply = node.get("replies").and_then(Node::as_list).and_then(<[Node<'_>]>::first);
-    let meta = reply.and_then(|reply| reply.first_of(&["meta", "_meta"])).or_else(|| {
-        node.get("meta").and_then(|meta| meta.as_list().and_then(<[Node<'_>]>::first).or(Some(meta)))
-    });
+    let meta = reply
+        .and_then(|reply| reply.first_of(&["meta", "_meta"]))
+        .or_else(|| node.get("meta").and_then(|meta| meta.as_list().and_then(<[Node<'_>]>::first).or(Some(meta))));
     if let Some(meta) = meta {
         parts.response_model = meta.str_of(&["model"]).map(str::to_owned);
         parts.finish_reasons.extend(meta.str_of(&["finish_reason"]).map(str::to_owned));

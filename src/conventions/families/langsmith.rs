@@ -26,8 +26,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         Some(StepKind::Generation) => parts.operation = Some("chat".to_owned()),
         Some(StepKind::Retrieval) => parts.operation = Some("retrieval".to_owned()),
         Some(StepKind::Tool) => {
-            parts.entity_name =
-                source.text(&["gen_ai.tool.name"]).or_else(|| Some(source.span.name.clone()));
+            parts.entity_name = source.text(&["gen_ai.tool.name"]).or_else(|| Some(source.span.name.clone()));
         }
         _ => {}
     }

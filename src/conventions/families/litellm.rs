@@ -6,9 +6,22 @@ use crate::model::StepKind;
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "hidden_params", "metadata.*", "llm.openai.*", "llm.azure.*", "llm.anthropic.*", "llm.bedrock.*", "llm.vertex_ai.*",
-    "llm.gemini.*", "llm.cohere.*", "llm.mistral.*", "llm.groq.*", "llm.ollama.*", "llm.litellm_proxy.*", "gen_ai.cost.*",
-    "llm.usage.total_tokens", "gen_ai.framework",
+    "hidden_params",
+    "metadata.*",
+    "llm.openai.*",
+    "llm.azure.*",
+    "llm.anthropic.*",
+    "llm.bedrock.*",
+    "llm.vertex_ai.*",
+    "llm.gemini.*",
+    "llm.cohere.*",
+    "llm.mistral.*",
+    "llm.groq.*",
+    "llm.ollama.*",
+    "llm.litellm_proxy.*",
+    "gen_ai.cost.*",
+    "llm.usage.total_tokens",
+    "gen_ai.framework",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {

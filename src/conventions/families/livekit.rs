@@ -51,8 +51,7 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
     parts.entity_name.clone_from(&name);
     let id = source.text(&["lk.function_tool.id"]);
     if let Some(given) = source.node("lk.function_tool.arguments") {
-        let call =
-            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        let call = ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
         parts.input = Some(called(call));
     }
     if let Some(output) = source.node("lk.function_tool.output") {

@@ -10,8 +10,17 @@ use crate::model::{Role, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "logfire.*", "request_data", "response_data", "events", "duration", "async", "response", "raw_input",
-    "model_settings", "agent_trace_id", "code.*",
+    "logfire.*",
+    "request_data",
+    "response_data",
+    "events",
+    "duration",
+    "async",
+    "response",
+    "raw_input",
+    "model_settings",
+    "agent_trace_id",
+    "code.*",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
@@ -53,7 +62,10 @@ fn read_response(source: &Source<'_>, parts: &mut Parts) {
     if let Some(usage) = node.get("usage") {
         parts.tokens = of_node(usage);
     }
-    if node.get("message").is_some_and(Node::is_map) || node.get("combined_chunk_content").is_some() || node.get("text").is_some() {
+    if node.get("message").is_some_and(Node::is_map)
+        || node.get("combined_chunk_content").is_some()
+        || node.get("text").is_some()
+    {
         read_output(source, "response_data", parts);
     }
 }

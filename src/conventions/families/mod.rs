@@ -50,14 +50,29 @@ macro_rules! family {
 /// All families, in the order in which their word on a span is taken: a vendor's own kind before
 /// `gen_ai.operation.name`, which several vendors set carelessly.
 pub const FAMILIES: &[Family] = &[
-    family!(openinference, "openinference", "0.1", "openinference.span.kind, llm.input_messages.N, input.value, retrieval.documents.N"),
+    family!(
+        openinference,
+        "openinference",
+        "0.1",
+        "openinference.span.kind, llm.input_messages.N, input.value, retrieval.documents.N"
+    ),
     family!(langfuse, "langfuse", "SDK 3 to 5", "langfuse.observation.{type,input,output}"),
     family!(mlflow, "mlflow", "2.14 to 3", "mlflow.{spanType,spanInputs,spanOutputs}, JSON in JSON"),
     family!(langsmith, "langsmith", "0.3 to 0.15", "langsmith.span.kind, gen_ai.prompt and gen_ai.completion as JSON"),
     family!(vercel_ai, "vercel-ai", "3 to 6 (7 is otel-genai)", "ai.operationId, ai.prompt.messages, ai.response.text"),
-    family!(openllmetry, "openllmetry", "0.2 to 0.62", "gen_ai.prompt.N, gen_ai.completion.N, traceloop.entity.*, db.query.result events"),
+    family!(
+        openllmetry,
+        "openllmetry",
+        "0.2 to 0.62",
+        "gen_ai.prompt.N, gen_ai.completion.N, traceloop.entity.*, db.query.result events"
+    ),
     family!(haystack, "haystack", "2 to 3", "haystack.component.{type,input,output}"),
-    family!(pydantic_ai, "pydantic-ai", "0.1 to 2 (instrumentation 1 to 6)", "pydantic_ai.all_messages, final_result, events"),
+    family!(
+        pydantic_ai,
+        "pydantic-ai",
+        "0.1 to 2 (instrumentation 1 to 6)",
+        "pydantic_ai.all_messages, final_result, events"
+    ),
     family!(logfire, "logfire", "3 to 4", "request_data, response_data, streamed log spans"),
     family!(strands, "strands", "1", "split operation.details events, Bedrock blocks"),
     family!(google_adk, "google-adk", "1 to 2", "gcp.vertex.agent.{llm_request,llm_response,tool_call_args}"),
@@ -66,7 +81,12 @@ pub const FAMILIES: &[Family] = &[
     family!(generic_io, "laminar/flue/voltagent", "2026", "lmnr.span.*, flue.turn.*, span.type with input and output"),
     family!(litellm, "litellm", "1", "litellm_request and its raw child"),
     family!(openlit, "openlit", "1.20 to 1.45", "gen_ai.content.* events, gen_ai.tool.{args,output}"),
-    family!(otel_genai, "otel-genai", "1.26 to 1.41.1 and main; logs and span events", "gen_ai.{input,output}.messages, system_instructions, message events"),
+    family!(
+        otel_genai,
+        "otel-genai",
+        "1.26 to 1.41.1 and main; logs and span events",
+        "gen_ai.{input,output}.messages, system_instructions, message events"
+    ),
     family!(genkit, "genkit", "1", "genkit:{input,output}, genkit:metadata:subtype"),
 ];
 

@@ -5,9 +5,21 @@ use crate::conventions::source::Source;
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "openlit.*", "gen_ai.environment", "gen_ai.application_name", "gen_ai.framework.*", "gen_ai.sdk.*", "gen_ai.endpoint",
-    "gen_ai.usage.cost", "gen_ai.content.*", "gen_ai.hub.*", "gen_ai.vectordb.*", "gen_ai.cost.*", "gen_ai.rag.*",
-    "gen_ai.retrieval.*", "gen_ai.guardrail.*", "gen_ai.mcp.*",
+    "openlit.*",
+    "gen_ai.environment",
+    "gen_ai.application_name",
+    "gen_ai.framework.*",
+    "gen_ai.sdk.*",
+    "gen_ai.endpoint",
+    "gen_ai.usage.cost",
+    "gen_ai.content.*",
+    "gen_ai.hub.*",
+    "gen_ai.vectordb.*",
+    "gen_ai.cost.*",
+    "gen_ai.rag.*",
+    "gen_ai.retrieval.*",
+    "gen_ai.guardrail.*",
+    "gen_ai.mcp.*",
 ];
 
 /// Recognises the producer; `otel_genai` reads the rest.

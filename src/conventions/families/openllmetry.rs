@@ -13,12 +13,36 @@ use crate::model::{Document, Message, Part, Role, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "traceloop.*", "llm.request.type", "llm.request.functions.*", "llm.usage.*", "llm.user", "llm.headers",
-    "llm.is_streaming", "llm.frequency_penalty", "llm.presence_penalty", "llm.chat.stop_sequences", "llm.top_k",
-    "llm.temperature", "llm.top_p", "llm.request.*", "llm.response.*", "llm.prompts", "llm.completions", "llm.vendor",
-    "llm.content_filter_results", "llm.watsonx.*", "gen_ai.completion.*", "gen_ai.is_streaming", "gen_ai.headers",
-    "gen_ai.task.*", "gen_ai.openai.api_base", "gen_ai.openai.api_version", "gen_ai.openai.api_type", "gen_ai.user",
-    "db.*", "vector_db.*",
+    "traceloop.*",
+    "llm.request.type",
+    "llm.request.functions.*",
+    "llm.usage.*",
+    "llm.user",
+    "llm.headers",
+    "llm.is_streaming",
+    "llm.frequency_penalty",
+    "llm.presence_penalty",
+    "llm.chat.stop_sequences",
+    "llm.top_k",
+    "llm.temperature",
+    "llm.top_p",
+    "llm.request.*",
+    "llm.response.*",
+    "llm.prompts",
+    "llm.completions",
+    "llm.vendor",
+    "llm.content_filter_results",
+    "llm.watsonx.*",
+    "gen_ai.completion.*",
+    "gen_ai.is_streaming",
+    "gen_ai.headers",
+    "gen_ai.task.*",
+    "gen_ai.openai.api_base",
+    "gen_ai.openai.api_version",
+    "gen_ai.openai.api_type",
+    "gen_ai.user",
+    "db.*",
+    "vector_db.*",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
@@ -108,7 +132,9 @@ fn read_entity(source: &Source<'_>, parts: &mut Parts) {
         return;
     }
     let mut entity = Parts { kind: parts.kind, entity_name: parts.entity_name.clone(), ..Parts::default() };
-    for (input, output) in [("traceloop.entity.input", "traceloop.entity.output"), ("gen_ai.task.input", "gen_ai.task.output")] {
+    for (input, output) in
+        [("traceloop.entity.input", "traceloop.entity.output"), ("gen_ai.task.input", "gen_ai.task.output")]
+    {
         if entity.input.is_none() {
             read_input(source, input, &mut entity);
         }
@@ -121,7 +147,8 @@ fn read_entity(source: &Source<'_>, parts: &mut Parts) {
 
 /// Results of vector databases: one event per document.
 fn event_documents(source: &Source<'_>) -> Vec<Document> {
-    let results = source.span.events.iter().filter(|event| matches!(event.name.as_str(), "db.query.result" | "db.search.result"));
+    let results =
+        source.span.events.iter().filter(|event| matches!(event.name.as_str(), "db.query.result" | "db.search.result"));
     let mut found = Vec::new();
     for event in results {
         let entries = event.attributes.iter().filter_map(|(key, value)| {

@@ -15,15 +15,48 @@ use crate::model::{Attributes, ContentState, Message, Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.system", "gen_ai.conversation.*", "gen_ai.request.*",
-    "gen_ai.response.*", "gen_ai.output.type", "gen_ai.usage.*", "gen_ai.aggregated_usage.*", "gen_ai.system_instructions",
-    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.*", "gen_ai.agent.*", "gen_ai.workflow.*",
-    "gen_ai.data_source.id", "gen_ai.retrieval.*", "gen_ai.prompt", "gen_ai.prompt.*", "gen_ai.completion",
-    "gen_ai.embeddings.*", "gen_ai.memory.*", "gen_ai.evaluation.*", "gen_ai.token.type", "gen_ai.openai.*", "openai.*",
-    "gen_ai.system_instructions_ref", "gen_ai.input.messages_ref", "gen_ai.output.messages_ref",
-    "gen_ai.client.*", "gen_ai.server.*", "gen_ai.invoke_agent.duration", "gen_ai.execute_tool.duration",
-    "gen_ai.invoke_workflow.duration", "gen_ai.user", "gen_ai.user.id", "gen_ai.thread.id", "input", "output",
-    "azure.*", "aws.bedrock.*", "anthropic.*",
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "gen_ai.conversation.*",
+    "gen_ai.request.*",
+    "gen_ai.response.*",
+    "gen_ai.output.type",
+    "gen_ai.usage.*",
+    "gen_ai.aggregated_usage.*",
+    "gen_ai.system_instructions",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.tool.*",
+    "gen_ai.agent.*",
+    "gen_ai.workflow.*",
+    "gen_ai.data_source.id",
+    "gen_ai.retrieval.*",
+    "gen_ai.prompt",
+    "gen_ai.prompt.*",
+    "gen_ai.completion",
+    "gen_ai.embeddings.*",
+    "gen_ai.memory.*",
+    "gen_ai.evaluation.*",
+    "gen_ai.token.type",
+    "gen_ai.openai.*",
+    "openai.*",
+    "gen_ai.system_instructions_ref",
+    "gen_ai.input.messages_ref",
+    "gen_ai.output.messages_ref",
+    "gen_ai.client.*",
+    "gen_ai.server.*",
+    "gen_ai.invoke_agent.duration",
+    "gen_ai.execute_tool.duration",
+    "gen_ai.invoke_workflow.duration",
+    "gen_ai.user",
+    "gen_ai.user.id",
+    "gen_ai.thread.id",
+    "input",
+    "output",
+    "azure.*",
+    "aws.bedrock.*",
+    "anthropic.*",
 ];
 
 /// Event that carries the content of an inference.
@@ -77,10 +110,31 @@ pub(super) fn kind_of(operation: &str) -> Option<StepKind> {
         "retrieval" | "retrieve" | "retriever" | "rerank" | "arerank" | "reranker" | "vector_db_retrieve"
         | "search_memory" => StepKind::Retrieval,
         "execute_tool" | "tool_call" | "tool" => StepKind::Tool,
-        "invoke_agent" | "create_agent" | "invoke_workflow" | "agent_step" | "agent_call" | "agent" | "chain" | "workflow"
-        | "execute_event_loop_cycle" | "plan" | "invoke_swarm" | "invoke_graph" => StepKind::Agent,
-        "execute_task" | "fetch_response" | "user_prompt" | "system_prompt" | "schedule_tool_calls" | "task" | "parser"
-        | "evaluation" | "evaluate" | "evaluator" | "guardrail" | "memory" | "unknown" => StepKind::Other,
+        "invoke_agent"
+        | "create_agent"
+        | "invoke_workflow"
+        | "agent_step"
+        | "agent_call"
+        | "agent"
+        | "chain"
+        | "workflow"
+        | "execute_event_loop_cycle"
+        | "plan"
+        | "invoke_swarm"
+        | "invoke_graph" => StepKind::Agent,
+        "execute_task"
+        | "fetch_response"
+        | "user_prompt"
+        | "system_prompt"
+        | "schedule_tool_calls"
+        | "task"
+        | "parser"
+        | "evaluation"
+        | "evaluate"
+        | "evaluator"
+        | "guardrail"
+        | "memory"
+        | "unknown" => StepKind::Other,
         other if other.ends_with("_memory") || other.ends_with("_memory_store") => StepKind::Other,
         _ => return None,
     })
@@ -202,8 +256,7 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
             Some(inner) => inner.clone(),
             None => given,
         };
-        let call =
-            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        let call = ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
         parts.input = Some(called(call));
     }
     let result_keys = ["gen_ai.tool.call.result", "gen_ai.tool.output", "tool_response"];

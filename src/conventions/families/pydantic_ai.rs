@@ -8,8 +8,16 @@ use crate::model::{Message, Role, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "pydantic_ai.*", "all_messages_events", "final_result", "model_name", "agent_name", "model_request_parameters",
-    "tool_arguments", "tool_response", "metadata", "operation.cost",
+    "pydantic_ai.*",
+    "all_messages_events",
+    "final_result",
+    "model_name",
+    "agent_name",
+    "model_request_parameters",
+    "tool_arguments",
+    "tool_response",
+    "metadata",
+    "operation.cost",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {

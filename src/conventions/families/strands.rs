@@ -1,17 +1,24 @@
 //! Strands Agents: GenAI attributes and events with two habits of its own.
 
+use crate::conventions::messages::messages;
+use crate::conventions::node::Node;
 use crate::conventions::parts::Parts;
+use crate::conventions::parts::Said;
 use crate::conventions::source::Source;
 use crate::conventions::usage::Tokens;
 use crate::model::{Role, StepKind};
-use crate::conventions::messages::messages;
-use crate::conventions::node::Node;
-use crate::conventions::parts::Said;
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
-    "event_loop.*", "gen_ai.event.*", "gen_ai.agent.tools", "gen_ai.tool.status", "gen_ai.tool.json_schema",
-    "system_prompt", "tool.status", "tool_result", "memory.*",
+    "event_loop.*",
+    "gen_ai.event.*",
+    "gen_ai.agent.tools",
+    "gen_ai.tool.status",
+    "gen_ai.tool.json_schema",
+    "system_prompt",
+    "tool.status",
+    "tool_result",
+    "memory.*",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::conventions::bodies::request;
+use crate::conventions::documents::documents;
 use crate::conventions::io::{called, returned};
 use crate::conventions::message_parts::{arguments, plain_text, tool_call};
 use crate::conventions::messages::system_messages;
@@ -12,7 +13,6 @@ use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::{of_attributes, of_node};
-use crate::conventions::documents::documents;
 use crate::model::{Message, Part, Role, StepKind, ToolCall};
 
 /// Names this family explains.
@@ -109,8 +109,7 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
     let id = source.text(&["ai.toolCall.id"]);
     let name = source.text(&["ai.toolCall.name"]);
     if let Some(given) = ["ai.toolCall.args", "ai.toolCall.input"].iter().find_map(|key| source.node(key)) {
-        let call =
-            ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
+        let call = ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
         parts.input = Some(called(call));
     }
     if let Some(result) = ["ai.toolCall.result", "ai.toolCall.output"].iter().find_map(|key| source.node(key)) {

@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn only_what_was_retrieved_before_counts_and_only_once() {
-        let spans = vec![retrieval(1, 10, "Skarv"), retrieval(2, 11, "Skarv"), generation(20), retrieval(3, 30, "Late")];
+        let spans =
+            vec![retrieval(1, 10, "Skarv"), retrieval(2, 11, "Skarv"), generation(20), retrieval(3, 30, "Late")];
         let texts: Vec<_> = documents(spans).into_iter().filter_map(|document| document.text).collect();
         assert_eq!(texts, ["Skarv"]);
     }

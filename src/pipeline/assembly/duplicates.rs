@@ -12,8 +12,7 @@ use crate::model::{Message, SpanId, Step, StepKind, TraceId};
 
 /// Marks the duplicates among the steps of one trace; the live span of a group takes over what only its twins know.
 pub(crate) fn mark(steps: &mut [Step]) {
-    let generations: Vec<usize> =
-        (0..steps.len()).filter(|at| steps[*at].kind == StepKind::Generation).collect();
+    let generations: Vec<usize> = (0..steps.len()).filter(|at| steps[*at].kind == StepKind::Generation).collect();
     if generations.len() < 2 {
         return;
     }
@@ -126,7 +125,8 @@ fn calls_of(steps: &[Step], children: &[usize], groups: &mut Groups) -> Vec<Vec<
         let is_record = step.start == step.end && step.output.is_some();
         let known = calls.iter().position(|call| groups.root(call[0]) == groups.root(at));
         let waiting = || {
-            let open = |call: &Vec<usize>| call.iter().all(|at| steps[*at].output.is_none() && steps[*at].error.is_none());
+            let open =
+                |call: &Vec<usize>| call.iter().all(|at| steps[*at].output.is_none() && steps[*at].error.is_none());
             calls.iter().rposition(open).filter(|_| is_record)
         };
         match known.or_else(waiting) {
@@ -140,7 +140,8 @@ fn calls_of(steps: &[Step], children: &[usize], groups: &mut Groups) -> Vec<Vec<
 /// For each step the generation around it, looking through plain spans (HTTP clients) but not through tools or agents.
 fn enclosing_generations(steps: &[Step]) -> Vec<Option<usize>> {
     let at: HashMap<SpanId, usize> = steps.iter().enumerate().map(|(at, step)| (step.span_id, at)).collect();
-    let parent = |of: usize| steps[of].parent_span_id.and_then(|id| at.get(&id).copied()).filter(|parent| *parent != of);
+    let parent =
+        |of: usize| steps[of].parent_span_id.and_then(|id| at.get(&id).copied()).filter(|parent| *parent != of);
     let mut outer: Vec<Option<Option<usize>>> = vec![None; steps.len()];
     for start in 0..steps.len() {
         // Walk up until the answer is known, then hand it down the path; `seen` breaks cycles of forged parents.
@@ -321,8 +322,10 @@ mod tests {
 
     #[test]
     fn one_response_id_with_two_answers_is_two_calls() {
-        let one = chat(1).with("gen_ai.response.id", "x").with("gen_ai.output.messages", answer("Yes.").as_str()).build();
-        let two = chat(2).with("gen_ai.response.id", "x").with("gen_ai.output.messages", answer("No.").as_str()).build();
+        let one =
+            chat(1).with("gen_ai.response.id", "x").with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let two =
+            chat(2).with("gen_ai.response.id", "x").with("gen_ai.output.messages", answer("No.").as_str()).build();
         assert_eq!(live(vec![one, two]).len(), 2);
     }
 

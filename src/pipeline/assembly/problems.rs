@@ -14,7 +14,8 @@ pub fn orphan_logs(count: usize) -> Option<Problem> {
 
 /// Copies of spans.
 pub(super) fn repeated_spans(count: usize) -> Option<Problem> {
-    (count > 0).then(|| Problem::new("repeated_span", format!("{count} spans arrived more than once; each counts once")))
+    (count > 0)
+        .then(|| Problem::new("repeated_span", format!("{count} spans arrived more than once; each counts once")))
 }
 
 /// Log records without ids, which can join nothing.

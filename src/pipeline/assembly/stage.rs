@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::planner::{self, TraceDraw};
 use super::subjects::subjects;
 use super::trace::assemble;
-use crate::pipeline::patience::Patience;
 use crate::config::SegmentConfig;
 use crate::model::{Probability, SubjectId};
+use crate::pipeline::patience::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
 use crate::store::{DueTrace, PlannedSubject, Store, StoreError, TraceRecords};
@@ -90,9 +90,10 @@ impl Assembly {
     }
 
     fn subjects_of(&self, trace: &DueTrace, records: TraceRecords) -> Vec<Drawn> {
-        let matches = records.spans.iter().fold(Matches::default(), |matches, span| {
-            matches.or(self.sampler.matches(SpanFacts::of(span)))
-        });
+        let matches = records
+            .spans
+            .iter()
+            .fold(Matches::default(), |matches, span| matches.or(self.sampler.matches(SpanFacts::from(span))));
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let mut assembled = assemble(records.spans, records.logs);
         crate::privacy::renumber(&mut assembled.steps);

@@ -83,9 +83,7 @@ fn distinct(spans: Vec<Span>, found: &mut Vec<Problem>) -> Vec<Span> {
 
 fn in_order(mut spans: Vec<Span>) -> Vec<Span> {
     // Among spans of the same start the longest is the outermost.
-    spans.sort_by(|one, two| {
-        one.start.cmp(&two.start).then(two.end.cmp(&one.end)).then(one.span_id.cmp(&two.span_id))
-    });
+    spans.sort_by(|one, two| one.start.cmp(&two.start).then(two.end.cmp(&one.end)).then(one.span_id.cmp(&two.span_id)));
     spans
 }
 
@@ -94,7 +92,10 @@ fn root(steps: &[Step]) -> Option<usize> {
         return Some(at);
     }
     let here: std::collections::HashSet<SpanId> = steps.iter().map(|step| step.span_id).collect();
-    steps.iter().position(|step| step.parent_span_id.is_none_or(|parent| !here.contains(&parent))).or(if steps.is_empty() { None } else { Some(0) })
+    steps
+        .iter()
+        .position(|step| step.parent_span_id.is_none_or(|parent| !here.contains(&parent)))
+        .or(if steps.is_empty() { None } else { Some(0) })
 }
 
 fn first(steps: &[Step], field: impl Fn(&Step) -> Option<&String>) -> Option<String> {

@@ -115,7 +115,7 @@ impl Attempt {
         prompt: Option<&Prompt>,
         error: Option<&JudgeError>,
     ) -> EvaluationResult {
-        let spent = error.map(|error| error.spent);
+        let spent = error.and_then(JudgeError::spent);
         EvaluationResult::Final {
             id: self.evaluation.id,
             outcome,

@@ -23,11 +23,8 @@ pub(super) struct Leased {
 
 impl Leases {
     pub(super) fn take(&self, evaluation: &LeasedEvaluation) {
-        let leased = Leased {
-            rubric: evaluation.rubric.clone(),
-            version: evaluation.version,
-            judge: evaluation.judge.clone(),
-        };
+        let leased =
+            Leased { rubric: evaluation.rubric.clone(), version: evaluation.version, judge: evaluation.judge.clone() };
         self.lock().insert(evaluation.id, Arc::new(leased));
     }
 

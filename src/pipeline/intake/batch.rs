@@ -11,6 +11,7 @@ use super::gate::{self, Candidate, Decoded, Sifted};
 use super::guard;
 use super::protobuf::Malformed;
 use crate::model::{IdError, SpanId, TraceId};
+use crate::privacy::Redactor;
 use crate::otlp::{
     DecodeError, Encoding, Request as Decodable, Signal, decode, decode_as, log_record_to_bytes, sniff_encoding,
     span_to_bytes, wire,
@@ -24,6 +25,22 @@ pub trait Redact: Send + Sync {
     fn redact_span(&self, span: &mut wire::Span);
     /// Redacts a log record in place.
     fn redact_log_record(&self, record: &mut wire::LogRecord);
+    /// Redacts what a resource says of itself, in place.
+    fn redact_resource(&self, resource: &mut wire::Resource);
+}
+
+impl Redact for Redactor {
+    fn redact_span(&self, span: &mut wire::Span) {
+        Self::redact_span(self, span);
+    }
+
+    fn redact_log_record(&self, record: &mut wire::LogRecord) {
+        Self::redact_log_record(self, record);
+    }
+
+    fn redact_resource(&self, resource: &mut wire::Resource) {
+        Self::redact_resource(self, resource);
+    }
 }
 
 /// Why a request cannot be read at all: sending it again would not help.
@@ -253,13 +270,16 @@ impl Filling<'_> {
     }
 
     fn span(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptSpan, Refusal> {
-        let Decoded { resource, scope, record: mut span } = sifted.decode::<wire::Span>(candidate)?;
+        let Decoded { mut resource, scope, record: mut span } = sifted.decode::<wire::Span>(candidate)?;
         let span_id = SpanId::try_from(span.span_id.as_slice())?;
         if guard::is_evaluator_span(resource.as_ref(), &span) {
             return Err(Refusal::Own);
         }
         let draw = self.sampler.u(candidate.trace_id, &span.trace_state);
         self.redactor.redact_span(&mut span);
+        if let Some(resource) = &mut resource {
+            self.redactor.redact_resource(resource);
+        }
         Ok(KeptSpan {
             trace_id: candidate.trace_id,
             span_id,
@@ -272,12 +292,15 @@ impl Filling<'_> {
     }
 
     fn log_record(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptLogRecord, Refusal> {
-        let Decoded { resource, scope, mut record } = sifted.decode::<wire::LogRecord>(candidate)?;
+        let Decoded { mut resource, scope, mut record } = sifted.decode::<wire::LogRecord>(candidate)?;
         let span_id = SpanId::try_from(record.span_id.as_slice())?;
         if guard::is_evaluation_event(&record) {
             return Err(Refusal::Own);
         }
         self.redactor.redact_log_record(&mut record);
+        if let Some(resource) = &mut resource {
+            self.redactor.redact_resource(resource);
+        }
         let body = log_record_to_bytes(resource.as_ref(), scope.as_ref(), record);
         Ok(KeptLogRecord {
             trace_id: candidate.trace_id,

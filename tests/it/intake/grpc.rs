@@ -96,7 +96,8 @@ async fn what_can_never_be_taken_is_refused_for_good() {
     assert!(refused.message().contains("intake.otlp.max_body_bytes"), "{refused:?}");
     let refused = client(&service).await.send_compressed(CompressionEncoding::Zstd).export(large).await.unwrap_err();
     assert!(refused.message().contains("intake.otlp.max_decompressed_bytes"), "{refused:?}");
-    let refused = MetricsServiceClient::new(channel(&service).await).export(wire::ExportMetricsServiceRequest::default());
+    let refused =
+        MetricsServiceClient::new(channel(&service).await).export(wire::ExportMetricsServiceRequest::default());
     let refused = refused.await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);
     assert!(refused.message().contains("metrics are not judged"), "{refused:?}");

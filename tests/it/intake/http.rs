@@ -73,7 +73,8 @@ async fn every_content_encoding_is_understood() {
         assert_eq!(response.unwrap().status(), 200, "{encoding}");
         assert_eq!(service.account().await.kept, i64::from(trace), "{encoding}");
     }
-    let response = post(&service, "/v1/traces", PROTOBUF, body(5)).header("content-encoding", "snappy").send().await.unwrap();
+    let response =
+        post(&service, "/v1/traces", PROTOBUF, body(5)).header("content-encoding", "snappy").send().await.unwrap();
     assert_eq!(response.status(), 415);
     assert_eq!(response.headers()["accept-encoding"], "gzip, zstd, deflate, identity");
     assert!(status(response).await.message.contains("`snappy` is not supported"));
@@ -91,7 +92,8 @@ async fn a_partial_success_says_how_many_and_why() {
     assert_eq!(partial.rejected_spans, 1);
     assert_eq!(partial.error_message, "1 rejected and not judged; the first because: span id has 3 bytes; expected 8");
     let json = serde_json::to_vec(&request).unwrap();
-    let answer: serde_json::Value = post(&service, "/v1/traces", JSON, json).send().await.unwrap().json().await.unwrap();
+    let answer: serde_json::Value =
+        post(&service, "/v1/traces", JSON, json).send().await.unwrap().json().await.unwrap();
     assert_eq!(answer["partialSuccess"]["rejectedSpans"].to_string().trim_matches('"'), "1");
     let account = service.account().await;
     assert_eq!((account.received, account.kept, account.duplicate, account.rejected), (6, 2, 2, 2));

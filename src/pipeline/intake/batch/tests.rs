@@ -14,6 +14,10 @@ impl Redact for Stars {
     fn redact_log_record(&self, record: &mut wire::LogRecord) {
         hide(&mut record.attributes);
     }
+
+    fn redact_resource(&self, resource: &mut wire::Resource) {
+        hide(&mut resource.attributes);
+    }
 }
 
 fn hide(attributes: &mut [KeyValue]) {
