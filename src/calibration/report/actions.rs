@@ -45,6 +45,38 @@ pub(super) fn actions(
     actions
 }
 
+/// The answer of the first screen: which rubrics can be relied on, which not, and which nobody can judge yet.
+pub(super) fn headline(rubrics: &[RubricReport]) -> Vec<String> {
+    let named = |verdict: Verdict| {
+        let names: Vec<&str> = rubrics
+            .iter()
+            .filter(|rubric| rubric.verdict.verdict == verdict)
+            .map(|rubric| rubric.name.as_str())
+            .collect();
+        list(&names)
+    };
+    let sentences = [
+        (Verdict::DoNotTrust, "Do not rely on ", "."),
+        (Verdict::Trust, "You can rely on ", "."),
+        (Verdict::WithCare, "Read ", " with care."),
+        (Verdict::TooFewLabels, "Too few labels to judge ", "."),
+        (Verdict::NoScores, "Nothing has been scored for ", "."),
+    ];
+    let spoken = sentences
+        .into_iter()
+        .filter_map(|(verdict, before, after)| Some(format!("{before}{}{after}", named(verdict)?)));
+    spoken.collect()
+}
+
+/// `a, b and c`.
+fn list(names: &[&str]) -> Option<String> {
+    match names {
+        [] => None,
+        [one] => Some((*one).to_owned()),
+        [most @ .., last] => Some(format!("{} and {last}", most.join(", "))),
+    }
+}
+
 fn now(text: &str, link: Option<&str>) -> Action {
     Action { urgency: Urgency::Now, text: text.to_owned(), link: link.map(str::to_owned) }
 }

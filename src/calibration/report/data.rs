@@ -40,6 +40,8 @@ pub struct ReportData {
     pub period: Option<(Moment, Moment)>,
     /// The level of every interval.
     pub confidence: f64,
+    /// The answer in a few sentences.
+    pub headline: Vec<String>,
     /// What to do next, most urgent first.
     pub actions: Vec<Action>,
     /// One section for each rubric.

@@ -6,16 +6,21 @@
 
 mod actions;
 mod agreement;
+pub mod charts;
 mod data;
 mod disagreements;
 mod drift;
+pub mod html;
 mod humans;
 mod input;
+pub mod json;
 mod judges;
+pub mod markdown;
 mod pairing;
 mod placing;
 mod quality;
 mod scores;
+pub mod templating;
 mod verdict;
 mod weighing;
 pub mod words;
@@ -67,6 +72,7 @@ impl ReportData {
             generated_at: input.options.generated_at_ms.or_else(|| newest(input)).map(Moment),
             period: observed.clone().min().zip(observed.max()).map(|(from, until)| (Moment(from), Moment(until))),
             confidence: CONFIDENCE,
+            headline: actions::headline(&rubrics),
             actions,
             rubrics,
             drift: DriftReport { watching, flags: input.drift.clone() },

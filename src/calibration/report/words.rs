@@ -1,7 +1,50 @@
 //! Numbers as people read them: never without their interval, or the reason why there is none.
 
+use serde::Deserialize;
+
 use super::data::Moment;
 use crate::statistics::{Estimate, Reason};
+
+/// An estimate as the data write it, with the sentence behind its reason.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Parts {
+    /// The value, if there is one.
+    pub value: Option<f64>,
+    /// Lower limit.
+    pub low: Option<f64>,
+    /// Upper limit.
+    pub high: Option<f64>,
+    /// Why something is missing: a code, or its sentence.
+    pub reason: Option<String>,
+}
+
+impl From<&Estimate> for Parts {
+    fn from(estimate: &Estimate) -> Self {
+        Self {
+            value: estimate.value(),
+            low: estimate.interval().map(|interval| interval.low),
+            high: estimate.interval().map(|interval| interval.high),
+            reason: estimate.reason().map(|reason| reason.to_string()),
+        }
+    }
+}
+
+/// What a value and a limit look like.
+pub type Form = fn(f64) -> String;
+
+/// Shares: `87 %`, limits without the sign.
+pub const SHARE: (Form, Form) = (percent, percent_limit);
+/// Numbers.
+pub const NUMBER: (Form, Form) = (number, number);
+/// Differences, which always carry a sign.
+pub const SIGNED: (Form, Form) = (signed, signed);
+/// Lengths of time in milliseconds.
+pub const MILLISECONDS: (Form, Form) = (milliseconds, milliseconds);
+
+fn percent_limit(limit: f64) -> String {
+    percent(limit).trim_end_matches("\u{a0}%").to_owned()
+}
 
 /// `87 %`; one decimal near the ends, where a whole percent would say "all" or "none".
 pub fn percent(share: f64) -> String {
@@ -16,17 +59,17 @@ pub fn percent(share: f64) -> String {
 
 /// `87 % [82, 91]`, `87 % (no interval: …)` or `not known: …`.
 pub fn percent_estimate(estimate: &Estimate) -> String {
-    in_words(estimate, percent, |limit| percent(limit).trim_end_matches("\u{a0}%").to_owned())
+    in_words(&estimate.into(), SHARE)
 }
 
 /// `0.82 [0.79, 0.85]`.
 pub fn number_estimate(estimate: &Estimate) -> String {
-    in_words(estimate, number, number)
+    in_words(&estimate.into(), NUMBER)
 }
 
 /// `+0.04 [−0.01, +0.09]`.
 pub fn signed_estimate(estimate: &Estimate) -> String {
-    in_words(estimate, signed, signed)
+    in_words(&estimate.into(), SIGNED)
 }
 
 /// `0.82`, with a true minus.
@@ -120,13 +163,13 @@ pub fn code(code: &str) -> String {
     code.replace('_', " ")
 }
 
-fn in_words(estimate: &Estimate, value: impl Fn(f64) -> String, limit: impl Fn(f64) -> String) -> String {
-    match estimate {
-        Estimate::Interval(number, interval) => {
-            format!("{} [{}, {}]", value(*number), limit(interval.low), limit(interval.high))
-        }
-        Estimate::Bare(number, reason) => format!("{} (no interval: {reason})", value(*number)),
-        Estimate::Undefined(reason) => format!("not known: {reason}"),
+/// An estimate in plain text.
+pub fn in_words(parts: &Parts, (value, limit): (Form, Form)) -> String {
+    let why = parts.reason.as_deref().map(reason).unwrap_or_default();
+    match (parts.value, parts.low, parts.high) {
+        (Some(number), Some(low), Some(high)) => format!("{} [{}, {}]", value(number), limit(low), limit(high)),
+        (Some(number), ..) => format!("{} (no interval: {why})", value(number)),
+        (None, ..) => format!("not known: {why}"),
     }
 }
 
