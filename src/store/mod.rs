@@ -15,6 +15,7 @@ mod labels;
 mod ledger;
 mod migrate;
 mod plan;
+mod reports;
 mod rows;
 mod rubrics;
 mod traces;
@@ -34,6 +35,7 @@ pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
 pub use plan::{PlannedEvaluation, PlannedSubject};
+pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use traces::{DueTrace, TraceRecords};
 

@@ -5,6 +5,7 @@
 mod house;
 mod intake;
 mod judges;
+mod report;
 mod statistics_vectors;
 mod store;
 mod support;

@@ -2,4 +2,5 @@
 
 pub mod databases;
 pub mod fake_judge;
+pub mod evaluated;
 pub mod records;

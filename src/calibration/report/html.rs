@@ -1,0 +1,118 @@
+//! The report as one self-contained HTML file: no script, no network, charts inside.
+
+use std::collections::BTreeMap;
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::charts::{Bar, Course, Row, bars, forest, timeline};
+use super::data::{ReportData, RubricReport, SeriesReport};
+use super::templating::{STYLE, environment};
+use crate::statistics::{Estimate, Reason};
+
+/// The charts of one rubric.
+#[derive(Debug, Serialize)]
+struct Charts {
+    timeline_wide: String,
+    timeline_narrow: String,
+    agreement: String,
+    catches: String,
+    distribution: String,
+}
+
+const WIDE: f64 = 1_000.0;
+const NARROW: f64 = 330.0;
+
+/// The whole file.
+pub fn render(report: &ReportData) -> Result<String, minijinja::Error> {
+    let context =
+        context! { style => Value::from_safe_string(STYLE.to_owned()), live => false, ..body_context(report) };
+    environment()?.get_template("report.html")?.render(context)
+}
+
+/// What `report_body.html` needs; pages that are served add `live`.
+pub fn body_context(report: &ReportData) -> Value {
+    let charts: BTreeMap<&str, Charts> =
+        report.rubrics.iter().map(|rubric| (rubric.name.as_str(), charts(rubric))).collect();
+    context! { report => Value::from(Serde(report)), charts => Value::from(Serde(&charts)) }
+}
+
+fn charts(rubric: &RubricReport) -> Charts {
+    let Some(current) = rubric.current.and_then(|index| rubric.series.get(index)) else {
+        let none = String::new;
+        return Charts {
+            timeline_wide: none(),
+            timeline_narrow: none(),
+            agreement: none(),
+            catches: none(),
+            distribution: none(),
+        };
+    };
+    let courses = courses(rubric, current);
+    let courses: Vec<Course<'_>> = courses
+        .iter()
+        .map(|(name, series)| Course { name, timeline: &series.timeline, faint: series.baseline })
+        .collect();
+    let title = format!("{}: mean value over time", rubric.name);
+    let levels: Vec<Bar<'_>> = current
+        .distribution
+        .iter()
+        .rev()
+        .map(|level| Bar { level: &level.level, meaning: &level.meaning, count: level.count, share: level.share })
+        .collect();
+    Charts {
+        timeline_wide: timeline("chart wide", WIDE, &title, &courses),
+        timeline_narrow: timeline("chart narrow", NARROW, &title, &courses),
+        agreement: forest("chart", NARROW, "Agreement, side by side", &agreement_rows(rubric, current)),
+        catches: catches(current),
+        distribution: if levels.is_empty() {
+            String::new()
+        } else {
+            bars("chart", NARROW, "How often each level was given", &levels)
+        },
+    }
+}
+
+/// The series of the current judge, and the baseline's for comparison.
+fn courses<'a>(rubric: &'a RubricReport, current: &SeriesReport) -> Vec<(String, &'a SeriesReport)> {
+    let several_versions = rubric.series.iter().any(|series| series.version != current.version);
+    let shown =
+        rubric.series.iter().filter(|series| series.scored > 0 && (series.judge == current.judge || series.baseline));
+    shown
+        .map(|series| {
+            let model = series.judge_model.as_deref().unwrap_or(&series.judge);
+            let name = if several_versions { format!("v{} {model}", series.version) } else { model.to_owned() };
+            (name, series)
+        })
+        .collect()
+}
+
+fn agreement_rows<'a>(rubric: &'a RubricReport, current: &'a SeriesReport) -> Vec<Row<'a>> {
+    let agreement = &current.agreement;
+    let none = Estimate::Undefined(Reason::NoPairs);
+    let own = match (&agreement.pass_fail, &agreement.on_scale) {
+        (Some(pass_fail), _) => pass_fail.raw_agreement,
+        (None, Some(on_scale)) => on_scale.raw_agreement,
+        (None, None) => none,
+    };
+    vec![
+        Row { name: "this judge and people", estimate: own, main: true },
+        Row { name: "people among each other", estimate: rubric.humans.raw_agreement, main: false },
+        Row { name: "the offline baseline, same items", estimate: agreement.baseline.raw_agreement, main: false },
+        Row {
+            name: "always the commonest answer",
+            estimate: agreement.majority_class.as_ref().map_or(none, |majority| majority.share),
+            main: false,
+        },
+    ]
+}
+
+fn catches(current: &SeriesReport) -> String {
+    let Some(pass_fail) = &current.agreement.pass_fail else { return String::new() };
+    let rows = [
+        Row { name: "bad answers it catches", estimate: pass_fail.tnr, main: true },
+        Row { name: "good answers it passes", estimate: pass_fail.tpr, main: true },
+    ];
+    forest("chart", NARROW, "What the judge catches", &rows)
+}

@@ -1,0 +1,107 @@
+//! What a report is made of: rows of the store and the rubrics' scales. Nothing else enters it.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Label, Scale};
+use crate::rubrics::{Rubric, scale_text};
+use crate::store::{ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
+
+use super::drift::Flag;
+
+/// The alias of the version whose scores count.
+const PRODUCTION: &str = "production";
+
+/// What the report needs to know of a rubric version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RubricFacts {
+    /// The rubric's name.
+    pub name: String,
+    /// Its version.
+    pub version: u32,
+    /// The question it answers.
+    pub description: String,
+    /// Its scale.
+    pub scale: Scale,
+    /// The scale in the words that judge and labeller read.
+    pub scale_text: String,
+}
+
+impl From<&Rubric> for RubricFacts {
+    fn from(rubric: &Rubric) -> Self {
+        Self {
+            name: rubric.name.clone(),
+            version: rubric.version,
+            description: rubric.description.clone(),
+            scale: rubric.scale.clone(),
+            scale_text: scale_text(&rubric.scale),
+        }
+    }
+}
+
+/// What the reader of a report chose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportOptions {
+    /// Only evaluations planned since, milliseconds since the Unix epoch.
+    pub since_ms: Option<i64>,
+    /// The time the report bears; by default that of its newest datum, so that the same data give the same report.
+    pub generated_at_ms: Option<i64>,
+    /// Judges that stand for the bar a real judge must clear.
+    pub baselines: Vec<String>,
+}
+
+impl Default for ReportOptions {
+    fn default() -> Self {
+        Self { since_ms: None, generated_at_ms: None, baselines: vec!["baseline".to_owned()] }
+    }
+}
+
+/// Everything a report is computed from.
+#[derive(Debug, Clone)]
+pub struct ReportInput {
+    /// Scored evaluations, in order of observation.
+    pub scored: Vec<ScoredEvaluation>,
+    /// Counts of every outcome.
+    pub outcomes: Vec<OutcomeCount>,
+    /// All labels, in order of time.
+    pub labels: Vec<Label>,
+    /// How many subjects carried content.
+    pub contents: Vec<ContentState>,
+    /// Both accounts.
+    pub ledger: Ledger,
+    /// The version of each rubric that production uses, where an alias says so.
+    pub production: BTreeMap<String, u32>,
+    /// The rubric versions that are known.
+    pub rubrics: Vec<RubricFacts>,
+    /// What drift detection found.
+    pub drift: Vec<Flag>,
+    /// What the reader chose.
+    pub options: ReportOptions,
+}
+
+impl ReportInput {
+    /// Reads everything from the store.
+    pub async fn read(
+        store: &Store,
+        rubrics: Vec<RubricFacts>,
+        drift: Vec<Flag>,
+        options: ReportOptions,
+    ) -> Result<Self, StoreError> {
+        let since_ms = options.since_ms.unwrap_or(0);
+        Ok(Self {
+            scored: store.scored_evaluations(since_ms).await?,
+            outcomes: store.outcome_counts(since_ms).await?,
+            labels: store.labels().await?,
+            contents: store.content_states(since_ms).await?,
+            ledger: store.ledger(since_ms).await?,
+            production: store
+                .rubric_aliases()
+                .await?
+                .into_iter()
+                .filter_map(|alias| (alias.alias == PRODUCTION).then_some((alias.name, alias.version)))
+                .collect(),
+            rubrics,
+            drift,
+            options,
+        })
+    }
+}

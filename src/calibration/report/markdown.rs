@@ -1,0 +1,337 @@
+//! The report's Markdown twin, for pull requests and chats.
+
+use std::fmt::Write as _;
+
+use super::data::{ReportData, RubricReport, SeriesReport, Urgency, Verdict};
+use super::words::{
+    MILLISECONDS, code, count, date, dollars, in_words, number_estimate, percent, percent_estimate, plural,
+    signed_estimate, time,
+};
+use crate::statistics::ppi::Method;
+
+/// The report as Markdown.
+pub fn render(report: &ReportData) -> String {
+    let mut text = String::from("# judged report\n\n");
+    if report.headline.is_empty() {
+        line(&mut text, "**Nothing has been judged yet.**");
+    } else {
+        line(&mut text, &format!("**{}**", report.headline.join(" ")));
+    }
+    if let Some((from, until)) = report.period {
+        line(
+            &mut text,
+            &format!(
+                "Answers observed from {} to {}. Brackets hold 95 % intervals; where there is none, the reason stands instead.",
+                time(from),
+                time(until)
+            ),
+        );
+    }
+    verdicts(&mut text, report);
+    actions(&mut text, report);
+    drift(&mut text, report);
+    for rubric in &report.rubrics {
+        self::rubric(&mut text, rubric);
+    }
+    accounts(&mut text, report);
+    text
+}
+
+fn line(text: &mut String, paragraph: &str) {
+    // Writing to a String cannot fail.
+    let _written = writeln!(text, "{paragraph}\n");
+}
+
+/// Text from outside inside Markdown: no markup, no new line, no table cell of its own.
+fn plain(outside: &str) -> String {
+    let mut safe = String::with_capacity(outside.len());
+    for character in outside.chars() {
+        match character {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' => {
+                safe.push('\\');
+                safe.push(character);
+            }
+            control if control.is_control() => safe.push(' '),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+fn table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
+    let mut lines = vec![format!("| {} |", headings.join(" | ")), format!("|{}", " --- |".repeat(headings.len()))];
+    lines.extend(rows.iter().map(|row| format!("| {} |", row.join(" | "))));
+    line(text, &lines.join("\n"));
+}
+
+fn current(rubric: &RubricReport) -> Option<&SeriesReport> {
+    rubric.current.and_then(|index| rubric.series.get(index))
+}
+
+fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::DoNotTrust => "do not trust",
+        Verdict::TooFewLabels => "too few labels",
+        Verdict::NoScores => "no scores",
+        Verdict::WithCare => "with care",
+        Verdict::Trust => "trust",
+    }
+}
+
+fn verdicts(text: &mut String, report: &ReportData) {
+    let rows: Vec<Vec<String>> = report
+        .rubrics
+        .iter()
+        .map(|rubric| {
+            let pass_fail = current(rubric).and_then(|series| series.agreement.pass_fail);
+            let of = |pick: fn(&super::PassFailAgreement) -> &crate::statistics::Estimate| {
+                pass_fail.as_ref().map_or_else(|| "–".to_owned(), |rates| percent_estimate(pick(rates)))
+            };
+            vec![
+                plain(&rubric.name),
+                verdict_word(rubric.verdict.verdict).to_owned(),
+                of(|rates| &rates.raw_agreement),
+                of(|rates| &rates.tnr),
+                current(rubric).map_or_else(|| "–".to_owned(), |series| number_estimate(&series.mean_value)),
+                signed_estimate(&rubric.change.difference),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        table(
+            text,
+            &["rubric", "verdict", "agrees with people", "bad answers caught", "mean value", "moved lately"],
+            &rows,
+        );
+    }
+}
+
+fn actions(text: &mut String, report: &ReportData) {
+    if report.actions.is_empty() {
+        return;
+    }
+    line(text, "## What to do next");
+    let items: Vec<String> = report
+        .actions
+        .iter()
+        .map(|action| {
+            let urgency = if action.urgency == Urgency::Now { "**now**" } else { "soon" };
+            format!("- {urgency}: {}", plain(&action.text))
+        })
+        .collect();
+    line(text, &items.join("\n"));
+}
+
+fn drift(text: &mut String, report: &ReportData) {
+    line(text, "## What moved");
+    if report.drift.flags.is_empty() {
+        line(text, "No drift is flagged.");
+    }
+    for flag in &report.drift.flags {
+        let segment = flag.segment.as_deref().map(|segment| format!(", {}", plain(segment))).unwrap_or_default();
+        let number = |limit: Option<f64>| limit.map_or_else(|| "?".to_owned(), super::words::number);
+        line(
+            text,
+            &format!(
+                "- **{}**{segment} since {}: {} [{}, {}]; {}. {}",
+                code(&flag.kind),
+                plain(&flag.since),
+                super::words::number(flag.effect.value),
+                number(flag.effect.low),
+                number(flag.effect.high),
+                code(&flag.attribution),
+                plain(&flag.advice)
+            ),
+        );
+    }
+    let watching: Vec<String> = report
+        .drift
+        .watching
+        .iter()
+        .map(|watch| {
+            let state = if watch.can_see() { "labels, watched" } else { "labels: no drift detector has enough yet" };
+            format!(
+                "- {}: {} of {} {state}",
+                plain(&watch.rubric),
+                count(watch.labels as i64),
+                count(watch.needed as i64)
+            )
+        })
+        .collect();
+    if !watching.is_empty() {
+        line(text, &watching.join("\n"));
+    }
+}
+
+fn rubric(text: &mut String, rubric: &RubricReport) {
+    line(text, &format!("## {}", plain(&rubric.name)));
+    if let Some(description) = &rubric.description {
+        line(text, &format!("*{}*", plain(description)));
+    }
+    line(text, &format!("**{}.**", rubric.verdict.headline));
+    let reasons: Vec<String> = rubric.verdict.reasons.iter().map(|reason| format!("- {}", plain(reason))).collect();
+    if !reasons.is_empty() {
+        line(text, &reasons.join("\n"));
+    }
+    let Some(series) = current(rubric) else { return };
+    table(text, &["", ""], &figures(rubric, series));
+    if !series.segments.is_empty() {
+        let rows: Vec<Vec<String>> = series
+            .segments
+            .iter()
+            .map(|segment| {
+                let value =
+                    segment.value.as_deref().map_or_else(|| format!("{} small values, pooled", segment.pooled), plain);
+                let pooled = if segment.agreement_pooled { "the whole: " } else { "" };
+                vec![
+                    format!("{}: {value}", plain(&segment.name)),
+                    count(segment.scored as i64),
+                    number_estimate(&segment.mean_value),
+                    percent_estimate(&segment.pass_rate),
+                    format!("{pooled}{}", percent_estimate(&segment.agreement)),
+                ]
+            })
+            .collect();
+        table(text, &["segment", "scores", "mean value", "passes", "agrees with people"], &rows);
+    }
+    let disagreements: Vec<String> = rubric
+        .disagreements
+        .iter()
+        .map(|item| {
+            format!(
+                "- {}: people {}, judge {} (trace `{}`, span `{}`){}",
+                time(item.observed_at),
+                plain(&item.human),
+                plain(&item.judge),
+                item.trace_id,
+                item.span_id,
+                item.rationale.as_deref().map(|rationale| format!(": {}", plain(rationale))).unwrap_or_default()
+            )
+        })
+        .collect();
+    if !disagreements.is_empty() {
+        line(text, "### Where judge and people differ most");
+        line(text, &disagreements.join("\n"));
+    }
+}
+
+fn figures(rubric: &RubricReport, series: &SeriesReport) -> Vec<Vec<String>> {
+    let agreement = &series.agreement;
+    let mut rows: Vec<(String, String)> = vec![
+        ("series".into(), series_name(series)),
+        (
+            "scores".into(),
+            format!("{}, worth {:.0} equally weighted ones", count(series.scored as i64), series.effective),
+        ),
+        ("mean value".into(), number_estimate(&series.mean_value)),
+        ("the judge passes".into(), percent_estimate(&series.pass_rate)),
+        (
+            match series.quality.method {
+                Method::PredictionPowered => "answers that are good (PPI++)".into(),
+                Method::LabelsOnly => "answers that are good (labels alone)".into(),
+            },
+            percent_estimate(&series.quality.rate),
+        ),
+        ("items with both verdicts".into(), count(agreement.items as i64)),
+    ];
+    if let Some(rates) = &agreement.pass_fail {
+        rows.push(("agrees with people".into(), percent_estimate(&rates.raw_agreement)));
+        rows.push((
+            format!("bad answers caught ({} of {} missed)", rates.missed, rates.bad),
+            percent_estimate(&rates.tnr),
+        ));
+        rows.push((
+            format!("good answers passed ({} of {} failed)", rates.false_alarms, rates.good),
+            percent_estimate(&rates.tpr),
+        ));
+        rows.push(("Cohen's kappa".into(), number_estimate(&rates.cohen_kappa)));
+        rows.push(("Gwet's AC1".into(), number_estimate(&rates.gwet_ac1)));
+    }
+    if let Some(on_scale) = &agreement.on_scale {
+        rows.push(("same level".into(), percent_estimate(&on_scale.raw_agreement)));
+        rows.push(("weighted kappa".into(), number_estimate(&on_scale.kappa)));
+        rows.push(("Krippendorff's alpha".into(), number_estimate(&on_scale.krippendorff_alpha)));
+        rows.push(("judge minus people".into(), signed_estimate(&on_scale.bias)));
+        rows.push(("mean distance".into(), number_estimate(&on_scale.mae)));
+    }
+    rows.push(("people among each other".into(), percent_estimate(&rubric.humans.raw_agreement)));
+    rows.push(("the baseline on the same items".into(), percent_estimate(&agreement.baseline.raw_agreement)));
+    rows.push(("advantage over the baseline".into(), signed_estimate(&agreement.baseline.advantage)));
+    if let Some(majority) = &agreement.majority_class {
+        rows.push((format!("always saying {}", plain(&majority.label)), percent_estimate(&majority.share)));
+    }
+    if let Some(unknown) = &series.agreement_unknown {
+        rows.push(("items of unknown selection, kept apart".into(), count(unknown.items as i64)));
+    }
+    rows.into_iter().map(|(name, value)| vec![name, value]).collect()
+}
+
+fn series_name(series: &SeriesReport) -> String {
+    let model = series.judge_model.as_deref().map(|model| format!(", {}", plain(model))).unwrap_or_default();
+    let period = match (series.from, series.until) {
+        (Some(from), Some(until)) => format!(", {} to {}", date(from), date(until)),
+        _ => String::new(),
+    };
+    format!("v{} by {}{model}{period}", series.version, plain(&series.judge))
+}
+
+fn accounts(text: &mut String, report: &ReportData) {
+    line(text, "## Accounts");
+    let streams: Vec<String> =
+        report.labels.streams.iter().map(|(stream, number)| format!("{} {stream}", count(*number as i64))).collect();
+    line(text, &format!("{}: {}.", plural(report.labels.labels, "label", "labels"), streams.join(", ")));
+    for content in &report.content {
+        let missing: Vec<String> = content
+            .unjudgeable
+            .iter()
+            .map(|(reason, number)| {
+                format!(
+                    "{} {} ({})",
+                    count(*number as i64),
+                    code(reason),
+                    percent(*number as f64 / content.subjects as f64)
+                )
+            })
+            .collect();
+        let not_judged =
+            if missing.is_empty() { String::new() } else { format!("; not judged: {}", missing.join(", ")) };
+        line(text, &format!("{} {}s kept{not_judged}.", count(content.subjects as i64), content.kind));
+    }
+    let judges: Vec<Vec<String>> = report
+        .judges
+        .iter()
+        .map(|judge| {
+            let outcomes: Vec<String> = judge
+                .outcomes
+                .iter()
+                .map(|(outcome, number)| format!("{} {}", code(outcome), count(*number as i64)))
+                .collect();
+            vec![
+                format!("{} {}", plain(&judge.judge), plain(judge.judge_model.as_deref().unwrap_or_default())),
+                outcomes.join(", "),
+                if judge.priced > 0 { dollars(judge.cost_usd) } else { "no price known".to_owned() },
+                in_words(&(&judge.latency_median_ms).into(), MILLISECONDS),
+                in_words(&(&judge.latency_p95_ms).into(), MILLISECONDS),
+            ]
+        })
+        .collect();
+    if !judges.is_empty() {
+        table(text, &["judge", "outcomes", "cost", "half faster than", "95 % faster than"], &judges);
+    }
+    let ledger = if report.ledger.balanced {
+        "Both accounts of the ledger balance."
+    } else {
+        "**The ledger does not balance.**"
+    };
+    line(text, ledger);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_brings_no_markup() {
+        assert_eq!(plain("a|b\n# [x](y) <i>"), "a\\|b \\# \\[x\\](y) \\<i\\>");
+    }
+}

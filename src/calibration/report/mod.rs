@@ -1,0 +1,281 @@
+//! The report: whether the scores can be trusted, for which rubric not and why, what moved, and what to do next.
+//!
+//! [`ReportData`] is computed from [`ReportInput`], rows of the store and nothing else, and is the same for the same rows.
+//! [`json`], [`markdown`] and [`html`] render it. No number stands without its interval or the reason for none; scores
+//! are weighted by the inverse of their recorded probability; labels of unknown selection are kept apart.
+
+mod actions;
+mod agreement;
+pub mod charts;
+mod data;
+mod disagreements;
+mod drift;
+pub mod html;
+mod humans;
+mod input;
+pub mod json;
+mod judges;
+pub mod markdown;
+mod pairing;
+mod placing;
+mod quality;
+mod scores;
+pub mod templating;
+mod verdict;
+mod weighing;
+pub mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use data::*;
+pub use drift::{BASELINE_LABELS, DriftReport, Effect, Evidence, Flag, Watch};
+pub use input::{ReportInput, ReportOptions, RubricFacts};
+
+use crate::model::{LabelStream, Outcome, Scale};
+use crate::statistics::CONFIDENCE;
+use crate::store::{OutcomeCount, ScoredEvaluation};
+use humans::Selection;
+use scores::Scored;
+
+/// Version of the JSON format.
+const FORMAT: u32 = 1;
+
+/// What makes scores comparable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct SeriesKey<'a> {
+    version: u32,
+    judge: &'a str,
+    judge_model: Option<&'a str>,
+}
+
+impl ReportData {
+    /// Computes the report.
+    pub fn build(input: &ReportInput) -> Self {
+        let names: BTreeSet<&str> = input
+            .outcomes
+            .iter()
+            .map(|count| count.rubric.as_str())
+            .chain(input.scored.iter().map(|evaluation| evaluation.rubric.as_str()))
+            .collect();
+        let sections: Vec<(RubricReport, Watch)> = names.into_iter().map(|name| rubric(input, name)).collect();
+        let (mut rubrics, watching): (Vec<_>, Vec<_>) = sections.into_iter().unzip();
+        // What needs attention first, then by name.
+        rubrics.sort_by(|a, b| a.verdict.verdict.cmp(&b.verdict.verdict).then_with(|| a.name.cmp(&b.name)));
+
+        let labels = label_progress(input);
+        let content = contents(input);
+        let judges = judges::report(&input.outcomes, &input.scored);
+        let actions = actions::actions(&rubrics, &labels, &content, &judges, &input.ledger);
+        let observed = input.scored.iter().map(|evaluation| evaluation.observed_at_ms);
+        Self {
+            format: FORMAT,
+            generated_at: input.options.generated_at_ms.or_else(|| newest(input)).map(Moment),
+            period: observed.clone().min().zip(observed.max()).map(|(from, until)| (Moment(from), Moment(until))),
+            confidence: CONFIDENCE,
+            headline: actions::headline(&rubrics),
+            actions,
+            rubrics,
+            drift: DriftReport { watching, flags: input.drift.clone() },
+            labels,
+            content,
+            judges,
+            ledger: input.ledger.clone(),
+        }
+    }
+}
+
+fn newest(input: &ReportInput) -> Option<i64> {
+    let outcomes = input.outcomes.iter().map(|count| count.latest_ms);
+    outcomes.chain(input.labels.iter().map(|label| label.labelled_at_ms)).max()
+}
+
+fn label_progress(input: &ReportInput) -> LabelProgress {
+    let mut progress = LabelProgress {
+        labels: input.labels.len() as u64,
+        streams: [LabelStream::Uniform, LabelStream::Targeted, LabelStream::Unknown]
+            .map(|stream| (stream.as_str(), 0))
+            .into(),
+        annotators: BTreeMap::new(),
+        latest: input.labels.iter().map(|label| Moment(label.labelled_at_ms)).max(),
+    };
+    for label in &input.labels {
+        *progress.streams.entry(label.stream.as_str()).or_default() += 1;
+        *progress.annotators.entry(label.annotator.clone()).or_default() += 1;
+    }
+    progress
+}
+
+fn contents(input: &ReportInput) -> Vec<ContentReport> {
+    let mut kinds: BTreeMap<&'static str, ContentReport> = BTreeMap::new();
+    for state in &input.contents {
+        let kind = state.kind.as_str();
+        let report =
+            kinds.entry(kind).or_insert_with(|| ContentReport { kind, subjects: 0, unjudgeable: BTreeMap::new() });
+        report.subjects += state.count;
+        if let Some(reason) = &state.unjudgeable {
+            *report.unjudgeable.entry(reason.clone()).or_default() += state.count;
+        }
+    }
+    kinds.into_values().collect()
+}
+
+/// One rubric, and how far its agreement can be watched for drift.
+fn rubric(input: &ReportInput, name: &str) -> (RubricReport, Watch) {
+    let facts: Vec<&RubricFacts> = input.rubrics.iter().filter(|facts| facts.name == name).collect();
+    let scale_of = |version: u32| facts.iter().find(|facts| facts.version == version).map(|facts| &facts.scale);
+    let mut members: BTreeMap<SeriesKey<'_>, Vec<&ScoredEvaluation>> = BTreeMap::new();
+    for evaluation in input.scored.iter().filter(|evaluation| evaluation.rubric == name) {
+        members.entry(key_of(evaluation)).or_default().push(evaluation);
+    }
+    let counts: Vec<&OutcomeCount> = input.outcomes.iter().filter(|count| count.rubric == name).collect();
+    for count in &counts {
+        let known = members.keys().any(|key| key.version == count.version && key.judge == count.judge);
+        if !known {
+            members.insert(SeriesKey { version: count.version, judge: &count.judge, judge_model: None }, Vec::new());
+        }
+    }
+    let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
+    let mut order: Vec<SeriesKey<'_>> = members.keys().copied().collect();
+    let production = input.production.get(name).copied();
+    order.sort_by_key(|key| {
+        let last = members[key].last().map(|evaluation| evaluation.observed_at_ms);
+        std::cmp::Reverse((!is_baseline(key.judge), last.is_some(), production == Some(key.version), last, key.version))
+    });
+
+    let humans = humans::by_subject(&input.labels, name);
+    let current = order.first().copied().filter(|key| !members[key].is_empty());
+    let placed: Vec<(SeriesKey<'_>, Vec<Scored<'_>>)> = order
+        .iter()
+        .map(|key| (*key, members[key].iter().map(|e| Scored::of(e, scale_of(key.version))).collect()))
+        .collect();
+    let hours = placed.first().map_or(24, |(_, scored)| scores::width(scored));
+    let mut telling = Vec::new();
+    let mut uniform = 0;
+    let series: Vec<SeriesReport> = placed
+        .iter()
+        .map(|(key, scored)| {
+            let scale = scale_of(key.version);
+            let baseline = baseline_for(key, &members, &is_baseline);
+            let none = (pairing::Pairs::default(), pairing::Pairs::default());
+            let (drawn, unknown) = scale.map_or(none, |scale| pairing::pair(&members[key], &humans, scale));
+            if current == Some(*key) {
+                uniform =
+                    drawn.items.iter().filter(|pair| matches!(pair.selection, Selection::Uniform(_))).count() as u64;
+                if let Some(scale) = scale {
+                    let all = drawn.items.iter().chain(&unknown.items);
+                    telling = disagreements::most_telling(all, &humans, scale);
+                }
+            }
+            series_report(
+                *key,
+                scored,
+                (&drawn, &unknown),
+                scale,
+                &baseline,
+                (&counts, &order),
+                hours,
+                is_baseline(key.judge),
+            )
+        })
+        .collect();
+
+    let scale = order.first().and_then(|key| scale_of(key.version));
+    let facts = facts.iter().find(|facts| order.first().is_some_and(|key| key.version == facts.version));
+    let human_report = humans::report(&humans, scale);
+    let flags: Vec<&Flag> =
+        input.drift.iter().filter(|flag| flag.rubric.as_deref().is_none_or(|rubric| rubric == name)).collect();
+    let current_index = current.map(|_| 0);
+    let report = RubricReport {
+        name: name.to_owned(),
+        description: facts.map(|facts| facts.description.clone()),
+        scale: facts.map(|facts| facts.scale.name().to_owned()),
+        scale_text: facts.map(|facts| facts.scale_text.clone()),
+        verdict: verdict::verdict(current_index.and_then(|index: usize| series.get(index)), &human_report, &flags),
+        change: scores::change(placed.first().map_or(&[], |(_, scored)| scored.as_slice())),
+        current: current_index,
+        series,
+        humans: human_report,
+        disagreements: telling,
+    };
+    (report, Watch { rubric: name.to_owned(), labels: uniform, needed: BASELINE_LABELS })
+}
+
+fn key_of(evaluation: &ScoredEvaluation) -> SeriesKey<'_> {
+    SeriesKey { version: evaluation.version, judge: &evaluation.judge, judge_model: evaluation.judge_model.as_deref() }
+}
+
+/// The baseline's verdicts under the same rubric version; none for the baseline itself.
+fn baseline_for<'a>(
+    key: &SeriesKey<'_>,
+    members: &BTreeMap<SeriesKey<'a>, Vec<&'a ScoredEvaluation>>,
+    is_baseline: &dyn Fn(&str) -> bool,
+) -> agreement::Baseline<'a> {
+    if is_baseline(key.judge) {
+        return None;
+    }
+    let (baseline, evaluations) =
+        members.iter().find(|(other, _)| is_baseline(other.judge) && other.version == key.version)?;
+    Some((baseline.judge, evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()))
+}
+
+#[expect(clippy::too_many_arguments, reason = "a series is where everything meets")]
+fn series_report(
+    key: SeriesKey<'_>,
+    scored: &[Scored<'_>],
+    (drawn, unknown): (&pairing::Pairs<'_>, &pairing::Pairs<'_>),
+    scale: Option<&Scale>,
+    baseline: &agreement::Baseline<'_>,
+    (counts, order): (&[&OutcomeCount], &[SeriesKey<'_>]),
+    hours: u32,
+    is_baseline: bool,
+) -> SeriesReport {
+    // What has no model (nothing was asked, or nothing answered) stands with the newest series of its judge.
+    let newest = order.iter().find(|other| other.version == key.version && other.judge == key.judge) == Some(&key);
+    let own = counts.iter().filter(|count| {
+        let model = count.judge_model.as_deref();
+        count.version == key.version
+            && count.judge == key.judge
+            && (model == key.judge_model
+                || (newest && !order.iter().any(|other| SeriesKey { judge_model: model, ..key } == *other)))
+    });
+    let mut outcomes: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    for count in own {
+        *outcomes.entry(count.outcome.as_str()).or_default() += count.count;
+        let explained = matches!(count.outcome, Outcome::Filtered | Outcome::Failed | Outcome::Expired);
+        if let Some(reason) = count.reason.as_ref().filter(|_| explained) {
+            *reasons.entry(reason.clone()).or_default() += count.count;
+        }
+    }
+    let agreement_of = |pairs: &pairing::Pairs<'_>| match scale {
+        Some(scale) => agreement::report(pairs, scale, baseline),
+        None => agreement::report(pairs, &Scale::Binary { pass: String::new(), fail: String::new() }, baseline),
+    };
+    let agreement = agreement_of(drawn);
+    let whole = match (&agreement.pass_fail, &agreement.on_scale) {
+        (Some(pass_fail), _) => pass_fail.raw_agreement,
+        (None, Some(on_scale)) => on_scale.raw_agreement,
+        (None, None) => crate::statistics::Reason::NoPairs.into(),
+    };
+    let moment = |evaluation: Option<&Scored<'_>>| evaluation.map(|scored| Moment(scored.evaluation.observed_at_ms));
+    SeriesReport {
+        version: key.version,
+        judge: key.judge.to_owned(),
+        judge_model: key.judge_model.map(str::to_owned),
+        baseline: is_baseline,
+        from: moment(scored.first()),
+        until: moment(scored.last()),
+        outcomes,
+        reasons,
+        scored: scored.len() as u64,
+        effective: scores::observe(scored, Scored::value).effective(),
+        mean_value: scores::mean_value(scored),
+        pass_rate: scores::pass_rate(scored),
+        distribution: scores::distribution(scored, scale),
+        timeline: scores::timeline(scored, hours),
+        agreement_unknown: (!unknown.items.is_empty()).then(|| agreement_of(unknown)),
+        agreement,
+        quality: quality::report(scored, drawn),
+        segments: scores::segments(scored, drawn, whole),
+    }
+}

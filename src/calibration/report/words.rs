@@ -1,0 +1,233 @@
+//! Numbers as people read them: never without their interval, or the reason why there is none.
+
+use serde::Deserialize;
+
+use super::data::Moment;
+use crate::statistics::{Estimate, Reason};
+
+/// An estimate as the data write it, with the sentence behind its reason.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub struct Parts {
+    /// The value, if there is one.
+    pub value: Option<f64>,
+    /// Lower limit.
+    pub low: Option<f64>,
+    /// Upper limit.
+    pub high: Option<f64>,
+    /// Why something is missing: a code, or its sentence.
+    pub reason: Option<String>,
+}
+
+impl From<&Estimate> for Parts {
+    fn from(estimate: &Estimate) -> Self {
+        Self {
+            value: estimate.value(),
+            low: estimate.interval().map(|interval| interval.low),
+            high: estimate.interval().map(|interval| interval.high),
+            reason: estimate.reason().map(|reason| reason.to_string()),
+        }
+    }
+}
+
+/// What a value and a limit look like.
+pub type Form = fn(f64) -> String;
+
+/// Shares: `87 %`, limits without the sign.
+pub const SHARE: (Form, Form) = (percent, percent_limit);
+/// Numbers.
+pub const NUMBER: (Form, Form) = (number, number);
+/// Differences, which always carry a sign.
+pub const SIGNED: (Form, Form) = (signed, signed);
+/// Lengths of time in milliseconds.
+pub const MILLISECONDS: (Form, Form) = (milliseconds, milliseconds);
+
+fn percent_limit(limit: f64) -> String {
+    percent(limit).trim_end_matches("\u{a0}%").to_owned()
+}
+
+/// `87 %`; one decimal near the ends, where a whole percent would say "all" or "none".
+pub fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let near_an_end = (percent > 0.0 && percent < 1.0) || (percent > 99.0 && percent < 100.0);
+    if near_an_end {
+        format!("{percent:.1}\u{a0}%")
+    } else {
+        format!("{:.0}\u{a0}%", percent.abs().round() * percent.signum())
+    }
+}
+
+/// `87 % [82, 91]`, `87 % (no interval: …)` or `not known: …`.
+pub fn percent_estimate(estimate: &Estimate) -> String {
+    in_words(&estimate.into(), SHARE)
+}
+
+/// `0.82 [0.79, 0.85]`.
+pub fn number_estimate(estimate: &Estimate) -> String {
+    in_words(&estimate.into(), NUMBER)
+}
+
+/// `+0.04 [−0.01, +0.09]`.
+pub fn signed_estimate(estimate: &Estimate) -> String {
+    in_words(&estimate.into(), SIGNED)
+}
+
+/// `0.82`, with a true minus.
+pub fn number(value: f64) -> String {
+    let digits = if value.abs() >= 100.0 { 0 } else { 2 };
+    format!("{value:.digits$}").replace('-', "−")
+}
+
+fn signed(value: f64) -> String {
+    let text = number(value);
+    if text.starts_with('−') || value == 0.0 { text } else { format!("+{text}") }
+}
+
+/// `640 ms` or `1.8 s`.
+pub fn milliseconds(ms: f64) -> String {
+    if ms >= 1_000.0 { format!("{:.1}\u{a0}s", ms / 1_000.0) } else { format!("{ms:.0}\u{a0}ms") }
+}
+
+/// `$0.0042`: four significant digits below a cent, cents above a dollar.
+pub fn dollars(amount: f64) -> String {
+    if amount == 0.0 {
+        "$0".to_owned()
+    } else if amount.abs() >= 1.0 {
+        format!("${amount:.2}")
+    } else if amount.abs() >= 0.001 {
+        format!("${amount:.4}")
+    } else {
+        format!("${amount:.6}")
+    }
+}
+
+/// `1 234 567`, in groups that do not break.
+pub fn count(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = if number < 0 { "−".to_owned() } else { String::new() };
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `3 labels`, `1 label`.
+pub fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number as i64), if number == 1 { one } else { many })
+}
+
+/// `12 Nov 2026, 14:05 UTC`.
+pub fn time(moment: Moment) -> String {
+    formatted(moment, "%-d %b %Y, %H:%M UTC")
+}
+
+/// `12 Nov 2026`.
+pub fn date(moment: Moment) -> String {
+    formatted(moment, "%-d %b %Y")
+}
+
+/// `12 Nov`.
+pub fn day(moment: Moment) -> String {
+    formatted(moment, "%-d %b")
+}
+
+/// `14:00`.
+pub fn hour(moment: Moment) -> String {
+    formatted(moment, "%H:%M")
+}
+
+fn formatted(moment: Moment, format: &str) -> String {
+    match jiff::Timestamp::from_millisecond(moment.0) {
+        Ok(timestamp) => timestamp.strftime(format).to_string(),
+        Err(_) => moment.to_string(),
+    }
+}
+
+/// The width of a timeline's points.
+pub fn width(hours: u32) -> String {
+    match hours {
+        1 => "hour".to_owned(),
+        24 => "day".to_owned(),
+        168 => "week".to_owned(),
+        hours if hours.is_multiple_of(168) => format!("{} weeks", hours / 168),
+        hours if hours.is_multiple_of(24) => format!("{} days", hours / 24),
+        hours => format!("{hours} hours"),
+    }
+}
+
+/// A stable code as a reader sees it: `not_captured` → `not captured`.
+pub fn code(code: &str) -> String {
+    code.replace('_', " ")
+}
+
+/// An estimate in plain text.
+pub fn in_words(parts: &Parts, (value, limit): (Form, Form)) -> String {
+    let why = parts.reason.as_deref().map(reason).unwrap_or_default();
+    match (parts.value, parts.low, parts.high) {
+        (Some(number), Some(low), Some(high)) => format!("{} [{}, {}]", value(number), limit(low), limit(high)),
+        (Some(number), ..) => format!("{} (no interval: {why})", value(number)),
+        (None, ..) => format!("not known: {why}"),
+    }
+}
+
+/// Every reason, so that a page can explain the code it finds in the data.
+const REASONS: [Reason; 19] = [
+    Reason::NoPairs,
+    Reason::NoVariance,
+    Reason::JudgeConstant,
+    Reason::HumanConstant,
+    Reason::PerfectAgreement,
+    Reason::Thin,
+    Reason::FewEffective,
+    Reason::TooFew,
+    Reason::Unstable,
+    Reason::NotBinary,
+    Reason::NotOrdered,
+    Reason::NotCategorical,
+    Reason::NoPositives,
+    Reason::NoNegatives,
+    Reason::JudgeNeverPositive,
+    Reason::JudgeNeverNegative,
+    Reason::TooFewAnnotators,
+    Reason::JudgeUninformative,
+    Reason::InvalidInput,
+];
+
+/// The sentence behind a reason's code.
+pub fn reason(code: &str) -> String {
+    let known = REASONS.iter().find(|reason| serde_json::to_value(reason).is_ok_and(|value| value == code));
+    known.map_or_else(|| self::code(code), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::Interval;
+
+    #[test]
+    fn an_estimate_never_stands_alone() {
+        let known = Estimate::Interval(0.873, Interval { low: 0.82, high: 0.914 });
+        assert_eq!(percent_estimate(&known), "87\u{a0}% [82, 91]");
+        assert_eq!(
+            percent_estimate(&Estimate::Bare(1.0, Reason::TooFew)),
+            "100\u{a0}% (no interval: too few observations)"
+        );
+        assert_eq!(percent_estimate(&Reason::NoPairs.into()), "not known: no pair of labels to compare");
+        assert_eq!(
+            signed_estimate(&Estimate::Interval(0.04, Interval { low: -0.01, high: 0.09 })),
+            "+0.04 [−0.01, +0.09]"
+        );
+    }
+
+    #[test]
+    fn counts_times_and_codes_read_naturally() {
+        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(percent(0.996), "99.6\u{a0}%");
+        assert_eq!(time(Moment(1_767_225_600_000)), "1 Jan 2026, 00:00 UTC");
+        assert_eq!(reason("no_pairs"), "no pair of labels to compare");
+        assert_eq!(reason("added_later"), "added later");
+    }
+}

@@ -1,0 +1,234 @@
+//! What reports read: scored evaluations with what is needed to weigh and compare them, and counts of everything else.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Store, StoreError, read, rows};
+use crate::model::{EvaluationId, Outcome, Probability, Score, SpanId, SubjectId, SubjectKind, TraceId};
+
+/// A scored evaluation, for statistics.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoredEvaluation {
+    /// Its identity.
+    pub id: EvaluationId,
+    /// What was judged.
+    pub subject: SubjectId,
+    /// The judged trace.
+    pub trace_id: TraceId,
+    /// The judged span.
+    pub span_id: SpanId,
+    /// The conversation: its items are not independent.
+    pub session_id: Option<String>,
+    /// The rubric's name.
+    pub rubric: String,
+    /// The rubric's version.
+    pub version: u32,
+    /// The judge's name.
+    pub judge: String,
+    /// The model the provider says it was.
+    pub judge_model: Option<String>,
+    /// The score.
+    pub score: Score,
+    /// The judge's reasons; read only where a human labelled the same subject for the rubric.
+    pub rationale: Option<String>,
+    /// The probability with which it was drawn.
+    pub inclusion_probability: Probability,
+    /// How long the judge took.
+    pub latency_ms: Option<i64>,
+    /// When the subject was observed, milliseconds since the Unix epoch.
+    pub observed_at_ms: i64,
+    /// When it was judged, milliseconds since the Unix epoch.
+    pub finished_at_ms: Option<i64>,
+    /// The model that wrote the answer.
+    pub model: Option<String>,
+    /// Segment name → value.
+    pub segments: BTreeMap<String, String>,
+}
+
+/// How many evaluations of a series came to an outcome, and what they cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OutcomeCount {
+    /// The rubric's name.
+    pub rubric: String,
+    /// The rubric's version.
+    pub version: u32,
+    /// The judge's name.
+    pub judge: String,
+    /// The model the provider says it was; none when the judge was never asked.
+    pub judge_model: Option<String>,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// How many of them have a known cost.
+    pub priced: u64,
+    /// What those cost, in US dollars.
+    pub cost_usd: f64,
+    /// Tokens the judge read.
+    pub input_tokens: u64,
+    /// Tokens the judge wrote.
+    pub output_tokens: u64,
+    /// The latest change, milliseconds since the Unix epoch.
+    pub latest_ms: i64,
+}
+
+/// How many subjects of a kind could not be judged at all, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ContentState {
+    /// Which kind of subject.
+    pub kind: SubjectKind,
+    /// Why it cannot be judged; none when it can.
+    pub unjudgeable: Option<String>,
+    /// How many.
+    pub count: u64,
+}
+
+#[derive(FromRow)]
+struct ScoredRow {
+    id: Uuid,
+    subject_id: Uuid,
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
+    session_id: Option<String>,
+    rubric: String,
+    version: i64,
+    judge: String,
+    judge_model: Option<String>,
+    score: Option<f64>,
+    label: Option<String>,
+    value: Option<f64>,
+    rationale: Option<String>,
+    inclusion_probability: f64,
+    latency_ms: Option<i64>,
+    observed_at_ms: i64,
+    finished_at_ms: Option<i64>,
+    model: Option<String>,
+    segments: String,
+}
+
+#[derive(FromRow)]
+struct OutcomeRow {
+    rubric: String,
+    version: i64,
+    judge: String,
+    judge_model: Option<String>,
+    outcome: String,
+    reason: Option<String>,
+    number: i64,
+    priced: i64,
+    cost_usd: Option<f64>,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    latest_ms: i64,
+}
+
+impl Store {
+    /// Every scored evaluation planned since `since_ms`, in order of observation.
+    pub async fn scored_evaluations(&self, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
+        let found: Vec<ScoredRow> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, e.rubric, e.version, e.judge, e.judge_model, \
+                 e.score, e.label, e.value, \
+                 CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
+                     THEN e.rationale END AS rationale, \
+                 e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, s.segments \
+                 FROM evaluations e JOIN subjects s ON s.id = e.subject_id \
+                 WHERE e.outcome = 'scored' AND e.created_at_ms >= $1 ORDER BY s.observed_at_ms, e.id",
+            )
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        found.into_iter().map(ScoredRow::into_evaluation).collect()
+    }
+
+    /// How many evaluations planned since `since_ms` came to which outcome, with reasons and cost.
+    pub async fn outcome_counts(&self, since_ms: i64) -> Result<Vec<OutcomeCount>, StoreError> {
+        let found: Vec<OutcomeRow> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT rubric, version, judge, judge_model, outcome, reason, count(*) AS number, count(cost_usd) AS priced, \
+                 CAST(sum(cost_usd) AS DOUBLE PRECISION) AS cost_usd, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, \
+                 CAST(sum(output_tokens) AS BIGINT) AS output_tokens, \
+                 max(COALESCE(finished_at_ms, created_at_ms)) AS latest_ms \
+                 FROM evaluations WHERE created_at_ms >= $1 \
+                 GROUP BY rubric, version, judge, judge_model, outcome, reason \
+                 ORDER BY rubric, version, judge, judge_model, outcome, reason",
+            )
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        let count = |number: Option<i64>| number.unwrap_or(0).max(0) as u64;
+        found
+            .into_iter()
+            .map(|row| {
+                Ok(OutcomeCount {
+                    rubric: row.rubric,
+                    version: row.version as u32,
+                    judge: row.judge,
+                    judge_model: row.judge_model,
+                    outcome: rows::outcome(&row.outcome)?,
+                    reason: row.reason,
+                    count: count(Some(row.number)),
+                    priced: count(Some(row.priced)),
+                    cost_usd: row.cost_usd.unwrap_or(0.0),
+                    input_tokens: count(row.input_tokens),
+                    output_tokens: count(row.output_tokens),
+                    latest_ms: row.latest_ms,
+                })
+            })
+            .collect()
+    }
+
+    /// How many subjects stored since `since_ms` carry something to judge.
+    pub async fn content_states(&self, since_ms: i64) -> Result<Vec<ContentState>, StoreError> {
+        let found: Vec<(String, Option<String>, i64)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT kind, unjudgeable, count(*) FROM subjects WHERE created_at_ms >= $1 \
+                 GROUP BY kind, unjudgeable ORDER BY kind, unjudgeable",
+            )
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        found
+            .into_iter()
+            .map(|(kind, unjudgeable, count)| {
+                Ok(ContentState { kind: rows::subject_kind(&kind)?, unjudgeable, count: count.max(0) as u64 })
+            })
+            .collect()
+    }
+}
+
+impl ScoredRow {
+    fn into_evaluation(self) -> Result<ScoredEvaluation, StoreError> {
+        Ok(ScoredEvaluation {
+            id: self.id.into(),
+            subject: self.subject_id.into(),
+            trace_id: rows::trace_id("subjects", &self.trace_id)?,
+            span_id: rows::span_id("subjects", &self.span_id)?,
+            session_id: self.session_id,
+            rubric: self.rubric,
+            version: self.version as u32,
+            judge: self.judge,
+            judge_model: self.judge_model,
+            score: Score { score: self.score, label: self.label, value: self.value },
+            rationale: self.rationale,
+            inclusion_probability: rows::probability(
+                "evaluations",
+                "inclusion_probability",
+                self.inclusion_probability,
+            )?,
+            latency_ms: self.latency_ms,
+            observed_at_ms: self.observed_at_ms,
+            finished_at_ms: self.finished_at_ms,
+            model: self.model,
+            segments: rows::json("subjects", "segments", &self.segments)?,
+        })
+    }
+}
