@@ -4,10 +4,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
+//mod demo;
 mod inspect;
 mod labels;
 mod ledger;
+mod report;
 mod rubrics;
+//mod run;
 mod since;
 mod table;
 
@@ -42,6 +45,8 @@ enum Command {
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
     Ledger(ledger::Args),
+    /// Writes the report: can the scores be trusted, what moved, what to do.
+    Report(report::Args),
     /// Lists, checks, tries and publishes rubrics.
     Rubrics(rubrics::Args),
 }
@@ -81,6 +86,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
+        Command::Report(args) => report::run(args, &config()?).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?).await,
     }
 }

@@ -95,6 +95,14 @@ impl Judge {
         &self.name
     }
 
+    /// What it is, in a few words.
+    pub fn describe(&self) -> String {
+        match &self.engine {
+            Engine::Baseline => "the offline baseline, a lexical scorer; it is the bar that a real judge must clear".to_owned(),
+            Engine::Remote(remote) => format!("the model {}", remote.model),
+        }
+    }
+
     /// How many calls may run at a time now.
     pub fn concurrency(&self) -> usize {
         match &self.engine {

@@ -1,0 +1,92 @@
+//! `judged report`: can the scores be trusted, what moved, what to do.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use super::{open_store, since};
+use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
+use crate::config::Config;
+use crate::config::judges::Provider;
+use crate::judges::BASELINE;
+use crate::lifecycle::library;
+use crate::store::Store;
+
+/// What to write.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The forms to write, with commas between them.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Format::Html, Format::Md, Format::Json])]
+    format: Vec<Format>,
+    /// Where to.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    out: PathBuf,
+    /// Only what was planned since: `7d`, `2026-01-31`.
+    #[arg(long)]
+    since: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Html,
+    Md,
+    Json,
+}
+
+/// Writes the report and says where it is.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    let since_ms = match &args.since {
+        Some(text) => Some(since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?),
+        None => None,
+    };
+    let report = build(&store, config, since_ms).await?;
+    std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
+    for format in &args.format {
+        println!("{}", write_as(&report, *format, &args.out)?.display());
+    }
+    store.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Computes the report of everything in the store and writes all its forms to `out`.
+pub(super) async fn write(store: &Store, config: &Config, out: &Path) -> anyhow::Result<ReportData> {
+    let report = build(store, config, None).await?;
+    for format in [Format::Html, Format::Md, Format::Json] {
+        write_as(&report, format, out)?;
+    }
+    Ok(report)
+}
+
+async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportData> {
+    let (_, rubrics) = library::load(store, &config.rubrics).await?;
+    let rubrics = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
+    let options = ReportOptions { since_ms, baselines: baselines(config), ..ReportOptions::default() };
+    let input = ReportInput::read(store, rubrics, Vec::new(), options).await?;
+    Ok(ReportData::build(&input))
+}
+
+/// The judges that are the offline baseline, whatever they are called.
+fn baselines(config: &Config) -> Vec<String> {
+    let mut names = vec![BASELINE.to_owned()];
+    names.extend(
+        config.judges.iter().filter(|(_, judge)| judge.provider == Provider::Baseline).map(|(name, _)| name.clone()),
+    );
+    if !config.judges.contains_key(crate::judges::DEFAULT) {
+        names.push(crate::judges::DEFAULT.to_owned());
+    }
+    names
+}
+
+fn write_as(report: &ReportData, format: Format, out: &Path) -> anyhow::Result<PathBuf> {
+    let (name, text) = match format {
+        Format::Html => ("report.html", html::render(report)?),
+        Format::Md => ("report.md", markdown::render(report)),
+        Format::Json => ("report.json", json::render(report)?),
+    };
+    let path = out.join(name);
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
