@@ -101,7 +101,7 @@ pub enum Problem {
     #[error("the front matter has no closing `---`")]
     UnclosedFrontMatter,
     /// The front matter is no YAML.
-    #[error("the front matter is not valid YAML: {0}")]
+    #[error("the front matter is not valid YAML: {}", without_location(.0))]
     Yaml(Box<serde_saphyr::Error>),
     /// A key that means nothing.
     #[error("unknown key `{key}` in {within}")]
@@ -267,6 +267,13 @@ pub enum Problem {
         /// What does not fit.
         detail: String,
     },
+}
+
+/// The YAML parser's message without its location: it counts from the front matter, we from the file.
+fn without_location(error: &serde_saphyr::Error) -> String {
+    let message = error.to_string();
+    let end = message.find(" at line ").unwrap_or(message.len());
+    message[..end].trim_end().to_owned()
 }
 
 /// "did you mean `x`?" or the list of what there is.

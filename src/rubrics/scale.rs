@@ -225,13 +225,19 @@ mod tests {
     #[test]
     fn the_rationale_is_asked_for_before_the_score() {
         let scale = Scale::ordinal(vec![(1, "bad".into()), (2, "good".into())], None).unwrap();
-        insta::assert_snapshot!(response_schema(&scale, true).to_string(), @"");
+        insta::assert_snapshot!(
+            response_schema(&scale, true).to_string(),
+            @r#"{"type":"object","required":["rationale","abstain","score"],"properties":{"rationale":{"type":"string","description":"The reasons for the verdict, written before it."},"abstain":{"type":"boolean","description":"True only when the material does not allow a verdict."},"score":{"type":["integer","null"],"enum":[1,2,null]}},"additionalProperties":false}"#
+        );
     }
 
     #[test]
     fn a_binary_verdict_is_a_label_and_cannot_be_null_when_abstaining_is_forbidden() {
         let scale = Scale::Binary { pass: "yes".into(), fail: "no".into() };
-        insta::assert_snapshot!(response_schema(&scale, false).to_string(), @"");
+        insta::assert_snapshot!(
+            response_schema(&scale, false).to_string(),
+            @r#"{"type":"object","required":["rationale","label"],"properties":{"rationale":{"type":"string","description":"The reasons for the verdict, written before it."},"label":{"type":"string","enum":["pass","fail"]}},"additionalProperties":false}"#
+        );
     }
 
     #[test]

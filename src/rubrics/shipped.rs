@@ -113,6 +113,18 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_shows_a_sound_rubric_and_names_every_shipped_one() {
+        let guide = include_str!("../../docs/rubrics.md");
+        let example = guide.split("```").find(|block| block.trim_start().starts_with("---\n")).unwrap();
+        let rubric =
+            super::super::Rubric::parse("tone", 1, Path::new("docs/rubrics.md"), example.trim_start()).unwrap();
+        assert_eq!(rubric.warnings, vec![]);
+        for rubric in Library::shipped().rubrics {
+            assert!(guide.contains(&format!("| `{}` |", rubric.name)), "{} is not in the guide", rubric.name);
+        }
+    }
+
+    #[test]
     fn writing_the_library_overwrites_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("refusal/v1.md");

@@ -111,13 +111,22 @@ lost text
 
 #[test]
 fn syntax_errors_name_their_line_in_the_file() {
-    insta::assert_snapshot!(errors_with("{% if system.text %}", "{% if system.text"), @"");
-    insta::assert_snapshot!(errors_with("scale: { type", "scale: [ type"), @"");
+    insta::assert_snapshot!(errors_with("{% if system.text %}", "{% if system.text"), @"
+    rubrics/toy/v1.md:14: the template does not parse: unexpected `{`, expected end of block
+      remedy: correct the template; docs/rubrics.md shows a complete one
+    ");
+    insta::assert_snapshot!(errors_with("scale: { type", "scale: [ type"), @"
+    rubrics/toy/v1.md:5:8: the front matter is not valid YAML: mismatched bracket '[' closed by '}'
+      remedy: correct the YAML; quote text that contains `: `, `#` or braces
+    ");
 }
 
 #[test]
 fn what_may_be_absent_must_be_guarded_or_required() {
-    insta::assert_snapshot!(errors_with("{% if system.text %}\n", "{% if true %}\n"), @"");
+    insta::assert_snapshot!(errors_with("{% if system.text %}\n", "{% if true %}\n"), @"
+    rubrics/toy/v1.md:14: the template fails on a subject that has only what is required: `system.text` may be absent
+      remedy: add what it needs to `requires`, or guard it: `{% if system.text %}…{% endif %}`
+    ");
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
+mod cli_rubrics;
 mod house;
 mod intake;
 mod judges;
+mod registry;
 mod report;
 mod statistics_vectors;
 mod store;

@@ -1,6 +1,6 @@
 //! What the integration tests share.
 
 pub mod databases;
-pub mod fake_judge;
 pub mod evaluated;
+pub mod fake_judge;
 pub mod records;
