@@ -214,6 +214,9 @@ fn url(config: &JudgeConfig) -> Result<Url, String> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("this is not an http or https URL".into());
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("leave out user name and password; a key belongs in `api_key_env` or `api_key_file`".into());
+    }
     if url.path().ends_with(path) {
         return Err(format!("leave out `/{path}`; it is added"));
     }
@@ -256,4 +259,54 @@ fn key_value(prefix: &str, key: &SecretString) -> Result<HeaderValue, ()> {
     let mut value = HeaderValue::from_str(text.expose_secret()).map_err(|_| ())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_replaced_key_file_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        std::fs::write(&path, "sk-old\n").unwrap();
+        let config =
+            JudgeConfig { provider: Provider::Openai, api_key_file: Some(path.clone()), ..JudgeConfig::default() };
+        let endpoint = Endpoint::from_config("default", &config, &|_| None).unwrap();
+        let key = || endpoint.key.read().unwrap().clone().unwrap();
+        assert_eq!(key(), "Bearer sk-old");
+        std::fs::write(&path, "sk-new\n").unwrap();
+        endpoint.reload_key().await.unwrap();
+        assert_eq!(key(), "Bearer sk-new");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(endpoint.reload_key().await.unwrap_err().code(), "unauthorized");
+        assert_eq!(key(), "Bearer sk-new", "the last one that was read stays");
+        assert!(!format!("{endpoint:?}").contains("sk-new"));
+    }
+
+    #[test]
+    fn the_path_is_added_to_any_base() {
+        let of = |provider, base: &str, version: Option<&str>| {
+            let config = JudgeConfig {
+                provider,
+                base_url: Some(base.to_owned()),
+                api_version: version.map(str::to_owned),
+                ..JudgeConfig::default()
+            };
+            url(&config).map(String::from)
+        };
+        for (base, expected) in [
+            ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1/chat/completions"),
+            ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1/chat/completions"),
+            ("https://host", "https://host/chat/completions"),
+            ("https://host/v1?tenant=a", "https://host/v1/chat/completions?tenant=a"),
+        ] {
+            assert_eq!(of(Provider::Openai, base, None).as_deref(), Ok(expected));
+        }
+        assert_eq!(
+            of(Provider::Openai, "https://r.openai.azure.com/openai/deployments/d", Some("2024-10-21")).as_deref(),
+            Ok("https://r.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21")
+        );
+        assert_eq!(of(Provider::Anthropic, "https://host/v1", Some("x")).as_deref(), Ok("https://host/v1/messages"));
+    }
 }

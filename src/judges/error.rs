@@ -80,6 +80,15 @@ pub enum Failure {
         /// The provider's error code, when it is a plain identifier.
         code: Option<String>,
     },
+    /// A refusal of the request by an endpoint that has not accepted any yet: more likely the configuration's fault
+    /// than the subject's.
+    #[error("the endpoint refuses the request (HTTP {status}{}) and has accepted none yet; check the judge's configuration", .code.as_deref().map(|code| format!(", {code}")).unwrap_or_default())]
+    NoneAccepted {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's error code, when it is a plain identifier.
+        code: Option<String>,
+    },
     /// The subject is too long for the model.
     #[error(
         "the prompt is longer than the model's context; choose a model with a longer one, or shorten what the rubric shows"
@@ -126,7 +135,7 @@ impl Failure {
             Self::Unauthorized { .. } | Self::KeyFile(_) => "unauthorized",
             Self::QuotaExhausted { .. } => "quota_exhausted",
             Self::NotFound { .. } => "not_found",
-            Self::BadRequest { .. } => "bad_request",
+            Self::BadRequest { .. } | Self::NoneAccepted { .. } => "bad_request",
             Self::ContextLength => "context_length",
             Self::Refused => "refused",
             Self::ContentFilter => "content_filter",
@@ -143,9 +152,11 @@ impl Failure {
             Self::Timeout(_) | Self::Saturated | Self::Connection(_) | Self::BadResponse(_) => {
                 Disposition::Retry { after: None }
             }
-            Self::Unauthorized { .. } | Self::QuotaExhausted { .. } | Self::NotFound { .. } | Self::KeyFile(_) => {
-                Disposition::Pause { after: REFUSAL_PAUSE }
-            }
+            Self::Unauthorized { .. }
+            | Self::QuotaExhausted { .. }
+            | Self::NotFound { .. }
+            | Self::NoneAccepted { .. }
+            | Self::KeyFile(_) => Disposition::Pause { after: REFUSAL_PAUSE },
             Self::CircuitOpen { after } | Self::BudgetExhausted { after } => Disposition::Pause { after: *after },
             Self::BadRequest { .. } | Self::ContextLength | Self::Refused | Self::ContentFilter | Self::Reply(_) => {
                 Disposition::Reject

@@ -19,6 +19,7 @@ mod dialect;
 mod endpoint;
 mod environment;
 mod error;
+pub mod jury;
 mod openai;
 mod price;
 mod rate;
@@ -218,7 +219,7 @@ impl Judges {
     }
 
     /// All judges in the order of their names.
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Judge>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Judge>> {
         self.0.values()
     }
 }

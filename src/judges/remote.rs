@@ -1,5 +1,6 @@
 //! A judge behind an HTTP endpoint: waiting for its turn, calling, repeating, and accounting for every call.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const MOST_ADAPTATIONS: u32 = 4;
 
 /// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
 pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
+/// Longer than any evaluation is worth, and short enough to add to a clock.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
 /// A budget that did not cover one call is asked again after this long: money under way may come back, and another
 /// prompt may be shorter.
 const BUDGET_PAUSE: Duration = Duration::from_mins(1);
@@ -50,6 +53,8 @@ pub(super) struct Remote {
     breaker: Mutex<Breaker>,
     /// No call is covered by the budget before this moment.
     budget_pause: Mutex<Option<Instant>>,
+    /// Whether the endpoint has ever answered with a completion.
+    proven: AtomicBool,
     /// What the endpoint is known to accept.
     shape: Mutex<Shape>,
 }
@@ -98,6 +103,7 @@ impl Remote {
             requests: config.requests_per_minute.map(|limit| Bucket::new(limit, now)),
             tokens: config.tokens_per_minute.map(|limit| Bucket::new(limit, now)),
             breaker: Mutex::default(),
+            proven: AtomicBool::new(false),
             budget_pause: Mutex::default(),
             config: config.clone(),
             model,
@@ -153,7 +159,7 @@ impl Remote {
         started: Instant,
         spent: &mut Spent,
     ) -> Result<JudgeReply, Failed> {
-        let deadline = started + request.deadline;
+        let deadline = started + request.deadline.min(LONGEST_DEADLINE);
         let mut problem: Option<ReplyProblem> = None;
         let mut failures = 0;
         loop {
@@ -268,6 +274,7 @@ impl Remote {
         let outcome = self.read(call.instrument(span.clone()).await);
         match &outcome {
             Ok(completion) => {
+                self.proven.store(true, Ordering::Relaxed);
                 record(&span, completion);
                 turn.answered(completion, spent);
             }
@@ -285,13 +292,22 @@ impl Remote {
     fn read(&self, answer: Result<Vec<u8>, PostError>) -> Result<Completion, Failed> {
         let body = answer.map_err(|error| match error {
             PostError::Failed(failure) => Failed { failure, refusal: None },
-            PostError::Refused(refusal) => Failed { failure: refusal.failure(), refusal: Some(refusal) },
+            PostError::Refused(refusal) => Failed { failure: self.failure_of(&refusal), refusal: Some(refusal) },
         })?;
         let completion = match self.config.provider {
             Provider::Anthropic => anthropic::read(&body),
             Provider::Openai | Provider::Baseline => openai::read(&body),
         };
         completion.map_err(|what| Failure::BadResponse(what).into())
+    }
+
+    fn failure_of(&self, refusal: &Refusal) -> Failure {
+        match refusal.failure() {
+            Failure::BadRequest { status, code } if !self.proven.load(Ordering::Relaxed) => {
+                Failure::NoneAccepted { status, code }
+            }
+            failure => failure,
+        }
     }
 
     fn body(

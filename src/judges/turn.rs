@@ -127,7 +127,10 @@ impl<'a> Turn<'a> {
             Failure::Timeout(_) | Failure::Unavailable { .. } | Failure::Connection(_) | Failure::BadResponse(_) => {
                 Ending::Failed
             }
-            Failure::Unauthorized { .. } | Failure::QuotaExhausted { .. } | Failure::NotFound { .. } => Ending::Refused,
+            Failure::Unauthorized { .. }
+            | Failure::QuotaExhausted { .. }
+            | Failure::NotFound { .. }
+            | Failure::NoneAccepted { .. } => Ending::Refused,
             _ => Ending::Answered,
         };
         // Nobody charges for a refusal; a call that was given up may have been answered and charged.

@@ -88,7 +88,7 @@ async fn a_chat_completion_becomes_a_verdict_with_its_cost() {
     assert_eq!(reply.calls, 1);
 
     let request = &fake.requests()[0];
-    assert_eq!(request.uri.path(), "/v1/chat/completions");
+    assert_eq!((request.method.as_str(), request.uri.path()), ("POST", "/v1/chat/completions"));
     assert_eq!(request.header("authorization"), Some("Bearer sk-very-secret-key"));
     assert_eq!(request.header("traceparent"), Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     assert_eq!(request.header("x-team"), Some("search"));
@@ -198,10 +198,26 @@ async fn endings_that_no_repetition_mends_are_not_repeated() {
         (Answer::error(400, too_long), "context_length"),
         (Answer::error(400, json!({"error": {"message": "no", "code": "invalid_value"}})), "bad_request"),
     ] {
-        let fake = FakeJudge::answering([answer]).await;
-        let error = ask(&judge(&config(&fake))).await.unwrap_err();
-        assert_eq!((error.code(), error.disposition(), fake.count()), (code, Disposition::Reject, 1));
+        let fake = FakeJudge::answering([Answer::score(4.0), answer]).await;
+        let judge = judge(&config(&fake));
+        ask(&judge).await.unwrap();
+        let error = ask(&judge).await.unwrap_err();
+        assert_eq!((error.code(), error.disposition(), fake.count()), (code, Disposition::Reject, 2));
     }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_never_accepted_a_request_pauses_the_judge_instead_of_failing_every_evaluation() {
+    let fake = FakeJudge::answering([Answer::error(400, json!({"error": {"code": "unknown_parameter"}}))]).await;
+    let judge = judge(&config(&fake));
+    let error = ask(&judge).await.unwrap_err();
+    assert_eq!(error.disposition(), Disposition::Pause { after: Duration::from_secs(30) });
+    assert_eq!(
+        error.to_string(),
+        "judge `default`: the endpoint refuses the request (HTTP 400, unknown_parameter) and has accepted none yet; \
+         check the judge's configuration"
+    );
+    assert!(judge.paused_for().is_some());
 }
 
 #[tokio::test]
@@ -291,7 +307,7 @@ async fn no_error_and_no_log_line_holds_the_key_or_the_subject() {
     ] {
         let fake = FakeJudge::answering([answer]).await;
         let config = JudgeConfig {
-            base_url: Some(fake.base_url().replace("http://", &format!("http://user:{KEY}@"))),
+            headers: ExtraHeaders(BTreeMap::from([("x-gateway".into(), KEY.into())])),
             retries: 1,
             timeout: Duration::from_millis(200),
             ..config(&fake)
@@ -304,8 +320,7 @@ async fn no_error_and_no_log_line_holds_the_key_or_the_subject() {
             shown.push_str(&cause.to_string());
             source = cause.source();
         }
-        assert!(!shown.contains(SUBJECT), "{shown}");
-        assert!(!shown.replace(&format!("{:?}", config.base_url), "").contains(KEY), "{shown}");
+        assert!(!shown.contains(SUBJECT) && !shown.contains(KEY), "{shown}");
     }
     let log = log.lock().unwrap();
     let log = String::from_utf8_lossy(&log);
@@ -349,7 +364,7 @@ async fn a_call_that_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn no_more_calls_at_a_time_than_allowed() {
-    let fake = FakeJudge::answering([Answer::score(4.0).after(Duration::from_millis(20))]).await;
+    let fake = FakeJudge::under_load(Answer::score(4.0).after(Duration::from_millis(20))).await;
     let judge = Arc::new(judge(&JudgeConfig { concurrency: 4, ..config(&fake) }));
     let calls: Vec<_> = (0..40)
         .map(|_| {
@@ -482,6 +497,7 @@ fn a_wrong_section_is_refused_with_the_remedy() {
         ("base_url = \"localhost:1234\"", "base_url"),
         ("base_url = \"http://x/v1/chat/completions\"", "base_url"),
         ("daily_budget_usd = 1.0\nbase_url = \"http://x/v1\"", "prices"),
+        ("base_url = \"http://user:key@x/v1\"", "base_url"),
         ("concurrency = 0", "concurrency"),
         ("timeout = \"0s\"", "timeout"),
         ("omit = [\"top_p\"]", "omit"),
@@ -498,7 +514,7 @@ fn a_wrong_section_is_refused_with_the_remedy() {
 #[test]
 fn without_configuration_the_baseline_judges() {
     let judges = Judges::from_config(&BTreeMap::new(), &environment()).unwrap();
-    let names: Vec<&str> = judges.all().map(|judge| judge.name()).collect();
+    let names: Vec<&str> = judges.iter().map(|judge| judge.name()).collect();
     assert_eq!(names, ["baseline", "default"]);
     let wrong: BTreeMap<String, JudgeConfig> =
         toml::from_str("[a]\nprovider = \"openai\"\n[b]\nprovider = \"openai\"\n").unwrap();

@@ -122,7 +122,7 @@ impl Attempt {
             reason: Some(reason.to_owned()),
             score: None,
             rationale: text,
-            judge_model: None,
+            judge_model: spent.and_then(|spent| spent.model.clone()),
             prompt_hash: prompt.map(prompt_hash),
             input_tokens: spent.and_then(|spent| spent.usage.input_tokens),
             output_tokens: spent.and_then(|spent| spent.usage.output_tokens),
