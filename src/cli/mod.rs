@@ -7,6 +7,7 @@ mod agreement;
 mod inspect;
 mod labels;
 mod ledger;
+mod replay;
 mod rubrics;
 mod since;
 mod table;
@@ -44,6 +45,8 @@ enum Command {
     Ledger(ledger::Args),
     /// Lists, checks, tries and publishes rubrics.
     Rubrics(rubrics::Args),
+    /// Feeds OTLP files into an intake.
+    Replay(replay::Args),
 }
 
 /// Wrong usage or configuration.
@@ -82,6 +85,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?).await,
+        Command::Replay(args) => replay::run(args, &config()?).await,
     }
 }
 
