@@ -8,6 +8,7 @@ mod agreement;
 mod inspect;
 mod labels;
 mod ledger;
+mod replay;
 mod report;
 mod rubrics;
 //mod run;
@@ -49,6 +50,8 @@ enum Command {
     Report(report::Args),
     /// Lists, checks, tries and publishes rubrics.
     Rubrics(rubrics::Args),
+    /// Feeds OTLP files into an intake.
+    Replay(replay::Args),
 }
 
 /// Wrong usage or configuration.
@@ -88,6 +91,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(args, &config()?).await,
         Command::Report(args) => report::run(args, &config()?).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?).await,
+        Command::Replay(args) => replay::run(args, &config()?).await,
     }
 }
 

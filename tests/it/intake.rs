@@ -1,7 +1,9 @@
 //! Intake from outside: real sockets, a real database, and a store that can be made to fail.
 
+mod amqp;
 mod grpc;
 mod http;
+mod replay;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -100,13 +102,16 @@ struct Service {
 }
 
 impl Service {
-    /// `otlp` is the text of `[otlp]` beyond the addresses, `sampling` that of `[sampling]`.
+    /// `otlp` is the text of `[otlp]` beyond the addresses (other sections may follow), `sampling` that of `[sampling]`.
     async fn start(otlp: &str, sampling: &str) -> Self {
+        Self::start_on(Database::sqlite().await, otlp, sampling).await
+    }
+
+    async fn start_on(database: Database, otlp: &str, sampling: &str) -> Self {
         // A process chooses its TLS provider once; the other tests of this process may have done so.
         drop(rustls::crypto::ring::default_provider().install_default());
         let config = format!("[otlp]\nhttp = \"127.0.0.1:0\"\ngrpc = \"127.0.0.1:0\"\n{otlp}");
         let config: IntakeConfig = toml::from_str(&config).unwrap();
-        let database = Database::sqlite().await;
         let store = Arc::new(MoodyStore::new(database.store.clone()));
         let sampler = Sampler::from_config(&toml::from_str(sampling).unwrap()).unwrap();
         let times = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };

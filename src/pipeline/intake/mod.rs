@@ -9,6 +9,7 @@
 //! A sender hears of success only after the commit. Whatever is only temporarily impossible is answered so that the
 //! sender keeps the data; whatever can never be read is refused, so that nobody sends it for ever.
 
+pub mod amqp;
 mod answer;
 pub mod batch;
 mod body;
@@ -21,6 +22,7 @@ pub mod metrics;
 mod otlp_grpc;
 mod otlp_http;
 mod protobuf;
+pub mod sender;
 mod service;
 mod status;
 

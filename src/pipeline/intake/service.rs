@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::otlp_http::Receiver;
+use super::amqp::{AmqpConsumer, BrokerUrlError};
 use super::{Intake, otlp_grpc, otlp_http};
 use crate::config::intake::{IntakeConfig, Listen, OtlpConfig};
 
@@ -27,6 +28,9 @@ pub enum IntakeError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The broker's URL cannot be read.
+    #[error(transparent)]
+    BrokerUrl(#[from] BrokerUrlError),
     /// A receiver broke.
     #[error("the {protocol} receiver stopped")]
     Serve {
@@ -42,19 +46,21 @@ pub enum IntakeError {
 pub struct Listeners {
     http: Option<TcpListener>,
     grpc: Option<TcpListener>,
-    config: IntakeConfig,
+    amqp: Option<AmqpConsumer>,
+    otlp: OtlpConfig,
 }
 
 const HTTP: &str = "OTLP/HTTP";
 const GRPC: &str = "OTLP/gRPC";
 
-/// Binds every configured receiver.
+/// Binds every configured receiver and checks the broker's URL; the broker itself may come later.
 pub async fn bind(config: &IntakeConfig) -> Result<Listeners, IntakeError> {
     let OtlpConfig { http, grpc, .. } = &config.otlp;
     Ok(Listeners {
         http: listen(http, HTTP, "intake.otlp.http").await?,
         grpc: listen(grpc, GRPC, "intake.otlp.grpc").await?,
-        config: config.clone(),
+        amqp: config.amqp.clone().map(AmqpConsumer::new).transpose()?,
+        otlp: config.otlp.clone(),
     })
 }
 
@@ -88,10 +94,16 @@ impl Listeners {
     /// Serves until `shutdown`, then finishes the requests under way.
     pub async fn serve(self, intake: Arc<Intake>, shutdown: CancellationToken) -> Result<(), IntakeError> {
         // One budget for both receivers.
-        let receiver = Receiver::new(&self.config.otlp, Arc::clone(&intake));
+        let receiver = Receiver::new(&self.otlp, Arc::clone(&intake));
         let http = serve(self.http, otlp_http::router(receiver.clone()), HTTP, shutdown.clone());
         let grpc = serve(self.grpc, otlp_grpc::router(receiver), GRPC, shutdown.clone());
-        tokio::try_join!(http, grpc).map(|_| ())
+        let amqp = async {
+            if let Some(consumer) = self.amqp {
+                consumer.run(intake, shutdown).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(http, grpc, amqp).map(|_| ())
     }
 }
 

@@ -1,0 +1,216 @@
+//! RabbitMQ: the queues that the Collector's `rabbitmq` exporter fills.
+//!
+//! Messages are acknowledged after their commit, one by one, while many are under way and share transactions. A broken
+//! connection is made anew from nothing (connection, queues, consumers): what was not acknowledged comes again and is
+//! recognised by its digest. A message that can never be read goes to the dead-letter queue with the reason; nothing
+//! that a message contains can end the consumer.
+
+mod delivery;
+mod topology;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use lapin::message::Delivery;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::types::FieldTable;
+use lapin::uri::AMQPUri;
+use lapin::{Channel, Connection, ConnectionProperties, Consumer};
+use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
+
+use super::{Dependency, Intake, error_chain};
+use crate::config::intake::AmqpConfig;
+use crate::otlp::Signal;
+use delivery::Desk;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A connection that held so long was no failed attempt: the next one is tried soon.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// A broker URL that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("intake.amqp.url is no broker address ({0}); write amqp://user:password@host:5672/%2f, or amqps:// for TLS")]
+pub struct BrokerUrlError(String);
+
+/// Why a session with the broker ended.
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error("the broker cannot be reached within {} seconds", CONNECT_TIMEOUT.as_secs())]
+    Timeout,
+    #[error("the broker cannot be reached, or refused the credentials")]
+    Connect(#[source] lapin::Error),
+    #[error("{what}")]
+    Refused {
+        what: String,
+        #[source]
+        source: lapin::Error,
+    },
+    #[error("the connection to the broker broke")]
+    Broken(#[from] lapin::Error),
+    #[error("the broker cancelled the consumer of `{0}`: the queue was deleted, or moved to another node")]
+    Cancelled(String),
+}
+
+/// A consumer of the configured queues, ready to run.
+#[derive(Debug)]
+pub struct AmqpConsumer {
+    config: AmqpConfig,
+    uri: AMQPUri,
+}
+
+impl AmqpConsumer {
+    /// Reads the URL; nothing is connected yet.
+    pub fn new(config: AmqpConfig) -> Result<Self, BrokerUrlError> {
+        let uri = parse(config.url.expose_secret(), config.heartbeat_seconds)?;
+        Ok(Self { config, uri })
+    }
+
+    /// Consumes until `shutdown`, whatever happens to the broker.
+    pub async fn run(self, intake: Arc<Intake>, shutdown: CancellationToken) {
+        let mut wait = FIRST_WAIT;
+        while !shutdown.is_cancelled() {
+            let start = Instant::now();
+            let Err(error) = self.session(&intake, &shutdown).await else { break };
+            let reason = error_chain(&error);
+            tracing::warn!(error = %reason, "RabbitMQ is away; trying again");
+            intake.status().away(Dependency::Broker, reason);
+            if start.elapsed() > STABLE {
+                wait = FIRST_WAIT;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// From connecting to the end of the connection; `Ok` after a shutdown.
+    async fn session(&self, intake: &Arc<Intake>, shutdown: &CancellationToken) -> Result<(), SessionError> {
+        let connection = tokio::select! {
+            connection = connect(&self.uri) => connection?,
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        topology::declare(&connection, &self.config).await?;
+        let publisher = connection.create_channel().await?;
+        publisher.confirm_select(ConfirmSelectOptions::default()).await?;
+        let traces = self.consume(&connection, &publisher, Signal::Traces, intake, shutdown);
+        let logs = self.consume(&connection, &publisher, Signal::Logs, intake, shutdown);
+        tokio::try_join!(traces, logs)?;
+        if let Err(error) = connection.close(200, "shutdown".into()).await {
+            tracing::debug!(%error, "the connection to RabbitMQ was gone before it was closed");
+        }
+        Ok(())
+    }
+
+    /// Consumes one queue; `Ok` after a shutdown, when everything taken is committed and acknowledged.
+    async fn consume(
+        &self,
+        connection: &Connection,
+        publisher: &Channel,
+        signal: Signal,
+        intake: &Arc<Intake>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), SessionError> {
+        let queue = match signal {
+            Signal::Traces => &self.config.traces_queue,
+            Signal::Logs => &self.config.logs_queue,
+        };
+        if queue.is_empty() {
+            return Ok(());
+        }
+        let channel = connection.create_channel().await?;
+        channel.basic_qos(self.config.prefetch.max(1), BasicQosOptions::default()).await?;
+        let (no_tag, options) = ("".into(), BasicConsumeOptions::default());
+        let consumer = channel.basic_consume(queue.as_str().into(), no_tag, options, FieldTable::default()).await.map_err(
+            |source| SessionError::Refused {
+                what: format!("queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"),
+                source,
+            },
+        )?;
+        tracing::info!(queue, "consuming from RabbitMQ");
+        intake.status().back(Dependency::Broker);
+        let desk = Desk { intake, publisher, signal, queue, config: &self.config };
+        work_off(&channel, consumer, &desk, shutdown).await
+    }
+}
+
+/// Takes deliveries, as many at once as the prefetch allows.
+async fn work_off(
+    channel: &Channel,
+    mut consumer: Consumer,
+    desk: &Desk<'_>,
+    shutdown: &CancellationToken,
+) -> Result<(), SessionError> {
+    let mut under_way = FuturesUnordered::new();
+    let mut cancelled = false;
+    loop {
+        tokio::select! {
+            // What is finished is acknowledged before more is taken.
+            biased;
+            Some(handled) = under_way.next() => {
+                let () = handled?;
+            }
+            next = consumer.next() => match next {
+                Some(Ok(delivery)) => under_way.push(handle(desk, delivery, shutdown)),
+                Some(Err(error)) => return Err(error.into()),
+                // The end of the stream is the answer to our own cancelling, or the broker's doing.
+                None if cancelled => break,
+                None => return Err(SessionError::Cancelled(desk.queue.to_owned())),
+            },
+            () = shutdown.cancelled(), if !cancelled => {
+                cancelled = true;
+                channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+            }
+        }
+    }
+    while let Some(handled) = under_way.next().await {
+        handled?;
+    }
+    Ok(())
+}
+
+async fn handle(desk: &Desk<'_>, delivery: Delivery, shutdown: &CancellationToken) -> Result<(), SessionError> {
+    Ok(desk.handle(delivery, shutdown).await?)
+}
+
+async fn connect(uri: &AMQPUri) -> Result<Connection, SessionError> {
+    let properties = ConnectionProperties::default().with_connection_name("judged intake".into());
+    let connecting = Connection::connect_uri(uri.clone(), properties);
+    tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+        .await
+        .map_err(|_| SessionError::Timeout)?
+        .map_err(SessionError::Connect)
+}
+
+/// Reads a broker URL. The complaint never shows the URL: it holds a password.
+pub(crate) fn parse(url: &str, heartbeat_seconds: u16) -> Result<AMQPUri, BrokerUrlError> {
+    let mut uri: AMQPUri = url.parse().map_err(BrokerUrlError)?;
+    // Without one it takes a minute and more to notice that the broker is gone.
+    uri.query.heartbeat.get_or_insert(heartbeat_seconds.max(1));
+    Ok(uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_url_is_refused_without_being_shown() {
+        for wrong in ["localhost:5672", "http://otel:hunter2@mq", "amqp://otel:hunter2@mq:port"] {
+            let error = AmqpConsumer::new(AmqpConfig::at(wrong)).unwrap_err().to_string();
+            assert!(error.contains("amqp://user:password@host"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_heartbeat_is_ours_unless_the_url_has_one() {
+        assert_eq!(parse("amqp://mq", 10).unwrap().query.heartbeat, Some(10));
+        assert_eq!(parse("amqp://mq?heartbeat=3", 10).unwrap().query.heartbeat, Some(3));
+    }
+}
