@@ -5,8 +5,7 @@ use super::message_parts::{parts, plain_text};
 use super::messages::{message, messages, system_messages};
 use super::node::{Node, Parsed, parse};
 use super::tools::tool_definitions;
-use super::usage::usage_of;
-use crate::model::{Document, Message, Role, ToolDefinition, Usage};
+use crate::model::{Document, Message, Role, ToolDefinition};
 
 /// Wrappers in wrappers deeper than this are not followed.
 const MAX_DEPTH: usize = 6;
@@ -26,7 +25,6 @@ pub(crate) struct Response {
     pub(crate) finish_reasons: Vec<String>,
     pub(crate) model: Option<String>,
     pub(crate) id: Option<String>,
-    pub(crate) usage: Usage,
     pub(crate) documents: Vec<Document>,
 }
 
@@ -149,14 +147,11 @@ fn response_map(node: &Node<'_>, depth: usize) -> Option<Response> {
     let text_of =
         |keys: &[&str]| node.str_of(keys).or_else(|| meta.and_then(|meta| meta.str_of(keys))).map(str::to_owned);
     let finish_reasons = said.iter().filter_map(|message| message.finish_reason.clone()).collect();
-    let usage = node.first_of(&["usage", "usageMetadata", "usage_metadata", "token_usage"]);
-    let usage = usage.or_else(|| meta.and_then(|meta| meta.first_of(&["token_usage", "usage"])));
     Some(Response {
         messages: said,
         finish_reasons,
         model: text_of(&["model", "model_name", "modelVersion", "model_version", "modelId"]),
         id: text_of(&["id", "responseId", "response_id"]).filter(|id| id.contains(['-', '_']) || id.len() > 16),
-        usage: usage.map(usage_of).unwrap_or_default(),
         documents: node.get("documents").map(documents).unwrap_or_default(),
     })
 }
@@ -182,6 +177,10 @@ fn said(node: &Node<'_>, depth: usize) -> Option<Vec<Message>> {
         // The state of a graph holds the whole conversation; what came out is its last turn.
         let last = messages(all, &Role::Assistant).pop();
         return last.filter(|message| message.role == Role::Assistant).map(|message| vec![message]);
+    }
+    // Gemini's single response: {"content": {"role": "model", "parts": […]}}.
+    if let Some(content) = node.get("content").filter(|content| content.first_of(&["parts", "role"]).is_some()) {
+        return Some(vec![with_finish(message(content, &Role::Assistant), node)]);
     }
     if node.has("role") || node.first_of(&["kwargs", "message"]).is_some_and(Node::is_map) {
         return Some(vec![with_finish(message(node, &Role::Assistant), node)]);

@@ -68,7 +68,7 @@ fn spoken_output(raw: Option<&str>, node: &Node<'_>, parts: &mut Parts) {
         },
         _ => response(node).map(|read| (read, langchain(node))),
     };
-    let Some((Response { messages, finish_reasons, model, id, usage: _, documents }, metadata)) = read else {
+    let Some((Response { messages, finish_reasons, model, id, documents }, metadata)) = read else {
         let text = match node {
             Node::Str(text) => text.clone().into_owned(),
             // A JSON answer stays the text that it came as.

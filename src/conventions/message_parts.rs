@@ -106,15 +106,17 @@ fn by_key(node: &Node<'_>, depth: usize, found: &mut Vec<Part>) -> bool {
         node.first_of(&["inlineData", "inline_data", "fileData", "file_data", "media", "image", "video", "document"])
     {
         found.push(media(media_node, "media"));
-    } else if let Some(text) = node.get("text").and_then(Node::as_str) {
+    } else if let Some(text) = node.get("text") {
+        // Genkit puts the parsed object of a structured answer where its text was.
+        let text = text.to_text();
         if node.get("thought") == Some(&Node::Bool(true)) {
-            found.push(Part::Reasoning { text: text.to_owned() });
+            found.push(Part::Reasoning { text });
         } else {
-            push_text(text, found);
+            push_text(&text, found);
         }
     } else if let Some(json) = node.first_of(&["json", "data"]) {
         push_text(&json.to_text(), found);
-    } else if let Some(content) = node.get("content") {
+    } else if let Some(content) = node.first_of(&["content", "parts"]) {
         collect(content, depth + 1, found);
     } else {
         return false;
@@ -275,6 +277,7 @@ mod tests {
             r#"[{"message_content":{"type":"text","text":"Hi"}}]"#,
             r#"["Hi"]"#,
             r#"[{"type":"refusal","refusal":"Hi"}]"#,
+            r#"{"text":"Hi"}"#,
         ];
         for spelling in spellings {
             assert_eq!(read(spelling), vec![text("Hi")], "{spelling}");

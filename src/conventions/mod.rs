@@ -18,6 +18,8 @@ mod messages;
 mod names;
 mod node;
 mod parts;
+#[cfg(test)]
+mod properties;
 mod provider;
 mod source;
 #[cfg(test)]
@@ -53,6 +55,9 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     let span = source.span;
     let identity = identity::identity(&source);
     let kind = parts.kind.or(parts.inferred_kind).unwrap_or_default();
+    if kind == StepKind::Generation && parts.operation.is_none() {
+        parts.operation = Some("chat".to_owned());
+    }
     let input = parts.input_messages();
     let output = parts.output.take().map(|said| said.messages);
     let answered = output.as_deref().is_some_and(says_something);

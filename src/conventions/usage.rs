@@ -11,6 +11,7 @@ pub(crate) struct Tokens {
     pub(crate) cache_read: Option<i64>,
     pub(crate) cache_write: Option<i64>,
     pub(crate) reasoning: Option<i64>,
+    pub(crate) total: Option<i64>,
     /// The producer counts cached tokens beside the input, not in it.
     pub(crate) cache_excluded: bool,
 }
@@ -52,6 +53,13 @@ const CACHE_WRITE: &[&str] = &[
     "llm.token_count.prompt_details.cache_write",
     "ai.usage.inputTokenDetails.cacheWriteTokens",
 ];
+const TOTAL: &[&str] = &[
+    "gen_ai.usage.total_tokens",
+    "llm.usage.total_tokens",
+    "llm.token_count.total",
+    "ai.usage.totalTokens",
+    "ai.usage.tokens",
+];
 const REASONING: &[&str] = &[
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
@@ -64,7 +72,7 @@ const REASONING: &[&str] = &[
 /// Reads the usage attributes of a span in all spellings.
 pub(crate) fn of_attributes(attributes: &Attributes) -> Tokens {
     let mut tokens = Tokens::default();
-    let mut best = [usize::MAX; 5];
+    let mut best = [usize::MAX; 6];
     for (key, value) in attributes.iter() {
         if !(key.starts_with("gen_ai.usage.") || key.starts_with("llm.") || key.starts_with("ai.usage.")) {
             continue;
@@ -75,6 +83,7 @@ pub(crate) fn of_attributes(attributes: &Attributes) -> Tokens {
             (CACHE_READ, &mut tokens.cache_read),
             (CACHE_WRITE, &mut tokens.cache_write),
             (REASONING, &mut tokens.reasoning),
+            (TOTAL, &mut tokens.total),
         ];
         for ((names, slot), best) in slots.into_iter().zip(&mut best) {
             // Earlier spellings win over later ones, whatever the order of the attributes.
@@ -140,13 +149,9 @@ pub(crate) fn of_node(node: &Node<'_>) -> Tokens {
         .or_else(|| nested(&input_details, &["cache_write_tokens", "cache_creation"])),
         reasoning: count(&["reasoning_tokens", "reasoningTokens", "thoughtsTokenCount", "output_reasoning_tokens"])
             .or_else(|| nested(&output_details, &["reasoning_tokens", "reasoning"])),
+        total: count(&["total_tokens", "totalTokens", "totalTokenCount", "total_token_count", "total"]),
         cache_excluded: false,
     }
-}
-
-/// A usage object under OpenTelemetry's arithmetic.
-pub(crate) fn usage_of(node: &Node<'_>) -> Usage {
-    of_node(node).settled()
 }
 
 impl Tokens {
@@ -159,17 +164,24 @@ impl Tokens {
             cache_read: self.cache_read.or(other.cache_read),
             cache_write: self.cache_write.or(other.cache_write),
             reasoning: self.reasoning.or(other.reasoning),
+            total: self.total.or(other.total),
             cache_excluded: self.cache_excluded || other.cache_excluded,
         }
     }
 
-    /// OpenTelemetry's arithmetic: input includes cached tokens. More cached tokens than input tokens prove that a
-    /// producer counts them apart.
+    /// OpenTelemetry's arithmetic: input includes cached tokens. More cached tokens than input tokens, or a total that
+    /// only adds up with them, prove that a producer counts them apart.
     pub(crate) fn settled(self) -> Usage {
         let cached = self.cache_read.unwrap_or(0).saturating_add(self.cache_write.unwrap_or(0));
-        let input = self
-            .input
-            .map(|input| if self.cache_excluded || cached > input { input.saturating_add(cached) } else { input });
+        let input = self.input.map(|input| {
+            let sum = input.saturating_add(self.output.unwrap_or(0));
+            let apart = match self.total {
+                Some(total) if total == sum => cached > input,
+                Some(total) if total == sum.saturating_add(cached) => true,
+                _ => self.cache_excluded || cached > input,
+            };
+            if apart { input.saturating_add(cached) } else { input }
+        });
         Usage {
             input_tokens: input,
             output_tokens: self.output,
@@ -206,6 +218,8 @@ mod tests {
         assert_eq!(read.settled().input_tokens, Some(100));
         let told = Tokens { input: Some(100), cache_read: Some(90), cache_excluded: true, ..Tokens::default() };
         assert_eq!(told.settled().input_tokens, Some(190));
+        let adds_up = Tokens { output: Some(1), total: Some(191), ..told };
+        assert_eq!(Tokens { cache_excluded: false, ..adds_up }.settled().input_tokens, Some(190));
         let inside = Tokens { input: Some(100), cache_read: Some(90), ..Tokens::default() };
         assert_eq!(inside.settled().input_tokens, Some(100));
     }

@@ -60,7 +60,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         StepKind::Tool => read_tool(source, &mut parts),
         StepKind::Generation | StepKind::Agent => {
             if kind == StepKind::Generation {
-                parts.operation = Some("chat".to_owned());
                 parts.provider = Some("anthropic".to_owned());
             }
             let asked = source.text(&["new_context", "user_prompt"]);
@@ -86,5 +85,37 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
     });
     if let Some(output) = output {
         parts.output = Some(returned(None, name, plain_text(&output)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::{ContentState, StepKind};
+
+    #[test]
+    fn a_request_counts_its_cache_beside_the_input() {
+        let step = SpanBuilder::new("claude_code.llm_request")
+            .with("span.type", "llm_request")
+            .with("model", "claude")
+            .with("input_tokens", 3)
+            .with("cache_read_tokens", 7)
+            .with("response.model_output", "<REDACTED>")
+            .step();
+        assert_eq!((step.kind, step.content), (StepKind::Generation, ContentState::Redacted));
+        assert_eq!(step.usage.input_tokens, Some(10));
+    }
+
+    #[test]
+    fn an_interaction_is_an_agent_and_a_tool_a_tool() {
+        let interaction = SpanBuilder::new("i").with("span.type", "interaction").with("user_prompt", "Fix it").step();
+        assert_eq!(interaction.kind, StepKind::Agent);
+        let tool = SpanBuilder::new("t")
+            .with("span.type", "tool")
+            .with("tool_name", "Bash")
+            .with("tool_input", r#"{"command":"ls"}"#)
+            .event("tool.output", &[("output", "a.rs")])
+            .step();
+        assert_eq!(tool.output.unwrap_or_default()[0].joined_text().as_deref(), Some("a.rs"));
     }
 }

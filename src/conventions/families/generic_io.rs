@@ -91,3 +91,35 @@ fn kind_of(word: &str) -> Option<StepKind> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    #[test]
+    fn three_frameworks_say_their_kind_and_io_in_their_own_words() {
+        let spans = [
+            SpanBuilder::new("a")
+                .with("lmnr.span.type", "LLM")
+                .with("lmnr.span.input", r#"[{"role":"user","content":"Why?"}]"#)
+                .with("lmnr.span.output", "Because."),
+            SpanBuilder::new("b").with("flue.turn.input", "Why?").with("flue.turn.output", "Because."),
+            SpanBuilder::new("c")
+                .with("entity.type", "agent")
+                .with("span.type", "llm")
+                .with("llm.messages", r#"[{"role":"user","content":"Why?"}]"#)
+                .with("output", "Because."),
+        ];
+        for span in spans {
+            let step = span.step();
+            assert_eq!(
+                (step.kind, step.output_text.as_deref()),
+                (StepKind::Generation, Some("Because.")),
+                "{}",
+                step.name
+            );
+            assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"), "{}", step.name);
+        }
+    }
+}

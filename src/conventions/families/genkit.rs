@@ -25,7 +25,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let output = source.node("genkit:output");
     match parts.kind {
         Some(StepKind::Generation) => {
-            parts.operation = Some("chat".to_owned());
             // The name is `provider/model`.
             let (vendor, model) = name.as_deref().and_then(|name| name.split_once('/')).unzip();
             parts.provider = vendor.map(provider);
@@ -90,5 +89,46 @@ fn read_model(input: Option<&Node<'_>>, output: Option<&Node<'_>>, parts: &mut P
         if let Some(thoughts) = node.at(&["usage", "thoughtsTokens"]).and_then(Node::as_i64) {
             parts.tokens.reasoning = Some(thoughts);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    fn action(subtype: &str) -> SpanBuilder {
+        SpanBuilder::new("a").with("genkit:type", "action").with("genkit:metadata:subtype", subtype)
+    }
+
+    #[test]
+    fn a_model_action_is_a_call() {
+        let step = action("model")
+            .with("genkit:name", "openai/gpt-5-mini")
+            .with("genkit:input", r#"{"messages":[{"role":"user","content":[{"text":"Why?"}]}]}"#)
+            .with("genkit:output", r#"{"message":{"role":"model","content":[{"text":"Because."}]},"finishReason":"stop","usage":{"inputTokens":5,"outputTokens":2}}"#)
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!((step.provider.as_deref(), step.request_model.as_deref()), (Some("openai"), Some("gpt-5-mini")));
+        assert_eq!(step.usage.input_tokens, Some(5));
+    }
+
+    #[test]
+    fn retrievers_and_tools_are_theirs() {
+        let found = action("retriever")
+            .with("genkit:input", r#"{"query":{"content":[{"text":"tents"}]}}"#)
+            .with("genkit:output", r#"{"documents":[{"content":[{"text":"Skarv 2"}],"metadata":{"id":"t2"}}]}"#)
+            .step();
+        assert_eq!((found.kind, found.documents[0].text.as_deref()), (StepKind::Retrieval, Some("Skarv 2")));
+        assert_eq!(found.input.unwrap_or_default()[0].joined_text().as_deref(), Some("tents"));
+        let tool = action("tool")
+            .with("genkit:name", "f")
+            .with("genkit:input", r#"{"a":1}"#)
+            .with("genkit:output", "\"two\"")
+            .step();
+        assert_eq!(
+            (tool.kind, tool.output.unwrap_or_default()[0].joined_text().as_deref()),
+            (StepKind::Tool, Some("two"))
+        );
     }
 }

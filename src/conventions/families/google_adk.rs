@@ -58,3 +58,40 @@ fn read_tool(source: &Source<'_>, given: Option<Node<'_>>, result: Option<Node<'
         parts.output = Some(returned(id, name, plain_text(result.get("result").unwrap_or(&result))));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::{ContentState, StepKind};
+
+    fn call() -> SpanBuilder {
+        SpanBuilder::new("call_llm").scope("gcp.vertex.agent").with("gen_ai.system", "gcp.vertex.agent")
+    }
+
+    #[test]
+    fn gemini_bodies_are_a_conversation() {
+        let step = call()
+            .with("gcp.vertex.agent.llm_request", r#"{"model":"gemini-2.5","config":{"system_instruction":"Be brief."},"contents":[{"role":"user","parts":[{"text":"Why?"}]}]}"#)
+            .with("gcp.vertex.agent.llm_response", r#"{"content":{"role":"model","parts":[{"text":"Because."}]},"usage_metadata":{"prompt_token_count":5,"candidates_token_count":2}}"#)
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!((step.input.map(|input| input.len()), step.usage.input_tokens), (Some(2), Some(5)));
+    }
+
+    #[test]
+    fn placeholders_are_no_content() {
+        let step = call()
+            .with("gen_ai.request.model", "gemini-2.5")
+            .with("gen_ai.usage.output_tokens", 2)
+            .with("gcp.vertex.agent.llm_request", "{}")
+            .with("gcp.vertex.agent.llm_response", "{}")
+            .step();
+        assert_eq!((step.kind, step.content), (StepKind::Generation, ContentState::NotCaptured));
+    }
+
+    #[test]
+    fn a_tool_span_is_a_tool() {
+        let step = call().with("gcp.vertex.agent.tool_call_args", r#"{"a":1}"#).with("gen_ai.tool.name", "f").step();
+        assert_eq!((step.kind, step.entity_name.as_deref()), (StepKind::Tool, Some("f")));
+    }
+}

@@ -74,3 +74,31 @@ fn read_replies(node: &Node<'_>, parts: &mut Parts) {
         parts.tokens = meta.get("usage").map(of_node).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    fn component(class: &str) -> SpanBuilder {
+        SpanBuilder::new("haystack.component.run").with("haystack.component.type", class)
+    }
+
+    #[test]
+    fn generators_and_retrievers_are_told_by_their_class() {
+        let step = component("OpenAIChatGenerator")
+            .with("haystack.component.input", r#"{"messages":[{"role":"user","content":[{"text":"Why?"}]}]}"#)
+            .with("haystack.component.output", r#"{"replies":[{"role":"assistant","content":[{"text":"Because."}],"meta":{"model":"m-2024","usage":{"prompt_tokens":5}}}]}"#)
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!((step.response_model.as_deref(), step.usage.input_tokens), (Some("m-2024"), Some(5)));
+        let found = component("InMemoryBM25Retriever")
+            .with("haystack.component.input", r#"{"query":"tents"}"#)
+            .with(
+                "haystack.component.output",
+                r#"{"documents":[{"id":"t2","content":"Skarv 2","score":0.5,"meta":{}}]}"#,
+            )
+            .step();
+        assert_eq!((found.kind, found.documents[0].score), (StepKind::Retrieval, Some(0.5)));
+    }
+}

@@ -23,7 +23,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         ..Parts::default()
     };
     match parts.kind {
-        Some(StepKind::Generation) => parts.operation = Some("chat".to_owned()),
         Some(StepKind::Tool | StepKind::Agent | StepKind::Retrieval) => {
             parts.entity_name = Some(source.span.name.clone());
         }
@@ -66,5 +65,52 @@ fn read_trace_fields(source: &Source<'_>, parts: &mut Parts) {
     }
     if parts.output.is_none() {
         read_output(source, "langfuse.trace.output", parts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    fn generation() -> SpanBuilder {
+        SpanBuilder::new("OpenAI-generation").with("langfuse.observation.type", "generation")
+    }
+
+    #[test]
+    fn an_observation_is_read_with_its_reference_answer() {
+        let step = generation()
+            .with("langfuse.observation.input", r#"[{"role":"user","content":"Why?"}]"#)
+            .with("langfuse.observation.output", r#"{"role":"assistant","content":"Because."}"#)
+            .with("langfuse.observation.usage_details", r#"{"prompt_tokens":5,"completion_tokens":2}"#)
+            .with("langfuse.experiment.item.expected_output", "\"Because of it.\"")
+            .with("session.id", "s1")
+            .step();
+        assert_eq!(step.output_text.as_deref(), Some("Because."));
+        assert_eq!((step.usage.output_tokens, step.session_id.as_deref()), (Some(2), Some("s1")));
+        assert_eq!(step.reference.as_deref(), Some("Because of it."));
+    }
+
+    #[test]
+    fn a_plain_text_output_is_the_answer() {
+        assert_eq!(
+            generation().with("langfuse.observation.output", "Because.").step().output_text.as_deref(),
+            Some("Because.")
+        );
+    }
+
+    #[test]
+    fn a_level_of_error_is_a_failure_though_the_status_is_unset() {
+        let step = generation()
+            .with("langfuse.observation.level", "ERROR")
+            .with("langfuse.observation.status_message", "429 slow down")
+            .step();
+        assert_eq!(step.error.as_deref(), Some("429 slow down"));
+    }
+
+    #[test]
+    fn the_default_type_says_nothing() {
+        let step = SpanBuilder::new("x").with("langfuse.observation.type", "span").step();
+        assert_eq!(step.kind, StepKind::Other);
     }
 }

@@ -23,7 +23,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         ..Parts::default()
     };
     match parts.kind {
-        Some(StepKind::Generation) => parts.operation = Some("chat".to_owned()),
         Some(StepKind::Retrieval) => parts.operation = Some("retrieval".to_owned()),
         Some(StepKind::Tool) => {
             parts.entity_name = source.text(&["gen_ai.tool.name"]).or_else(|| Some(source.span.name.clone()));
@@ -51,4 +50,40 @@ fn kind_of(name: &str) -> Option<StepKind> {
         "prompt" | "parser" => StepKind::Other,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    #[test]
+    fn a_langchain_dump_is_a_conversation() {
+        let step = SpanBuilder::new("ChatOpenAI")
+            .with("langsmith.span.kind", "llm")
+            .with("gen_ai.prompt", r#"{"messages":[[{"lc":1,"type":"constructor","id":["langchain","schema","messages","HumanMessage"],"kwargs":{"content":"Why?","type":"human"}}]]}"#)
+            .with("gen_ai.completion", r#"{"generations":[[{"text":"Because.","message":{"lc":1,"type":"constructor","id":["x","AIMessage"],"kwargs":{"content":"Because.","type":"ai","id":"run-1","tool_calls":[],"response_metadata":{"model_name":"m-2024","finish_reason":"stop","id":"chatcmpl-1"}}}}]]}"#)
+            .with("langsmith.metadata.thread_id", "th-1")
+            .with("langsmith.span.tags", "prod, rag")
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
+        assert_eq!((step.response_id.as_deref(), step.response_model.as_deref()), (Some("chatcmpl-1"), Some("m-2024")));
+        assert_eq!((step.session_id.as_deref(), step.tags.len()), (Some("th-1"), 2));
+    }
+
+    #[test]
+    fn a_retriever_is_one_although_its_operation_says_embeddings() {
+        let step = SpanBuilder::new("VectorStoreRetriever")
+            .with("langsmith.span.kind", "retriever")
+            .with("gen_ai.operation.name", "embeddings")
+            .with("gen_ai.prompt", r#"{"query":"tents"}"#)
+            .with(
+                "gen_ai.completion",
+                r#"{"documents":[{"page_content":"Skarv 2","metadata":{"id":"t2"},"type":"Document"}]}"#,
+            )
+            .step();
+        assert_eq!((step.kind, step.operation.as_deref()), (StepKind::Retrieval, Some("retrieval")));
+        assert_eq!(step.documents[0].text.as_deref(), Some("Skarv 2"));
+    }
 }

@@ -32,3 +32,18 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     // The child repeats the call in the provider's words; it is no call of its own.
     Some(Parts { kind: is_raw.then_some(StepKind::Other), ..Parts::default() })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    #[test]
+    fn the_raw_child_is_no_second_call() {
+        let raw = SpanBuilder::new("raw_gen_ai_request").with("llm.openai.messages", "[]").step();
+        assert_eq!((raw.kind, raw.unmapped.len()), (StepKind::Other, 0));
+        let call =
+            SpanBuilder::new("litellm_request").scope("litellm").with("gen_ai.operation.name", "acompletion").step();
+        assert_eq!(call.kind, StepKind::Generation);
+    }
+}

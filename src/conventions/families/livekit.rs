@@ -58,3 +58,19 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
         parts.output = Some(returned(id, name, plain_text(&output)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    #[test]
+    fn a_voice_turn_is_a_call() {
+        let step = SpanBuilder::new("llm_node")
+            .with("lk.chat_ctx", r#"{"items":[{"type":"message","role":"user","content":["Why?"]}]}"#)
+            .with("lk.response.text", "Because.")
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
+    }
+}

@@ -69,3 +69,35 @@ fn read_response(source: &Source<'_>, parts: &mut Parts) {
         read_output(source, "response_data", parts);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::{ContentState, StepKind};
+
+    fn request() -> SpanBuilder {
+        SpanBuilder::new("Chat Completion with 'm'")
+            .with("gen_ai.request.model", "m")
+            .with("request_data", r#"{"messages":[{"role":"user","content":"Why?"}],"model":"m"}"#)
+    }
+
+    #[test]
+    fn bodies_are_read() {
+        let answer = r#"{"message":{"role":"assistant","content":"Because."},"usage":{"prompt_tokens":5,"completion_tokens":2}}"#;
+        let step = request().with("response_data", answer).step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!(step.usage.output_tokens, Some(2));
+    }
+
+    #[test]
+    fn the_request_of_a_stream_has_no_answer_and_its_record_has() {
+        assert_eq!(request().step().content, ContentState::NotCaptured);
+        let record = request().with("response_data", r#"{"combined_chunk_content":"Because.","chunk_count":3}"#).step();
+        assert_eq!(record.output_text.as_deref(), Some("Because."));
+    }
+
+    #[test]
+    fn the_level_tells_a_failure() {
+        assert!(request().with("logfire.level_num", 17).step().error.is_some());
+    }
+}

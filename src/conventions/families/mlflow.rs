@@ -30,9 +30,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if kind_name.as_deref() == Some("EVALUATOR") {
         parts.operation = Some("evaluate".to_owned());
     }
-    if parts.kind == Some(StepKind::Generation) {
-        parts.operation = Some("chat".to_owned());
-    }
     if parts.kind == Some(StepKind::Tool) && parts.entity_name.is_none() {
         parts.entity_name = Some(source.span.name.clone());
     }
@@ -58,4 +55,45 @@ fn kind_of(name: &str) -> Option<StepKind> {
         // UNKNOWN is MLflow's default and says nothing.
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    #[test]
+    fn json_in_json_is_read_and_quotes_are_no_part_of_names() {
+        let step = SpanBuilder::new("Completions")
+            .with("mlflow.spanType", "\"CHAT_MODEL\"")
+            .with("model", "\"gpt-4o-mini\"")
+            .with("mlflow.spanInputs", r#""{\"messages\":[{\"role\":\"user\",\"content\":\"Why?\"}]}""#)
+            .with("mlflow.spanOutputs", r#"{"id":"chatcmpl-1","choices":[{"message":{"role":"assistant","content":"Because."},"finish_reason":"stop"}]}"#)
+            .with("mlflow.chat.tokenUsage", r#"{"input_tokens":5,"output_tokens":2,"total_tokens":7}"#)
+            .step();
+        assert_eq!((step.kind, step.request_model.as_deref()), (StepKind::Generation, Some("gpt-4o-mini")));
+        assert_eq!(step.output_text.as_deref(), Some("Because."));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
+        assert_eq!((step.usage.input_tokens, step.finish_reasons.as_slice()), (Some(5), &["stop".to_owned()][..]));
+    }
+
+    #[test]
+    fn an_answer_that_is_a_json_text_stays_the_text() {
+        let step = SpanBuilder::new("llm")
+            .with("mlflow.spanType", "\"LLM\"")
+            .with("mlflow.spanOutputs", r#""{\"sum\": 3}""#)
+            .step();
+        assert_eq!(step.output_text.as_deref(), Some(r#"{"sum": 3}"#));
+    }
+
+    #[test]
+    fn a_retriever_returns_documents() {
+        let step = SpanBuilder::new("retrieve")
+            .with("mlflow.spanType", "\"RETRIEVER\"")
+            .with("mlflow.spanInputs", r#"{"q":"tents","ids":["t2"]}"#)
+            .with("mlflow.spanOutputs", r#"[{"page_content":"Skarv 2","metadata":{"title":"Tent"},"id":"t2"}]"#)
+            .step();
+        assert_eq!(step.documents[0].id.as_deref(), Some("t2"));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("tents"));
+    }
 }

@@ -91,11 +91,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if kind_name.as_deref() == Some("EVALUATOR") {
         parts.operation = Some("evaluate".to_owned());
     }
-    if parts.kind == Some(StepKind::Generation) {
-        parts.operation = Some("chat".to_owned());
-        if parts.request_model.is_none() {
-            parts.request_model = invocation_model(source);
-        }
+    if parts.kind == Some(StepKind::Generation) && parts.request_model.is_none() {
+        parts.request_model = invocation_model(source);
     }
     parts.entity_name = source.text(&["tool.name", "agent.name", "graph.node.name"]);
     read_io(source, &mut parts, input, output);
@@ -234,5 +231,97 @@ fn template_variables(source: &Source<'_>) -> Vec<(String, String)> {
             entries.into_iter().map(|(key, value)| (key.into_owned(), value.to_text())).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::{ContentState, Role, Step, StepKind};
+
+    fn llm() -> SpanBuilder {
+        SpanBuilder::new("ChatCompletion").with("openinference.span.kind", "LLM").with("llm.model_name", "m-2024")
+    }
+
+    fn texts(step: &Step) -> Vec<(Role, Option<String>)> {
+        step.input.iter().flatten().map(|message| (message.role.clone(), message.joined_text())).collect()
+    }
+
+    #[test]
+    fn flattened_messages_win_over_the_raw_bodies() {
+        let step = llm()
+            .with("llm.input_messages.0.message.role", "user")
+            .with("llm.input_messages.0.message.content", "Capital of Australia?")
+            .with("llm.output_messages.0.message.role", "assistant")
+            .with("llm.output_messages.0.message.content", "Canberra.")
+            .with("output.mime_type", "application/json")
+            .with("output.value", r#"{"id":"chatcmpl-1","object":"chat.completion","choices":[]}"#)
+            .step();
+        assert_eq!(step.output_text.as_deref(), Some("Canberra."));
+        assert_eq!(step.response_id.as_deref(), Some("chatcmpl-1"));
+        assert_eq!(texts(&step), [(Role::User, Some("Capital of Australia?".into()))]);
+    }
+
+    #[test]
+    fn a_role_without_content_is_an_empty_answer_whatever_the_raw_output_says() {
+        let step = llm()
+            .with("llm.output_messages.0.message.role", "assistant")
+            .with("output.value", "assistant: None")
+            .step();
+        assert_eq!((step.content, step.output_text.as_deref()), (ContentState::Empty, Some("")));
+    }
+
+    #[test]
+    fn a_span_marked_llm_that_only_prepared_a_request_is_no_call() {
+        let prepared = llm().with("output.value", r#"{"messages":[{"role":"user","content":"x"}]}"#);
+        assert_eq!(prepared.step().kind, StepKind::Other);
+        let failed = llm().failed("429").step();
+        assert_eq!((failed.kind, failed.error.as_deref()), (StepKind::Generation, Some("429")));
+    }
+
+    #[test]
+    fn instructions_that_were_flattened_alone_join_the_question_of_the_input_value() {
+        let step = llm()
+            .with("llm.input_messages.0.message.role", "system")
+            .with("llm.input_messages.0.message.content", "Be brief.")
+            .with("input.value", "Capital of Australia?")
+            .with("llm.token_count.prompt", 9)
+            .step();
+        let expected = [(Role::System, Some("Be brief.".into())), (Role::User, Some("Capital of Australia?".into()))];
+        assert_eq!(texts(&step), expected);
+    }
+
+    #[test]
+    fn documents_take_the_id_that_stands_only_in_their_metadata() {
+        let step = SpanBuilder::new("VectorStoreRetriever")
+            .with("openinference.span.kind", "RETRIEVER")
+            .with("input.value", "tents")
+            .with("retrieval.documents.0.document.content", "Skarv 2")
+            .with("retrieval.documents.0.document.metadata", r#"{"id":"tent-02"}"#)
+            .step();
+        assert_eq!(step.documents[0].id.as_deref(), Some("tent-02"));
+        assert_eq!(step.documents[0].score, None);
+    }
+
+    #[test]
+    fn masked_answers_are_redacted_not_empty() {
+        let step = llm().with("llm.token_count.prompt", 9).with("output.value", "__REDACTED__").step();
+        assert_eq!((step.content, step.output_text), (ContentState::Redacted, None));
+    }
+
+    #[test]
+    fn guardrails_and_chains_are_no_generations() {
+        for (kind, expected) in [("GUARDRAIL", StepKind::Other), ("CHAIN", StepKind::Agent), ("AGENT", StepKind::Agent)]
+        {
+            let step = SpanBuilder::new("x").with("openinference.span.kind", kind).with("output.value", "Yes.").step();
+            assert_eq!(step.kind, expected);
+        }
+    }
+
+    #[test]
+    fn completions_without_messages_are_read() {
+        let step = llm().with("llm.prompts.0.prompt.text", "2 + 2 =").with("llm.choices.0.completion.text", "4").step();
+        assert_eq!(step.output_text.as_deref(), Some("4"));
+        assert_eq!(texts(&step), [(Role::User, Some("2 + 2 =".into()))]);
     }
 }

@@ -159,3 +159,74 @@ fn event_documents(source: &Source<'_>) -> Vec<Document> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::{Role, StepKind};
+
+    #[test]
+    fn the_old_indexed_form_is_read() {
+        let step = SpanBuilder::new("openai.chat")
+            .with("llm.request.type", "chat")
+            .with("gen_ai.system", "OpenAI")
+            .with("gen_ai.prompt.0.role", "user")
+            .with("gen_ai.prompt.0.content", r#"[{"type":"text","text":"Why?"}]"#)
+            .with("gen_ai.completion.0.role", "assistant")
+            .with("gen_ai.completion.0.content", "Because.")
+            .with("gen_ai.completion.0.finish_reason", "stop")
+            .with("llm.request.functions.0.name", "f")
+            .step();
+        assert_eq!((step.kind, step.provider.as_deref()), (StepKind::Generation, Some("openai")));
+        assert_eq!(step.output_text.as_deref(), Some("Because."));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
+        assert_eq!(step.tools[0].name, "f");
+    }
+
+    #[test]
+    fn tool_calls_of_the_old_form_are_objects() {
+        let step = SpanBuilder::new("openai.chat")
+            .with("llm.request.type", "chat")
+            .with("gen_ai.completion.0.role", "assistant")
+            .with("gen_ai.completion.0.tool_calls.0.id", "c1")
+            .with("gen_ai.completion.0.tool_calls.0.name", "f")
+            .with("gen_ai.completion.0.tool_calls.0.arguments", r#"{"a":1}"#)
+            .step();
+        let call = step.output.as_ref().and_then(|messages| messages[0].tool_calls().next().cloned()).unwrap();
+        assert_eq!((call.id.as_deref(), call.arguments), (Some("c1"), serde_json::json!({"a": 1})));
+    }
+
+    #[test]
+    fn workflow_and_task_say_no_model_call_and_the_operation_says_what() {
+        let task =
+            || SpanBuilder::new("x").with("traceloop.span.kind", "task").with("traceloop.entity.output", "\"Yes.\"");
+        assert_eq!(task().step().kind, StepKind::Other);
+        assert_eq!(task().with("gen_ai.operation.name", "chat").step().kind, StepKind::Other);
+        assert_eq!(task().with("gen_ai.operation.name", "invoke_agent").step().kind, StepKind::Agent);
+        let workflow = SpanBuilder::new("x").with("traceloop.span.kind", "workflow").step();
+        assert_eq!(workflow.kind, StepKind::Agent);
+    }
+
+    #[test]
+    fn a_retriever_task_gives_its_documents_and_query() {
+        let step = SpanBuilder::new("vector_db_retrieve r")
+            .with("traceloop.span.kind", "task")
+            .with("gen_ai.operation.name", "vector_db_retrieve")
+            .with("traceloop.entity.input", r#"{"query":"tents","tags":["a"]}"#)
+            .with("traceloop.entity.output", r#"{"documents":[{"page_content":"Skarv 2","metadata":{"id":"t2"}}]}"#)
+            .step();
+        assert_eq!((step.kind, step.documents[0].id.as_deref()), (StepKind::Retrieval, Some("t2")));
+        let input = step.input.unwrap_or_default();
+        assert_eq!((&input[0].role, input[0].joined_text().as_deref()), (&Role::User, Some("tents")));
+    }
+
+    #[test]
+    fn results_of_a_vector_database_are_documents() {
+        let step = SpanBuilder::new("chroma.query")
+            .with("db.system", "chroma")
+            .event("db.query.result", &[("db.query.result.id", "t2"), ("db.query.result.document", "Skarv 2")])
+            .step();
+        assert_eq!(step.kind, StepKind::Retrieval);
+        assert_eq!(step.documents[0].text.as_deref(), Some("Skarv 2"));
+    }
+}

@@ -200,3 +200,64 @@ fn of_attributes(attributes: &Attributes) -> Node<'_> {
         });
     Node::Map(entries.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::{SpanBuilder, log};
+    use crate::model::{Role, Step, Value};
+
+    fn chat() -> SpanBuilder {
+        SpanBuilder::new("chat").with("gen_ai.operation.name", "chat")
+    }
+
+    fn map(pairs: &[(&str, Value)]) -> Value {
+        Value::Map(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
+    }
+
+    fn question_and_answer(step: &Step) -> (Option<String>, Option<String>) {
+        let user = step.input.iter().flatten().find(|message| message.role == Role::User);
+        (user.and_then(crate::model::Message::joined_text), step.output_text.clone())
+    }
+
+    #[test]
+    fn every_dialect_of_message_events_tells_the_same_conversation() {
+        let expected = (Some("Why?".to_owned()), Some("Because.".to_owned()));
+        let choice = r#"{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Because."}}"#;
+        let semantic_kernel = chat()
+            .event("gen_ai.user.message", &[("gen_ai.event.content", r#"{"role":"user","content":"Why?"}"#)])
+            .event("gen_ai.choice", &[("gen_ai.event.content", choice)])
+            .step();
+        let strands = chat()
+            .event("gen_ai.user.message", &[("content", r#"[{"text":"Why?"}]"#)])
+            .event("gen_ai.choice", &[("finish_reason", "end_turn"), ("message", r#"[{"text":"Because."}]"#)])
+            .step();
+        let bodies = chat().step_with(&[
+            log("gen_ai.user.message", map(&[("content", "Why?".into())]), &[]),
+            log("gen_ai.choice", map(&[("message", map(&[("content", "Because.".into())]))]), &[]),
+        ]);
+        let openlit = chat()
+            .event("gen_ai.content.prompt", &[("gen_ai.prompt", "user: Why?")])
+            .event("gen_ai.content.completion", &[("gen_ai.completion", "Because.")])
+            .step();
+        let listed = r#"[{"event.name":"gen_ai.user.message","role":"user","content":"Why?"},
+            {"event.name":"gen_ai.choice","index":0,"message":{"role":"assistant","content":"Because."}}]"#;
+        let pydantic = chat().with("events", listed).step();
+        for step in [semantic_kernel, strands, bodies, openlit, pydantic] {
+            assert_eq!(question_and_answer(&step), expected);
+        }
+    }
+
+    #[test]
+    fn answers_listed_as_assistant_messages_at_the_end_are_answers() {
+        let listed = r#"[{"event.name":"gen_ai.user.message","role":"user","content":"Why?"},
+            {"event.name":"gen_ai.assistant.message","role":"assistant","content":"Because."}]"#;
+        let step = chat().with("events", listed).step();
+        assert_eq!(question_and_answer(&step), (Some("Why?".into()), Some("Because.".into())));
+    }
+
+    #[test]
+    fn chunks_without_content_say_nothing() {
+        let step = chat().event("gen_ai.content.completion.chunk", &[]).step();
+        assert_eq!(step.output, None);
+    }
+}

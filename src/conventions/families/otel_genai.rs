@@ -152,6 +152,9 @@ fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
     if has("gen_ai.agent.name") && !has("gen_ai.response.id") {
         return Some(StepKind::Agent);
     }
+    if parts.input.as_ref().is_some_and(|said| said.structured) {
+        return Some(StepKind::Generation);
+    }
     let answered = parts.output.is_some() || has("gen_ai.response.id") || has("gen_ai.response.finish_reasons");
     let asked = parts.input.is_some() || parts.tokens.output.is_some() || has("gen_ai.response.model");
     (answered || (asked && has("gen_ai.request.model"))).then_some(StepKind::Generation)
@@ -275,5 +278,99 @@ fn read_retrieval(source: &Source<'_>, parts: &mut Parts) {
     let query = source.text(&["gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.memory.query.text"]);
     if let Some(query) = query {
         parts.input = Some(Said::text(Role::User, query));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::{SpanBuilder, log};
+    use crate::model::{ContentState, StepKind, Value};
+
+    const ANSWER: &str =
+        r#"[{"role":"assistant","parts":[{"type":"text","content":"Canberra."}],"finish_reason":"stop"}]"#;
+
+    fn chat() -> SpanBuilder {
+        SpanBuilder::new("chat m").with("gen_ai.operation.name", "chat").with("gen_ai.provider.name", "openai")
+    }
+
+    #[test]
+    fn the_default_of_the_convention_is_no_content_and_no_empty_answer() {
+        let step = chat().with("gen_ai.response.id", "r1").with("gen_ai.usage.output_tokens", 2).step();
+        assert_eq!((step.kind, step.content), (StepKind::Generation, ContentState::NotCaptured));
+        assert_eq!(step.output_text, None);
+    }
+
+    #[test]
+    fn an_answer_without_text_is_empty() {
+        let empty = r#"[{"role":"assistant","parts":[{"type":"text","content":""}],"finish_reason":"stop"}]"#;
+        let step = chat().with("gen_ai.output.messages", empty).step();
+        assert_eq!((step.content, step.output_text.as_deref()), (ContentState::Empty, Some("")));
+    }
+
+    #[test]
+    fn pieces_on_several_events_are_put_together() {
+        let details = "gen_ai.client.inference.operation.details";
+        let step = chat()
+            .event(details, &[("gen_ai.system_instructions", r#"[{"type":"text","content":"Be brief."}]"#)])
+            .event(
+                details,
+                &[("gen_ai.input.messages", r#"[{"role":"user","parts":[{"type":"text","content":"?"}]}]"#)],
+            )
+            .event(details, &[("gen_ai.output.messages", ANSWER)])
+            .step();
+        assert_eq!(step.input.unwrap_or_default().len(), 2);
+        assert_eq!(step.output_text.as_deref(), Some("Canberra."));
+    }
+
+    #[test]
+    fn the_same_messages_on_the_span_and_in_a_log_are_taken_once() {
+        let step = chat().with("gen_ai.output.messages", ANSWER).step_with(&[log(
+            "gen_ai.client.inference.operation.details",
+            Value::Empty,
+            &[("gen_ai.output.messages", ANSWER)],
+        )]);
+        assert_eq!(step.output.unwrap_or_default().len(), 1);
+    }
+
+    #[test]
+    fn cut_off_messages_are_reported_and_not_judged() {
+        let step = chat().with("gen_ai.output.messages", &ANSWER[..50]).step();
+        assert_eq!((step.content, step.output_text), (ContentState::NotCaptured, None));
+        assert_eq!(step.problems[0].code, "truncated_json");
+    }
+
+    #[test]
+    fn a_failed_call_has_an_error_and_no_answer() {
+        let step = chat().with("error.type", "RateLimitError").with("gen_ai.output.messages", ANSWER).step();
+        assert_eq!((step.error.as_deref(), step.output_text), (Some("RateLimitError"), None));
+    }
+
+    #[test]
+    fn an_agent_that_repeats_the_answer_is_no_generation() {
+        let step = SpanBuilder::new("invoke_agent a")
+            .with("gen_ai.operation.name", "invoke_agent")
+            .with("gen_ai.agent.name", "a")
+            .with("gen_ai.output.messages", ANSWER)
+            .step();
+        assert_eq!((step.kind, step.entity_name.as_deref()), (StepKind::Agent, Some("a")));
+    }
+
+    #[test]
+    fn a_tool_span_tells_its_call_and_result() {
+        let step = SpanBuilder::new("execute_tool f")
+            .with("gen_ai.operation.name", "execute_tool")
+            .with("gen_ai.tool.name", "f")
+            .with("gen_ai.tool.call.arguments", r#"{"a":1}"#)
+            .with("gen_ai.tool.call.result", "two")
+            .step();
+        let call = step.input.as_ref().and_then(|messages| messages[0].tool_calls().next().cloned()).unwrap();
+        assert_eq!(call.arguments, serde_json::json!({"a": 1}));
+        assert_eq!(step.output.unwrap_or_default()[0].joined_text().as_deref(), Some("two"));
+    }
+
+    #[test]
+    fn content_kept_elsewhere_is_a_reference() {
+        let step = chat().with("gen_ai.output.messages_ref", "s3://bucket/1.json").step();
+        assert_eq!(step.content, ContentState::Reference);
     }
 }

@@ -47,3 +47,21 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     Some(parts)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::StepKind;
+
+    #[test]
+    fn a_run_is_an_agent_with_its_final_result() {
+        let step = SpanBuilder::new("agent run")
+            .scope("pydantic-ai")
+            .with("agent_name", "shop")
+            .with("pydantic_ai.all_messages", r#"[{"role":"user","parts":[{"type":"text","content":"Why?"}]},{"role":"assistant","parts":[{"type":"text","content":"Because."}]}]"#)
+            .with("final_result", "Because.")
+            .step();
+        assert_eq!((step.kind, step.entity_name.as_deref()), (StepKind::Agent, Some("shop")));
+        assert_eq!((step.output_text.as_deref(), step.input.map(|input| input.len())), (Some("Because."), Some(1)));
+    }
+}

@@ -51,3 +51,21 @@ fn read_memory(source: &Source<'_>, parts: &mut Parts) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+
+    #[test]
+    fn input_leaves_the_cache_out_and_is_made_whole() {
+        let step = SpanBuilder::new("chat")
+            .with("gen_ai.system", "strands-agents")
+            .with("gen_ai.request.model", "m")
+            .with("gen_ai.usage.input_tokens", 4)
+            .with("gen_ai.usage.output_tokens", 1)
+            .with("gen_ai.usage.cache_read_input_tokens", 3)
+            .with("gen_ai.usage.cache_write_input_tokens", 2)
+            .step();
+        assert_eq!((step.usage.input_tokens, step.usage.cached_input_tokens), (Some(9), Some(3)));
+    }
+}

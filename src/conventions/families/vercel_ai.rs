@@ -34,9 +34,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         entity_name: source.text(&["ai.toolCall.name", "ai.telemetry.functionId", "resource.name"]),
         ..Parts::default()
     };
-    if parts.kind == Some(StepKind::Generation) {
-        parts.operation = Some("chat".to_owned());
-    }
     if let Some(metadata) = source.node("ai.response.providerMetadata") {
         parts.tokens = parts.tokens.or(cache_of_provider(&metadata.unfolded()));
     }
@@ -159,4 +156,64 @@ fn cache_of_provider(metadata: &Node<'_>) -> crate::conventions::usage::Tokens {
     let usage = metadata.at(&["anthropic", "usage"]).or_else(|| metadata.at(&["bedrock", "usage"]));
     let told = usage.map(of_node).unwrap_or_default();
     crate::conventions::usage::Tokens { input: None, output: None, ..told }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+    use crate::model::{ContentState, StepKind};
+
+    fn inner() -> SpanBuilder {
+        SpanBuilder::new("ai.generateText.doGenerate").with("ai.operationId", "ai.generateText.doGenerate")
+    }
+
+    #[test]
+    fn the_inner_span_is_the_call_and_the_outer_one_is_not() {
+        let step = inner()
+            .with("ai.model.provider", "openai.responses")
+            .with("ai.prompt.messages", r#"[{"role":"user","content":[{"type":"text","text":"Why?"}]}]"#)
+            .with("ai.response.text", "Because.")
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
+        assert_eq!(step.provider.as_deref(), Some("openai"));
+        let outer = SpanBuilder::new("ai.generateText")
+            .with("ai.operationId", "ai.generateText")
+            .with("ai.prompt", r#"{"system":"Be brief.","prompt":"Why?"}"#)
+            .with("ai.response.text", "Because.")
+            .step();
+        assert_eq!((outer.kind, outer.input.unwrap_or_default().len()), (StepKind::Agent, 2));
+    }
+
+    #[test]
+    fn tool_calls_are_the_answer_of_a_call_that_asks_for_them() {
+        let step = inner()
+            .with("ai.response.text", "")
+            .with("ai.response.toolCalls", r#"[{"toolCallId":"c1","toolName":"f","input":"{\"a\":1}"}]"#)
+            .step();
+        let call = step.output.as_ref().and_then(|messages| messages[0].tool_calls().next().cloned()).unwrap();
+        assert_eq!((step.content, call.arguments), (ContentState::Captured, serde_json::json!({"a": 1})));
+    }
+
+    #[test]
+    fn an_empty_text_is_an_empty_answer_and_a_missing_one_is_not_captured() {
+        assert_eq!(inner().with("ai.response.text", "").step().content, ContentState::Empty);
+        assert_eq!(inner().step().content, ContentState::NotCaptured);
+    }
+
+    #[test]
+    fn structured_output_stays_the_text_it_came_as() {
+        let step = inner().with("ai.response.object", r#"{"sum": 3}"#).step();
+        assert_eq!(step.output_text.as_deref(), Some(r#"{"sum": 3}"#));
+    }
+
+    #[test]
+    fn a_reranking_orders_its_documents() {
+        let step = SpanBuilder::new("ai.rerank")
+            .with("ai.operationId", "ai.rerank")
+            .with("ai.documents", r#"["one","two"]"#)
+            .with("ai.ranking", r#"[{"originalIndex":1,"score":0.9},{"originalIndex":0,"score":0.1}]"#)
+            .step();
+        let texts: Vec<_> = step.documents.iter().filter_map(|document| document.text.as_deref()).collect();
+        assert_eq!((step.kind, texts), (StepKind::Retrieval, vec!["two", "one"]));
+    }
 }
