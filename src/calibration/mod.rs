@@ -1,5 +1,6 @@
 //! The way of a label: from a human's verdict to how far a judge can be trusted, and whether that still holds.
 
 pub mod agreement;
+pub mod drift;
 pub mod labels;
 pub mod report;

@@ -16,6 +16,9 @@ const BETS: usize = 12;
 /// The most timid and the boldest bet as fractions of the largest that cannot go bankrupt at x = 1.
 const BET_RANGE: (f64, f64) = (0.08, 0.95);
 
+/// A bound on the capital keeps sums finite on streams of any length.
+const RICHEST: f64 = 1e290;
+
 /// How capital is carried from one observation to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carry {
@@ -34,7 +37,8 @@ pub struct Detector {
     carry: Carry,
     bets: [f64; BETS],
     capital: [f64; BETS],
-    // The observation from which the capital of each bet last grew out of nothing: the likely time of the change.
+    // CUSUM of each bet and the observation at which it last restarted: the likely time of a change.
+    recent: [f64; BETS],
     start: [u64; BETS],
     observed: u64,
 }
@@ -46,23 +50,35 @@ impl Detector {
             return Err(Reason::InvalidInput);
         }
         let capital = if carry == Carry::ShiryaevRoberts { 0.0 } else { 1.0 };
-        Ok(Self { bound, carry, bets: bets(bound), capital: [capital; BETS], start: [0; BETS], observed: 0 })
+        let (bets, capital) = (bets(bound), [capital; BETS]);
+        Ok(Self { bound, carry, bets, capital, recent: [1.0; BETS], start: [0; BETS], observed: 0 })
     }
 
     /// Takes the next observation, in [0, 1], and returns the evidence. Values outside are cut to the range.
     pub fn observe(&mut self, x: f64) -> f64 {
+        self.observe_weighted(x, 1.0)
+    }
+
+    /// Takes an observation drawn with unequal probability: `weight` is its inverse probability as a fraction, in
+    /// (0, 1], of the largest possible one. Betting in proportion keeps the guarantee for the mean of the whole
+    /// population, not of the drawn sample.
+    pub fn observe_weighted(&mut self, x: f64, weight: f64) -> f64 {
         let x = if x.is_nan() { self.bound } else { x.clamp(0.0, 1.0) };
-        for ((capital, bet), start) in self.capital.iter_mut().zip(&self.bets).zip(&mut self.start) {
-            if *capital <= 1.0 && self.carry != Carry::Product {
-                *start = self.observed;
-            }
+        let surprise = weight.clamp(0.0, 1.0) * (self.bound - x);
+        for index in 0..BETS {
+            let factor = 1.0 + self.bets[index] * surprise;
+            let capital = self.capital[index];
             let carried = match self.carry {
-                Carry::Product => *capital,
-                Carry::ShiryaevRoberts => *capital + 1.0,
+                Carry::Product => capital,
+                Carry::ShiryaevRoberts => capital + 1.0,
                 Carry::Cusum => capital.max(1.0),
             };
-            // A bound on the capital keeps sums finite on streams of any length.
-            *capital = (carried * (1.0 + bet * (self.bound - x))).min(f64::MAX / 1e16);
+            self.capital[index] = (carried * factor).min(RICHEST);
+            if self.recent[index] <= 1.0 {
+                self.recent[index] = 1.0;
+                self.start[index] = self.observed;
+            }
+            self.recent[index] = (self.recent[index] * factor).min(RICHEST);
         }
         self.observed += 1;
         self.evidence()

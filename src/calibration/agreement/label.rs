@@ -101,11 +101,18 @@ fn labels(side: &str, value: Value) -> Result<BTreeMap<String, Option<Label>>, B
 impl Label {
     fn of(name: &str, value: Value) -> Result<Option<Self>, BadLine> {
         match value {
-            Value::Null => Ok(None),
-            Value::Bool(flag) => Ok(Some(Self::Flag(flag))),
-            Value::Number(number) => Ok(number.as_f64().map(Self::Number)),
-            Value::String(text) => Ok(Some(Self::Text(text))),
             Value::Array(_) | Value::Object(_) => Err(BadLine::Shape(name.to_owned())),
+            single => Ok(Self::of_value(&single)),
+        }
+    }
+
+    /// The label of a JSON value; none for null, lists and objects.
+    pub fn of_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bool(flag) => Some(Self::Flag(*flag)),
+            Value::Number(number) => number.as_f64().map(Self::Number),
+            Value::String(text) => Some(Self::Text(text.clone())),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
     }
 

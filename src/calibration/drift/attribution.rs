@@ -1,0 +1,133 @@
+//! Why agreement fell: the judge, the humans, the mix of what comes in, or new content.
+//!
+//! Only the judge can move verdicts on fixed items, and only humans their labels; what remains is the input. Without
+//! replays nothing can be told from the rest, and the answer is that it is ambiguous.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::statistics::mix::{Decomposition, SegmentChange, decompose};
+
+use super::history::Entry;
+use super::mix::Shift;
+use super::replay::{MIN_REPLAYS, Replays};
+use super::stream::Agreement;
+
+/// What a flag is put down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attribution {
+    /// The judge moved, and its prompt changed.
+    JudgePrompt,
+    /// The judge moved under the same prompt: another model, or silently the same one.
+    JudgeModel,
+    /// The humans moved.
+    Raters,
+    /// Segments have other shares.
+    InputMix,
+    /// Judge and humans stand still on known items, and agree less on new ones.
+    NewContent,
+    /// The evidence does not single out one cause.
+    Ambiguous,
+}
+
+impl Attribution {
+    /// What to do.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::JudgePrompt => {
+                "compare the rubric versions on the anchors; keep the older one until the new one agrees"
+            }
+            Self::JudgeModel => "pin the model or return to the earlier one; re-judge what was scored since",
+            Self::Raters => "have the annotators label the anchors together and settle the rubric's wording",
+            Self::InputMix => {
+                "no repair of the judge is needed: read scores by segment and set a baseline for the new mix"
+            }
+            Self::NewContent => {
+                "read the disagreements since then: the judge is weak on something new; extend the rubric and its cases"
+            }
+            Self::Ambiguous => {
+                "replay the anchors with the old and the new prompt and model, and have some labelled again, to tell the causes apart"
+            }
+        }
+    }
+}
+
+/// What is known beside an alarm.
+pub(super) struct Evidence<'a> {
+    pub(super) entries: &'a [Entry],
+    pub(super) judge: &'a Replays,
+    pub(super) human: &'a Replays,
+    pub(super) input: Option<&'a Shift>,
+    /// Whether one annotator fell and the others did not.
+    pub(super) one_rater: bool,
+}
+
+impl Evidence<'_> {
+    /// Why agreement fell at entry `since`, where `decomposition` splits the fall.
+    pub(super) fn of_agreement(
+        &self,
+        since: usize,
+        detected: usize,
+        decomposition: Option<Decomposition>,
+    ) -> Attribution {
+        let quiet = self.judge.seen.iter().filter(|index| **index >= since).count() >= MIN_REPLAYS;
+        let by_mix = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() >= parts.within.abs());
+        match (self.judge.alarm.is_some(), self.human.alarm.is_some() || self.one_rater) {
+            (true, true) => Attribution::Ambiguous,
+            (true, false) => self.of_judge(detected),
+            (false, true) => Attribution::Raters,
+            (false, false) if self.input.is_some() && by_mix => Attribution::InputMix,
+            (false, false) if quiet => Attribution::NewContent,
+            (false, false) => Attribution::Ambiguous,
+        }
+    }
+
+    /// What moved the judge by entry `detected`.
+    pub(super) fn of_judge(&self, detected: usize) -> Attribution {
+        let prompt = changed(self.entries, detected, |entry| entry.rubric_version.as_ref());
+        let model = changed(self.entries, detected, |entry| entry.judge_model.as_ref());
+        match (prompt, model) {
+            (true, true) => Attribution::Ambiguous,
+            (true, false) => Attribution::JudgePrompt,
+            (false, _) => Attribution::JudgeModel,
+        }
+    }
+}
+
+/// Whether a field differs between the first entry that has it and the last one up to `detected`.
+fn changed<'a>(entries: &'a [Entry], detected: usize, field: impl Fn(&'a Entry) -> Option<&'a Value>) -> bool {
+    let values = || entries.iter().take(detected + 1).filter_map(&field);
+    values().next() != values().last()
+}
+
+/// Splits the change of agreement between two sets of labels into mix and within; `None` unless every segment after
+/// existed before.
+pub(super) fn split(before: &[Agreement], after: &[Agreement], entries: &[Entry]) -> Option<Decomposition> {
+    let sums = |labels: &[Agreement]| {
+        let mut sums: BTreeMap<Option<String>, (f64, f64)> = BTreeMap::new();
+        for label in labels {
+            let segment = entries.get(label.index).and_then(|entry| entry.segment.clone());
+            let sum = sums.entry(segment).or_default();
+            sum.0 += label.weight;
+            sum.1 += label.weight * label.closeness;
+        }
+        sums
+    };
+    let (before, after) = (sums(before), sums(after));
+    let total = |sums: &BTreeMap<_, (f64, f64)>| sums.values().map(|sum| sum.0).sum::<f64>();
+    let (n, m) = (total(&before), total(&after));
+    if after.keys().any(|segment| !before.contains_key(segment)) || n <= 0.0 || m <= 0.0 {
+        return None;
+    }
+    let change = |(segment, old): (&Option<String>, &(f64, f64))| {
+        let new = after.get(segment).copied().unwrap_or((0.0, 0.0));
+        let rate = |sum: (f64, f64)| sum.1 / sum.0;
+        // A segment that is gone kept its rate, as far as anyone knows.
+        let rates = (rate(*old), if new.0 > 0.0 { rate(new) } else { rate(*old) });
+        SegmentChange { share: (old.0 / n, new.0 / m), rate: rates }
+    };
+    decompose(&before.iter().map(change).collect::<Vec<_>>()).ok()
+}

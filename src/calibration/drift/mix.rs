@@ -1,0 +1,127 @@
+//! What comes in and what the judge says about it: segment shares and verdicts, window by window against the baseline.
+
+use std::collections::BTreeMap;
+
+use crate::calibration::agreement::Kind;
+use crate::statistics::distance::chi_squared;
+use crate::statistics::two_sample::kolmogorov_smirnov;
+use crate::statistics::{CONFIDENCE, Estimate, Interval, distribution, newcombe};
+
+use super::Settings;
+use super::history::{Event, History};
+
+/// Entries of one window; also the least size of the baseline here.
+const WINDOW: usize = 100;
+/// Level over all windows together.
+pub(super) const LEVEL: f64 = 0.01;
+
+/// A distribution moved.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Shift {
+    pub(super) since: usize,
+    pub(super) detected: usize,
+    pub(super) entries: usize,
+    /// The segment whose share moved most; none for verdicts.
+    pub(super) segment: Option<String>,
+    pub(super) effect: Estimate,
+    pub(super) p: f64,
+    pub(super) level: f64,
+}
+
+/// Fresh entries before and after the end of the baseline, which is the entry `until`.
+fn split(history: &History, until: usize) -> (Vec<&Event>, Vec<&Event>) {
+    let fresh = history.events.iter().filter(|event| !event.anchor && !event.again);
+    fresh.partition(|event| event.index <= until)
+}
+
+/// The first window in which segments have other shares: chi-squared at levels that sum to 1 %, and a share that moved by
+/// at least twice the tolerance.
+pub(super) fn input_shift(history: &History, until: usize, settings: &Settings) -> Option<Shift> {
+    let (before, after) = split(history, until);
+    let count = |events: &[&Event]| {
+        let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+        for name in events.iter().filter_map(|event| event.segment.clone()) {
+            *counts.entry(name).or_default() += 1.0;
+        }
+        counts
+    };
+    let reference = count(&before);
+    windows(&before, &after).find_map(|(round, window)| {
+        let current = count(window);
+        let names: Vec<&String> =
+            reference.keys().chain(current.keys().filter(|name| !reference.contains_key(*name))).collect();
+        let shares = |counts: &BTreeMap<String, f64>| {
+            names.iter().map(|name| counts.get(*name).copied().unwrap_or(0.0)).collect()
+        };
+        let (r, c): (Vec<f64>, Vec<f64>) = (shares(&reference), shares(&current));
+        let (n, m): (f64, f64) = (r.iter().sum(), c.iter().sum());
+        let test = chi_squared(&r, &c).ok()?;
+        let moved = |index: &usize| (c[*index] / m - r[*index] / n).abs();
+        let most = (0..names.len()).max_by(|a, b| moved(a).total_cmp(&moved(b)))?;
+        let effect = Estimate::new(Ok(c[most] / m - r[most] / n), newcombe(c[most], m, r[most], n, CONFIDENCE));
+        let worth = moved(&most) >= 2.0 * settings.tolerance;
+        shift(round, window, test.p, Some(names[most].clone()), effect).filter(|_| worth)
+    })
+}
+
+/// The first window in which the judge's verdicts are distributed otherwise: chi-squared over categories, or
+/// Kolmogorov–Smirnov over numbers, and a mean that moved by at least the tolerance, on [0, 1].
+pub(super) fn score_shift(history: &History, until: usize, settings: &Settings) -> Option<Shift> {
+    let (before, after) = split(history, until);
+    let numeric = history.scale.kind() == Kind::Numeric;
+    let (before, after): (Vec<&Event>, Vec<&Event>) = (
+        before.into_iter().filter(|event| event.judge.is_some()).collect(),
+        after.into_iter().filter(|event| event.judge.is_some()).collect(),
+    );
+    let numbers = |events: &[&Event]| events.iter().filter_map(|event| Some(event.judge?.number)).collect::<Vec<f64>>();
+    let counts = |events: &[&Event]| {
+        let mut counts = vec![0.0; history.scale.values().len()];
+        for place in events.iter().filter_map(|event| event.judge) {
+            counts[place.category] += 1.0;
+        }
+        counts
+    };
+    windows(&before, &after).find_map(|(round, window)| {
+        let p = if numeric {
+            kolmogorov_smirnov(&numbers(&before), &numbers(window)).ok()?.p
+        } else {
+            chi_squared(&counts(&before), &counts(window)).ok()?.p
+        };
+        let effect = mean_difference(&numbers(&before), &numbers(window), history.range());
+        let worth = effect.value().is_some_and(|effect| effect.abs() >= settings.tolerance);
+        shift(round, window, p, None, effect).filter(|_| worth)
+    })
+}
+
+/// Whole windows after the baseline, numbered from 1.
+fn windows<'a, 'b>(before: &[&'a Event], after: &'b [&'a Event]) -> impl Iterator<Item = (usize, &'b [&'a Event])> {
+    let enough = before.len() >= WINDOW;
+    after.chunks_exact(WINDOW).enumerate().filter(move |_| enough).map(|(round, window)| (round + 1, window))
+}
+
+/// Round k is tested at `LEVEL / (k (k+1))`.
+fn shift(round: usize, window: &[&Event], p: f64, segment: Option<String>, effect: Estimate) -> Option<Shift> {
+    let level = LEVEL / (round * (round + 1)) as f64;
+    (p <= level).then(|| Shift {
+        since: window.first().map_or(0, |event| event.index),
+        detected: window.last().map_or(0, |event| event.index),
+        entries: window.len(),
+        segment,
+        effect,
+        p,
+        level,
+    })
+}
+
+/// Welch's interval of the difference of means, in units of the scale's range.
+fn mean_difference(reference: &[f64], current: &[f64], range: f64) -> Estimate {
+    let moments = |values: &[f64]| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0) / n)
+    };
+    let ((before, error), (after, other_error)) = (moments(reference), moments(current));
+    let value = (after - before) / range;
+    let half = distribution::two_sided_z(CONFIDENCE) * (error + other_error).sqrt() / range;
+    Estimate::new(Ok(value), Ok(Interval::around(value, half)))
+}

@@ -1,0 +1,163 @@
+//! Items seen again: only the judge can change its verdict on the same item, only a human their label.
+
+use std::collections::BTreeMap;
+
+use crate::calibration::agreement::{Kind, Place};
+use crate::statistics::betting::{Carry, Detector};
+use crate::statistics::paired::{bowker, mcnemar_exact};
+use crate::statistics::{AgreementTable, Estimate, proportion};
+
+use super::Settings;
+use super::history::{Event, History};
+
+/// Share of changed verdicts that sampling noise of an unchanged judge may cause. Identical requests do get different
+/// verdicts, even at temperature 0.
+const JUDGE_NOISE: f64 = 0.05;
+/// Share of changed labels that an unchanged human may cause.
+const HUMAN_NOISE: f64 = 0.15;
+/// How much more than noise is drift.
+const MARGIN: f64 = 0.10;
+/// Replays that a quiet set of anchors needs to speak for the judge.
+pub(super) const MIN_REPLAYS: usize = 30;
+/// Level of the directional test over all replay rounds together.
+pub(super) const LEVEL: f64 = 0.01;
+
+/// Which side of a repeated item is compared with its first appearance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Judge,
+    Human,
+}
+
+/// What items seen again say about one side.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Replays {
+    /// Indices of the entries in which an item was seen again.
+    pub(super) seen: Vec<usize>,
+    /// The alarm, if that side moved.
+    pub(super) alarm: Option<Moved>,
+}
+
+/// One side moved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Moved {
+    pub(super) since: usize,
+    pub(super) detected: usize,
+    pub(super) labels: usize,
+    /// Share of changed verdicts since then.
+    pub(super) effect: Estimate,
+    pub(super) statistic: f64,
+    pub(super) threshold: f64,
+    /// Whether the directional test of a round fired, rather than the rate of changes.
+    pub(super) directional: bool,
+}
+
+/// An item seen again: what it was at first and what it is now.
+struct Seen {
+    index: usize,
+    first: Place,
+    now: Place,
+    round: usize,
+}
+
+/// Watches one side of repeated items: the share of changes by an e-detector with the promised run length, and the
+/// direction of changes of each completed round by McNemar's or Bowker's test, at levels that sum to 1 %.
+pub(super) fn replays(history: &History, side: Side, settings: &Settings) -> Replays {
+    let seen = seen_again(history, side);
+    let indices = seen.iter().map(|seen| seen.index).collect();
+    let by_rate = rate_alarm(history, &seen, side, settings);
+    let by_direction = direction_alarm(history, &seen);
+    let earliest = [by_rate, by_direction].into_iter().flatten().min_by_key(|alarm| alarm.detected);
+    Replays { seen: indices, alarm: earliest }
+}
+
+fn seen_again(history: &History, side: Side) -> Vec<Seen> {
+    let mut first: BTreeMap<usize, (Place, Option<String>, usize)> = BTreeMap::new();
+    let mut seen = Vec::new();
+    for event in &history.events {
+        let Some(now) = value(event, side) else { continue };
+        let Some((place, annotator, times)) = first.get_mut(&event.item) else {
+            first.insert(event.item, (now, event.annotator.clone(), 0));
+            continue;
+        };
+        // Another annotator's label is a difference between people, not a change of one.
+        if side == Side::Human && *annotator != event.annotator {
+            continue;
+        }
+        seen.push(Seen { index: event.index, first: *place, now, round: *times });
+        *times += 1;
+    }
+    seen
+}
+
+fn value(event: &Event, side: Side) -> Option<Place> {
+    match side {
+        Side::Judge => event.judge,
+        Side::Human => event.human,
+    }
+}
+
+fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings) -> Option<Moved> {
+    let noise = if side == Side::Judge { JUDGE_NOISE } else { HUMAN_NOISE };
+    let mut detector = Detector::new(1.0 - noise - MARGIN, Carry::ShiryaevRoberts).ok()?;
+    let fired = seen
+        .iter()
+        .position(|seen| detector.observe(history.closeness(seen.first, seen.now)) >= settings.run_length)?;
+    let start = detector.since() as usize;
+    let recent = &seen[start..=fired];
+    Some(Moved {
+        since: recent.first()?.index,
+        detected: seen[fired].index,
+        labels: recent.len(),
+        effect: changed(history, recent),
+        statistic: detector.evidence(),
+        threshold: settings.run_length,
+        directional: false,
+    })
+}
+
+/// The first round (k-th time that items are seen again) whose changes have a direction. Round k is tested at
+/// `LEVEL / (k (k+1))`, so that all rounds together stay under `LEVEL`.
+fn direction_alarm(history: &History, seen: &[Seen]) -> Option<Moved> {
+    if history.scale.kind() == Kind::Numeric {
+        return None;
+    }
+    let rounds = seen.iter().map(|seen| seen.round + 1).max()?;
+    (0..rounds).find_map(|round| {
+        let members: Vec<&Seen> = seen.iter().filter(|seen| seen.round == round).collect();
+        let level = LEVEL / ((round + 1) * (round + 2)) as f64;
+        let p = direction_p(history, &members)?;
+        let owned = members.iter().map(|seen| seen.index);
+        (p <= level && members.len() >= MIN_REPLAYS).then(|| Moved {
+            since: owned.clone().min().unwrap_or(0),
+            detected: owned.max().unwrap_or(0),
+            labels: members.len(),
+            effect: changed_share(history, members.iter().map(|seen| (seen.first, seen.now))),
+            statistic: p,
+            threshold: level,
+            directional: true,
+        })
+    })
+}
+
+fn direction_p(history: &History, members: &[&Seen]) -> Option<f64> {
+    let mut table = AgreementTable::new(history.scale.values().len());
+    for seen in members {
+        table.add(seen.first.category, seen.now.category, 1.0).ok()?;
+    }
+    if table.categories() == 2 {
+        return Some(mcnemar_exact(table.count(0, 1) as u64, table.count(1, 0) as u64));
+    }
+    bowker(&table).ok().map(|test| test.p)
+}
+
+fn changed(history: &History, seen: &[Seen]) -> Estimate {
+    changed_share(history, seen.iter().map(|seen| (seen.first, seen.now)))
+}
+
+fn changed_share(history: &History, pairs: impl Iterator<Item = (Place, Place)>) -> Estimate {
+    let (number, changes) = pairs.fold((0.0, 0.0), |(number, changes), (first, now)| {
+        (number + 1.0, changes + f64::from(u8::from(history.closeness(first, now) < 1.0)))
+    });
+    proportion(changes, number)
+}

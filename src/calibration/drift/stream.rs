@@ -1,0 +1,174 @@
+//! Agreement over time: has it fallen below its baseline, in all and in each segment?
+
+use std::collections::BTreeMap;
+
+use crate::statistics::betting::{Carry, Detector};
+use crate::statistics::survey::effective_size;
+use crate::statistics::{CONFIDENCE, Estimate, Reason, newcombe, wilson};
+
+use super::Settings;
+use super::history::History;
+
+/// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
+const MIN_PART: usize = 30;
+
+/// One observation of agreement, in [0, 1].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Agreement {
+    /// Index of the entry.
+    pub(super) index: usize,
+    pub(super) closeness: f64,
+    pub(super) weight: f64,
+}
+
+/// Agreement as it was before the watch began.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Baseline {
+    pub(super) agreement: Estimate,
+    mean: f64,
+    size: f64,
+    /// The detector's bound: a mean below it is drift.
+    bound: f64,
+}
+
+/// An alarm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Alarm {
+    /// Index of the entry at which agreement likely fell.
+    pub(super) since: usize,
+    /// Index of the entry that raised the alarm.
+    pub(super) detected: usize,
+    /// Labels from the one to the other, both included.
+    pub(super) labels: usize,
+    pub(super) effect: Estimate,
+    pub(super) statistic: f64,
+    pub(super) threshold: f64,
+}
+
+/// First appearances, with both sides, of items that are no anchors: exchangeable while nothing changes.
+pub(super) fn agreements(history: &History) -> Vec<Agreement> {
+    let fresh = history.events.iter().filter(|event| !event.anchor && !event.again);
+    fresh
+        .filter_map(|event| {
+            let closeness = history.closeness(event.human?, event.judge?);
+            Some(Agreement { index: event.index, closeness, weight: event.weight })
+        })
+        .collect()
+}
+
+impl Baseline {
+    /// The baseline of these labels. The bound is the mean less the tolerance, but never above the lower Wilson limit:
+    /// a baseline that was overestimated by chance would void the guarantee.
+    pub(super) fn of(labels: &[Agreement], tolerance: f64) -> Result<Self, Reason> {
+        let weights = labels.iter().map(|label| label.weight);
+        let total: f64 = weights.clone().sum();
+        if labels.is_empty() || total <= 0.0 {
+            return Err(Reason::NoPairs);
+        }
+        let mean = labels.iter().map(|label| label.weight * label.closeness).sum::<f64>() / total;
+        let size = effective_size(weights);
+        let interval = wilson(mean * size, size, CONFIDENCE)?;
+        let bound = (mean - tolerance).min(interval.low);
+        Ok(Self { agreement: Estimate::new(Ok(mean), Ok(interval)), mean, size, bound })
+    }
+
+    /// Agreement since a change minus the baseline's.
+    fn effect(&self, since: &[Agreement]) -> Estimate {
+        match Self::of(since, 0.0) {
+            Err(reason) => reason.into(),
+            Ok(now) => Estimate::new(
+                Ok(now.mean - self.mean),
+                newcombe(now.mean * now.size, now.size, self.mean * self.size, self.size, CONFIDENCE),
+            ),
+        }
+    }
+}
+
+/// A detector over one stream, and where its evidence stood after each label.
+struct Watch {
+    baseline: Baseline,
+    detector: Detector,
+    labels: Vec<Agreement>,
+}
+
+impl Watch {
+    fn new(baseline: Baseline) -> Result<Self, Reason> {
+        let detector = Detector::new(baseline.bound, Carry::ShiryaevRoberts)?;
+        Ok(Self { baseline, detector, labels: Vec::new() })
+    }
+
+    fn observe(&mut self, label: Agreement) -> f64 {
+        self.labels.push(label);
+        self.detector.observe_weighted(label.closeness, label.weight)
+    }
+
+    /// The alarm, if the effect is worth one. `threshold` is what the evidence was compared with.
+    fn alarm(&self, threshold: f64, tolerance: f64) -> Option<Alarm> {
+        let start = self.detector.since() as usize;
+        let recent = self.labels.get(start..)?;
+        let effect = self.baseline.effect(recent);
+        if effect.value().is_none_or(|effect| effect > -tolerance) {
+            return None;
+        }
+        Some(Alarm {
+            since: recent.first()?.index,
+            detected: recent.last()?.index,
+            labels: recent.len(),
+            effect,
+            statistic: self.detector.evidence(),
+            threshold,
+        })
+    }
+}
+
+/// The first alarm of the whole stream after its baseline.
+pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Option<Alarm> {
+    let mut watch = Watch::new(baseline).ok()?;
+    labels.iter().find_map(|label| {
+        let evidence = watch.observe(*label);
+        if evidence >= settings.run_length { watch.alarm(settings.run_length, settings.tolerance) } else { None }
+    })
+}
+
+/// The first alarm of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest
+/// evidence alarm when each has at least `run length · K / k`.
+///
+/// `part` names the part of an entry. A part needs 30 labels in the baseline; smaller ones are watched only as part
+/// of the whole.
+pub(super) fn watch_parts(
+    baseline: &[Agreement],
+    labels: &[Agreement],
+    part: impl Fn(usize) -> Option<String>,
+    settings: &Settings,
+) -> BTreeMap<String, Alarm> {
+    let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
+    for label in baseline {
+        if let Some(name) = part(label.index) {
+            baselines.entry(name).or_default().push(*label);
+        }
+    }
+    let mut watches: BTreeMap<String, Watch> = BTreeMap::new();
+    for (name, labels) in baselines.into_iter().filter(|(_, labels)| labels.len() >= MIN_PART) {
+        if let Ok(watch) = Baseline::of(&labels, settings.tolerance).and_then(Watch::new) {
+            watches.insert(name, watch);
+        }
+    }
+    let parts = watches.len() as f64;
+    let mut alarms: BTreeMap<String, Alarm> = BTreeMap::new();
+    for label in labels {
+        let Some(name) = part(label.index) else { continue };
+        let Some(watch) = watches.get_mut(&name) else { continue };
+        watch.observe(*label);
+        let mut evidence: Vec<f64> = watches.values().map(|watch| watch.detector.evidence()).collect();
+        evidence.sort_by(|a, b| b.total_cmp(a));
+        let needed = |rank: usize| settings.run_length * parts / rank as f64;
+        let threshold = (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed);
+        for (name, watch) in &watches {
+            let over = threshold.filter(|threshold| watch.detector.evidence() >= *threshold);
+            if let Some(alarm) = over.and_then(|threshold| watch.alarm(threshold, settings.tolerance)) {
+                alarms.entry(name.clone()).or_insert(alarm);
+            }
+        }
+    }
+    alarms
+}

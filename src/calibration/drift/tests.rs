@@ -1,0 +1,215 @@
+//! Histories with a known story.
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
+
+use super::*;
+
+struct Story {
+    rng: Xoshiro256PlusPlus,
+    entries: Vec<Entry>,
+}
+
+impl Story {
+    fn new(seed: u64) -> Self {
+        Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed), entries: Vec::new() }
+    }
+
+    fn chance(&mut self, p: f64) -> bool {
+        self.rng.random::<f64>() < p
+    }
+
+    /// `number` fresh items on which the judge agrees with probability `agreement`.
+    fn labels(&mut self, number: usize, agreement: f64, more: Value) {
+        for _ in 0..number {
+            let human = self.chance(0.7);
+            let judge = if self.chance(agreement) { human } else { !human };
+            let time = self.entries.len();
+            self.push(
+                json!({"time": time, "item_id": time, "human": u8::from(human), "judge": u8::from(judge)}),
+                &more,
+            );
+        }
+    }
+
+    /// A hundred anchors, of which each verdict is changed with probability `judge` and each label with `human`.
+    fn anchors(&mut self, judge: f64, human: f64, more: Value) {
+        for anchor in 0..100 {
+            let truth = anchor % 3 != 0;
+            let (judge, human) = (truth != self.chance(judge), truth != self.chance(human));
+            let time = self.entries.len();
+            self.push(
+                json!({"time": time, "item_id": format!("anchor {anchor}"), "anchor": true,
+                       "human": u8::from(human), "judge": u8::from(judge)}),
+                &more,
+            );
+        }
+    }
+
+    fn push(&mut self, mut line: Value, more: &Value) {
+        let fields = line.as_object_mut().unwrap();
+        fields.extend(more.as_object().unwrap().clone());
+        self.entries.push(Entry::parse(&line.to_string()).unwrap());
+    }
+
+    fn flags(&self) -> Vec<Flag> {
+        detect(&self.entries, &Settings::default()).flags
+    }
+}
+
+fn kinds(flags: &[Flag]) -> Vec<Kind> {
+    flags.iter().map(|flag| flag.kind).collect()
+}
+
+#[test]
+fn a_fall_to_a_coin_toss_is_found_within_20_labels_at_the_median() {
+    let mut delays: Vec<usize> = (0..200)
+        .filter_map(|seed| {
+            let mut story = Story::new(seed);
+            story.labels(300, 0.9, json!({}));
+            story.labels(200, 0.5, json!({}));
+            let flags = story.flags();
+            let flag = flags.iter().find(|flag| flag.kind == Kind::Agreement)?;
+            Some((flag.detected_at.as_u64()? as usize).saturating_sub(299))
+        })
+        .collect();
+    assert_eq!(delays.len(), 200, "every fall is found");
+    delays.sort_unstable();
+    assert!(delays[100] <= 20, "median {}", delays[100]);
+}
+
+/// A year of 20 labels a week: one expected false alarm in 1,000 labels is what the detector promises at its bound. A
+/// judge at its baseline stays far below.
+#[test]
+fn healthy_years_alarm_less_than_promised() {
+    let alarms = (0..300)
+        .filter(|seed| {
+            let mut story = Story::new(10_000 + seed);
+            story.labels(1_240, 0.9, json!({}));
+            !story.flags().is_empty()
+        })
+        .count();
+    assert!(alarms <= 75, "{alarms} of 300 healthy years had a flag");
+}
+
+#[test]
+fn anchors_that_moved_with_the_prompt_accuse_the_prompt() {
+    let mut story = Story::new(1);
+    let (old, new) =
+        (json!({"rubric_version": 1, "judge_model": "m"}), json!({"rubric_version": 2, "judge_model": "m"}));
+    story.anchors(0.0, 0.0, old.clone());
+    story.labels(250, 0.9, old.clone());
+    story.anchors(0.02, 0.0, old);
+    story.labels(100, 0.6, new.clone());
+    story.anchors(0.4, 0.0, new);
+    let flags = story.flags();
+    assert!(kinds(&flags).contains(&Kind::Agreement) && kinds(&flags).contains(&Kind::Judge));
+    let causes =
+        flags.iter().filter(|flag| matches!(flag.kind, Kind::Agreement | Kind::Judge)).map(|flag| flag.attribution);
+    assert!(causes.into_iter().all(|cause| cause == Attribution::JudgePrompt));
+}
+
+#[test]
+fn a_silent_change_of_the_model_is_the_models() {
+    let mut story = Story::new(2);
+    let same = json!({"rubric_version": 1, "judge_model": "m"});
+    story.anchors(0.0, 0.0, same.clone());
+    story.labels(250, 0.9, same.clone());
+    story.anchors(0.4, 0.0, same);
+    let flags = story.flags();
+    assert_eq!(kinds(&flags), [Kind::Judge]);
+    assert_eq!(flags[0].attribution, Attribution::JudgeModel);
+}
+
+#[test]
+fn humans_who_relabel_the_anchors_otherwise_are_the_cause() {
+    let mut story = Story::new(3);
+    story.anchors(0.0, 0.0, json!({}));
+    story.labels(250, 0.9, json!({}));
+    story.labels(100, 0.6, json!({}));
+    story.anchors(0.0, 0.5, json!({}));
+    let flags = story.flags();
+    let agreement = flags.iter().find(|flag| flag.kind == Kind::Agreement).unwrap();
+    assert_eq!(agreement.attribution, Attribution::Raters);
+    assert!(kinds(&flags).contains(&Kind::Rater));
+}
+
+#[test]
+fn one_careless_annotator_is_named() {
+    let mut story = Story::new(4);
+    for _ in 0..100 {
+        story.labels(1, 0.9, json!({"annotator": "ann"}));
+        story.labels(1, 0.9, json!({"annotator": "bob"}));
+    }
+    for _ in 0..120 {
+        story.labels(1, 0.9, json!({"annotator": "ann"}));
+        story.labels(1, 0.4, json!({"annotator": "bob"}));
+    }
+    let flags = story.flags();
+    let rater = flags.iter().find(|flag| flag.kind == Kind::Rater).unwrap();
+    assert_eq!(rater.segment.as_deref(), Some("bob"));
+}
+
+#[test]
+fn a_harder_mix_is_the_mix_and_not_the_judge() {
+    let mut story = Story::new(5);
+    let phase = |story: &mut Story, number: usize, hard: f64| {
+        for _ in 0..number {
+            if story.chance(hard) {
+                story.labels(1, 0.6, json!({"segment": "hard"}));
+            } else {
+                story.labels(1, 0.97, json!({"segment": "easy"}));
+            }
+        }
+    };
+    phase(&mut story, 300, 0.1);
+    phase(&mut story, 300, 0.9);
+    let flags = story.flags();
+    let mix = flags.iter().find(|flag| flag.kind == Kind::InputMix).unwrap();
+    assert_eq!(mix.attribution, Attribution::InputMix);
+    let agreement = flags.iter().find(|flag| flag.kind == Kind::Agreement).unwrap();
+    assert_eq!(agreement.attribution, Attribution::InputMix);
+}
+
+#[test]
+fn quiet_anchors_and_less_agreement_mean_new_content() {
+    let mut story = Story::new(6);
+    story.anchors(0.0, 0.0, json!({}));
+    story.labels(250, 0.9, json!({}));
+    story.labels(60, 0.5, json!({}));
+    story.anchors(0.02, 0.0, json!({}));
+    story.labels(60, 0.5, json!({}));
+    let flags = story.flags();
+    assert_eq!(flags[0].kind, Kind::Agreement);
+    assert_eq!(flags[0].attribution, Attribution::NewContent);
+    assert!(flags[0].effect.interval().unwrap().high < 0.0);
+}
+
+#[test]
+fn a_segment_falls_alone() {
+    let mut story = Story::new(7);
+    for _ in 0..150 {
+        story.labels(1, 0.92, json!({"segment": "a"}));
+        story.labels(1, 0.92, json!({"segment": "b"}));
+    }
+    for _ in 0..150 {
+        story.labels(1, 0.92, json!({"segment": "a"}));
+        story.labels(1, 0.5, json!({"segment": "b"}));
+    }
+    let flags = story.flags();
+    let segments: Vec<Option<&str>> =
+        flags.iter().filter(|flag| flag.kind == Kind::Agreement).map(|flag| flag.segment.as_deref()).collect();
+    assert!(segments.contains(&Some("b")) && !segments.contains(&Some("a")), "{segments:?}");
+}
+
+#[test]
+fn too_few_labels_are_no_baseline() {
+    let mut story = Story::new(8);
+    story.labels(150, 0.9, json!({}));
+    let report = detect(&story.entries, &Settings::default());
+    assert_eq!(report.baseline.agreement, Estimate::Undefined(Reason::TooFew));
+    assert_eq!(report.baseline.until, Value::Null);
+    assert!(report.flags.is_empty());
+    assert_eq!(detect(&[], &Settings::default()).labels, 0);
+}
