@@ -5,6 +5,7 @@
 mod house;
 mod intake;
 mod judges;
+mod sinks;
 mod statistics_vectors;
 mod store;
 mod support;

@@ -11,11 +11,11 @@ use super::gate::{self, Candidate, Decoded, Sifted};
 use super::guard;
 use super::protobuf::Malformed;
 use crate::model::{IdError, SpanId, TraceId};
-use crate::privacy::Redactor;
 use crate::otlp::{
     DecodeError, Encoding, Request as Decodable, Signal, decode, decode_as, log_record_to_bytes, sniff_encoding,
     span_to_bytes, wire,
 };
+use crate::privacy::Redactor;
 use crate::sampling::{Matches, Sampler};
 use crate::store::{IntakeBatch, KeptLogRecord, KeptSpan};
 

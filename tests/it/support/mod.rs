@@ -1,5 +1,7 @@
 //! What the integration tests share.
 
 pub mod databases;
+pub mod fake_api;
 pub mod fake_judge;
+pub mod otlp_receiver;
 pub mod records;
