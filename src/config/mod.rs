@@ -13,6 +13,7 @@ pub mod privacy;
 mod rubrics;
 pub mod sampling;
 mod segments;
+pub mod sinks;
 mod store;
 pub mod telemetry;
 mod web;
@@ -29,6 +30,7 @@ pub use privacy::PrivacyConfig;
 pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
 pub use segments::SegmentConfig;
+pub use sinks::SinkConfig;
 pub use store::StoreConfig;
 pub use telemetry::TelemetryConfig;
 pub use web::WebConfig;
@@ -60,6 +62,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// What is redacted, and how long content is kept.
     pub privacy: PrivacyConfig,
+    /// Where scores go.
+    pub sinks: Vec<SinkConfig>,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }

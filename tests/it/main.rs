@@ -8,6 +8,7 @@ mod intake;
 mod judges;
 mod registry;
 mod report;
+mod sinks;
 mod statistics_vectors;
 mod store;
 mod support;

@@ -90,15 +90,20 @@ impl Delivery {
         }
         let evaluations: Vec<Evaluation> = owed.iter().map(|owed| owed.evaluation.clone()).collect();
         let results = sink.deliver(&evaluations).await;
-        let outcomes: Vec<(EvaluationId, DeliveryOutcome)> =
-            owed.iter().zip(results).map(|(owed, result)| (owed.evaluation.id, self.outcome(sink, owed, result))).collect();
+        let outcomes: Vec<(EvaluationId, DeliveryOutcome)> = owed
+            .iter()
+            .zip(results)
+            .map(|(owed, result)| (owed.evaluation.id, self.outcome(sink, owed, result)))
+            .collect();
         self.store.finish_deliveries(sink.name(), &outcomes).await?;
         self.observe(sink, &outcomes);
         Ok(outcomes.len())
     }
 
     fn observe(&self, sink: &Sink, outcomes: &[(EvaluationId, DeliveryOutcome)]) {
-        let number = |wanted: fn(&DeliveryOutcome) -> bool| outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count() as u64;
+        let number = |wanted: fn(&DeliveryOutcome) -> bool| {
+            outcomes.iter().filter(|(_, outcome)| wanted(outcome)).count() as u64
+        };
         let tried = |result, wanted| self.metrics.deliveries_tried(sink.name(), result, number(wanted));
         tried("sent", |outcome| matches!(outcome, DeliveryOutcome::Sent));
         tried("retry", |outcome| matches!(outcome, DeliveryOutcome::Retry { .. }));
@@ -110,7 +115,11 @@ impl Delivery {
         match error.disposition() {
             Disposition::Retry { after } => {
                 if owed.attempts == 0 {
-                    tracing::warn!(sink = sink.name(), error = &error as &dyn std::error::Error, "a score was not accepted yet");
+                    tracing::warn!(
+                        sink = sink.name(),
+                        error = &error as &dyn std::error::Error,
+                        "a score was not accepted yet"
+                    );
                 }
                 let wait_ms = (1_000_i64 << owed.attempts.min(10)).min(LONGEST_WAIT_MS);
                 let asked_ms = after.map_or(0, |after| after.as_millis() as i64);

@@ -1,0 +1,170 @@
+//! Langfuse: scores, upserted by their id.
+//!
+//! Current servers take a list of scores at the endpoint that older ones take a single score at. A list is tried
+//! first; a server that refuses it is remembered and gets one score a request.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::{Client, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value as Json, json};
+
+use super::error::{DeliveryError, SinkConfigError};
+use super::http::{self, Answer};
+use super::native;
+use super::settings::{self, Variables};
+use crate::config::sinks::SinkConfig;
+use crate::model::{Evaluation, Outcome, Scale, SubjectKind};
+
+/// Scores of Langfuse.
+#[derive(Debug)]
+pub struct LangfuseSink {
+    client: Client,
+    scores: Url,
+    credentials: Option<(String, SecretString)>,
+    environment: Option<String>,
+    one_by_one: AtomicBool,
+    concurrency: usize,
+    timeout: Duration,
+}
+
+impl LangfuseSink {
+    pub(super) fn from_config(config: &SinkConfig, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
+        if let Some(environment) = &config.environment {
+            let fits = !environment.starts_with("langfuse")
+                && environment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+            if !fits {
+                return Err(SinkConfigError::Value {
+                    sink: config.name.clone(),
+                    key: "environment",
+                    problem: "Langfuse wants lower-case letters, digits, - and _, not beginning with `langfuse`".into(),
+                });
+            }
+        }
+        Ok(Self {
+            client: http::client(&config.name, settings::headers(config, variables)?, config.timeout)?,
+            scores: settings::address(config, "/api/public/scores")?,
+            credentials: settings::basic_credentials(config, variables)?,
+            environment: config.environment.clone(),
+            one_by_one: AtomicBool::new(false),
+            concurrency: config.concurrency,
+            timeout: config.timeout,
+        })
+    }
+
+    pub(super) async fn deliver(&self, evaluations: &[&Evaluation]) -> Vec<Result<(), DeliveryError>> {
+        let mut results: Vec<Result<(), DeliveryError>> = evaluations.iter().map(|_| Ok(())).collect();
+        let scored: Vec<usize> =
+            (0..evaluations.len()).filter(|index| evaluations[*index].outcome == Outcome::Scored).collect();
+        if scored.is_empty() {
+            return results;
+        }
+        if !self.one_by_one.load(Ordering::Relaxed) {
+            let scores: Vec<Json> = scored.iter().map(|index| self.score(evaluations[*index])).collect();
+            match self.post(&Json::Array(scores)).await {
+                Ok(answer) => {
+                    for index in scored {
+                        results[index] = refusal_of(&answer, &native::score_id(evaluations[index]).to_string());
+                    }
+                    return results;
+                }
+                Err(DeliveryError::Refused { status, message }) => {
+                    tracing::debug!(status, message, "a list of scores was refused; sending them one by one");
+                }
+                Err(error) => {
+                    scored.iter().for_each(|index| results[*index] = Err(error.clone()));
+                    return results;
+                }
+            }
+        }
+        let subset: Vec<&Evaluation> = scored.iter().map(|index| evaluations[*index]).collect();
+        let single = native::one_by_one(&subset, self.concurrency, |index| self.deliver_one(subset[index])).await;
+        if single.iter().any(Result::is_ok) {
+            // The list was at fault, not what was in it.
+            self.one_by_one.store(true, Ordering::Relaxed);
+        }
+        scored.into_iter().zip(single).for_each(|(index, result)| results[index] = result);
+        results
+    }
+
+    async fn deliver_one(&self, evaluation: &Evaluation) -> Result<(), DeliveryError> {
+        self.post(&self.score(evaluation)).await.map(drop)
+    }
+
+    async fn post(&self, body: &Json) -> Result<Answer, DeliveryError> {
+        let answer = self.exchange(self.client.post(self.scores.clone()).json(body)).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(answer.idempotent_error()) }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), DeliveryError> {
+        let mut url = self.scores.clone();
+        let path = url.path().replace("/scores", "/projects");
+        url.set_path(&path);
+        let answer = self.exchange(self.client.get(url)).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(answer.idempotent_error()) }
+    }
+
+    async fn exchange(&self, mut request: reqwest::RequestBuilder) -> Result<Answer, DeliveryError> {
+        if let Some((public_key, secret_key)) = &self.credentials {
+            request = request.basic_auth(public_key, Some(secret_key.expose_secret()));
+        }
+        http::exchange(request, &self.scores, self.timeout).await
+    }
+
+    /// Name and day are part of the key of the server's table, and it never changes a time: so the time is when the
+    /// subject was observed, which a repetition cannot move.
+    fn score(&self, evaluation: &Evaluation) -> Json {
+        let mut score = Map::new();
+        let mut put = |key: &str, value: Json| drop(score.insert(key.to_owned(), value));
+        put("id", Json::from(native::score_id(evaluation).to_string()));
+        match (evaluation.subject_kind, &evaluation.session_id) {
+            (SubjectKind::Session, Some(session)) => put("sessionId", Json::from(session.clone())),
+            (SubjectKind::Generation, _) => {
+                put("traceId", Json::from(evaluation.trace_id.to_string()));
+                put("observationId", Json::from(evaluation.span_id.to_string()));
+            }
+            (SubjectKind::Trace | SubjectKind::Session, _) => {
+                put("traceId", Json::from(evaluation.trace_id.to_string()));
+            }
+        }
+        put("name", Json::from(evaluation.rubric.clone()));
+        let (data_type, value) = value(evaluation);
+        put("dataType", Json::from(data_type));
+        put("value", value);
+        if let Some(rationale) = &evaluation.rationale {
+            put("comment", Json::from(rationale.clone()));
+        }
+        put("timestamp", Json::from(native::time(evaluation.observed_at_ms)));
+        put("metadata", Json::Object(native::metadata(evaluation)));
+        if let Some(environment) = &self.environment {
+            put("environment", Json::from(environment.clone()));
+        }
+        Json::Object(score)
+    }
+}
+
+fn value(evaluation: &Evaluation) -> (&'static str, Json) {
+    let score = evaluation.score.as_ref();
+    match (&evaluation.scale, score.and_then(|score| score.score)) {
+        (Scale::Binary { .. }, Some(number)) => ("BOOLEAN", json!(u8::from(number >= 0.5))),
+        (_, Some(number)) => ("NUMERIC", json!(number)),
+        (_, None) => ("CATEGORICAL", json!(score.and_then(|score| score.label.as_deref()))),
+    }
+}
+
+/// What a multi-status answer says of the score `id`; an answer without errors accepted it.
+fn refusal_of(answer: &Answer, id: &str) -> Result<(), DeliveryError> {
+    let body: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let errors = body.get("errors").and_then(Json::as_array).into_iter().flatten();
+    let mut own = errors.filter(|error| error.get("id").and_then(Json::as_str) == Some(id));
+    let Some(error) = own.next() else { return Ok(()) };
+    let status = error.get("status").and_then(Json::as_u64).unwrap_or(400);
+    let message = error.get("message").and_then(Json::as_str).unwrap_or("no message").chars().take(300).collect();
+    let status_text = status.to_string();
+    Err(if status == 429 || status >= 500 {
+        DeliveryError::NotReady { status: status_text, message, retry_after: None }
+    } else {
+        DeliveryError::Refused { status: status_text, message }
+    })
+}

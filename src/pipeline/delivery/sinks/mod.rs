@@ -1,0 +1,116 @@
+//! The places scores are delivered to. Each is at least once on the wire and once in effect: identities are derived
+//! from the evaluation, so that a repetition is recognised or replaces itself.
+
+mod error;
+mod http;
+mod langfuse;
+mod mlflow;
+mod native;
+mod otlp;
+mod otlp_grpc;
+mod otlp_http;
+pub mod payload;
+mod phoenix;
+mod settings;
+
+use std::sync::Arc;
+
+pub use error::{DeliveryError, Disposition, SinkConfigError};
+pub use langfuse::LangfuseSink;
+pub use mlflow::MlflowSink;
+pub use otlp::OtlpSink;
+pub use phoenix::PhoenixSink;
+
+use crate::config::sinks::{SinkConfig, SinkType};
+use crate::model::Evaluation;
+
+/// A configured sink.
+#[derive(Debug)]
+pub struct Sink {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Otlp(OtlpSink),
+    Mlflow(MlflowSink),
+    Phoenix(PhoenixSink),
+    Langfuse(LangfuseSink),
+}
+
+impl Sink {
+    /// The sink of one `[[sinks]]` section; `variables` looks up environment variables.
+    pub fn from_config(
+        config: &SinkConfig,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, SinkConfigError> {
+        settings::refuse_foreign_keys(config)?;
+        let kind = match config.kind {
+            SinkType::Otlp => Kind::Otlp(OtlpSink::from_config(config, variables)?),
+            SinkType::Mlflow => Kind::Mlflow(MlflowSink::from_config(config, variables)?),
+            SinkType::Phoenix => Kind::Phoenix(PhoenixSink::from_config(config, variables)?),
+            SinkType::Langfuse => Kind::Langfuse(LangfuseSink::from_config(config, variables)?),
+        };
+        Ok(Self { name: config.name.clone(), kind })
+    }
+
+    /// All configured sinks.
+    pub fn all(
+        configs: &[SinkConfig],
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Vec<Arc<Self>>, SinkConfigError> {
+        let repeated = configs
+            .iter()
+            .enumerate()
+            .find(|(index, config)| configs[..*index].iter().any(|earlier| earlier.name == config.name));
+        if let Some((_, config)) = repeated {
+            return Err(SinkConfigError::Repeated(config.name.clone()));
+        }
+        configs.iter().map(|config| Self::from_config(config, variables).map(Arc::new)).collect()
+    }
+
+    /// Its name in the outbox, the ledger and the metrics.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it speaks: `otlp`, `mlflow`, `phoenix` or `langfuse`.
+    pub fn type_name(&self) -> &'static str {
+        settings::type_name(match self.kind {
+            Kind::Otlp(_) => SinkType::Otlp,
+            Kind::Mlflow(_) => SinkType::Mlflow,
+            Kind::Phoenix(_) => SinkType::Phoenix,
+            Kind::Langfuse(_) => SinkType::Langfuse,
+        })
+    }
+
+    /// Delivers; the results are in the order of the evaluations. What a sink has no place for (an abstention in most,
+    /// anything not judged in all) is done by doing nothing.
+    pub async fn deliver(&self, evaluations: &[Evaluation]) -> Vec<Result<(), DeliveryError>> {
+        let mut results: Vec<Result<(), DeliveryError>> = evaluations.iter().map(|_| Ok(())).collect();
+        let told: Vec<usize> = (0..evaluations.len()).filter(|index| payload::is_told(&evaluations[*index])).collect();
+        if told.is_empty() {
+            return results;
+        }
+        let subset: Vec<&Evaluation> = told.iter().map(|index| &evaluations[*index]).collect();
+        let delivered = match &self.kind {
+            Kind::Otlp(sink) => sink.deliver(&subset).await,
+            Kind::Mlflow(sink) => sink.deliver(&subset).await,
+            Kind::Phoenix(sink) => sink.deliver(&subset).await,
+            Kind::Langfuse(sink) => sink.deliver(&subset).await,
+        };
+        told.into_iter().zip(delivered).for_each(|(index, result)| results[index] = result);
+        results
+    }
+
+    /// Whether the sink can be reached and takes judged's credentials; for `judged doctor`. Writes nothing.
+    pub async fn check(&self) -> Result<(), DeliveryError> {
+        match &self.kind {
+            Kind::Otlp(sink) => sink.check().await,
+            Kind::Mlflow(sink) => sink.check().await,
+            Kind::Phoenix(sink) => sink.check().await,
+            Kind::Langfuse(sink) => sink.check().await,
+        }
+    }
+}

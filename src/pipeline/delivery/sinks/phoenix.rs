@@ -1,0 +1,178 @@
+//! Phoenix: annotations of spans, traces and sessions, many a request.
+//!
+//! An annotation is replaced by one of the same target, name and identifier. The synchronous form refuses a whole
+//! request for one unknown target and names it; the rest is then sent again without it. (The asynchronous form would
+//! accept everything, and drop what never arrives without a word.)
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode, Url};
+use serde_json::{Map, Value as Json, json};
+
+use super::error::{DeliveryError, SinkConfigError};
+use super::http::{self, Answer};
+use super::settings::{self, Variables};
+use super::{native, payload};
+use crate::config::sinks::SinkConfig;
+use crate::model::{Evaluation, Outcome, SubjectKind};
+
+/// Scores as annotations of Phoenix.
+#[derive(Debug)]
+pub struct PhoenixSink {
+    client: Client,
+    base: Url,
+    timeout: Duration,
+}
+
+impl PhoenixSink {
+    pub(super) fn from_config(config: &SinkConfig, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
+        Ok(Self {
+            client: http::client(&config.name, settings::headers(config, variables)?, config.timeout)?,
+            base: settings::address(config, "/v1")?,
+            timeout: config.timeout,
+        })
+    }
+
+    pub(super) async fn deliver(&self, evaluations: &[&Evaluation]) -> Vec<Result<(), DeliveryError>> {
+        let mut results: Vec<Result<(), DeliveryError>> = evaluations.iter().map(|_| Ok(())).collect();
+        for kind in [SubjectKind::Generation, SubjectKind::Trace, SubjectKind::Session] {
+            let part: Vec<usize> = (0..evaluations.len())
+                .filter(|index| {
+                    let evaluation = evaluations[*index];
+                    evaluation.subject_kind == kind && evaluation.outcome == Outcome::Scored
+                })
+                .collect();
+            self.send(kind, evaluations, part, &mut results).await;
+        }
+        results
+    }
+
+    async fn send(
+        &self,
+        kind: SubjectKind,
+        evaluations: &[&Evaluation],
+        part: Vec<usize>,
+        results: &mut [Result<(), DeliveryError>],
+    ) {
+        let url = self.url(kind);
+        let mut parts = vec![part];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let data: Vec<Json> = part.iter().map(|index| annotation(evaluations[*index])).collect();
+            let request = self.client.post(url.clone()).query(&[("sync", "true")]).json(&json!({ "data": data }));
+            let answer = match http::exchange(request, &url, self.timeout).await {
+                Ok(answer) if answer.status.is_success() => continue,
+                Ok(answer) => answer,
+                Err(error) => {
+                    part.iter().for_each(|index| results[*index] = Err(error.clone()));
+                    continue;
+                }
+            };
+            let missing = missing_targets(&answer);
+            let (absent, present): (Vec<usize>, Vec<usize>) =
+                part.iter().partition(|index| missing.contains(&target(evaluations[**index])));
+            if !absent.is_empty() {
+                for index in absent {
+                    let what = format!("{} {}", what(kind), target(evaluations[index]));
+                    results[index] = Err(DeliveryError::NotThereYet { what });
+                }
+                parts.push(present);
+            } else if part.len() > 1 && is_about_the_content(&answer) {
+                let second = part.split_off(part.len() / 2);
+                parts.push(second);
+                parts.push(part);
+            } else {
+                let error = answer.idempotent_error();
+                part.iter().for_each(|index| results[*index] = Err(error.clone()));
+            }
+        }
+    }
+
+    pub(super) async fn check(&self) -> Result<(), DeliveryError> {
+        let mut url = self.base.clone();
+        let path = format!("{}/projects", url.path());
+        url.set_path(&path);
+        let request = self.client.get(url.clone()).query(&[("limit", "1")]);
+        let answer = http::exchange(request, &url, self.timeout).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(answer.idempotent_error()) }
+    }
+
+    fn url(&self, kind: SubjectKind) -> Url {
+        let mut url = self.base.clone();
+        let path = format!("{}/{}_annotations", url.path(), what(kind));
+        url.set_path(&path);
+        url
+    }
+}
+
+fn what(kind: SubjectKind) -> &'static str {
+    match kind {
+        SubjectKind::Generation => "span",
+        SubjectKind::Trace => "trace",
+        SubjectKind::Session => "session",
+    }
+}
+
+fn target(evaluation: &Evaluation) -> String {
+    match evaluation.subject_kind {
+        SubjectKind::Generation => evaluation.span_id.to_string(),
+        SubjectKind::Trace => evaluation.trace_id.to_string(),
+        SubjectKind::Session => evaluation.session_id.clone().unwrap_or_default(),
+    }
+}
+
+fn is_about_the_content(answer: &Answer) -> bool {
+    matches!(answer.status.as_u16(), 400 | 413 | 422)
+}
+
+/// The ids in "Spans with IDs a, b do not exist."
+fn missing_targets(answer: &Answer) -> HashSet<String> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let list = text.split_once("with IDs ").and_then(|(_, rest)| rest.split_once(" do not exist"));
+    match list {
+        Some((ids, _)) if answer.status == StatusCode::NOT_FOUND => {
+            ids.split(',').map(|id| id.trim().trim_matches(['\'', '"', '[', ']', '{', '}', '\\']).to_owned()).collect()
+        }
+        _ => HashSet::new(),
+    }
+}
+
+fn annotation(evaluation: &Evaluation) -> Json {
+    let mut result = Map::new();
+    if let Some(score) = &evaluation.score {
+        if let Some(number) = score.score.or(score.value) {
+            result.insert("score".to_owned(), Json::from(number));
+        }
+        if let Some(label) = &score.label {
+            result.insert("label".to_owned(), Json::from(label.clone()));
+        }
+    }
+    if let Some(rationale) = &evaluation.rationale {
+        result.insert("explanation".to_owned(), Json::from(rationale.clone()));
+    }
+    let mut annotation = json!({
+        "name": evaluation.rubric,
+        "annotator_kind": if payload::is_by_model(evaluation) { "LLM" } else { "CODE" },
+        "result": result,
+        "metadata": native::metadata(evaluation),
+        "identifier": format!("judged/v{}/{}", evaluation.rubric_version, evaluation.judge),
+    });
+    annotation[format!("{}_id", what(evaluation.subject_kind))] = Json::from(target(evaluation));
+    annotation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_missing_are_read_from_the_refusal() {
+        let body = br#"{"detail":"Spans with IDs 00f067aa0ba902b7, 00f067aa0ba902b8 do not exist."}"#;
+        let missing = missing_targets(&Answer::for_test(404, body));
+        assert_eq!(missing, ["00f067aa0ba902b7".to_owned(), "00f067aa0ba902b8".to_owned()].into());
+        assert!(missing_targets(&Answer::for_test(404, b"Not Found")).is_empty());
+    }
+}

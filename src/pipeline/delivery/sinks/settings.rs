@@ -1,0 +1,168 @@
+//! From a `[[sinks]]` section to checked parts: which keys belong to which type, secrets, headers, address.
+
+use std::path::PathBuf;
+
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::SinkConfigError;
+use crate::config::sinks::{OtlpProtocol, SinkConfig, SinkType};
+
+/// Looks up an environment variable.
+pub(super) type Variables<'v> = &'v dyn Fn(&str) -> Option<String>;
+
+/// The type's name as it is configured.
+pub(super) fn type_name(kind: SinkType) -> &'static str {
+    match kind {
+        SinkType::Otlp => "otlp",
+        SinkType::Mlflow => "mlflow",
+        SinkType::Phoenix => "phoenix",
+        SinkType::Langfuse => "langfuse",
+    }
+}
+
+/// Refuses keys that the sink's type does not have: a key without effect is a mistake waiting to be found.
+pub(super) fn refuse_foreign_keys(config: &SinkConfig) -> Result<(), SinkConfigError> {
+    use SinkType::{Langfuse, Mlflow, Otlp, Phoenix};
+    let keys: [(&'static str, bool, &[SinkType]); 17] = [
+        ("endpoint", config.endpoint.is_some(), &[Otlp]),
+        ("protocol", config.protocol != OtlpProtocol::HttpProtobuf, &[Otlp]),
+        ("logs", !config.logs, &[Otlp]),
+        ("spans", !config.spans, &[Otlp]),
+        ("resource", !config.resource.is_empty(), &[Otlp]),
+        ("url", config.url.is_some(), &[Mlflow, Phoenix, Langfuse]),
+        ("experiment_id", config.experiment_id.is_some(), &[Mlflow]),
+        ("environment", config.environment.is_some(), &[Langfuse]),
+        ("public_key", config.public_key.is_some(), &[Langfuse]),
+        ("secret_key_env", config.secret_key_env.is_some(), &[Langfuse]),
+        ("secret_key_file", config.secret_key_file.is_some(), &[Langfuse]),
+        ("username", config.username.is_some(), &[Mlflow]),
+        ("password_env", config.password_env.is_some(), &[Mlflow]),
+        ("password_file", config.password_file.is_some(), &[Mlflow]),
+        ("api_key_env", config.api_key_env.is_some(), &[Otlp, Mlflow, Phoenix]),
+        ("api_key_file", config.api_key_file.is_some(), &[Otlp, Mlflow, Phoenix]),
+        ("api_key_header", config.api_key_header.is_some(), &[Otlp, Mlflow, Phoenix]),
+    ];
+    match keys.into_iter().find(|(_, given, types)| *given && !types.contains(&config.kind)) {
+        Some((key, ..)) => {
+            Err(SinkConfigError::Foreign { sink: config.name.clone(), key, kind: type_name(config.kind) })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The sink's address with `path` behind whatever path it has.
+pub(super) fn address(config: &SinkConfig, path: &str) -> Result<Url, SinkConfigError> {
+    let (key, text) = match config.kind {
+        SinkType::Otlp => ("endpoint", &config.endpoint),
+        SinkType::Mlflow | SinkType::Phoenix | SinkType::Langfuse => ("url", &config.url),
+    };
+    let missing = || SinkConfigError::Missing {
+        sink: config.name.clone(),
+        key,
+        remedy: "write the server's address, for example `http://127.0.0.1:4318`",
+    };
+    let refuse = |problem: &str| SinkConfigError::Value { sink: config.name.clone(), key, problem: problem.to_owned() };
+    let mut url = Url::parse(text.as_deref().ok_or_else(missing)?).map_err(|_| refuse("this is not a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(refuse("this is not an http or https URL"));
+    }
+    if config.kind == SinkType::Otlp && (url.path().ends_with("/v1/traces") || url.path().ends_with("/v1/logs")) {
+        return Err(refuse("leave out `/v1/…`; it is added for each signal"));
+    }
+    let joined = format!("{}{path}", url.path().trim_end_matches('/'));
+    url.set_path(&joined);
+    Ok(url)
+}
+
+/// The request headers, credentials among them.
+pub(super) fn headers(config: &SinkConfig, variables: Variables<'_>) -> Result<HeaderMap, SinkConfigError> {
+    let refuse = |key, problem: String| SinkConfigError::Value { sink: config.name.clone(), key, problem };
+    let mut headers = HeaderMap::new();
+    for (name, value) in &config.headers.0 {
+        let name: HeaderName = name.parse().map_err(|_| refuse("headers", format!("`{name}` is not a header name")))?;
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| refuse("headers", format!("`{name}` has a value that no header can carry")))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    let name: HeaderName = match &config.api_key_header {
+        Some(name) => name.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?,
+        None => AUTHORIZATION,
+    };
+    if let Some(key) =
+        secret(config, "api_key_env", &config.api_key_env, "api_key_file", &config.api_key_file, variables)?
+    {
+        let prefix = if config.api_key_header.is_some() { "" } else { "Bearer " };
+        let text = SecretString::from(format!("{prefix}{}", key.expose_secret()));
+        let mut value = HeaderValue::from_str(text.expose_secret())
+            .map_err(|_| refuse("api_key_env", "the key holds characters that no header can carry".into()))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// User and password of basic authentication, where the type has them.
+pub(super) fn basic_credentials(
+    config: &SinkConfig,
+    variables: Variables<'_>,
+) -> Result<Option<(String, SecretString)>, SinkConfigError> {
+    let missing = |key, remedy| SinkConfigError::Missing { sink: config.name.clone(), key, remedy };
+    let (user, secret, user_key, secret_key) = if config.kind == SinkType::Langfuse {
+        let secret = secret(
+            config,
+            "secret_key_env",
+            &config.secret_key_env,
+            "secret_key_file",
+            &config.secret_key_file,
+            variables,
+        )?;
+        (&config.public_key, secret, "public_key", "secret_key_env")
+    } else {
+        let secret =
+            secret(config, "password_env", &config.password_env, "password_file", &config.password_file, variables)?;
+        (&config.username, secret, "username", "password_env")
+    };
+    match (user, secret) {
+        (Some(user), Some(secret)) => Ok(Some((user.clone(), secret))),
+        (None, None) if config.kind != SinkType::Langfuse => Ok(None),
+        (None, _) => Err(missing(user_key, "it goes together with its secret")),
+        (Some(_), None) => Err(missing(secret_key, "name the variable or the file that holds the secret")),
+    }
+}
+
+fn secret(
+    config: &SinkConfig,
+    env_key: &'static str,
+    env: &Option<String>,
+    file_key: &'static str,
+    file: &Option<PathBuf>,
+    variables: Variables<'_>,
+) -> Result<Option<SecretString>, SinkConfigError> {
+    let sink = || config.name.clone();
+    let nothing = |key, place: String, source| SinkConfigError::Secret { sink: sink(), key, place, source };
+    let (text, key, place) = match (env, file) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            let problem = format!("`{env_key}` is given too; keep one of them");
+            return Err(SinkConfigError::Value { sink: sink(), key: file_key, problem });
+        }
+        (Some(variable), None) => {
+            let place = format!("the environment variable `{variable}`");
+            (variables(variable).unwrap_or_default(), env_key, place)
+        }
+        (None, Some(path)) => {
+            let place = format!("the file `{}`", path.display());
+            match std::fs::read_to_string(path) {
+                Ok(text) => (text, file_key, place),
+                Err(source) => return Err(nothing(file_key, place, Some(source))),
+            }
+        }
+    };
+    match text.trim() {
+        "" => Err(nothing(key, place, None)),
+        secret => Ok(Some(SecretString::from(secret))),
+    }
+}
