@@ -4,14 +4,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
-//mod demo;
+mod demo;
 mod inspect;
 mod labels;
 mod ledger;
 mod replay;
 mod report;
 mod rubrics;
-//mod run;
+mod run;
 mod since;
 mod table;
 
@@ -38,6 +38,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the main job on bundled real spans: intake to report, in one go, without key or server.
+    Demo(demo::Args),
+    /// Runs the service.
+    Run(run::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
     /// Shows what judged sees in OTLP files.
@@ -85,6 +89,8 @@ pub fn main() -> ExitCode {
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref(), std::env::vars());
     match cli.command {
+        Command::Demo(args) => demo::run(args, config()?).await,
+        Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -25,11 +24,11 @@ pub(super) struct Args {
 
 /// Exit code 1 when a task failed.
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
-    let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+    let telemetry = Telemetry::start(&config.telemetry)?;
     let roles: BTreeSet<Role> = if args.roles.is_empty() { Role::ALL.into() } else { args.roles.into_iter().collect() };
     let store = open_store(&config).await?;
     let lifecycle = Lifecycle::new();
-    let service = Service::build(config, roles, store.clone(), Arc::clone(&telemetry)).await.context("judged cannot start")?;
+    let service = Service::build(config, roles, store.clone()).await.context("judged cannot start")?;
     announce(&service);
     service.start(&lifecycle);
     let well = lifecycle.run(args.drain).await;
@@ -46,9 +45,6 @@ fn announce(service: &Service) {
     }
     if let Some(address) = http {
         tracing::info!("OTLP/HTTP on http://{address}");
-    }
-    if let Some(address) = service.web_address() {
-        tracing::info!("pages, health and metrics on http://{address}");
     }
     for rubric in service.catalogue.active() {
         tracing::info!(rubric = rubric.name, version = rubric.version, judge = rubric.judge, "judging");

@@ -5,7 +5,7 @@
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
 pub mod library;
-//mod service;
+mod service;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-//pub use service::{Service, StartError};
+pub use service::{Service, StartError};
 
 /// What a process does. One process may play all roles, or several processes share them over one PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]

@@ -105,7 +105,7 @@ impl Service {
                 });
             }
         }
-        let sinks = config.sinks.iter().map(|sink| Sink::from_config(sink).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let sinks = Sink::all(&config.sinks, &|name| std::env::var(name).ok())?;
         let listeners = if roles.contains(&Role::Intake) { Some(intake::bind(&config.intake).await?) } else { None };
         let times = SettleTimes {
             settle_ms: config.assembly.settle.as_millis() as i64,
@@ -182,11 +182,12 @@ impl Service {
     }
 }
 
-/// Which sinks an outcome is owed to.
+/// Which sinks an outcome is owed to: a verdict or a failure to all of them, anything else to none.
 fn routing(sinks: &[Arc<Sink>]) -> Routing {
-    let sinks = sinks.to_vec();
-    Arc::new(move |outcome: Outcome| {
-        sinks.iter().filter(|sink| sink.wants(outcome)).map(|sink| sink.name().to_owned()).collect()
+    let names: Vec<String> = sinks.iter().map(|sink| sink.name().to_owned()).collect();
+    Arc::new(move |outcome: Outcome| match outcome {
+        Outcome::Scored | Outcome::Abstained | Outcome::Failed => names.clone(),
+        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => Vec::new(),
     })
 }
 

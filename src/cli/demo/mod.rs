@@ -9,7 +9,6 @@ mod summary;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -49,9 +48,8 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> 
     let receiver = Receiver::start(lifecycle.soft()).await.context("cannot listen on the loopback interface")?;
     let config = demo_config(config, rate, &out, &receiver)?;
     let store = Store::open(&config.store.url, Clock::system()).await?;
-    let telemetry = Arc::new(telemetry);
     let roles = [Role::Intake, Role::Assemble, Role::Evaluate, Role::Deliver, Role::Calibrate].into();
-    let service = Service::build(config.clone(), roles, store.clone(), Arc::clone(&telemetry)).await?;
+    let service = Service::build(config.clone(), roles, store.clone()).await?;
     let (http, _) = service.intake_addresses();
     let http = http.context("the demo's OTLP receiver has no address")?;
     summary::opening(&service, rate, &out);

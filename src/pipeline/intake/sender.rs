@@ -87,8 +87,11 @@ pub enum SendError {
     #[error("refused: {0}")]
     Refused(String),
     /// The receiver had too much to do all the time.
-    #[error("still refused after {} seconds of trying again: {0}", PATIENCE.as_secs())]
-    Unavailable(String),
+    #[error("still refused after {seconds} seconds of trying again: {why}", seconds = PATIENCE.as_secs())]
+    Unavailable {
+        /// What it said last.
+        why: String,
+    },
     /// The broker has no such queue.
     #[error("queue `{0}` does not exist: start judged with intake.amqp first, or declare it")]
     NoQueue(String),
@@ -150,7 +153,7 @@ impl Sender {
                 Attempt::Later { after, why } => (after, why),
             };
             if start.elapsed() + after > PATIENCE {
-                return Err(SendError::Unavailable(why));
+                return Err(SendError::Unavailable { why });
             }
             tokio::time::sleep(after).await;
         }
