@@ -154,8 +154,10 @@ fn settled(ledger: &Ledger) -> bool {
 async fn wait_until(store: &Store, wanted: impl Fn(&Ledger) -> bool) -> anyhow::Result<Ledger> {
     let clock = Instant::now();
     loop {
+        // In this order: a trace assembled between the two is in the ledger that is read after it.
+        let assembled = store.next_due_trace_ms().await?.is_none();
         let ledger = store.ledger(0).await?;
-        if store.next_due_trace_ms().await?.is_none() && wanted(&ledger) {
+        if assembled && wanted(&ledger) {
             return Ok(ledger);
         }
         if clock.elapsed() > PATIENCE {
