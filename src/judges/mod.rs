@@ -219,7 +219,7 @@ impl Judges {
     }
 
     /// All judges in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Judge>> {
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Judge>> {
         self.0.values()
     }
 }

@@ -514,7 +514,7 @@ fn a_wrong_section_is_refused_with_the_remedy() {
 #[test]
 fn without_configuration_the_baseline_judges() {
     let judges = Judges::from_config(&BTreeMap::new(), &environment()).unwrap();
-    let names: Vec<&str> = judges.iter().map(|judge| judge.name()).collect();
+    let names: Vec<&str> = judges.all().map(|judge| judge.name()).collect();
     assert_eq!(names, ["baseline", "default"]);
     let wrong: BTreeMap<String, JudgeConfig> =
         toml::from_str("[a]\nprovider = \"openai\"\n[b]\nprovider = \"openai\"\n").unwrap();
