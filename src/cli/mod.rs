@@ -5,9 +5,11 @@
 
 mod agreement;
 //mod demo;
+mod drift;
 mod inspect;
 mod labels;
 mod ledger;
+mod plan;
 mod replay;
 mod report;
 mod rubrics;
@@ -40,12 +42,16 @@ struct Cli {
 enum Command {
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
+    /// Prints one line for each thing that moved in a history of labels.
+    Drift(drift::Args),
     /// Shows what judged sees in OTLP files.
     Inspect(inspect::Args),
     /// Imports and exports human labels.
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
     Ledger(ledger::Args),
+    /// Prints how many labels a week it takes to see a drop.
+    Plan(plan::Args),
     /// Writes the report: can the scores be trusted, what moved, what to do.
     Report(report::Args),
     /// Lists, checks, tries and publishes rubrics.
@@ -86,6 +92,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref(), std::env::vars());
     match cli.command {
         Command::Agreement(args) => agreement::run(args),
+        Command::Drift(args) => drift::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,
