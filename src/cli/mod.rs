@@ -4,10 +4,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
+//mod demo;
+mod drift;
 mod demo;
 mod inspect;
 mod labels;
 mod ledger;
+mod plan;
 mod replay;
 mod report;
 mod rubrics;
@@ -44,12 +47,16 @@ enum Command {
     Run(run::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
+    /// Prints one line for each thing that moved in a history of labels.
+    Drift(drift::Args),
     /// Shows what judged sees in OTLP files.
     Inspect(inspect::Args),
     /// Imports and exports human labels.
     Labels(labels::Args),
     /// Prints both accounts of the ledger and whether they balance.
     Ledger(ledger::Args),
+    /// Prints how many labels a week it takes to see a drop.
+    Plan(plan::Args),
     /// Writes the report: can the scores be trusted, what moved, what to do.
     Report(report::Args),
     /// Lists, checks, tries and publishes rubrics.
@@ -92,6 +99,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args, config()?).await,
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
+        Command::Drift(args) => drift::run(args),
+        Command::Plan(args) => plan::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,

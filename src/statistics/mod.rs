@@ -12,6 +12,7 @@
 //! | has something moved? | [`betting`], [`confidence_sequence`], [`page_hinkley`], [`paired`], [`distance`], [`two_sample`] |
 //! | in which of many segments? | [`multiplicity`], [`online_fdr`] |
 //! | because of the mix, or of the judge? | [`mix`] |
+//! | how many labels does that take? | [`planning`] |
 //!
 //! Reference values from scikit-learn, statsmodels, scipy, irrCAC and others are checked in
 //! `tests/it/statistics_vectors.rs`.
@@ -35,6 +36,7 @@ pub mod online_fdr;
 pub mod page_hinkley;
 pub mod paired;
 mod pairs;
+pub mod planning;
 pub mod ppi;
 pub mod ppi_designs;
 mod proportion;

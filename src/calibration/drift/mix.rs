@@ -12,8 +12,10 @@ use super::history::{Event, History};
 
 /// Entries of one window; also the least size of the baseline here.
 const WINDOW: usize = 100;
-/// Level over all windows together.
+/// Level that is promised over all windows together.
 pub(super) const LEVEL: f64 = 0.01;
+/// Level that is spent: the tests are asymptotic, and half of the promise is left for what that costs.
+const SPENT: f64 = LEVEL / 2.0;
 
 /// A distribution moved.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,9 +101,9 @@ fn windows<'a, 'b>(before: &[&'a Event], after: &'b [&'a Event]) -> impl Iterato
     after.chunks_exact(WINDOW).enumerate().filter(move |_| enough).map(|(round, window)| (round + 1, window))
 }
 
-/// Round k is tested at `LEVEL / (k (k+1))`.
+/// Round k is tested at `SPENT / (k (k+1))`.
 fn shift(round: usize, window: &[&Event], p: f64, segment: Option<String>, effect: Estimate) -> Option<Shift> {
-    let level = LEVEL / (round * (round + 1)) as f64;
+    let level = SPENT / (round * (round + 1)) as f64;
     (p <= level).then(|| Shift {
         since: window.first().map_or(0, |event| event.index),
         detected: window.last().map_or(0, |event| event.index),

@@ -64,7 +64,7 @@ fn kinds(flags: &[Flag]) -> Vec<Kind> {
 
 #[test]
 fn a_fall_to_a_coin_toss_is_found_within_20_labels_at_the_median() {
-    let mut delays: Vec<usize> = (0..200)
+    let mut delays: Vec<usize> = (0..100)
         .filter_map(|seed| {
             let mut story = Story::new(seed);
             story.labels(300, 0.9, json!({}));
@@ -74,23 +74,23 @@ fn a_fall_to_a_coin_toss_is_found_within_20_labels_at_the_median() {
             Some((flag.detected_at.as_u64()? as usize).saturating_sub(299))
         })
         .collect();
-    assert_eq!(delays.len(), 200, "every fall is found");
+    assert_eq!(delays.len(), 100, "every fall is found");
     delays.sort_unstable();
-    assert!(delays[100] <= 20, "median {}", delays[100]);
+    assert!(delays[50] <= 20, "median {}", delays[50]);
 }
 
-/// A year of 20 labels a week: one expected false alarm in 1,000 labels is what the detector promises at its bound. A
-/// judge at its baseline stays far below.
+/// Years of 20 labels a week after the baseline. At its bound the detector promises no more than one false alarm in
+/// 1,000 labels; of a judge at its baseline, 1,000 simulated years had 72 alarms of agreement, 25 others.
 #[test]
 fn healthy_years_alarm_less_than_promised() {
-    let alarms = (0..300)
+    let alarms = (0..100)
         .filter(|seed| {
             let mut story = Story::new(10_000 + seed);
             story.labels(1_240, 0.9, json!({}));
             !story.flags().is_empty()
         })
         .count();
-    assert!(alarms <= 75, "{alarms} of 300 healthy years had a flag");
+    assert!(alarms <= 25, "{alarms} of 100 healthy years had a flag");
 }
 
 #[test]

@@ -1,0 +1,225 @@
+//! `judged drift`: one line for each thing that moved.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::GATE;
+use crate::calibration::agreement::{Declaration, shown};
+use crate::calibration::drift::{Entry, Flag, Kind, Report, Settings, detect};
+
+/// Has a judge drifted, since when, how sure is that, and what is it put down to?
+///
+/// FILE holds one JSON object a line, in order of time: `time`, `item_id`, `human`, `judge`; optionally `segment`,
+/// `probability` (with which the item was drawn for labelling), `annotator`, `anchor`, `rubric_version`, `judge_model`.
+/// The same item again is a replay of the judge or a new label by a human.
+///
+/// The first labels are the baseline. Agreement is watched by an e-detector: however often one looks, on average at
+/// least --run-length labels pass before a false alarm. A flag also needs a fall of at least --tolerance.
+///
+/// Lines that cannot be read are reported on standard error and in the JSON; the others are used.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// The history, one JSON object a line; `-` is standard input.
+    file: PathBuf,
+    /// Exit with code 3 when anything is flagged.
+    #[arg(long)]
+    fail: bool,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// nominal, binary:POSITIVE, ordinal:LOWEST,…,HIGHEST or numeric; inferred from the labels without it.
+    #[arg(long)]
+    scale: Option<Declaration>,
+    /// Labels that make up the baseline.
+    #[arg(long, default_value_t = Settings::default().baseline, value_parser = baseline)]
+    baseline: usize,
+    /// A fall of agreement below this is no drift.
+    #[arg(long, default_value_t = Settings::default().tolerance, value_parser = share)]
+    tolerance: f64,
+    /// Labels that pass on average before a false alarm, at least.
+    #[arg(long, default_value_t = Settings::default().run_length, value_parser = run_length)]
+    run_length: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One JSON object.
+    Json,
+    /// For people.
+    Table,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct SkippedLine {
+    line: usize,
+    problem: String,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    skipped_lines: &'a [SkippedLine],
+}
+
+/// Reads, looks, prints.
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let name = if args.file == Path::new("-") { "standard input".to_owned() } else { args.file.display().to_string() };
+    let (entries, skipped) = read(&args.file).with_context(|| format!("cannot read {name}"))?;
+    for SkippedLine { line, problem } in &skipped {
+        writeln!(io::stderr(), "{name}:{line}: {problem}")?;
+    }
+    if entries.is_empty() && !skipped.is_empty() {
+        anyhow::bail!("{name}: no line of a history could be read; see `judged drift --help` for the fields");
+    }
+    let settings =
+        Settings { scale: args.scale, baseline: args.baseline, tolerance: args.tolerance, run_length: args.run_length };
+    let report = detect(&entries, &settings);
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&Output { report: &report, skipped_lines: &skipped })?,
+        Format::Table => render(&report, &settings, skipped.len()),
+    };
+    match writeln!(io::stdout().lock(), "{text}") {
+        // A reader that stops early (`| head`) is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
+    }
+    Ok(if args.fail && !report.flags.is_empty() { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
+}
+
+fn baseline(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(labels @ 30..) => Ok(labels),
+        _ => Err("expected a number of at least 30".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("expected a number from 0 to below 1".to_owned()),
+    }
+}
+
+fn run_length(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(length) if length >= 10.0 && length.is_finite() => Ok(length),
+        _ => Err("expected a number of at least 10".to_owned()),
+    }
+}
+
+fn read(file: &Path) -> io::Result<(Vec<Entry>, Vec<SkippedLine>)> {
+    if file == Path::new("-") { read_lines(io::stdin().lock()) } else { read_lines(BufReader::new(File::open(file)?)) }
+}
+
+fn read_lines(reader: impl BufRead) -> io::Result<(Vec<Entry>, Vec<SkippedLine>)> {
+    let (mut entries, mut skipped) = (Vec::new(), Vec::new());
+    for (index, bytes) in reader.split(b'\n').enumerate() {
+        let bytes = bytes?;
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.is_empty() {
+            continue;
+        }
+        match Entry::parse(text) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => skipped.push(SkippedLine { line: index + 1, problem: error.to_string() }),
+        }
+    }
+    Ok((entries, skipped))
+}
+
+fn render(report: &Report, settings: &Settings, skipped: usize) -> String {
+    let baseline = &report.baseline;
+    let mut lines = vec![match baseline.agreement.value() {
+        Some(_) => format!(
+            "{} labels; baseline agreement {} over the first {}, until {}",
+            report.labels,
+            shown(baseline.agreement),
+            baseline.labels,
+            plain(&baseline.until)
+        ),
+        None => {
+            format!("{} labels; a baseline needs {}, so agreement is not watched yet", report.labels, settings.baseline)
+        }
+    }];
+    let how = if report.scale_inferred { "inferred from the labels" } else { "declared" };
+    lines.push(format!("scale {} ({how})", report.scale));
+    if skipped > 0 {
+        lines.push(format!("{skipped} lines could not be read and were left out"));
+    }
+    lines.extend(report.flags.iter().map(flag));
+    if report.flags.is_empty() {
+        lines.push("nothing is flagged".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn flag(flag: &Flag) -> String {
+    let what = match flag.kind {
+        Kind::Agreement => "agreement changed by",
+        Kind::Judge => "the judge changed its verdict on replayed items, share",
+        Kind::Score => "the judge's mean verdict changed by",
+        Kind::InputMix => "the share of a segment changed by",
+        Kind::Rater => "a human labels otherwise, change",
+    };
+    let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
+    let attribution = serde_json::to_value(flag.attribution).map_or(String::new(), |value| plain(&value));
+    format!(
+        "{}{part}: {what} {} since {}, seen at {} after {}; evidence {:.3} against {:.3} ({}); put down to {}: {}",
+        serde_json::to_value(flag.kind).map_or(String::new(), |value| plain(&value)),
+        shown(flag.effect),
+        plain(&flag.since),
+        plain(&flag.detected_at),
+        flag.labels_to_detection,
+        flag.evidence.statistic,
+        flag.evidence.threshold,
+        flag.evidence.guarantee,
+        attribution.replace('_', " "),
+        flag.advice
+    )
+}
+
+/// A time as the file wrote it, without quotes.
+fn plain(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(number: usize, agreeing: impl Fn(usize) -> bool) -> String {
+        (0..number).fold(String::new(), |text, index| {
+            let human = index % 3;
+            let judge = if agreeing(index) { human } else { (human + 1) % 3 };
+            text + &format!("{{\"time\":\"day {index}\",\"item_id\":{index},\"human\":{human},\"judge\":{judge}}}\n")
+        })
+    }
+
+    #[test]
+    fn a_flag_is_one_line_with_cause_and_remedy() {
+        let text = history(300, |index| if index < 240 { index % 10 != 0 } else { index % 2 == 0 });
+        let (entries, skipped) = read_lines(format!("{text}nonsense\n").as_bytes()).unwrap();
+        assert_eq!(skipped[0].line, 301);
+        let settings = Settings::default();
+        insta::assert_snapshot!(render(&detect(&entries, &settings), &settings, skipped.len()));
+    }
+
+    #[test]
+    fn nothing_moved_and_too_little_known_are_different_answers() {
+        let settings = Settings::default();
+        let said = |number| {
+            let (entries, _) = read_lines(history(number, |index| index % 10 != 0).as_bytes()).unwrap();
+            render(&detect(&entries, &settings), &settings, 0)
+        };
+        assert!(said(400).contains("nothing is flagged"));
+        assert!(said(50).contains("a baseline needs 200"));
+    }
+}
