@@ -29,7 +29,11 @@ fn main() {
     };
     let (spans, logs) = decoded(&bodies);
     let generations = count(&spans, &logs, |kind| kind == StepKind::Generation);
-    println!("{} spans, {generations} of them generations, {} log records", spans.len(), logs.values().map(Vec::len).sum::<usize>());
+    println!(
+        "{} spans, {generations} of them generations, {} log records",
+        spans.len(),
+        logs.values().map(Vec::len).sum::<usize>()
+    );
 
     let decode = best(|| bodies.iter().for_each(|body| drop(black_box(otlp::decode(body)))));
     let convert = best(|| drop(black_box(decoded(&bodies)))).saturating_sub(decode);
@@ -40,8 +44,16 @@ fn main() {
 
     let rate = |count: usize, time: Duration| count as f64 / time.as_secs_f64() / 1e3;
     println!("prost, full decoding        {:9.1} k spans/s", rate(spans.len(), decode));
-    println!("wire types to model types   {:9.1} k spans/s  {:5.2} of decoding", rate(spans.len(), convert), ratio(convert, decode));
-    println!("normalising all spans       {:9.1} k spans/s  {:5.2} of decoding", rate(spans.len(), all), ratio(all, decode));
+    println!(
+        "wire types to model types   {:9.1} k spans/s  {:5.2} of decoding",
+        rate(spans.len(), convert),
+        ratio(convert, decode)
+    );
+    println!(
+        "normalising all spans       {:9.1} k spans/s  {:5.2} of decoding",
+        rate(spans.len(), all),
+        ratio(all, decode)
+    );
     println!("normalising generations     {:9.1} k generations/s", rate(only.len(), calls));
 }
 

@@ -3,4 +3,5 @@
 pub mod agreement;
 pub mod drift;
 pub mod labels;
+pub mod queue;
 pub mod report;

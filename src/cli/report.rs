@@ -39,7 +39,9 @@ enum Format {
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let store = open_store(config).await?;
     let since_ms = match &args.since {
-        Some(text) => Some(since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?),
+        Some(text) => {
+            Some(since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?)
+        }
         None => None,
     };
     let report = build(&store, config, since_ms).await?;

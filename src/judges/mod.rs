@@ -99,7 +99,9 @@ impl Judge {
     /// What it is, in a few words.
     pub fn describe(&self) -> String {
         match &self.engine {
-            Engine::Baseline => "the offline baseline, a lexical scorer; it is the bar that a real judge must clear".to_owned(),
+            Engine::Baseline => {
+                "the offline baseline, a lexical scorer; it is the bar that a real judge must clear".to_owned()
+            }
             Engine::Remote(remote) => format!("the model {}", remote.model),
         }
     }

@@ -101,6 +101,47 @@ impl Store {
         });
         found.into_iter().map(LabelTableRow::into_label).collect()
     }
+
+    /// The labels of one subject for one rubric, in order of time.
+    pub async fn labels_of(&self, subject: SubjectId, rubric: &str) -> Result<Vec<Label>, StoreError> {
+        let found: Vec<LabelTableRow> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability \
+                 FROM labels WHERE subject_id = $1 AND rubric = $2 ORDER BY labelled_at_ms, annotator",
+            )
+            .bind(subject.as_uuid())
+            .bind(rubric)
+            .fetch_all(pool)
+            .await?
+        });
+        found.into_iter().map(LabelTableRow::into_label).collect()
+    }
+
+    /// Who labelled what for a rubric since `since_ms`, and how it was chosen: (subject, annotator, stream).
+    pub async fn labelled_since(
+        &self,
+        rubric: &str,
+        since_ms: i64,
+    ) -> Result<Vec<(SubjectId, String, LabelStream)>, StoreError> {
+        let found: Vec<(Uuid, String, String)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT subject_id, annotator, stream FROM labels WHERE rubric = $1 AND labelled_at_ms >= $2 \
+                 ORDER BY labelled_at_ms, subject_id, annotator",
+            )
+            .bind(rubric)
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        let stream = |name: &str| {
+            LabelStream::parse(name).ok_or_else(|| StoreError::Inconsistent {
+                table: "labels",
+                column: "stream",
+                found: name.to_owned(),
+            })
+        };
+        found.into_iter().map(|(subject, annotator, name)| Ok((subject.into(), annotator, stream(&name)?))).collect()
+    }
 }
 
 impl LabelTableRow {

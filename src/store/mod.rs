@@ -14,6 +14,7 @@ mod intake;
 mod labels;
 mod ledger;
 mod migrate;
+mod pages;
 mod plan;
 mod reports;
 mod rows;
@@ -34,6 +35,9 @@ pub use evaluations::{EvaluationResult, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
+pub use pages::{
+    DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
+};
 pub use plan::{PlannedEvaluation, PlannedSubject};
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};

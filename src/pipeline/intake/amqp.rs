@@ -126,12 +126,15 @@ impl AmqpConsumer {
         let channel = connection.create_channel().await?;
         channel.basic_qos(self.config.prefetch.max(1), BasicQosOptions::default()).await?;
         let (no_tag, options) = ("".into(), BasicConsumeOptions::default());
-        let consumer = channel.basic_consume(queue.as_str().into(), no_tag, options, FieldTable::default()).await.map_err(
-            |source| SessionError::Refused {
-                what: format!("queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"),
+        let consumer = channel
+            .basic_consume(queue.as_str().into(), no_tag, options, FieldTable::default())
+            .await
+            .map_err(|source| SessionError::Refused {
+                what: format!(
+                    "queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"
+                ),
                 source,
-            },
-        )?;
+            })?;
         tracing::info!(queue, "consuming from RabbitMQ");
         intake.status().back(Dependency::Broker);
         let desk = Desk { intake, publisher, signal, queue, config: &self.config };

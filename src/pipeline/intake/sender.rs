@@ -176,7 +176,8 @@ impl Sender {
 
     async fn over_http(&self, client: &reqwest::Client, base: &str, request: &Request) -> Result<Attempt, SendError> {
         let signal = signal(request);
-        let post = client.post(format!("{base}/v1/{}", signal.as_str())).header("content-type", "application/x-protobuf");
+        let post =
+            client.post(format!("{base}/v1/{}", signal.as_str())).header("content-type", "application/x-protobuf");
         let response = post.body(encode(request)).send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
         let retry_after = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());

@@ -8,8 +8,8 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::otlp_http::Receiver;
 use super::amqp::{AmqpConsumer, BrokerUrlError};
+use super::otlp_http::Receiver;
 use super::{Intake, otlp_grpc, otlp_http};
 use crate::config::intake::{IntakeConfig, Listen, OtlpConfig};
 

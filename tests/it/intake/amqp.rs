@@ -61,7 +61,10 @@ impl Broker {
 
     /// Waits until judged has declared its queues.
     async fn declared(&self) {
-        eventually("the queues", async || self.depth(&self.traces).await.is_some() && self.depth(&self.logs).await.is_some()).await;
+        eventually("the queues", async || {
+            self.depth(&self.traces).await.is_some() && self.depth(&self.logs).await.is_some()
+        })
+        .await;
     }
 
     async fn next_dead_letter(&self) -> BasicGetMessage {

@@ -25,7 +25,8 @@ fn text(bytes: &[u8]) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_of_every_kind_arrive_over_every_wire() {
-    let lines = format!("{}\n{}\n", serde_json::to_string(&traces(1, 2)).unwrap(), serde_json::to_string(&logs(1, 3)).unwrap());
+    let lines =
+        format!("{}\n{}\n", serde_json::to_string(&traces(1, 2)).unwrap(), serde_json::to_string(&logs(1, 3)).unwrap());
     let (lines, binary) = (file(".jsonl", lines.as_bytes()), file(".binpb", &traces(2, 4).encode_to_vec()));
     let files = [lines.path().to_str().unwrap(), binary.path().to_str().unwrap()];
     let service = Service::start("", "rate = 1").await;
@@ -43,7 +44,11 @@ async fn files_of_every_kind_arrive_over_every_wire() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_named_and_the_rest_is_sent() {
     let service = Service::start("", "rate = 1").await;
-    let lines = format!("{}\nnonsense\n{}\n", serde_json::to_string(&traces(1, 1)).unwrap(), serde_json::to_string(&traces(2, 1)).unwrap());
+    let lines = format!(
+        "{}\nnonsense\n{}\n",
+        serde_json::to_string(&traces(1, 1)).unwrap(),
+        serde_json::to_string(&traces(2, 1)).unwrap()
+    );
     let lines = file(".jsonl", lines.as_bytes());
     let to = format!("http://{}", service.http);
     let output = replay(&[lines.path().to_str().unwrap(), "/nowhere/spans.jsonl", "--to", &to]).await;
@@ -91,7 +96,9 @@ async fn a_broker_is_filled_with_confirmation_and_a_missing_queue_noticed() {
         .expect("JUDGED_TEST_AMQP_URL is not set: run the suite with scripts/test, which starts a RabbitMQ");
     let name = |what: &str| format!("test-{what}-{}", uuid::Uuid::now_v7().simple());
     let (traces_queue, logs_queue, dead) = (name("replay-spans"), name("replay-logs"), name("replay-dead"));
-    let section = format!("url = \"{url}\"\ntraces_queue = \"{traces_queue}\"\nlogs_queue = \"{logs_queue}\"\ndead_letter_queue = \"{dead}\"\n");
+    let section = format!(
+        "url = \"{url}\"\ntraces_queue = \"{traces_queue}\"\nlogs_queue = \"{logs_queue}\"\ndead_letter_queue = \"{dead}\"\n"
+    );
     let config = file(".toml", format!("[intake.amqp]\n{section}").as_bytes());
     let binary = file(".binpb", &traces(1, 5).encode_to_vec());
     let arguments = [binary.path().to_str().unwrap(), "--to", &url, "--config", config.path().to_str().unwrap()];

@@ -136,7 +136,7 @@ pub async fn ten_days(database: &Database) -> BTreeMap<(String, String), Vec<Eva
         let mut plans = Vec::new();
         for number in day * SUBJECTS / DAYS..(day + 1) * SUBJECTS / DAYS {
             let faithful = (numbers.next() * 1.25).min(1.0) - if day >= 7 { 0.08 } else { 0.0 };
-            truths.push(Truth { faithful, relevant: numbers.next() < 0.82, harmless: numbers.next() < 0.97 });
+            truths.push(Truth { faithful, relevant: numbers.next() < 0.68, harmless: numbers.next() < 0.97 });
             plans.push(plan(number, database.store.now_ms(), &mut numbers));
         }
         database.store.commit_plan(&[], &plans).await.unwrap();
@@ -255,9 +255,9 @@ fn judge_it(
     let luck = numbers.next();
     let score = match (rubric, baseline) {
         // Kind: bad answers get a 4 too often.
-        ("faithfulness", false) => ordinal(2.6 + 2.6 * truth.faithful + noise * 1.2),
+        ("faithfulness", false) => ordinal(3.1 + 2.1 * truth.faithful + noise * 1.2),
         ("faithfulness", true) => ordinal(1.0 + 4.0 * (0.3 * truth.faithful + 0.7 * luck)),
-        ("answer_relevance", false) => binary(if luck < 0.95 { truth.relevant } else { !truth.relevant }),
+        ("answer_relevance", false) => binary(if luck < 0.96 { truth.relevant } else { !truth.relevant }),
         ("answer_relevance", true) => binary(if luck < 0.62 { truth.relevant } else { !truth.relevant }),
         (_, false) => binary(truth.harmless || luck < 0.3),
         (_, true) => binary(luck < 0.9),

@@ -115,7 +115,11 @@ impl Desk<'_> {
             }
             // Returned, refused, or not confirmed: it is nowhere but in its own queue.
             Confirmation::Ack(Some(_)) | Confirmation::Nack(_) | Confirmation::NotRequested => {
-                tracing::error!(queue = self.queue, dead_letters, "the dead-letter queue does not take a message; holding it");
+                tracing::error!(
+                    queue = self.queue,
+                    dead_letters,
+                    "the dead-letter queue does not take a message; holding it"
+                );
                 Ok(false)
             }
         }

@@ -59,11 +59,16 @@ async fn dead_letter_queue(connection: &Connection, name: &str) -> Result<(), Se
     declare_queue(connection, name, arguments(&[("x-queue-type", text("quorum"))])).await?;
     let channel = connection.create_channel().await?;
     let refused = |source| SessionError::Refused {
-        what: format!("exchange `{name}` cannot be declared and bound; declare a fanout exchange of this name, or allow it"),
+        what: format!(
+            "exchange `{name}` cannot be declared and bound; declare a fanout exchange of this name, or allow it"
+        ),
         source,
     };
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare(name.into(), ExchangeKind::Fanout, durable, FieldTable::default()).await.map_err(refused)?;
+    channel
+        .exchange_declare(name.into(), ExchangeKind::Fanout, durable, FieldTable::default())
+        .await
+        .map_err(refused)?;
     let (any_key, bind) = ("".into(), QueueBindOptions::default());
     channel.queue_bind(name.into(), name.into(), any_key, bind, FieldTable::default()).await.map_err(refused)?;
     close(&channel).await;

@@ -1,0 +1,395 @@
+//! What pages read: evaluations by filter, one evaluation with everything around it, and what there is to label.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use sqlx::{FromRow, QueryBuilder};
+use uuid::Uuid;
+
+use super::{Store, StoreError, read, rows};
+use crate::model::{
+    EvaluationId, Label, Outcome, Probability, Score, SpanId, SubjectContent, SubjectId, SubjectKind, TraceId,
+};
+
+/// Which evaluations to show; what is absent does not restrict.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EvaluationFilter {
+    /// The rubric's name.
+    pub rubric: Option<String>,
+    /// The rubric's version.
+    pub version: Option<u32>,
+    /// The judge's name.
+    pub judge: Option<String>,
+    /// The outcome.
+    pub outcome: Option<Outcome>,
+    /// Only values below this.
+    pub value_below: Option<f64>,
+    /// Only values from this on.
+    pub value_from: Option<f64>,
+    /// The label.
+    pub label: Option<String>,
+    /// Only subjects with fewer documents than this.
+    pub documents_below: Option<i64>,
+    /// A segment and its value.
+    pub segment: Option<(String, String)>,
+    /// Text that the rationale or the reason contains, in any case.
+    pub text: Option<String>,
+    /// Only subjects of this trace.
+    pub trace: Option<TraceId>,
+}
+
+/// Where a page ends: the next one begins after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageCursor {
+    /// When the last evaluation was planned, milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// Its identity.
+    pub id: EvaluationId,
+}
+
+/// An evaluation in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvaluationSummary {
+    /// Its identity.
+    pub id: EvaluationId,
+    /// What was judged.
+    pub subject: SubjectId,
+    /// Which kind of subject.
+    pub kind: SubjectKind,
+    /// The judged trace.
+    pub trace_id: TraceId,
+    /// The judged span.
+    pub span_id: SpanId,
+    /// The rubric's name.
+    pub rubric: String,
+    /// The rubric's version.
+    pub version: u32,
+    /// The judge's name.
+    pub judge: String,
+    /// The model the provider says it was.
+    pub judge_model: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Option<String>,
+    /// On the rubric's scale.
+    pub score: Option<f64>,
+    /// The label.
+    pub label: Option<String>,
+    /// Normalised to [0, 1].
+    pub value: Option<f64>,
+    /// The judge's reasons or the error.
+    pub rationale: Option<String>,
+    /// The probability with which it was drawn.
+    pub inclusion_probability: f64,
+    /// Calls that were tried.
+    pub attempts: i64,
+    /// Tokens the judge read.
+    pub input_tokens: Option<i64>,
+    /// Tokens the judge wrote.
+    pub output_tokens: Option<i64>,
+    /// What the calls cost, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// How long the judge took.
+    pub latency_ms: Option<i64>,
+    /// When the subject was observed, milliseconds since the Unix epoch.
+    pub observed_at_ms: i64,
+    /// When it was planned, milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// When it reached a final outcome, milliseconds since the Unix epoch.
+    pub finished_at_ms: Option<i64>,
+    /// The model that wrote the answer.
+    pub model: Option<String>,
+    /// Documents of the subject.
+    pub document_count: i64,
+    /// Segment name → value.
+    pub segments: BTreeMap<String, String>,
+}
+
+impl EvaluationSummary {
+    /// Where the next page begins when this is the last of its own.
+    pub fn cursor(&self) -> PageCursor {
+        PageCursor { created_at_ms: self.created_at_ms, id: self.id }
+    }
+}
+
+/// A subject as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectRecord {
+    /// Its identity.
+    pub id: SubjectId,
+    /// Its kind.
+    pub kind: SubjectKind,
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its conversation.
+    pub session_id: Option<String>,
+    /// When it was observed, milliseconds since the Unix epoch.
+    pub observed_at_ms: i64,
+    /// The content; `None` when retention emptied it.
+    pub content: Option<SubjectContent>,
+}
+
+/// A score on its way to a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+pub struct DeliveryState {
+    /// The sink.
+    pub sink: String,
+    /// `owed`, `sent`, `given_up` or `superseded`.
+    pub state: String,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// What the sink answered last.
+    pub last_error: Option<String>,
+    /// When it was accepted or given up, milliseconds since the Unix epoch.
+    pub finished_at_ms: Option<i64>,
+}
+
+/// One evaluation with everything around it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvaluationDetail {
+    /// The evaluation.
+    pub evaluation: EvaluationSummary,
+    /// What was judged.
+    pub subject: SubjectRecord,
+    /// Where its score went.
+    pub deliveries: Vec<DeliveryState>,
+    /// What people said of the same subject under the same rubric.
+    pub labels: Vec<Label>,
+    /// Other evaluations of the same subject.
+    pub others: Vec<EvaluationSummary>,
+}
+
+/// A subject that may be labelled for a rubric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelCandidate {
+    /// The subject.
+    pub subject: SubjectId,
+    /// The judge's value, which decides how uncertain it is and is never shown.
+    pub value: Option<f64>,
+}
+
+#[derive(FromRow)]
+struct SummaryRow {
+    id: Uuid,
+    subject_id: Uuid,
+    kind: String,
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
+    rubric: String,
+    version: i64,
+    judge: String,
+    judge_model: Option<String>,
+    outcome: String,
+    reason: Option<String>,
+    score: Option<f64>,
+    label: Option<String>,
+    value: Option<f64>,
+    rationale: Option<String>,
+    inclusion_probability: f64,
+    attempts: i64,
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cost_usd: Option<f64>,
+    latency_ms: Option<i64>,
+    observed_at_ms: i64,
+    created_at_ms: i64,
+    finished_at_ms: Option<i64>,
+    model: Option<String>,
+    document_count: i64,
+    segments: String,
+}
+
+const SUMMARIES: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
+    e.outcome, e.reason, e.score, e.label, e.value, e.rationale, e.inclusion_probability, e.attempts, e.input_tokens, \
+    e.output_tokens, e.cost_usd, e.latency_ms, s.observed_at_ms, e.created_at_ms, e.finished_at_ms, s.model, s.document_count, \
+    s.segments FROM evaluations e JOIN subjects s ON s.id = e.subject_id WHERE ";
+
+impl Store {
+    /// Evaluations that pass `filter`, newest first, `limit` of those after `after`.
+    pub async fn evaluations(
+        &self,
+        filter: &EvaluationFilter,
+        after: Option<PageCursor>,
+        limit: usize,
+    ) -> Result<Vec<EvaluationSummary>, StoreError> {
+        let segment = filter.segment.as_ref().map(segment_text).transpose()?;
+        let found: Vec<SummaryRow> = read!(self, DB, pool => {
+            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
+            select.push("1 = 1");
+            if let Some(rubric) = &filter.rubric {
+                select.push(" AND e.rubric = ").push_bind(rubric.as_str());
+            }
+            if let Some(version) = filter.version {
+                select.push(" AND e.version = ").push_bind(i64::from(version));
+            }
+            if let Some(judge) = &filter.judge {
+                select.push(" AND e.judge = ").push_bind(judge.as_str());
+            }
+            if let Some(outcome) = filter.outcome {
+                select.push(" AND e.outcome = ").push_bind(outcome.as_str());
+            }
+            if let Some(below) = filter.value_below {
+                select.push(" AND e.value < ").push_bind(below);
+            }
+            if let Some(from) = filter.value_from {
+                select.push(" AND e.value >= ").push_bind(from);
+            }
+            if let Some(label) = &filter.label {
+                select.push(" AND e.label = ").push_bind(label.as_str());
+            }
+            if let Some(below) = filter.documents_below {
+                select.push(" AND s.document_count < ").push_bind(below);
+            }
+            if let Some(segment) = &segment {
+                // Exact on both databases, where LIKE and JSON access differ: the text contains what can be removed from it.
+                select.push(" AND replace(s.segments, ").push_bind(segment.as_str()).push(", '') <> s.segments");
+            }
+            if let Some(text) = &filter.text {
+                let pattern = format!("%{}%", escape_like(&text.to_lowercase()));
+                select.push(" AND (lower(COALESCE(e.rationale, '')) LIKE ").push_bind(pattern.clone());
+                select.push(" ESCAPE '!' OR lower(COALESCE(e.reason, '')) LIKE ").push_bind(pattern).push(" ESCAPE '!')");
+            }
+            if let Some(trace) = &filter.trace {
+                select.push(" AND s.trace_id = ").push_bind(trace.as_bytes().as_slice());
+            }
+            if let Some(after) = after {
+                select.push(" AND (e.created_at_ms, e.id) < (").push_bind(after.created_at_ms).push(", ");
+                select.push_bind(after.id.as_uuid()).push(")");
+            }
+            select.push(" ORDER BY e.created_at_ms DESC, e.id DESC LIMIT ").push_bind(limit as i64);
+            select.build_query_as().fetch_all(pool).await?
+        });
+        found.into_iter().map(SummaryRow::into_summary).collect()
+    }
+
+    /// One evaluation with everything around it; `None` when there is no such evaluation.
+    pub async fn evaluation_detail(&self, id: EvaluationId) -> Result<Option<EvaluationDetail>, StoreError> {
+        let found: Option<SummaryRow> = read!(self, DB, pool => {
+            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
+            select.push("e.id = ").push_bind(id.as_uuid());
+            select.build_query_as().fetch_optional(pool).await?
+        });
+        let Some(evaluation) = found.map(SummaryRow::into_summary).transpose()? else { return Ok(None) };
+        let Some(subject) = self.subject_record(evaluation.subject).await? else { return Ok(None) };
+        let siblings: Vec<SummaryRow> = read!(self, DB, pool => {
+            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
+            select.push("e.subject_id = ").push_bind(evaluation.subject.as_uuid());
+            select.push(" AND e.id <> ").push_bind(id.as_uuid());
+            select.push(" ORDER BY e.rubric, e.version DESC, e.judge LIMIT 100");
+            select.build_query_as().fetch_all(pool).await?
+        });
+        let deliveries: Vec<DeliveryState> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT sink, state, attempts, last_error, finished_at_ms FROM deliveries WHERE evaluation_id = $1 ORDER BY sink",
+            )
+            .bind(id.as_uuid())
+            .fetch_all(pool)
+            .await?
+        });
+        let labels = self.labels_of(evaluation.subject, &evaluation.rubric).await?;
+        let others = siblings.into_iter().map(SummaryRow::into_summary).collect::<Result<_, _>>()?;
+        Ok(Some(EvaluationDetail { evaluation, subject, deliveries, labels, others }))
+    }
+
+    /// A subject with its content; `None` when there is no such subject.
+    pub async fn subject_record(&self, id: SubjectId) -> Result<Option<SubjectRecord>, StoreError> {
+        type Row = (String, Vec<u8>, Option<String>, i64, Option<String>);
+        let found: Option<Row> = read!(self, DB, pool => {
+            sqlx::query_as("SELECT kind, trace_id, session_id, observed_at_ms, content FROM subjects WHERE id = $1")
+                .bind(id.as_uuid())
+                .fetch_optional(pool)
+                .await?
+        });
+        let Some((kind, trace_id, session_id, observed_at_ms, content)) = found else { return Ok(None) };
+        Ok(Some(SubjectRecord {
+            id,
+            kind: rows::subject_kind(&kind)?,
+            trace_id: rows::trace_id("subjects", &trace_id)?,
+            session_id,
+            observed_at_ms,
+            content: content.map(|text| rows::json("subjects", "content", &text)).transpose()?,
+        }))
+    }
+
+    /// Subjects that were scored for `rubric` and observed since `since_ms`, and still have their content. Scores by
+    /// `ignored` judges bring nobody into the queue.
+    pub async fn label_candidates(
+        &self,
+        rubric: &str,
+        since_ms: i64,
+        ignored: &[String],
+    ) -> Result<Vec<LabelCandidate>, StoreError> {
+        let found: Vec<(Uuid, Option<f64>)> = read!(self, DB, pool => {
+            let mut select = QueryBuilder::<DB>::new(
+                "SELECT e.subject_id, CAST(min(e.value) AS DOUBLE PRECISION) FROM evaluations e \
+                 JOIN subjects s ON s.id = e.subject_id \
+                 WHERE e.outcome = 'scored' AND s.content IS NOT NULL AND e.rubric = ",
+            );
+            select.push_bind(rubric).push(" AND e.created_at_ms >= ").push_bind(since_ms);
+            for judge in ignored {
+                select.push(" AND e.judge <> ").push_bind(judge.as_str());
+            }
+            select.push(" GROUP BY e.subject_id ORDER BY e.subject_id");
+            select.build_query_as().fetch_all(pool).await?
+        });
+        Ok(found.into_iter().map(|(subject, value)| LabelCandidate { subject: subject.into(), value }).collect())
+    }
+}
+
+/// How serde writes this pair inside the segments' JSON object.
+fn segment_text((name, value): &(String, String)) -> Result<String, StoreError> {
+    Ok(format!("{}:{}", rows::to_json("subjects", "segments", name)?, rows::to_json("subjects", "segments", value)?))
+}
+
+/// Text that stands for itself in a LIKE pattern with the escape character `!`.
+fn escape_like(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+impl SummaryRow {
+    fn into_summary(self) -> Result<EvaluationSummary, StoreError> {
+        let probability: Probability =
+            rows::probability("evaluations", "inclusion_probability", self.inclusion_probability)?;
+        Ok(EvaluationSummary {
+            id: self.id.into(),
+            subject: self.subject_id.into(),
+            kind: rows::subject_kind(&self.kind)?,
+            trace_id: rows::trace_id("subjects", &self.trace_id)?,
+            span_id: rows::span_id("subjects", &self.span_id)?,
+            rubric: self.rubric,
+            version: self.version as u32,
+            judge: self.judge,
+            judge_model: self.judge_model,
+            outcome: rows::outcome(&self.outcome)?,
+            reason: self.reason,
+            score: self.score,
+            label: self.label,
+            value: self.value,
+            rationale: self.rationale,
+            inclusion_probability: probability.get(),
+            attempts: self.attempts,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cost_usd: self.cost_usd,
+            latency_ms: self.latency_ms,
+            observed_at_ms: self.observed_at_ms,
+            created_at_ms: self.created_at_ms,
+            finished_at_ms: self.finished_at_ms,
+            model: self.model,
+            document_count: self.document_count,
+            segments: rows::json("subjects", "segments", &self.segments)?,
+        })
+    }
+}
+
+impl EvaluationSummary {
+    /// The verdict, when there is one.
+    pub fn verdict(&self) -> Option<Score> {
+        (self.score.is_some() || self.label.is_some()).then(|| Score {
+            score: self.score,
+            label: self.label.clone(),
+            value: self.value,
+        })
+    }
+}
