@@ -13,6 +13,17 @@ use crate::statistics::{Estimate, Interval, Reason};
 /// The stylesheet of report and pages.
 pub const STYLE: &str = include_str!("templates/style.css");
 
+const TEMPLATES: &[(&str, &str)] = &[
+    ("report.html", include_str!("templates/report.html")),
+    ("report_body.html", include_str!("templates/report_body.html")),
+    ("report_first.html", include_str!("templates/report_first.html")),
+    ("report_rubric.html", include_str!("templates/report_rubric.html")),
+    ("report_account.html", include_str!("templates/report_account.html")),
+    ("report_judges.html", include_str!("templates/report_judges.html")),
+    ("report_ledger.html", include_str!("templates/report_ledger.html")),
+    ("report_method.html", include_str!("templates/report_method.html")),
+];
+
 /// An engine with the shared templates and filters; pages add their own.
 pub fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
@@ -21,10 +32,9 @@ pub fn environment() -> Result<Environment<'static>, minijinja::Error> {
     syntax.trim_blocks(true).lstrip_blocks(true);
     // Only contradictory delimiters are refused, and these are the defaults.
     environment.set_syntax(syntax.build().unwrap_or_default());
-    environment.add_template("report.html", include_str!("templates/report.html"))?;
-    environment.add_template("report_body.html", include_str!("templates/report_body.html"))?;
-    environment.add_template("report_rubric.html", include_str!("templates/report_rubric.html"))?;
-    environment.add_template("report_account.html", include_str!("templates/report_account.html"))?;
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
     environment.add_filter("share", |parts: Serde<Parts>| figure(&parts, words::SHARE));
     environment.add_filter("number", |parts: Serde<Parts>| figure(&parts, words::NUMBER));
     environment.add_filter("signed", |parts: Serde<Parts>| figure(&parts, words::SIGNED));

@@ -1,0 +1,109 @@
+//! The same as JSON.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::filter::{FilterForm, written};
+use super::{PageError, Shared};
+use crate::calibration::labels::{self, LabelError, LabelLine, LabelledRubric};
+use crate::calibration::report::json as report_json;
+
+/// An error as JSON.
+pub(super) struct Problem(PageError);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.0.status();
+        if status.is_server_error() {
+            tracing::error!(error = &self.0 as &dyn std::error::Error, "an API call failed");
+        }
+        (status, Json(json!({ "error": self.0.to_string() }))).into_response()
+    }
+}
+
+impl<E: Into<PageError>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+/// `GET /api/evaluations`: the filters of the page; `next` continues.
+pub(super) async fn evaluations(State(web): State<Shared>, Query(form): Query<FilterForm>) -> Result<Response, Problem> {
+    let limit = form.limit()?;
+    let mut found = web.parts.store.evaluations(&form.filter()?, form.after()?, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| written(last.cursor()));
+    Ok(Json(json!({ "evaluations": found, "next": next })).into_response())
+}
+
+/// `GET /api/evaluations/{id}`: one evaluation with its content, labels and deliveries.
+pub(super) async fn evaluation(State(web): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let detail = web.evaluation(&id).await?;
+    Ok(Json(json!({
+        "evaluation": detail.evaluation,
+        "content": detail.subject.content,
+        "session_id": detail.subject.session_id,
+        "deliveries": detail.deliveries,
+        "labels": detail.labels,
+        "others": detail.others,
+    }))
+    .into_response())
+}
+
+/// `GET /api/ledger`: both accounts.
+pub(super) async fn ledger(State(web): State<Shared>) -> Result<Response, Problem> {
+    Ok(Json(web.parts.store.ledger(0).await?).into_response())
+}
+
+/// `GET /api/report`: the report's JSON twin.
+pub(super) async fn report(State(web): State<Shared>) -> Result<Response, Problem> {
+    let report = web.current_report().await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], report_json::render(&report)?).into_response())
+}
+
+/// `POST /api/labels`: one label or an array of them, in the form of `judged labels import`. What is right is stored; what
+/// is not is named by its position.
+pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Response, Problem> {
+    let body: Value =
+        serde_json::from_slice(&body).map_err(|error| PageError::BadRequest(format!("the body is no JSON: {error}")))?;
+    let items = match body {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    let lines: Vec<(usize, Result<LabelLine, LabelError>)> = items
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| (index, serde_json::from_value(item).map_err(LabelError::Json)))
+        .collect();
+    let rubrics: BTreeMap<String, LabelledRubric> = web
+        .parts
+        .catalogue
+        .all()
+        .iter()
+        .map(|rubric| (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() }))
+        .collect();
+    let import = labels::import(&web.parts.store, &rubrics, lines).await?;
+    let refused: Vec<Value> =
+        import.refused.iter().map(|(index, error)| json!({ "index": index, "error": chain(error) })).collect();
+    let accepted = import.stored + import.known > 0 || refused.is_empty();
+    let status = if accepted { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok((status, Json(json!({ "stored": import.stored, "known": import.known, "refused": refused }))).into_response())
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

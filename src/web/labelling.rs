@@ -1,0 +1,298 @@
+//! The labelling page: one answer, the rubric's scale in the judge's own words, and a key for each verdict.
+//!
+//! Blind: nothing the judge said is on it. What is labelled is what the queue drew; stream and probability travel with the
+//! form under a seal, so that they are stored as they were when the item was drawn.
+
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use minijinja::value::{Serde, Value};
+use minijinja::context;
+use serde::Deserialize;
+
+use super::filter::encoded;
+use super::guard::cookie;
+use super::{PageError, Shared, Web, seal};
+use crate::calibration::queue::{self, Done, Drawn};
+use crate::model::{Label, LabelStream, Probability, Scale, Score, SubjectId};
+use crate::rubrics::Rubric;
+
+const ANNOTATOR: &str = "judged_annotator";
+const ANNOTATOR_SECONDS: u32 = 365 * 86_400;
+const DAY_MS: i64 = 86_400_000;
+/// A name longer than this is no name.
+const NAME_MAX: usize = 80;
+/// A reason longer than this is no reason.
+const RATIONALE_MAX: usize = 10_000;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Wanted {
+    rubric: Option<String>,
+    /// An item to look at again.
+    subject: Option<String>,
+    annotator: Option<String>,
+}
+
+/// The next item of a rubric, or the rubrics to choose from.
+pub(super) async fn page(
+    State(web): State<Shared>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, PageError> {
+    let annotator = wanted
+        .annotator
+        .as_deref()
+        .and_then(name)
+        .or_else(|| cookie(&headers, ANNOTATOR).and_then(decoded).as_deref().and_then(name));
+    let (Some(annotator), Some(rubric)) = (&annotator, &wanted.rubric) else {
+        return web.choose(annotator.as_deref(), wanted.rubric.as_deref()).await;
+    };
+    let rubric = web.rubric(rubric)?;
+    let (drawn, done) = web.queue(&rubric).await?;
+    let again = wanted.subject.as_deref().and_then(|text| text.parse::<SubjectId>().ok());
+    let item = match again {
+        Some(subject) => again_of(subject, &drawn, &done),
+        None => queue::next_for(annotator, &rubric.name, &drawn, &done),
+    };
+    let subject = match item {
+        Some(item) => web.parts.store.subject_record(item.subject).await?,
+        None => None,
+    };
+    let mine = done.iter().filter(|done| done.1 == *annotator);
+    let previous = mine.clone().rfind(|done| Some(done.0) != item.map(|item| item.subject)).map(|done| done.0);
+    let page = web.pages.render(
+        "label.html",
+        context! {
+            here => "/label",
+            annotator,
+            rubric => rubric.name,
+            description => rubric.description,
+            scale_text => rubric.scale_text(),
+            choices => choices(&rubric.scale),
+            numeric => numeric(&rubric.scale),
+            content => Value::from(Serde(&subject.as_ref().map(|subject| &subject.content))),
+            item => item.map(|item| web.sealed(&rubric.name, &item)),
+            labelled => mine.count(),
+            waiting => queue::waiting(&drawn, &done),
+            previous => previous.map(|subject| subject.to_string()),
+            again => again.is_some(),
+            rubrics => Vec::<Value>::new(),
+        },
+    )?;
+    Ok((remember(annotator), page).into_response())
+}
+
+/// What the form sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct Given {
+    rubric: String,
+    subject: SubjectId,
+    stream: String,
+    probability: String,
+    seal: String,
+    annotator: String,
+    /// A level, a label, `skip`, or empty when `number` holds the verdict.
+    #[serde(default)]
+    verdict: String,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    rationale: String,
+}
+
+/// Stores a label and goes on to the next item.
+pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) -> Result<Response, PageError> {
+    let rubric = web.rubric(&given.rubric)?;
+    let annotator =
+        name(&given.annotator).ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
+    let sealed = web.seal_of(&given.rubric, given.subject, &given.stream, &given.probability);
+    if !seal::same(&sealed, &given.seal) {
+        return Err(PageError::BadRequest("This form is not from this page any more; open the labelling page again.".into()));
+    }
+    let wrong = || PageError::BadRequest("That verdict is not on the rubric's scale.".to_owned());
+    let score = match given.verdict.trim() {
+        "skip" => Score { score: None, label: None, value: None },
+        "" => number(&rubric.scale, &given.number).ok_or_else(wrong)?,
+        verdict => verdict_on(&rubric.scale, verdict).ok_or_else(wrong)?,
+    };
+    let label = Label {
+        subject: given.subject,
+        rubric: rubric.name.clone(),
+        annotator: annotator.clone(),
+        score,
+        rationale: Some(given.rationale.trim().chars().take(RATIONALE_MAX).collect()).filter(|text: &String| !text.is_empty()),
+        stream: LabelStream::parse(&given.stream).unwrap_or(LabelStream::Unknown),
+        probability: given.probability.parse().ok().and_then(|p: f64| Probability::try_from(p).ok()),
+        labelled_at_ms: web.parts.store.now_ms(),
+    };
+    web.parts.store.insert_labels(&[label]).await?;
+    let next = format!("/label?rubric={}", encoded(&rubric.name));
+    Ok((remember(&annotator), Redirect::to(&next)).into_response())
+}
+
+impl Web {
+    /// The newest active version of a rubric, else the newest of all.
+    fn rubric(&self, name: &str) -> Result<std::sync::Arc<Rubric>, PageError> {
+        let newest = |all: Vec<std::sync::Arc<Rubric>>| {
+            all.into_iter().filter(|rubric| rubric.name == name).max_by_key(|rubric| rubric.version)
+        };
+        newest(self.parts.catalogue.active())
+            .or_else(|| newest(self.parts.catalogue.all()))
+            .ok_or_else(|| PageError::NotFound("There is no such rubric.".to_owned()))
+    }
+
+    /// What is drawn for a rubric, and what has been labelled of it.
+    async fn queue(&self, rubric: &Rubric) -> Result<(Vec<Drawn>, Done), PageError> {
+        let since_ms = self.parts.store.now_ms() - queue::WINDOW_DAYS * DAY_MS;
+        let mut candidates = self.parts.store.label_candidates(&rubric.name, since_ms, &self.parts.baselines).await?;
+        if candidates.is_empty() {
+            // Only the baseline has judged so far: its scores are what there is to hold against people.
+            candidates = self.parts.store.label_candidates(&rubric.name, since_ms, &[]).await?;
+        }
+        let done = self.parts.store.labelled_since(&rubric.name, since_ms).await?;
+        Ok((queue::draw(&rubric.name, &candidates, queue::BUDGET), done))
+    }
+
+    /// Every active rubric with what waits to be labelled.
+    async fn choose(&self, annotator: Option<&str>, chosen: Option<&str>) -> Result<Response, PageError> {
+        let mut rubrics = Vec::new();
+        for rubric in self.parts.catalogue.active() {
+            let (drawn, done) = self.queue(&rubric).await?;
+            rubrics.push(context! {
+                name => rubric.name,
+                description => rubric.description,
+                waiting => queue::waiting(&drawn, &done),
+                labelled => done.len(),
+            });
+        }
+        self.pages.render(
+            "label.html",
+            context! { here => "/label", annotator, chosen, rubrics, rubric => Value::from(()), item => Value::from(()) },
+        )
+    }
+
+    fn seal_of(&self, rubric: &str, subject: SubjectId, stream: &str, probability: &str) -> String {
+        seal::seal(&self.parts.fence_secret, "label draw", &format!("{rubric}\n{subject}\n{stream}\n{probability}"))
+    }
+
+    fn sealed(&self, rubric: &str, item: &Drawn) -> Value {
+        let probability = f64::from(item.probability).to_string();
+        let seal = self.seal_of(rubric, item.subject, item.stream.as_str(), &probability);
+        context! { subject => item.subject.to_string(), stream => item.stream.as_str(), probability, seal }
+    }
+}
+
+/// An item looked at again keeps the draw that brought it; one that no draw brought is of unknown selection.
+fn again_of(subject: SubjectId, drawn: &[Drawn], done: &Done) -> Option<Drawn> {
+    let known = drawn.iter().find(|item| item.subject == subject).copied();
+    known.or_else(|| {
+        let was_labelled = done.iter().any(|done| done.0 == subject);
+        was_labelled.then_some(Drawn { subject, stream: LabelStream::Unknown, probability: Probability::ONE })
+    })
+}
+
+/// A name as it is stored.
+fn name(text: &str) -> Option<String> {
+    let name: String = text.trim().chars().filter(|character| !character.is_control()).take(NAME_MAX).collect();
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// Keeps the annotator's name for next time.
+fn remember(annotator: &str) -> [(header::HeaderName, String); 1] {
+    let cookie = format!(
+        "{ANNOTATOR}={}; Path=/label; HttpOnly; SameSite=Strict; Max-Age={ANNOTATOR_SECONDS}",
+        encoded(annotator)
+    );
+    [(header::SET_COOKIE, cookie)]
+}
+
+/// Percent-encoded text, read back.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+            bytes.push((high * 16 + low) as u8);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The buttons of a scale, each with the key that presses it.
+fn choices(scale: &Scale) -> Vec<Value> {
+    let choice = |value: &str, meaning: &str, key: String| context! { value, meaning, key };
+    match scale {
+        Scale::Binary { pass, fail } => vec![choice("pass", pass, "p".into()), choice("fail", fail, "f".into())],
+        Scale::Ordinal { levels, .. } => {
+            // The level's own digit where every level has one; else its place.
+            let digits = levels.iter().all(|(level, _)| (0..=9).contains(level));
+            let key = |index: usize, level: i64| if digits { level } else { index as i64 + 1 }.to_string();
+            levels
+                .iter()
+                .enumerate()
+                .map(|(index, (level, meaning))| choice(&level.to_string(), meaning, key(index, *level)))
+                .collect()
+        }
+        Scale::Categorical { labels, .. } => labels
+            .iter()
+            .enumerate()
+            .map(|(index, (label, meaning))| choice(label, meaning, (index + 1).to_string()))
+            .collect(),
+        Scale::Numeric { .. } => Vec::new(),
+    }
+}
+
+/// The range of a scale without levels.
+fn numeric(scale: &Scale) -> Option<Value> {
+    match scale {
+        Scale::Numeric { min, max, meaning, .. } => Some(context! { min, max, meaning }),
+        _ => None,
+    }
+}
+
+fn verdict_on(scale: &Scale, verdict: &str) -> Option<Score> {
+    match scale {
+        Scale::Ordinal { .. } => Score::of_number(scale, verdict.parse().ok()?),
+        Scale::Numeric { .. } => number(scale, verdict),
+        Scale::Binary { .. } | Scale::Categorical { .. } => Score::of_label(scale, verdict),
+    }
+}
+
+fn number(scale: &Scale, text: &str) -> Option<Score> {
+    Score::of_number(scale, text.trim().replace(',', ".").parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_has_its_own_key() {
+        let scale = Scale::ordinal(vec![(-1, "bad".into()), (1, "so".into()), (10, "good".into())], None).unwrap();
+        let keys: Vec<String> = choices(&scale).iter().map(|choice| choice.get_attr("key").unwrap().to_string()).collect();
+        assert_eq!(keys.len(), keys.iter().collect::<std::collections::BTreeSet<_>>().len(), "{keys:?}");
+    }
+
+    #[test]
+    fn a_name_survives_its_cookie() {
+        let named = name("  Änne; Path=/ \n").unwrap();
+        assert_eq!(decoded(&encoded(&named)), Some("Änne; Path=/".to_owned()));
+        assert!(!encoded(&named).contains(';'));
+        assert_eq!(name(" \t"), None);
+    }
+
+    #[test]
+    fn verdicts_off_the_scale_are_refused() {
+        let scale = Scale::Binary { pass: String::new(), fail: String::new() };
+        assert!(verdict_on(&scale, "pass").is_some());
+        assert!(verdict_on(&scale, "3").is_none());
+        let range = Scale::numeric(0.0, 1.0, None, String::new()).unwrap();
+        assert!(number(&range, "0,5").is_some());
+        assert!(number(&range, "7").is_none());
+    }
+}

@@ -1,0 +1,215 @@
+//! Pages and API: what people look at while judged runs.
+//!
+//! Everything is rendered on the server and works without JavaScript; one small script adds keys to the labelling page.
+//! Text from spans is only ever shown as text. Without a token the pages answer on loopback only, and only to requests
+//! that name it; with one, a log-in is asked for.
+
+mod api;
+mod evaluations;
+mod filter;
+mod guard;
+mod health;
+mod labelling;
+mod overview;
+mod pages;
+mod rubrics;
+mod seal;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::WebConfig;
+use crate::rubrics::Catalogue;
+use crate::store::{Store, StoreError};
+use overview::ReportCache;
+use pages::Pages;
+
+/// Why the pages are not served.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// An address that others can reach, without a token.
+    #[error(
+        "[web] listen = \"{0}\" can be reached from other machines, which needs a token: set `token_env` or `token_file` in [web], \
+         or listen on 127.0.0.1"
+    )]
+    Exposed(SocketAddr),
+    /// The address is taken or not ours.
+    #[error("[web] cannot listen on {address}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The token's variable is not set or empty.
+    #[error("[web] token_env names the variable `{0}`, which is not set or empty")]
+    TokenVariable(String),
+    /// The token's file cannot be read, or is empty.
+    #[error("[web] token_file {path} cannot be read or is empty", path = .path.display())]
+    TokenFile {
+        /// Which.
+        path: PathBuf,
+        /// Why, when it cannot be read.
+        source: Option<std::io::Error>,
+    },
+    /// A template of judged itself is wrong.
+    #[error("a page template is wrong; please report this")]
+    Template(#[from] minijinja::Error),
+    /// Serving failed.
+    #[error("the pages stopped being served")]
+    Serve(#[source] std::io::Error),
+}
+
+/// The parts of a running judged that pages show.
+pub struct WebParts {
+    /// The database.
+    pub store: Store,
+    /// The rubric versions in use.
+    pub catalogue: Catalogue,
+    /// What makes the keys of data blocks, so that a prompt is shown as the judge saw it.
+    pub fence_secret: Arc<[u8]>,
+    /// Judges that are the offline baseline.
+    pub baselines: Vec<String>,
+    /// The log-in token.
+    pub token: Option<SecretString>,
+    /// Whether the process is ready, and if not why; the database is asked besides.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// The metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What every handler shares.
+struct Web {
+    parts: WebParts,
+    pages: Pages,
+    report: ReportCache,
+}
+
+type Shared = Arc<Web>;
+
+/// The log-in token of the configuration, if it names one.
+pub fn token(config: &WebConfig) -> Result<Option<SecretString>, WebError> {
+    if let Some(variable) = &config.token_env {
+        let token = std::env::var(variable).ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        return token.map(|token| Some(token.into())).ok_or_else(|| WebError::TokenVariable(variable.clone()));
+    }
+    let Some(path) = &config.token_file else { return Ok(None) };
+    match std::fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned().into())),
+        Ok(_) => Err(WebError::TokenFile { path: path.clone(), source: None }),
+        Err(error) => Err(WebError::TokenFile { path: path.clone(), source: Some(error) }),
+    }
+}
+
+/// Binds the configured address; refuses one that others can reach when there is no token.
+pub async fn bind(config: &WebConfig, token: Option<&SecretString>) -> Result<TcpListener, WebError> {
+    let address = config.listen;
+    if token.is_none() && !address.ip().is_loopback() {
+        return Err(WebError::Exposed(address));
+    }
+    TcpListener::bind(address).await.map_err(|source| WebError::Bind { address, source })
+}
+
+/// All pages and the API.
+pub fn router(parts: WebParts) -> Result<Router, WebError> {
+    let web: Shared = Arc::new(Web { parts, pages: Pages::new()?, report: ReportCache::default() });
+    let guarded = Router::new()
+        .route("/", get(overview::overview))
+        .route("/report", get(overview::report))
+        .route("/ledger", get(overview::ledger))
+        .route("/judges", get(overview::judges))
+        .route("/evaluations", get(evaluations::list))
+        .route("/evaluations/{id}", get(evaluations::one))
+        .route("/label", get(labelling::page).post(labelling::save))
+        .route("/rubrics", get(rubrics::list))
+        .route("/rubrics/{name}", get(rubrics::one))
+        .route("/metrics", get(health::metrics))
+        .route("/api/evaluations", get(api::evaluations))
+        .route("/api/evaluations/{id}", get(api::evaluation))
+        .route("/api/ledger", get(api::ledger))
+        .route("/api/report", get(api::report))
+        .route("/api/labels", post(api::labels))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), guard::require_login));
+    let open = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/login", get(guard::login_page).post(guard::login))
+        .route("/style.css", get(pages::style))
+        .route("/label.js", get(pages::script));
+    Ok(guarded
+        .merge(open)
+        .fallback(not_found)
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), guard::same_origin))
+        .layer(middleware::from_fn(guard::security_headers))
+        .with_state(web))
+}
+
+/// The largest request that is read.
+const MAX_BODY_BYTES: usize = 4 << 20;
+
+/// Serves until `shutdown`.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> Result<(), WebError> {
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { shutdown.cancelled().await })
+        .await
+        .map_err(WebError::Serve)
+}
+
+/// Why a request is answered by an error page.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    /// Nothing is there.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request is wrong.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The store failed.
+    #[error("the store cannot be read")]
+    Store(#[from] StoreError),
+    /// A template failed.
+    #[error("the page cannot be rendered")]
+    Template(#[from] minijinja::Error),
+    /// Work on another thread was lost.
+    #[error("the page cannot be computed")]
+    Work(#[from] tokio::task::JoinError),
+    /// A value without JSON form.
+    #[error("the answer has no JSON form")]
+    Json(#[from] serde_json::Error),
+}
+
+impl PageError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Template(_) | Self::Work(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = &self as &dyn std::error::Error, "a page failed");
+        }
+        pages::problem(status, &self.to_string())
+    }
+}
+
+async fn not_found() -> PageError {
+    PageError::NotFound("There is no such page.".to_owned())
+}

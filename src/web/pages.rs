@@ -1,0 +1,74 @@
+//! Rendering pages: the engine of the report with the templates of this room.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use minijinja::{Environment, Value, context};
+
+use super::PageError;
+use crate::calibration::report::charts::escape;
+use crate::calibration::report::templating;
+use crate::calibration::report::words;
+use crate::calibration::report::Moment;
+
+/// The compiled templates.
+pub(super) struct Pages(Environment<'static>);
+
+const TEMPLATES: &[(&str, &str)] = &[
+    ("layout.html", include_str!("templates/layout.html")),
+    ("overview.html", include_str!("templates/overview.html")),
+    ("report_page.html", include_str!("templates/report_page.html")),
+    ("ledger.html", include_str!("templates/ledger.html")),
+    ("judges.html", include_str!("templates/judges.html")),
+    ("evaluations.html", include_str!("templates/evaluations.html")),
+    ("evaluation.html", include_str!("templates/evaluation.html")),
+    ("subject.html", include_str!("templates/subject.html")),
+    ("label.html", include_str!("templates/label.html")),
+    ("rubrics.html", include_str!("templates/rubrics.html")),
+    ("rubric.html", include_str!("templates/rubric.html")),
+    ("login.html", include_str!("templates/login.html")),
+];
+
+impl Pages {
+    pub(super) fn new() -> Result<Self, minijinja::Error> {
+        let mut environment = templating::environment()?;
+        for (name, source) in TEMPLATES {
+            environment.add_template(name, source)?;
+        }
+        environment.add_filter("time_ms", |ms: i64| words::time(Moment(ms)));
+        environment.add_filter("query", |text: String| minijinja::filters::urlencode(&Value::from(text)));
+        Ok(Self(environment))
+    }
+
+    /// A page as an answer.
+    pub(super) fn render(&self, name: &str, context: Value) -> Result<Response, PageError> {
+        Ok(Html(self.0.get_template(name)?.render(context! { ..context })?).into_response())
+    }
+}
+
+/// A page that says what is wrong; it needs no template, so that it can say so of templates too.
+pub(super) fn problem(status: StatusCode, message: &str) -> Response {
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>judged</title><link rel=\"stylesheet\" href=\"/style.css\"></head><body><main><h1>{}</h1><p>{}</p>\
+         <p><a href=\"/\">To the overview</a></p></main></body></html>",
+        escape(status.canonical_reason().unwrap_or("Error")),
+        escape(message)
+    );
+    (status, Html(page)).into_response()
+}
+
+fn asset(kind: &'static str, text: &'static str) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"))];
+    (headers, text).into_response()
+}
+
+/// The stylesheet, the same as the report's.
+pub(super) async fn style() -> Response {
+    asset("text/css; charset=utf-8", templating::STYLE)
+}
+
+/// The keys of the labelling page.
+pub(super) async fn script() -> Response {
+    asset("text/javascript; charset=utf-8", include_str!("templates/label.js"))
+}
