@@ -43,7 +43,9 @@ pub enum StartError {
     #[error(transparent)]
     Judges(#[from] JudgesConfigError),
     /// A rubric that names a judge that is not configured.
-    #[error("rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric")]
+    #[error(
+        "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric"
+    )]
     UnknownJudge {
         /// The rubric.
         rubric: String,
@@ -53,7 +55,9 @@ pub enum StartError {
         judge: String,
     },
     /// A rubric whose subjects are not assembled.
-    #[error("rubric `{rubric}` v{version} judges sessions, which this version of judged does not assemble; take it out of rubrics.enabled")]
+    #[error(
+        "rubric `{rubric}` v{version} judges sessions, which this version of judged does not assemble; take it out of rubrics.enabled"
+    )]
     Sessions {
         /// The rubric.
         rubric: String,
@@ -214,7 +218,9 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
     let names: Vec<String> = sinks.iter().map(|sink| sink.name().to_owned()).collect();
     Arc::new(move |outcome: Outcome| match outcome {
         Outcome::Scored | Outcome::Abstained | Outcome::Failed => names.clone(),
-        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => Vec::new(),
+        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => {
+            Vec::new()
+        }
     })
 }
 
@@ -228,12 +234,20 @@ async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result
             let before_ms = now_ms - i64::from(config.privacy.retention_days) * ONE_DAY_MS;
             match store.forget_content(before_ms).await {
                 Ok(0) => {}
-                Ok(forgotten) => tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay"),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old content could not be deleted; trying again later"),
+                Ok(forgotten) => {
+                    tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay")
+                }
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "old content could not be deleted; trying again later"
+                ),
             }
         }
         if let Err(error) = store.forget_batches(digests_before_ms).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old digests could not be deleted; trying again later");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old digests could not be deleted; trying again later"
+            );
         }
         tokio::select! {
             () = tokio::time::sleep(RETENTION_INTERVAL) => {}
@@ -276,7 +290,12 @@ async fn read_gauges_once(store: &Store, gauges: &StoreGauges) -> Result<(), Sto
 
 /// Puts changed rubrics in place: when their files change, and on SIGHUP. What is wrong with them is logged, and the
 /// versions in use stay.
-async fn reload(store: Store, catalogue: Catalogue, config: Config, soft: CancellationToken) -> Result<(), LibraryError> {
+async fn reload(
+    store: Store,
+    catalogue: Catalogue,
+    config: Config,
+    soft: CancellationToken,
+) -> Result<(), LibraryError> {
     let mut seen = newest_change(config.rubrics.dir.clone()).await;
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
     while !soft.is_cancelled() {
@@ -295,7 +314,10 @@ async fn reload(store: Store, catalogue: Catalogue, config: Config, soft: Cancel
                 catalogue.replace(active, all);
                 tracing::info!("rubrics reloaded");
             }
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "rubrics not reloaded; the versions in use stay"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "rubrics not reloaded; the versions in use stay"
+            ),
         }
     }
     Ok(())

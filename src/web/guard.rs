@@ -69,7 +69,8 @@ pub(super) async fn same_origin(State(web): State<Shared>, request: Request, nex
         .or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
         .unwrap_or_default();
     if web.parts.token.is_none() && !is_loopback_name(host) {
-        let refusal = "Without a token these pages answer on loopback only: open http://127.0.0.1, or set a token in [web].";
+        let refusal =
+            "Without a token these pages answer on loopback only: open http://127.0.0.1, or set a token in [web].";
         return pages::problem(StatusCode::FORBIDDEN, refusal);
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
@@ -123,7 +124,8 @@ pub(super) struct Wanted {
 
 /// A path of these pages, never another site.
 fn local(next: Option<&str>) -> &str {
-    next.filter(|next| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r'])).unwrap_or("/")
+    next.filter(|next| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']))
+        .unwrap_or("/")
 }
 
 /// Asks for the token.

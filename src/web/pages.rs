@@ -5,10 +5,10 @@ use axum::response::{Html, IntoResponse, Response};
 use minijinja::{Environment, Value, context};
 
 use super::PageError;
+use crate::calibration::report::Moment;
 use crate::calibration::report::charts::escape;
 use crate::calibration::report::templating;
 use crate::calibration::report::words;
-use crate::calibration::report::Moment;
 
 /// The compiled templates.
 pub(super) struct Pages(Environment<'static>);
@@ -58,8 +58,10 @@ pub(super) fn problem(status: StatusCode, message: &str) -> Response {
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"))];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300")),
+    ];
     (headers, text).into_response()
 }
 
