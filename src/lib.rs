@@ -47,3 +47,4 @@ pub mod sampling;
 pub mod statistics;
 pub mod store;
 pub mod telemetry;
+pub mod web;

@@ -5,8 +5,8 @@
 
 mod agreement;
 //mod demo;
-mod drift;
 mod demo;
+mod drift;
 mod inspect;
 mod labels;
 mod ledger;

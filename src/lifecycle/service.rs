@@ -43,7 +43,9 @@ pub enum StartError {
     #[error(transparent)]
     Judges(#[from] JudgesConfigError),
     /// A rubric that names a judge that is not configured.
-    #[error("rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric")]
+    #[error(
+        "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric"
+    )]
     UnknownJudge {
         /// The rubric.
         rubric: String,
@@ -187,7 +189,9 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
     let names: Vec<String> = sinks.iter().map(|sink| sink.name().to_owned()).collect();
     Arc::new(move |outcome: Outcome| match outcome {
         Outcome::Scored | Outcome::Abstained | Outcome::Failed => names.clone(),
-        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => Vec::new(),
+        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => {
+            Vec::new()
+        }
     })
 }
 
@@ -201,12 +205,20 @@ async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result
             let before_ms = now_ms - i64::from(config.privacy.retention_days) * ONE_DAY_MS;
             match store.forget_content(before_ms).await {
                 Ok(0) => {}
-                Ok(forgotten) => tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay"),
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old content could not be deleted; trying again later"),
+                Ok(forgotten) => {
+                    tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay")
+                }
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "old content could not be deleted; trying again later"
+                ),
             }
         }
         if let Err(error) = store.forget_batches(digests_before_ms).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old digests could not be deleted; trying again later");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old digests could not be deleted; trying again later"
+            );
         }
         tokio::select! {
             () = tokio::time::sleep(RETENTION_INTERVAL) => {}
@@ -249,7 +261,12 @@ async fn read_gauges_once(store: &Store, gauges: &StoreGauges) -> Result<(), Sto
 
 /// Puts changed rubrics in place: when their files change, and on SIGHUP. What is wrong with them is logged, and the
 /// versions in use stay.
-async fn reload(store: Store, catalogue: Catalogue, config: Config, soft: CancellationToken) -> Result<(), LibraryError> {
+async fn reload(
+    store: Store,
+    catalogue: Catalogue,
+    config: Config,
+    soft: CancellationToken,
+) -> Result<(), LibraryError> {
     let mut seen = newest_change(config.rubrics.dir.clone()).await;
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
     while !soft.is_cancelled() {
@@ -268,7 +285,10 @@ async fn reload(store: Store, catalogue: Catalogue, config: Config, soft: Cancel
                 catalogue.replace(active, all);
                 tracing::info!("rubrics reloaded");
             }
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "rubrics not reloaded; the versions in use stay"),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "rubrics not reloaded; the versions in use stay"
+            ),
         }
     }
     Ok(())

@@ -34,7 +34,10 @@ impl<E: Into<PageError>> From<E> for Problem {
 }
 
 /// `GET /api/evaluations`: the filters of the page; `next` continues.
-pub(super) async fn evaluations(State(web): State<Shared>, Query(form): Query<FilterForm>) -> Result<Response, Problem> {
+pub(super) async fn evaluations(
+    State(web): State<Shared>,
+    Query(form): Query<FilterForm>,
+) -> Result<Response, Problem> {
     let limit = form.limit()?;
     let mut found = web.parts.store.evaluations(&form.filter()?, form.after()?, limit + 1).await?;
     let more = found.len() > limit;
@@ -71,8 +74,8 @@ pub(super) async fn report(State(web): State<Shared>) -> Result<Response, Proble
 /// `POST /api/labels`: one label or an array of them, in the form of `judged labels import`. What is right is stored; what
 /// is not is named by its position.
 pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Response, Problem> {
-    let body: Value =
-        serde_json::from_slice(&body).map_err(|error| PageError::BadRequest(format!("the body is no JSON: {error}")))?;
+    let body: Value = serde_json::from_slice(&body)
+        .map_err(|error| PageError::BadRequest(format!("the body is no JSON: {error}")))?;
     let items = match body {
         Value::Array(items) => items,
         one => vec![one],

@@ -11,6 +11,7 @@ use minijinja::context;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
+use super::percent::encoded;
 use super::{PageError, Shared, pages, seal};
 
 const SESSION: &str = "judged_session";
@@ -40,8 +41,7 @@ pub(super) async fn require_login(State(web): State<Shared>, request: Request, n
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], refusal).into_response();
     }
     let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let query: String = minijinja::filters::urlencode(&wanted.into()).unwrap_or_default();
-    Redirect::to(&format!("/login?next={query}")).into_response()
+    Redirect::to(&format!("/login?next={}", encoded(wanted))).into_response()
 }
 
 /// The value of the session cookie: follows from the token and does not contain it.
@@ -69,7 +69,8 @@ pub(super) async fn same_origin(State(web): State<Shared>, request: Request, nex
         .or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
         .unwrap_or_default();
     if web.parts.token.is_none() && !is_loopback_name(host) {
-        let refusal = "Without a token these pages answer on loopback only: open http://127.0.0.1, or set a token in [web].";
+        let refusal =
+            "Without a token these pages answer on loopback only: open http://127.0.0.1, or set a token in [web].";
         return pages::problem(StatusCode::FORBIDDEN, refusal);
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
@@ -123,7 +124,8 @@ pub(super) struct Wanted {
 
 /// A path of these pages, never another site.
 fn local(next: Option<&str>) -> &str {
-    next.filter(|next| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r'])).unwrap_or("/")
+    next.filter(|next| next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r']))
+        .unwrap_or("/")
 }
 
 /// Asks for the token.

@@ -7,12 +7,12 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use minijinja::value::{Serde, Value};
 use minijinja::context;
+use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
-use super::filter::encoded;
 use super::guard::cookie;
+use super::percent::{decoded, encoded};
 use super::{PageError, Shared, Web, seal};
 use crate::calibration::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Probability, Scale, Score, SubjectId};
@@ -66,8 +66,8 @@ pub(super) async fn page(
         context! {
             here => "/label",
             annotator,
-            rubric => rubric.name,
-            description => rubric.description,
+            rubric => rubric.name.as_str(),
+            description => rubric.description.as_str(),
             scale_text => rubric.scale_text(),
             choices => choices(&rubric.scale),
             numeric => numeric(&rubric.scale),
@@ -104,11 +104,13 @@ pub(super) struct Given {
 /// Stores a label and goes on to the next item.
 pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) -> Result<Response, PageError> {
     let rubric = web.rubric(&given.rubric)?;
-    let annotator =
-        name(&given.annotator).ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
+    let annotator = name(&given.annotator)
+        .ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
     let sealed = web.seal_of(&given.rubric, given.subject, &given.stream, &given.probability);
     if !seal::same(&sealed, &given.seal) {
-        return Err(PageError::BadRequest("This form is not from this page any more; open the labelling page again.".into()));
+        return Err(PageError::BadRequest(
+            "This form is not from this page any more; open the labelling page again.".into(),
+        ));
     }
     let wrong = || PageError::BadRequest("That verdict is not on the rubric's scale.".to_owned());
     let score = match given.verdict.trim() {
@@ -121,7 +123,8 @@ pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) ->
         rubric: rubric.name.clone(),
         annotator: annotator.clone(),
         score,
-        rationale: Some(given.rationale.trim().chars().take(RATIONALE_MAX).collect()).filter(|text: &String| !text.is_empty()),
+        rationale: Some(given.rationale.trim().chars().take(RATIONALE_MAX).collect())
+            .filter(|text: &String| !text.is_empty()),
         stream: LabelStream::parse(&given.stream).unwrap_or(LabelStream::Unknown),
         probability: given.probability.parse().ok().and_then(|p: f64| Probability::try_from(p).ok()),
         labelled_at_ms: web.parts.store.now_ms(),
@@ -160,8 +163,8 @@ impl Web {
         for rubric in self.parts.catalogue.active() {
             let (drawn, done) = self.queue(&rubric).await?;
             rubrics.push(context! {
-                name => rubric.name,
-                description => rubric.description,
+                name => rubric.name.as_str(),
+                description => rubric.description.as_str(),
                 waiting => queue::waiting(&drawn, &done),
                 labelled => done.len(),
             });
@@ -205,22 +208,6 @@ fn remember(annotator: &str) -> [(header::HeaderName, String); 1] {
         encoded(annotator)
     );
     [(header::SET_COOKIE, cookie)]
-}
-
-/// Percent-encoded text, read back.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-            bytes.push((high * 16 + low) as u8);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// The buttons of a scale, each with the key that presses it.
@@ -274,7 +261,8 @@ mod tests {
     #[test]
     fn every_level_has_its_own_key() {
         let scale = Scale::ordinal(vec![(-1, "bad".into()), (1, "so".into()), (10, "good".into())], None).unwrap();
-        let keys: Vec<String> = choices(&scale).iter().map(|choice| choice.get_attr("key").unwrap().to_string()).collect();
+        let keys: Vec<String> =
+            choices(&scale).iter().map(|choice| choice.get_attr("key").unwrap().to_string()).collect();
         assert_eq!(keys.len(), keys.iter().collect::<std::collections::BTreeSet<_>>().len(), "{keys:?}");
     }
 

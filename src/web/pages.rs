@@ -5,10 +5,11 @@ use axum::response::{Html, IntoResponse, Response};
 use minijinja::{Environment, Value, context};
 
 use super::PageError;
+use super::percent::encoded;
+use crate::calibration::report::Moment;
 use crate::calibration::report::charts::escape;
 use crate::calibration::report::templating;
 use crate::calibration::report::words;
-use crate::calibration::report::Moment;
 
 /// The compiled templates.
 pub(super) struct Pages(Environment<'static>);
@@ -35,7 +36,7 @@ impl Pages {
             environment.add_template(name, source)?;
         }
         environment.add_filter("time_ms", |ms: i64| words::time(Moment(ms)));
-        environment.add_filter("query", |text: String| minijinja::filters::urlencode(&Value::from(text)));
+        environment.add_filter("query", |text: String| encoded(&text));
         Ok(Self(environment))
     }
 
@@ -58,8 +59,10 @@ pub(super) fn problem(status: StatusCode, message: &str) -> Response {
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"))];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("max-age=300")),
+    ];
     (headers, text).into_response()
 }
 

@@ -7,7 +7,11 @@ pub(super) fn seal(key: &[u8], purpose: &str, text: &str) -> String {
     // Two passes, so that nothing can be appended to what was sealed (the idea of HMAC).
     let inner = digest(key, &[purpose.as_bytes(), &(purpose.len() as u64).to_be_bytes(), text.as_bytes()]);
     let outer = digest(key, &[b"outer", &inner]);
-    outer.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
+    outer
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|nibble| char::from_digit(nibble.into(), 16))
+        .collect()
 }
 
 fn digest(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {

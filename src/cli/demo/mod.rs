@@ -101,7 +101,12 @@ fn quiet(config: &Config) -> crate::config::TelemetryConfig {
 }
 
 /// The user's judges, and everything else as the demo needs it.
-fn demo_config(mut config: Config, rate: Probability, out: &std::path::Path, receiver: &Receiver) -> anyhow::Result<Config> {
+fn demo_config(
+    mut config: Config,
+    rate: Probability,
+    out: &std::path::Path,
+    receiver: &Receiver,
+) -> anyhow::Result<Config> {
     config.store.url = format!("sqlite://{}", out.join("judged.db").display());
     config.intake.otlp.http = Listen::At("127.0.0.1:0".to_owned());
     config.intake.otlp.grpc = Listen::Off;

@@ -25,7 +25,10 @@ pub(super) fn opening(service: &Service, rate: Probability, out: &Path) {
     for judge in judges.iter().filter_map(|judge| service.judges.get(judge)) {
         println!("\n  judge     `{}`: {}", judge.name(), judge.describe());
     }
-    println!("  rate      {} of the traces is judged (production: 10–20 %; change it with --rate)", percent(rate.get()));
+    println!(
+        "  rate      {} of the traces is judged (production: 10–20 %; change it with --rate)",
+        percent(rate.get())
+    );
     println!("  files     {}\n", out.display());
 }
 
@@ -103,7 +106,8 @@ pub(super) fn labelled(import: &Import, rate: Probability, clock: Instant) {
 
 /// Seen, judged, and how far the judge agrees with people, by rubric.
 pub(super) fn table(report: &ReportData, ledger: &Ledger) {
-    let mut table = Table::new(&["rubric", "subjects", "judged", "labelled", "agreement with people", "majority class"]);
+    let mut table =
+        Table::new(&["rubric", "subjects", "judged", "labelled", "agreement with people", "majority class"]);
     for account in &ledger.rubrics {
         let series = report
             .rubrics
@@ -125,7 +129,11 @@ pub(super) fn table(report: &ReportData, ledger: &Ledger) {
 }
 
 fn current<'a>(rubric: &'a RubricReport, version: i64, judge: &str) -> Option<&'a SeriesReport> {
-    rubric.series.iter().filter(|series| i64::from(series.version) == version && series.judge == judge).max_by_key(|series| series.scored)
+    rubric
+        .series
+        .iter()
+        .filter(|series| i64::from(series.version) == version && series.judge == judge)
+        .max_by_key(|series| series.scored)
 }
 
 fn agreement(series: &SeriesReport) -> String {
@@ -158,7 +166,10 @@ pub(super) fn closing(report: &ReportData, out: &Path, ledger: &Ledger) {
     }
     let cost_usd: f64 = report.judges.iter().map(|judge| judge.cost_usd).sum();
     let free = report.judges.iter().all(|judge| judge.input_tokens == 0);
-    println!("\n  cost      {}", if free { "nothing: the judge is offline".to_owned() } else { format!("${cost_usd:.4}") });
+    println!(
+        "\n  cost      {}",
+        if free { "nothing: the judge is offline".to_owned() } else { format!("${cost_usd:.4}") }
+    );
     println!("  ledger    {}", if ledger.balanced { "both accounts balance" } else { "DOES NOT BALANCE" });
     println!("  report    {}", out.join("report.html").display());
     println!("\nWhere to look next:");
