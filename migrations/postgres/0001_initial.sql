@@ -77,16 +77,6 @@ CREATE INDEX subjects_by_trace ON subjects (trace_id);
 CREATE INDEX subjects_by_session ON subjects (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX subjects_by_time ON subjects (observed_at_ms);
 
--- Conversations waiting until nothing new comes for the idle time.
-CREATE TABLE sessions (
-    session_id TEXT PRIMARY KEY,
-    last_seen_ms BIGINT NOT NULL,
-    due_at_ms BIGINT,
-    lease_owner TEXT,
-    lease_until_ms BIGINT NOT NULL DEFAULT 0
-);
-CREATE INDEX sessions_due ON sessions (due_at_ms) WHERE due_at_ms IS NOT NULL;
-
 -- Every decision about a (subject revision, rubric version, judge), including the decision not to judge.
 CREATE TABLE evaluations (
     id UUID PRIMARY KEY,

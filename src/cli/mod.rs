@@ -4,8 +4,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
-//mod demo;
 mod demo;
+mod doctor;
 mod drift;
 mod inspect;
 mod labels;
@@ -47,6 +47,8 @@ enum Command {
     Run(run::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
+    /// Checks configuration, database, broker, judges and sinks, and says what to fix.
+    Doctor(doctor::Args),
     /// Prints one line for each thing that moved in a history of labels.
     Drift(drift::Args),
     /// Shows what judged sees in OTLP files.
@@ -99,6 +101,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args, config()?).await,
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
+        Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Inspect(args) => inspect::run(&args),

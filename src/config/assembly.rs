@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration;
 
-/// When a trace or a conversation is complete.
+/// When a trace is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AssemblyConfig {
@@ -16,17 +16,10 @@ pub struct AssemblyConfig {
     /// A trace is judged as it is after this long, root or not.
     #[serde(with = "duration")]
     pub max_wait: Duration,
-    /// A conversation is complete when nothing new came for this long.
-    #[serde(with = "duration")]
-    pub session_idle: Duration,
 }
 
 impl Default for AssemblyConfig {
     fn default() -> Self {
-        Self {
-            settle: Duration::from_secs(10),
-            max_wait: Duration::from_secs(120),
-            session_idle: Duration::from_secs(30 * 60),
-        }
+        Self { settle: Duration::from_secs(10), max_wait: Duration::from_secs(120) }
     }
 }

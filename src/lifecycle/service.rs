@@ -12,7 +12,7 @@ use super::library::{self, LibraryError};
 use super::{Lifecycle, Role};
 use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
-use crate::model::Outcome;
+use crate::model::{Outcome, SubjectKind};
 use crate::pipeline::assembly::Assembly;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
@@ -54,6 +54,17 @@ pub enum StartError {
         /// The judge.
         judge: String,
     },
+    /// A rubric whose subjects are not assembled.
+    #[error("rubric `{rubric}` v{version} judges sessions, which this version of judged does not assemble; take it out of rubrics.enabled")]
+    Sessions {
+        /// The rubric.
+        rubric: String,
+        /// Its version.
+        version: u32,
+    },
+    /// The file or variable with the key of the placeholders.
+    #[error("the key of the placeholders: {0}")]
+    PrivacyKey(String),
     /// The sinks.
     #[error(transparent)]
     Sink(#[from] SinkConfigError),
@@ -95,10 +106,13 @@ impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
         let sampler = Sampler::from_config(&config.sampling)?;
-        let redactor = Redactor::from_config(&config.privacy, config.sampling.salt.as_bytes())?;
+        let redactor = Redactor::from_config(&config.privacy, &privacy_key(&config)?)?;
         let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
         let catalogue = library::catalogue(&store, &config.rubrics).await?;
         for rubric in catalogue.active() {
+            if rubric.subject == SubjectKind::Session {
+                return Err(StartError::Sessions { rubric: rubric.name.clone(), version: rubric.version });
+            }
             if judges.get(&rubric.judge).is_none() {
                 return Err(StartError::UnknownJudge {
                     rubric: rubric.name.clone(),
@@ -181,6 +195,19 @@ impl Service {
         }
         lifecycle.spawn("gauges", read_gauges(self.store.clone(), soft.clone()));
         lifecycle.spawn("reload", reload(self.store, self.catalogue, self.config, soft));
+    }
+}
+
+/// The key from which placeholders are derived: configured, else the salt, which all workers share as well.
+fn privacy_key(config: &Config) -> Result<Vec<u8>, StartError> {
+    match (&config.privacy.key_env, &config.privacy.key_file) {
+        (Some(_), Some(_)) => Err(StartError::PrivacyKey("set privacy.key_env or privacy.key_file, not both".into())),
+        (Some(name), None) => std::env::var(name)
+            .map(String::into_bytes)
+            .map_err(|_| StartError::PrivacyKey(format!("privacy.key_env names {name}, which is not set"))),
+        (None, Some(path)) => std::fs::read(path)
+            .map_err(|error| StartError::PrivacyKey(format!("privacy.key_file {}: {error}", path.display()))),
+        (None, None) => Ok(config.sampling.salt.clone().into_bytes()),
     }
 }
 

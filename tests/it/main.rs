@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 
 mod cli_rubrics;
+mod example_config;
 mod house;
 mod intake;
 mod judges;

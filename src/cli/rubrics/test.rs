@@ -44,7 +44,7 @@ pub(super) async fn run(
     for rubric in rubrics {
         let name = judge.unwrap_or(&rubric.judge);
         let judge = judges.get(name).with_context(|| {
-            let known: Vec<&str> = judges.iter().map(|judge| judge.name()).collect();
+            let known: Vec<&str> = judges.all().map(|judge| judge.name()).collect();
             format!("{} asks for the judge `{name}`; configured are: {}", rubric.reference(), known.join(", "))
         })?;
         if format == Format::Table {

@@ -66,7 +66,7 @@ impl Evaluation {
         let heartbeat = tokio::spawn(leases.clone().keep(self.store.clone(), self.lease, hard.clone()));
         let expiry = tokio::spawn(expire(self.store.clone(), soft.clone()));
 
-        let judges: Vec<Arc<Judge>> = self.judges.iter().cloned().collect();
+        let judges: Vec<Arc<Judge>> = self.judges.all().cloned().collect();
         let mut failed = None;
         let mut loops = tokio::task::JoinSet::new();
         for judge in judges {

@@ -1,0 +1,137 @@
+//! `judged doctor`: is everything judged depends on as it should be, and what to do where it is not.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::judges::{JudgeEnvironment, Judges};
+use crate::lifecycle::library;
+use crate::pipeline::delivery::sinks::Sink;
+use crate::pipeline::intake::{self, amqp};
+use crate::privacy::Redactor;
+use crate::sampling::{Sampler, rubrics_named};
+use crate::store::Store;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Do not call the judges: each call costs a few tokens.
+    #[arg(long)]
+    no_judges: bool,
+}
+
+/// The findings so far.
+#[derive(Default)]
+struct Findings {
+    wrong: usize,
+}
+
+impl Findings {
+    fn note(&mut self, what: &str, result: anyhow::Result<String>) {
+        match result {
+            Ok(detail) => println!("  ok     {what:<28}{detail}"),
+            Err(error) => {
+                self.wrong += 1;
+                println!("  WRONG  {what:<28}{error:#}");
+            }
+        }
+    }
+}
+
+/// Exit code 1 when something is wrong.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let mut findings = Findings::default();
+    println!("judged doctor\n");
+    findings.note("sampling", check_sampling(config));
+    findings.note("redaction", check_redaction(config));
+    let store = Store::open(&config.store.url, Clock::system()).await;
+    match store {
+        Ok(store) => {
+            findings.note("store", Ok("reachable, schema up to date".to_owned()));
+            findings.note("rubrics", check_rubrics(config, &store).await);
+            findings.note("ledger", check_ledger(&store).await);
+            store.close().await;
+        }
+        Err(error) => findings.note("store", Err(error.into())),
+    }
+    findings.note("intake.otlp", check_listeners(config).await);
+    if let Some(broker) = &config.intake.amqp {
+        findings.note("intake.amqp", amqp::check(broker).await.map_err(Into::into));
+    }
+    check_judges(&args, config, &mut findings).await;
+    for sink in &config.sinks {
+        findings.note(&format!("sink {}", sink.name), check_sink(sink).await);
+    }
+    if config.sinks.is_empty() {
+        findings.note("sinks", Ok("none configured: scores stay in the store (add [[sinks]])".to_owned()));
+    }
+    if findings.wrong == 0 {
+        println!("\nEverything is as it should be.");
+        Ok(ExitCode::SUCCESS)
+    } else {
+        println!("\n{} of these need attention.", findings.wrong);
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+fn check_sampling(config: &Config) -> anyhow::Result<String> {
+    Sampler::from_config(&config.sampling)?;
+    for name in rubrics_named(&config.sampling) {
+        anyhow::ensure!(
+            config.rubrics.enabled.iter().any(|enabled| enabled.split('@').next() == Some(name)),
+            "a rule speaks of the rubric `{name}`, which is not in rubrics.enabled"
+        );
+    }
+    let rules = config.sampling.rules.len();
+    Ok(format!("{} of the traces, {rules} rule{}", config.sampling.rate.get(), if rules == 1 { "" } else { "s" }))
+}
+
+fn check_redaction(config: &Config) -> anyhow::Result<String> {
+    Redactor::from_config(&config.privacy, config.sampling.salt.as_bytes())?;
+    let kinds = config.privacy.redact.len();
+    Ok(if kinds == 0 { "OFF: content is stored as it comes".to_owned() } else { format!("{kinds} kinds") })
+}
+
+async fn check_rubrics(config: &Config, store: &Store) -> anyhow::Result<String> {
+    let (active, _) = library::load(store, &config.rubrics).await?;
+    let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
+    for rubric in &active {
+        judges
+            .get(&rubric.judge)
+            .with_context(|| format!("rubric {} names the judge `{}`, which is not configured", rubric.name, rubric.judge))?;
+    }
+    Ok(active.iter().map(|rubric| rubric.reference()).collect::<Vec<_>>().join(", "))
+}
+
+async fn check_ledger(store: &Store) -> anyhow::Result<String> {
+    let ledger = store.ledger(0).await?;
+    anyhow::ensure!(ledger.balanced, "the accounts do not balance; `judged ledger` shows where");
+    let pending: i64 = ledger.rubrics.iter().map(|account| account.pending).sum();
+    let owed: i64 = ledger.deliveries.values().map(|account| account.owed).sum();
+    Ok(format!("balances; {pending} evaluations waiting, {owed} scores owed"))
+}
+
+async fn check_listeners(config: &Config) -> anyhow::Result<String> {
+    let listeners = intake::bind(&config.intake).await.context("if this is a running judged, all is well")?;
+    let show = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+    Ok(format!("gRPC {}, HTTP {}", show(listeners.grpc_address()), show(listeners.http_address())))
+}
+
+async fn check_judges(args: &Args, config: &Config, findings: &mut Findings) {
+    let judges = match Judges::from_config(&config.judges, &JudgeEnvironment::default()) {
+        Ok(judges) => judges,
+        Err(error) => return findings.note("judges", Err(error.into())),
+    };
+    for judge in judges.all() {
+        let result = if args.no_judges { Ok("not called".to_owned()) } else { judge.check().await.map_err(Into::into) };
+        findings.note(&format!("judge {}", judge.name()), result);
+    }
+}
+
+async fn check_sink(config: &crate::config::sinks::SinkConfig) -> anyhow::Result<String> {
+    let sink = Sink::from_config(config, &|name| std::env::var(name).ok())?;
+    sink.check().await?;
+    Ok(format!("{} reachable", sink.type_name()))
+}
