@@ -64,10 +64,10 @@ pub(super) async fn one(State(web): State<Shared>, Path(id): Path<String>) -> Re
 
 fn label_row(label: &Label) -> Value {
     context! {
-        annotator => label.annotator,
+        annotator => label.annotator.as_str(),
         score => label.score.score,
-        label => label.score.label,
-        rationale => label.rationale,
+        label => label.score.label.clone(),
+        rationale => label.rationale.clone(),
         stream => label.stream.as_str(),
         probability => label.probability.map(f64::from),
         at => label.labelled_at_ms,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PageError;
+use super::percent::encoded;
 use crate::model::Outcome;
 use crate::store::{EvaluationFilter, PageCursor};
 
@@ -91,11 +92,6 @@ impl FilterForm {
 /// A cursor as an address writes it.
 pub(super) fn written(cursor: PageCursor) -> String {
     format!("{}_{}", cursor.created_at_ms, cursor.id)
-}
-
-/// Percent-encoded for a query.
-pub(super) fn encoded(text: &str) -> String {
-    minijinja::filters::urlencode(&text.into()).unwrap_or_default()
 }
 
 fn given(text: &str) -> Option<&str> {

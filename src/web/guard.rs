@@ -11,6 +11,7 @@ use minijinja::context;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
+use super::percent::encoded;
 use super::{PageError, Shared, pages, seal};
 
 const SESSION: &str = "judged_session";
@@ -40,8 +41,7 @@ pub(super) async fn require_login(State(web): State<Shared>, request: Request, n
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], refusal).into_response();
     }
     let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let query: String = minijinja::filters::urlencode(&wanted.into()).unwrap_or_default();
-    Redirect::to(&format!("/login?next={query}")).into_response()
+    Redirect::to(&format!("/login?next={}", encoded(wanted))).into_response()
 }
 
 /// The value of the session cookie: follows from the token and does not contain it.

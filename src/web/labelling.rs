@@ -11,8 +11,8 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
-use super::filter::encoded;
 use super::guard::cookie;
+use super::percent::{decoded, encoded};
 use super::{PageError, Shared, Web, seal};
 use crate::calibration::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Probability, Scale, Score, SubjectId};
@@ -66,8 +66,8 @@ pub(super) async fn page(
         context! {
             here => "/label",
             annotator,
-            rubric => rubric.name,
-            description => rubric.description,
+            rubric => rubric.name.as_str(),
+            description => rubric.description.as_str(),
             scale_text => rubric.scale_text(),
             choices => choices(&rubric.scale),
             numeric => numeric(&rubric.scale),
@@ -163,8 +163,8 @@ impl Web {
         for rubric in self.parts.catalogue.active() {
             let (drawn, done) = self.queue(&rubric).await?;
             rubrics.push(context! {
-                name => rubric.name,
-                description => rubric.description,
+                name => rubric.name.as_str(),
+                description => rubric.description.as_str(),
                 waiting => queue::waiting(&drawn, &done),
                 labelled => done.len(),
             });
@@ -208,22 +208,6 @@ fn remember(annotator: &str) -> [(header::HeaderName, String); 1] {
         encoded(annotator)
     );
     [(header::SET_COOKIE, cookie)]
-}
-
-/// Percent-encoded text, read back.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-            bytes.push((high * 16 + low) as u8);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// The buttons of a scale, each with the key that presses it.

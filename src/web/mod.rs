@@ -12,6 +12,7 @@ mod health;
 mod labelling;
 mod overview;
 mod pages;
+mod percent;
 mod rubrics;
 mod seal;
 

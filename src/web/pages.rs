@@ -5,6 +5,7 @@ use axum::response::{Html, IntoResponse, Response};
 use minijinja::{Environment, Value, context};
 
 use super::PageError;
+use super::percent::encoded;
 use crate::calibration::report::Moment;
 use crate::calibration::report::charts::escape;
 use crate::calibration::report::templating;
@@ -35,7 +36,7 @@ impl Pages {
             environment.add_template(name, source)?;
         }
         environment.add_filter("time_ms", |ms: i64| words::time(Moment(ms)));
-        environment.add_filter("query", |text: String| minijinja::filters::urlencode(&Value::from(text)));
+        environment.add_filter("query", |text: String| encoded(&text));
         Ok(Self(environment))
     }
 

@@ -22,18 +22,18 @@ pub(super) async fn list(State(web): State<Shared>) -> Result<Response, PageErro
             let known = published
                 .iter()
                 .find(|known| known.rubric.name == rubric.name && known.rubric.version == rubric.version);
-            let named: Vec<&str> = aliases
+            let named: Vec<String> = aliases
                 .iter()
                 .filter(|alias| alias.name == rubric.name && alias.version == rubric.version)
-                .map(|alias| alias.alias.as_str())
+                .map(|alias| alias.alias.clone())
                 .collect();
             context! {
-                name => rubric.name,
+                name => rubric.name.as_str(),
                 version => rubric.version,
-                description => rubric.description,
+                description => rubric.description.as_str(),
                 scale => rubric.scale.name(),
                 subject => rubric.subject.as_str(),
-                judge => rubric.judge,
+                judge => rubric.judge.as_str(),
                 active => active.iter().any(|other| other.name == rubric.name && other.version == rubric.version),
                 aliases => named,
                 published_at => known.map(|known| known.published_at_ms),
@@ -68,11 +68,11 @@ pub(super) async fn one(
         context! {
             here => "/rubrics",
             name,
-            description => shown.description,
+            description => shown.description.as_str(),
             version => shown.version,
-            hash => shown.hash,
+            hash => shown.hash.as_str(),
             scale_text => shown.scale_text(),
-            source => shown.source,
+            source => shown.source.as_str(),
             versions => all.iter().map(|rubric| rubric.version).collect::<Vec<_>>(),
             from => versions.from,
             lines,
