@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::statistics::alt_test::{self, Alignment, alt_test};
+use crate::statistics::alt_test::{self, Alignment, MIN_ANNOTATORS, alt_test};
 use crate::statistics::bootstrap::{Contribution, Plan, Sample, Statistics, bootstrap};
 use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
 use crate::statistics::{Estimate, Reason};
@@ -255,6 +255,9 @@ fn alt_test_of(scale: &LabelScale, items: &[&PlacedItem<'_>], judge: &str, epsil
     let judged: Vec<(&PlacedItem<'_>, &Place)> =
         items.iter().filter_map(|item| Some((*item, item.judge.get(judge)?))).collect();
     let names: BTreeSet<&str> = judged.iter().flat_map(|(item, _)| item.human.keys().copied()).collect();
+    if names.len() < MIN_ANNOTATORS {
+        return AltTestReport::Missing { winning_rate: None, reason: Reason::TooFewAnnotators };
+    }
     let number = |place: &Place| if scale.kind() == Kind::Nominal { place.category as f64 } else { place.number };
     let rows: Vec<alt_test::Item> = judged
         .iter()
