@@ -10,7 +10,7 @@ use super::multiplicity::{FalseDiscovery, adjusted};
 /// The level of the Benjamini–Yekutieli procedure over annotators.
 const FALSE_DISCOVERY_RATE: f64 = 0.05;
 /// Annotators needed.
-const MIN_ANNOTATORS: usize = 3;
+pub const MIN_ANNOTATORS: usize = 3;
 /// Items needed for each of them.
 const MIN_ITEMS: usize = 30;
 

@@ -64,14 +64,30 @@ impl Sample {
         let mut sample = Self { dimensions, ..Self::default() };
         for unit in units {
             let key = unit.iter().map(|&(cell, amount)| (cell, amount.to_bits())).collect();
-            let kind = *index.entry(key).or_insert_with(|| {
-                sample.kinds.push((unit, 0));
-                sample.kinds.len() - 1
-            });
-            sample.kinds[kind].1 += 1;
-            sample.units += 1;
+            let kind = *index.entry(key).or_insert(sample.kinds.len());
+            sample.count(kind, || unit);
         }
         sample
+    }
+
+    /// The sample of units that add to one total each: [`Sample::new`] without a list for every unit.
+    pub fn of_single(dimensions: usize, units: impl IntoIterator<Item = (u32, f64)>) -> Self {
+        let mut index: HashMap<(u32, u64), usize> = HashMap::new();
+        let mut sample = Self { dimensions, ..Self::default() };
+        for (cell, amount) in units {
+            let kind = *index.entry((cell, amount.to_bits())).or_insert(sample.kinds.len());
+            sample.count(kind, || vec![(cell, amount)]);
+        }
+        sample
+    }
+
+    /// Counts a unit of a kind, which is new when it follows the last one.
+    fn count(&mut self, kind: usize, unit: impl FnOnce() -> Contribution) {
+        if kind == self.kinds.len() {
+            self.kinds.push((unit(), 0));
+        }
+        self.kinds[kind].1 += 1;
+        self.units += 1;
     }
 
     /// The sample of single pairs that a table of whole counts stands for.

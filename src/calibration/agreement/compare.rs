@@ -141,7 +141,11 @@ impl<'a> Evaluated<'a> {
         let mean_weight = pairs.iter().map(|pair| pair.weight).sum::<f64>() / pairs.len().max(1) as f64;
         let parts =
             pairs.iter().zip(cells).map(|(pair, cell)| (pair.cluster, (cell as u32, pair.weight / mean_weight)));
-        let sample = Sample::new(grid.cells(), units(parts));
+        let sample = if pairs.iter().any(|pair| pair.cluster.is_some()) {
+            Sample::new(grid.cells(), units(parts))
+        } else {
+            Sample::of_single(grid.cells(), parts.map(|part| part.1))
+        };
         let equal = pairs.windows(2).all(|two| two[0].weight == two[1].weight);
         let effective = (!equal).then(|| effective_size(pairs.iter().map(|pair| pair.weight)));
         let totals = sample.totals();

@@ -1,10 +1,10 @@
 //! The human ceiling: how well annotators agree with each other, and whether the judge could be one of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::statistics::alt_test::{self, Alignment, alt_test};
+use crate::statistics::alt_test::{self, Alignment, MIN_ANNOTATORS, alt_test};
 use crate::statistics::bootstrap::{Contribution, Plan, Sample, Statistics, bootstrap};
 use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
 use crate::statistics::{Estimate, Reason};
@@ -95,12 +95,18 @@ pub struct AltTestRow {
 }
 
 /// The humans of a section, and its judges beside them.
-pub(super) fn humans(scale: &LabelScale, items: &[&PlacedItem], judges: &[&str], epsilon: f64, plan: &Plan) -> Humans {
-    let mut annotators: BTreeMap<String, usize> = BTreeMap::new();
+pub(super) fn humans(
+    scale: &LabelScale,
+    items: &[&PlacedItem<'_>],
+    judges: &[&str],
+    epsilon: f64,
+    plan: &Plan,
+) -> Humans {
+    let mut annotators: BTreeMap<&str, usize> = BTreeMap::new();
     for name in items.iter().flat_map(|item| item.human.keys()) {
-        *annotators.entry(name.clone()).or_default() += 1;
+        *annotators.entry(name).or_default() += 1;
     }
-    let several: Vec<&PlacedItem> = items.iter().copied().filter(|item| item.human.len() > 1).collect();
+    let several: Vec<&PlacedItem<'_>> = items.iter().copied().filter(|item| item.human.len() > 1).collect();
     let gap = |judge: &&str| ((*judge).to_owned(), judge_gap(scale, &several, judge, plan));
     let alt = |judge: &&str| ((*judge).to_owned(), alt_test_of(scale, items, judge, epsilon));
     Humans {
@@ -111,15 +117,15 @@ pub(super) fn humans(scale: &LabelScale, items: &[&PlacedItem], judges: &[&str],
         pairs: human_pairs(scale, &several, &annotators, plan),
         judge_gap: judges.iter().map(gap).collect(),
         alt_test: judges.iter().map(alt).collect(),
-        annotators,
+        annotators: annotators.into_iter().map(|(name, labels)| (name.to_owned(), labels)).collect(),
     }
 }
 
 /// A statistic of totals over items, with its bootstrap interval.
 fn resampled<S: Statistics>(
-    items: &[&PlacedItem],
+    items: &[&PlacedItem<'_>],
     dimensions: usize,
-    contribution: impl Fn(&PlacedItem) -> Contribution,
+    contribution: impl Fn(&PlacedItem<'_>) -> Contribution,
     plan: &Plan,
     statistic: &S,
 ) -> Estimate {
@@ -144,9 +150,9 @@ fn resampled<S: Statistics>(
     Estimate::new(value.ok_or(if items.is_empty() { Reason::NoPairs } else { Reason::NoVariance }), interval)
 }
 
-fn alpha(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) -> Estimate {
+fn alpha(scale: &LabelScale, several: &[&PlacedItem<'_>], plan: &Plan) -> Estimate {
     if scale.kind() == Kind::Numeric {
-        let contribution = |item: &PlacedItem| {
+        let contribution = |item: &PlacedItem<'_>| {
             let numbers: Vec<f64> = item.human.values().map(|place| place.number).collect();
             let sums = IntervalSums::of_unit(&numbers);
             vec![(0, sums.within), (1, sums.labels), (2, sums.sum), (3, sums.sum_of_squares)]
@@ -159,7 +165,7 @@ fn alpha(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) -> Estimate {
     }
     let q = scale.values().len();
     let metric = if scale.kind() == Kind::Ordinal { Metric::Ordinal } else { Metric::Nominal };
-    let contribution = |item: &PlacedItem| {
+    let contribution = |item: &PlacedItem<'_>| {
         let labels: Vec<usize> = item.human.values().map(|place| place.category).collect();
         Coincidences::unit(q, &labels).into_iter().map(|(cell, amount)| (cell as u32, amount)).collect()
     };
@@ -174,11 +180,11 @@ fn alpha(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) -> Estimate {
     }
 }
 
-fn pairwise_agreement(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) -> Estimate {
+fn pairwise_agreement(scale: &LabelScale, several: &[&PlacedItem<'_>], plan: &Plan) -> Estimate {
     if scale.kind() == Kind::Numeric {
         return Reason::NotCategorical.into();
     }
-    let contribution = |item: &PlacedItem| {
+    let contribution = |item: &PlacedItem<'_>| {
         let labels: Vec<Place> = item.human.values().copied().collect();
         let (closeness, pairs) = mutual(&labels, |a, b| f64::from(u8::from(a.category == b.category)));
         vec![(0, closeness), (1, pairs)]
@@ -186,13 +192,13 @@ fn pairwise_agreement(scale: &LabelScale, several: &[&PlacedItem], plan: &Plan) 
     resampled(several, 2, contribution, plan, &|totals: &[f64]| vec![totals[0] / totals[1]])
 }
 
-fn judge_gap(scale: &LabelScale, several: &[&PlacedItem], judge: &str, plan: &Plan) -> Estimate {
-    let judged: Vec<&PlacedItem> = several.iter().copied().filter(|item| item.judge.contains_key(judge)).collect();
+fn judge_gap(scale: &LabelScale, several: &[&PlacedItem<'_>], judge: &str, plan: &Plan) -> Estimate {
+    let judged: Vec<&PlacedItem<'_>> = several.iter().copied().filter(|item| item.judge.contains_key(judge)).collect();
     let closeness = |a: &Place, b: &Place| match scale.kind() {
         Kind::Nominal | Kind::Binary => f64::from(u8::from(a.category == b.category)),
         Kind::Ordinal | Kind::Numeric => -(a.number - b.number).abs(),
     };
-    let contribution = |item: &PlacedItem| {
+    let contribution = |item: &PlacedItem<'_>| {
         let labels: Vec<Place> = item.human.values().copied().collect();
         let Some(verdict) = item.judge.get(judge) else { return Vec::new() };
         let to_judge: f64 = labels.iter().map(|label| closeness(label, verdict)).sum();
@@ -211,11 +217,11 @@ fn mutual(labels: &[Place], closeness: impl Fn(&Place, &Place) -> f64) -> (f64, 
 
 fn human_pairs(
     scale: &LabelScale,
-    several: &[&PlacedItem],
-    annotators: &BTreeMap<String, usize>,
+    several: &[&PlacedItem<'_>],
+    annotators: &BTreeMap<&str, usize>,
     plan: &Plan,
 ) -> Vec<HumanPair> {
-    let names: Vec<&String> = annotators.keys().collect();
+    let names: Vec<&str> = annotators.keys().copied().collect();
     let mut pairs = Vec::new();
     for (index, first) in names.iter().enumerate() {
         for second in &names[index + 1..] {
@@ -232,7 +238,7 @@ fn human_pairs(
             let comparison = compare(scale, &both, plan);
             let get = |coefficient| comparison.coefficients.get(coefficient);
             pairs.push(HumanPair {
-                annotators: [(*first).clone(), (*second).clone()],
+                annotators: [(*first).to_owned(), (*second).to_owned()],
                 pairs: both.len(),
                 raw_agreement: get(Coefficient::RawAgreement),
                 cohen_kappa: get(Coefficient::CohenKappa),
@@ -245,12 +251,13 @@ fn human_pairs(
     pairs
 }
 
-fn alt_test_of(scale: &LabelScale, items: &[&PlacedItem], judge: &str, epsilon: f64) -> AltTestReport {
-    let judged: Vec<(&PlacedItem, &Place)> =
+fn alt_test_of(scale: &LabelScale, items: &[&PlacedItem<'_>], judge: &str, epsilon: f64) -> AltTestReport {
+    let judged: Vec<(&PlacedItem<'_>, &Place)> =
         items.iter().filter_map(|item| Some((*item, item.judge.get(judge)?))).collect();
-    let mut names: Vec<&String> = judged.iter().flat_map(|(item, _)| item.human.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names: BTreeSet<&str> = judged.iter().flat_map(|(item, _)| item.human.keys().copied()).collect();
+    if names.len() < MIN_ANNOTATORS {
+        return AltTestReport::Missing { winning_rate: None, reason: Reason::TooFewAnnotators };
+    }
     let number = |place: &Place| if scale.kind() == Kind::Nominal { place.category as f64 } else { place.number };
     let rows: Vec<alt_test::Item> = judged
         .iter()
@@ -273,7 +280,7 @@ fn alt_test_of(scale: &LabelScale, items: &[&PlacedItem], judge: &str, epsilon: 
                 passed: result.passed,
                 advantage_probability: result.advantage_probability,
                 epsilon: result.epsilon,
-                annotators: names.into_iter().cloned().zip(rows).collect(),
+                annotators: names.into_iter().map(str::to_owned).zip(rows).collect(),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One line of a file of labels: what humans and judges said about an item.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
@@ -126,11 +127,12 @@ impl Label {
     }
 
     /// The label as categories are compared: numbers without a trailing `.0`, words without surrounding space.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Number(number) => number.to_string(),
-            Self::Text(text) => text.trim().to_owned(),
-            Self::Flag(flag) => flag.to_string(),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+            Self::Text(text) => Cow::Borrowed(text.trim()),
+            Self::Flag(true) => Cow::Borrowed("true"),
+            Self::Flag(false) => Cow::Borrowed("false"),
         }
     }
 

@@ -14,7 +14,7 @@ mod placed;
 mod scale;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -134,10 +134,10 @@ pub fn analyse(items: &[Item], options: &Options) -> Result<Report, AgreementErr
     check_annotator(items, options.annotator.as_deref())?;
     let scale = LabelScale::of(options.scale.as_ref(), items);
     let placed = placed::place(&scale, items, options.annotator.as_deref());
-    let all: Vec<&PlacedItem> = placed.iter().collect();
-    let mut segments: BTreeMap<&str, Vec<&PlacedItem>> = BTreeMap::new();
+    let all: Vec<&PlacedItem<'_>> = placed.iter().collect();
+    let mut segments: BTreeMap<&str, Vec<&PlacedItem<'_>>> = BTreeMap::new();
     for item in &placed {
-        if let Some(segment) = &item.segment {
+        if let Some(segment) = item.segment {
             segments.entry(segment).or_default().push(item);
         }
     }
@@ -171,11 +171,10 @@ fn check_annotator(items: &[Item], wanted: Option<&str>) -> Result<(), Agreement
     }
 }
 
-fn section(scale: &LabelScale, items: &[&PlacedItem], options: &Options) -> Section {
-    let mut judges: Vec<&str> =
-        items.iter().flat_map(|item| item.judge.keys().chain(item.unparseable.keys())).map(String::as_str).collect();
-    judges.sort_unstable();
-    judges.dedup();
+fn section(scale: &LabelScale, items: &[&PlacedItem<'_>], options: &Options) -> Section {
+    let judges: BTreeSet<&str> =
+        items.iter().flat_map(|item| item.judge.keys().chain(item.unparseable.keys())).copied().collect();
+    let judges: Vec<&str> = judges.into_iter().collect();
     Section {
         items: items.len(),
         humans: humans::humans(scale, items, &judges, options.epsilon, &options.plan),
@@ -183,7 +182,7 @@ fn section(scale: &LabelScale, items: &[&PlacedItem], options: &Options) -> Sect
     }
 }
 
-fn judge(scale: &LabelScale, items: &[&PlacedItem], name: &str, plan: &Plan) -> JudgeReport {
+fn judge(scale: &LabelScale, items: &[&PlacedItem<'_>], name: &str, plan: &Plan) -> JudgeReport {
     let verdicts = || items.iter().filter_map(|item| Some((item, *item.judge.get(name)?)));
     let pairs: Vec<Pair> = verdicts()
         .filter_map(|(item, judge)| {

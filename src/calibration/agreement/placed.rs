@@ -7,12 +7,12 @@ use super::scale::{Kind, LabelScale, Place};
 
 /// An item whose labels have places.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct PlacedItem {
-    pub(super) segment: Option<String>,
+pub(super) struct PlacedItem<'a> {
+    pub(super) segment: Option<&'a str>,
     pub(super) weight: f64,
     pub(super) cluster: Option<usize>,
     /// Annotators with a label on the scale.
-    pub(super) human: BTreeMap<String, Place>,
+    pub(super) human: BTreeMap<&'a str, Place>,
     /// Human labels off the scale.
     pub(super) human_off_scale: usize,
     /// The human side; `None` when there is no label, or when labels tie.
@@ -20,13 +20,13 @@ pub(super) struct PlacedItem {
     /// Whether there is no human side because labels tie.
     pub(super) tied: bool,
     /// Judges with a verdict on the scale.
-    pub(super) judge: BTreeMap<String, Place>,
+    pub(super) judge: BTreeMap<&'a str, Place>,
     /// Judges without one, and whether that is because it lies off the scale.
-    pub(super) unparseable: BTreeMap<String, bool>,
+    pub(super) unparseable: BTreeMap<&'a str, bool>,
 }
 
 /// Places all items; with `annotator` only that one's labels count.
-pub(super) fn place(scale: &LabelScale, items: &[Item], annotator: Option<&str>) -> Vec<PlacedItem> {
+pub(super) fn place<'a>(scale: &LabelScale, items: &'a [Item], annotator: Option<&str>) -> Vec<PlacedItem<'a>> {
     let mut clusters: BTreeMap<&str, usize> = BTreeMap::new();
     for cluster in items.iter().filter_map(|item| item.cluster.as_deref()) {
         let next = clusters.len();
@@ -36,7 +36,7 @@ pub(super) fn place(scale: &LabelScale, items: &[Item], annotator: Option<&str>)
         .iter()
         .map(|item| {
             let mut placed = PlacedItem {
-                segment: item.segment.clone(),
+                segment: item.segment.as_deref(),
                 weight: item.weight,
                 cluster: item.cluster.as_deref().and_then(|cluster| clusters.get(cluster).copied()),
                 human: BTreeMap::new(),
@@ -55,21 +55,21 @@ pub(super) fn place(scale: &LabelScale, items: &[Item], annotator: Option<&str>)
         .collect()
 }
 
-impl PlacedItem {
-    fn place_labels(&mut self, scale: &LabelScale, item: &Item, annotator: Option<&str>) {
+impl<'a> PlacedItem<'a> {
+    fn place_labels(&mut self, scale: &LabelScale, item: &'a Item, annotator: Option<&str>) {
         let chosen = |name: &String| annotator.is_none_or(|annotator| annotator == name);
         for (name, label) in item.human.iter().filter(|(name, _)| chosen(name)) {
             match label.as_ref().map(|label| scale.place(label)) {
-                Some(Some(place)) => drop(self.human.insert(name.clone(), place)),
+                Some(Some(place)) => drop(self.human.insert(name, place)),
                 Some(None) => self.human_off_scale += 1,
                 None => {}
             }
         }
         for (name, label) in &item.judge {
             match label.as_ref().map(|label| scale.place(label)) {
-                Some(Some(place)) => drop(self.judge.insert(name.clone(), place)),
-                Some(None) => drop(self.unparseable.insert(name.clone(), true)),
-                None => drop(self.unparseable.insert(name.clone(), false)),
+                Some(Some(place)) => drop(self.judge.insert(name, place)),
+                Some(None) => drop(self.unparseable.insert(name, true)),
+                None => drop(self.unparseable.insert(name, false)),
             }
         }
     }
@@ -122,12 +122,12 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_counted() {
-        let item =
-            Item::parse(r#"{"item_id":1,"human":{"a":1,"b":9,"c":null},"judge":{"j":7,"k":null,"l":2}}"#).unwrap();
+        let items =
+            [Item::parse(r#"{"item_id":1,"human":{"a":1,"b":9,"c":null},"judge":{"j":7,"k":null,"l":2}}"#).unwrap()];
         let scale = LabelScale::of(Some(&"ordinal:1,2,3".parse().unwrap()), &[]);
-        let placed = &place(&scale, &[item], None)[0];
+        let placed = &place(&scale, &items, None)[0];
         assert_eq!((placed.human.len(), placed.human_off_scale), (1, 1));
-        assert_eq!(placed.unparseable, BTreeMap::from([("j".into(), true), ("k".into(), false)]));
+        assert_eq!(placed.unparseable, BTreeMap::from([("j", true), ("k", false)]));
         assert_eq!(placed.judge["l"].number, 2.0);
     }
 }

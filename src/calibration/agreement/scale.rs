@@ -1,5 +1,6 @@
 //! The scale on which labels are compared: declared, or inferred and then stated.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -116,9 +117,10 @@ impl LabelScale {
             Declaration::Ordinal(levels) => Self::categorical(Kind::Ordinal, levels.clone()),
             Declaration::Binary(positive) => {
                 let others = distinct(human.iter().copied().filter(|label| !matches(positive, label)));
-                let name = if others.len() == 1 { others[0].text() } else { format!("not {}", positive.text()) };
+                let name =
+                    if others.len() == 1 { others[0].text().into_owned() } else { format!("not {}", positive.text()) };
                 let mut scale = Self::categorical(Kind::Binary, vec![Label::Text(name), positive.clone()]);
-                scale.others_are_negative = others.iter().map(Label::text).collect();
+                scale.others_are_negative = others.iter().map(|label| label.text().into_owned()).collect();
                 scale
             }
         }
@@ -184,7 +186,7 @@ impl LabelScale {
 
     /// Names of the categories, in order; none on a numeric scale.
     pub fn names(&self) -> Vec<String> {
-        self.categories.iter().map(Label::text).collect()
+        self.categories.iter().map(|label| label.text().into_owned()).collect()
     }
 
     /// Numbers of the categories, in order.
@@ -208,7 +210,7 @@ impl LabelScale {
             Kind::Numeric => label.number().map(|number| Place { category: 0, number }),
             Kind::Binary if !self.others_are_negative.is_empty() => {
                 let category = usize::from(matches(&self.categories[1], label));
-                let known = category == 1 || self.others_are_negative.contains(&label.text());
+                let known = category == 1 || self.others_are_negative.iter().any(|other| *other == label.text());
                 known.then_some(Place { category, number: category as f64 })
             }
             _ => {
@@ -242,15 +244,17 @@ fn matches(category: &Label, label: &Label) -> bool {
 
 /// Distinct labels, numbers ascending before words in alphabetical order.
 fn distinct<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<Label> {
-    let mut labels: Vec<Label> = labels.cloned().collect();
+    let mut seen = HashSet::new();
+    let mut labels: Vec<&Label> = labels.filter(|label| seen.insert(label.text())).collect();
     labels.sort_by(|a, b| match (a.number(), b.number()) {
         (Some(a), Some(b)) => a.total_cmp(&b),
         (Some(_), None) => std::cmp::Ordering::Less,
         (None, Some(_)) => std::cmp::Ordering::Greater,
         (None, None) => a.text().cmp(&b.text()),
     });
+    // "4" and 4.0 are written differently and mean the same.
     labels.dedup_by(|a, b| a.same_as(b));
-    labels
+    labels.into_iter().cloned().collect()
 }
 
 #[cfg(test)]
