@@ -134,13 +134,13 @@ fn scales_are_checked() {
     let scale = r#"{ type: binary, pass: "kind", fail: "unkind" }"#;
     for (written, complaint) in [
         (r#"{ type: binary, pass: "kind" }"#, "v1.md:5:8: `fail` is missing in `scale`"),
-        (r#"{ type: ordinal, levels: { 1: a, 3: b }, pass: 2 }"#, "`pass: 2` is no level of the scale"),
-        (r#"{ type: ordinal, levels: { 1: a, 3: b }, pass: 4 }"#, "`pass: 4` lies outside the scale"),
-        (r#"{ type: ordinal, levels: { 1: a, 1: b } }"#, "level 1 is declared twice"),
-        (r#"{ type: ordinal, levels: { 1: a } }"#, "needs at least two levels"),
-        (r#"{ type: categorical, labels: { a: x, b: y }, pass: c }"#, "`pass` names the label `c`"),
-        (r#"{ type: numeric, min: 1, max: 0, meaning: m }"#, "needs min < max"),
-        (r#"{ type: ordinl, levels: { 1: a, 2: b } }"#, "did you mean `ordinal`?"),
+        (r"{ type: ordinal, levels: { 1: a, 3: b }, pass: 2 }", "`pass: 2` is no level of the scale"),
+        (r"{ type: ordinal, levels: { 1: a, 3: b }, pass: 4 }", "`pass: 4` lies outside the scale"),
+        (r"{ type: ordinal, levels: { 1: a, 1: b } }", "level 1 is declared twice"),
+        (r"{ type: ordinal, levels: { 1: a } }", "needs at least two levels"),
+        (r"{ type: categorical, labels: { a: x, b: y }, pass: c }", "`pass` names the label `c`"),
+        (r"{ type: numeric, min: 1, max: 0, meaning: m }", "needs min < max"),
+        (r"{ type: ordinl, levels: { 1: a, 2: b } }", "did you mean `ordinal`?"),
     ] {
         let found = errors_with(scale, written);
         assert!(found.contains(complaint), "{written}: {found}");
