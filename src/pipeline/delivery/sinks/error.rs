@@ -18,7 +18,7 @@ pub enum Disposition {
 /// How long a score waits whose span may still be on its way to the backend, and how long after the configuration was
 /// found wrong: nothing is given up for a key that has to be changed.
 const UNTIL_SPAN_ARRIVES: Duration = Duration::from_secs(30);
-const UNTIL_REPAIRED: Duration = Duration::from_secs(60);
+const UNTIL_REPAIRED: Duration = Duration::from_mins(1);
 
 /// Why a score was not accepted. Never carries a secret or span content.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -16,7 +16,7 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 const LONGEST_MESSAGE: usize = 300;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A longer request to wait is a mistake or an outage that the next attempt may test.
-const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// A client that never follows a redirect, which would carry the credentials elsewhere.
 pub(super) fn client(sink: &str, headers: HeaderMap, timeout: Duration) -> Result<Client, SinkConfigError> {
@@ -144,7 +144,7 @@ mod tests {
         for status in [429, 502, 503, 504] {
             assert_eq!(after(status), Disposition::Retry { after: Some(Duration::from_secs(7)) });
         }
-        assert_eq!(after(401), Disposition::Retry { after: Some(Duration::from_secs(60)) });
+        assert_eq!(after(401), Disposition::Retry { after: Some(Duration::from_mins(1)) });
         for status in [400, 413, 422, 500] {
             assert_eq!(after(status), Disposition::GiveUp);
         }

@@ -73,7 +73,7 @@ impl LangfuseSink {
                     tracing::debug!(status, message, "a list of scores was refused; sending them one by one");
                 }
                 Err(error) => {
-                    scored.iter().for_each(|index| results[*index] = Err(error.clone()));
+                    super::fail(&mut results, &scored, &error);
                     return results;
                 }
             }

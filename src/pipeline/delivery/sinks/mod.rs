@@ -24,6 +24,13 @@ pub use phoenix::PhoenixSink;
 use crate::config::sinks::{SinkConfig, SinkType};
 use crate::model::Evaluation;
 
+/// Says of every evaluation at `part` that `error` happened to it.
+fn fail(results: &mut [Result<(), DeliveryError>], part: &[usize], error: &DeliveryError) {
+    for index in part {
+        results[*index] = Err(error.clone());
+    }
+}
+
 /// A configured sink.
 #[derive(Debug)]
 pub struct Sink {

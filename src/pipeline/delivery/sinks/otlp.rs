@@ -121,7 +121,7 @@ impl OtlpSink {
                 Ok(Export::Accepted) => {}
                 Ok(Export::PartlyRejected { rejected, message }) => {
                     let error = DeliveryError::PartlyRejected { rejected, sent: part.len(), message };
-                    part.iter().for_each(|index| results[*index] = Err(error.clone()));
+                    super::fail(results, &part, &error);
                 }
                 Ok(Export::NoSuchSignal { status, message }) => {
                     self.no_such_signal(signal, &part, &status, &message, results)
@@ -131,7 +131,7 @@ impl OtlpSink {
                     parts.push(second);
                     parts.push(part);
                 }
-                Err(error) => part.iter().for_each(|index| results[*index] = Err(error.clone())),
+                Err(error) => super::fail(results, &part, &error),
             }
         }
     }
@@ -169,7 +169,7 @@ impl OtlpSink {
             return;
         }
         let error = DeliveryError::Misconfigured { status: status.to_owned(), message: message.to_owned() };
-        part.iter().for_each(|index| results[*index] = Err(error.clone()));
+        super::fail(results, part, &error);
     }
 
     /// Sends an empty request of each signal, which every receiver must take.

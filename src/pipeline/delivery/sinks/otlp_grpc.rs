@@ -77,7 +77,7 @@ impl GrpcTransport {
         request
     }
 
-    /// The classes of the OTLP specification: RESOURCE_EXHAUSTED passes only when the receiver says when.
+    /// The classes of the OTLP specification: `RESOURCE_EXHAUSTED` passes only when the receiver says when.
     fn refused(&self, status: &Status) -> Result<Export, DeliveryError> {
         let code = format!("{:?}", status.code());
         let message = status.message().chars().filter(|character| !character.is_control()).take(300).collect();

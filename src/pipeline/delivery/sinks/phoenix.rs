@@ -67,7 +67,7 @@ impl PhoenixSink {
                 Ok(answer) if answer.status.is_success() => continue,
                 Ok(answer) => answer,
                 Err(error) => {
-                    part.iter().for_each(|index| results[*index] = Err(error.clone()));
+                    super::fail(results, &part, &error);
                     continue;
                 }
             };
@@ -86,7 +86,7 @@ impl PhoenixSink {
                 parts.push(part);
             } else {
                 let error = answer.idempotent_error();
-                part.iter().for_each(|index| results[*index] = Err(error.clone()));
+                super::fail(results, &part, &error);
             }
         }
     }

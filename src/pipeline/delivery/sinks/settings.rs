@@ -91,9 +91,14 @@ pub(super) fn headers(config: &SinkConfig, variables: Variables<'_>) -> Result<H
         Some(name) => name.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?,
         None => AUTHORIZATION,
     };
-    if let Some(key) =
-        secret(config, "api_key_env", &config.api_key_env, "api_key_file", &config.api_key_file, variables)?
-    {
+    if let Some(key) = secret(
+        config,
+        "api_key_env",
+        config.api_key_env.as_ref(),
+        "api_key_file",
+        config.api_key_file.as_ref(),
+        variables,
+    )? {
         let prefix = if config.api_key_header.is_some() { "" } else { "Bearer " };
         let text = SecretString::from(format!("{prefix}{}", key.expose_secret()));
         let mut value = HeaderValue::from_str(text.expose_secret())
@@ -114,15 +119,21 @@ pub(super) fn basic_credentials(
         let secret = secret(
             config,
             "secret_key_env",
-            &config.secret_key_env,
+            config.secret_key_env.as_ref(),
             "secret_key_file",
-            &config.secret_key_file,
+            config.secret_key_file.as_ref(),
             variables,
         )?;
         (&config.public_key, secret, "public_key", "secret_key_env")
     } else {
-        let secret =
-            secret(config, "password_env", &config.password_env, "password_file", &config.password_file, variables)?;
+        let secret = secret(
+            config,
+            "password_env",
+            config.password_env.as_ref(),
+            "password_file",
+            config.password_file.as_ref(),
+            variables,
+        )?;
         (&config.username, secret, "username", "password_env")
     };
     match (user, secret) {
@@ -136,9 +147,9 @@ pub(super) fn basic_credentials(
 fn secret(
     config: &SinkConfig,
     env_key: &'static str,
-    env: &Option<String>,
+    env: Option<&String>,
     file_key: &'static str,
-    file: &Option<PathBuf>,
+    file: Option<&PathBuf>,
     variables: Variables<'_>,
 ) -> Result<Option<SecretString>, SinkConfigError> {
     let sink = || config.name.clone();
