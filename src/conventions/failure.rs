@@ -11,6 +11,18 @@ const LOGFIRE_ERROR: i64 = 17;
 /// `answered` tells whether the span holds an answer: an exception on a span that is explicitly `Ok` and has an answer
 /// was handled on the way (a retried attempt, a closed stream).
 pub(crate) fn failure(source: &Source<'_>, answered: bool) -> Option<String> {
+    told(source, answered).map(|text| brief(&text))
+}
+
+/// The first paragraph: tracebacks follow after it.
+fn brief(text: &str) -> String {
+    /// Enough for a provider's whole message.
+    const MAX_CHARS: usize = 500;
+    let first = text.trim().split("\n\n").next().unwrap_or_default();
+    first.chars().take(MAX_CHARS).collect()
+}
+
+fn told(source: &Source<'_>, answered: bool) -> Option<String> {
     let attributes = &source.span.attributes;
     let exception = || source.span.events.iter().find(|event| event.name == "exception");
     let exception_text = || {
@@ -46,4 +58,37 @@ pub(crate) fn failure(source: &Source<'_>, answered: bool) -> Option<String> {
     let logged = source.logs.iter().find(|log| log.event_name == "gen_ai.client.operation.exception")?;
     let message = logged.attributes.str("exception.message").or_else(|| logged.attributes.str("exception.type"));
     Some(message.unwrap_or("exception").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conventions::testing::SpanBuilder;
+
+    fn call() -> SpanBuilder {
+        SpanBuilder::new("chat").with("gen_ai.operation.name", "chat")
+    }
+
+    #[test]
+    fn every_way_to_say_that_a_call_failed_is_heard() {
+        let exception = [("exception.type", "RateLimitError"), ("exception.message", "slow down\n\nTraceback: …")];
+        let cases = [
+            (call().failed("429"), "429"),
+            (call().failed(""), "status ERROR"),
+            (call().with("error.type", "timeout"), "timeout"),
+            (call().event("exception", &exception), "RateLimitError: slow down"),
+            (call().failed("429").event("exception", &exception), "RateLimitError: slow down"),
+        ];
+        for (span, expected) in cases {
+            assert_eq!(span.step().error.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_exception_that_was_handled_on_the_way_to_an_answer_is_no_failure() {
+        let answer = r#"[{"role":"assistant","parts":[{"type":"text","content":"Yes."}]}]"#;
+        let step = call().ok().event("exception", &[("exception.type", "Retry")]).with("gen_ai.output.messages", answer);
+        assert_eq!(step.step().error, None);
+        let nothing = call().ok().event("exception", &[("exception.type", "Retry")]);
+        assert_eq!(nothing.step().error.as_deref(), Some("Retry"));
+    }
 }

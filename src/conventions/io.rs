@@ -3,7 +3,7 @@
 use super::bodies::{Request, Response, langchain_metadata, query_text, request, response};
 use super::documents::documents;
 use super::node::{Node, Parsed, parse};
-use super::parts::{Parts, Said};
+use super::parts::{Parts, Said, Trust};
 use super::source::Source;
 use super::usage::of_node;
 use crate::model::{Attributes, Message, Part, Role, StepKind, ToolCall};
@@ -23,7 +23,7 @@ pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
                 parts.tools = tools;
             }
             parts.request_model = parts.request_model.take().or(model);
-            parts.input = Said::generic(messages).or_else(|| Some(Said::text(Role::User, plain_input(&node))));
+            parts.input = Said::body(messages).or_else(|| Some(Said::text(Role::User, plain_input(&node))));
         }
     }
 }
@@ -36,10 +36,11 @@ fn plain_input(node: &Node<'_>) -> String {
     };
     let empty = |key: &str| node.get(key).is_none_or(Node::is_blank);
     let found = match node {
+        Node::Map(entries) if entries.len() == 1 => entries[0].1.as_str().map(str::to_owned),
         Node::Map(_) if empty("kwargs") => node.get("args").and_then(Node::as_list).and_then(only),
         _ => None,
     };
-    let named = || node.str_of(&["question", "query", "input", "inputs", "user_input", "text"]).map(str::to_owned);
+    let named = || node.str_of(&["question", "query", "input", "inputs", "user_input", "task", "text"]).map(str::to_owned);
     found.or_else(named).unwrap_or_else(|| node.to_text())
 }
 
@@ -77,7 +78,7 @@ fn spoken_output(raw: Option<&str>, node: &Node<'_>, parts: &mut Parts) {
         parts.output = Some(Said::text(Role::Assistant, text));
         return;
     };
-    parts.output = Said::generic(messages);
+    parts.output = Said::body(messages);
     if parts.finish_reasons.is_empty() {
         parts.finish_reasons = finish_reasons;
     }
@@ -118,7 +119,7 @@ fn tool_input(parts: &Parts, node: &Node<'_>) -> Option<Said> {
 /// A tool span's input: the call as the model asked for it.
 pub(crate) fn called(call: ToolCall) -> Said {
     let message = Message { role: Role::Assistant, name: None, parts: vec![Part::ToolCall(call)], finish_reason: None };
-    Said { messages: vec![message], structured: true }
+    Said { messages: vec![message], trust: Trust::Structured }
 }
 
 fn tool_output(parts: &Parts, node: &Node<'_>) -> Said {
@@ -133,7 +134,7 @@ fn tool_output(parts: &Parts, node: &Node<'_>) -> Said {
 pub(crate) fn returned(id: Option<String>, name: Option<String>, text: String) -> Said {
     let message =
         Message { role: Role::Tool, name: None, parts: vec![Part::ToolResult { id, name, text }], finish_reason: None };
-    Said { messages: vec![message], structured: true }
+    Said { messages: vec![message], trust: Trust::Structured }
 }
 
 /// A list of strings, from a structured value or from JSON text; one bare text is a list of one.

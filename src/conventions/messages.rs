@@ -131,7 +131,7 @@ fn role_of(node: &Node<'_>) -> Option<Role> {
     if let Some(name) = node.str_of(&["role", "_role"]) {
         // Enumerations printed by Python: `MessageRole.USER`, `ChatRole.ASSISTANT`.
         let name = name.rsplit('.').next().unwrap_or(name);
-        return Some(Role::parse(name)).filter(|_| !name.is_empty());
+        return Some(role(name)).filter(|_| !name.is_empty());
     }
     if let Some(role) = node.get("role").and_then(|role| role.str_of(&["value", "name"])) {
         return Some(Role::parse(role));
@@ -141,6 +141,15 @@ fn role_of(node: &Node<'_>) -> Option<Role> {
     }
     let class = node.get("id").and_then(Node::as_list).and_then(|path| path.last()).and_then(Node::as_str);
     [node.str_of(&["type"]), class].into_iter().flatten().map(Role::parse).find(|role| !matches!(role, Role::Other(_)))
+}
+
+/// The role of a name; smolagents tells calls and results of tools apart by roles of its own.
+fn role(name: &str) -> Role {
+    match name.to_ascii_lowercase().replace('_', "-").as_str() {
+        "tool-call" => Role::Assistant,
+        "tool-response" | "tool-result" => Role::Tool,
+        _ => Role::parse(name),
+    }
 }
 
 /// `gen_ai.user.message` says its role by its name, `gen_ai.choice` is the assistant's.

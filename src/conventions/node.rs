@@ -222,13 +222,13 @@ impl<'a> Node<'a> {
         .filter(|number: &f64| number.is_finite())
     }
 
-    /// Whether this is nothing: null, `""`, `[]`, `{}`.
+    /// Whether this is nothing: null, `""`, `[]`, `{}`, or a map of nothing but nulls (what a failed call leaves).
     pub(crate) fn is_blank(&self) -> bool {
         match self {
             Self::Null => true,
             Self::Str(text) => text.is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Map(entries) => entries.is_empty(),
+            Self::Map(entries) => entries.iter().all(|(_, value)| *value == Self::Null),
             Self::Bool(_) | Self::Int(_) | Self::Float(_) => false,
         }
     }

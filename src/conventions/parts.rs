@@ -1,28 +1,44 @@
 //! What one family read from a span, and how the readings of several families become one step.
 
+use std::cmp::Ordering;
+
 use super::messages::answer_text;
 use super::usage::Tokens;
 use crate::model::{ContentState, Document, Message, Part, Role, StepKind, ToolDefinition};
+
+/// How far a reading of messages may be trusted; what is trusted more always wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trust {
+    /// The whole of a generic field, as text.
+    Raw,
+    /// Found in the body of a request or response that was recorded as a whole.
+    Body,
+    /// Read from a structure made for messages.
+    Structured,
+}
 
 /// Messages with the trust they deserve.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Said {
     pub(crate) messages: Vec<Message>,
-    /// Read from a structure made for messages, not guessed from a generic input or output field.
-    pub(crate) structured: bool,
+    pub(crate) trust: Trust,
 }
 
 impl Said {
     pub(crate) fn structured(messages: Vec<Message>) -> Option<Self> {
-        (!messages.is_empty()).then_some(Self { messages, structured: true })
+        (!messages.is_empty()).then_some(Self { messages, trust: Trust::Structured })
     }
 
-    pub(crate) fn generic(messages: Vec<Message>) -> Option<Self> {
-        (!messages.is_empty()).then_some(Self { messages, structured: false })
+    pub(crate) fn body(messages: Vec<Message>) -> Option<Self> {
+        (!messages.is_empty()).then_some(Self { messages, trust: Trust::Body })
     }
 
     pub(crate) fn text(role: Role, text: impl Into<String>) -> Self {
-        Self { messages: vec![Message::text(role, text)], structured: false }
+        Self { messages: vec![Message::text(role, text)], trust: Trust::Raw }
+    }
+
+    pub(crate) fn is_structured(&self) -> bool {
+        self.trust == Trust::Structured
     }
 
     /// How much is said: tool calls and results weigh as much as a long text, so that no encoding that lost them wins.
@@ -47,7 +63,12 @@ pub(crate) fn weight(messages: &[Message]) -> usize {
 pub(crate) fn richer(one: Option<Said>, two: Option<Said>) -> Option<Said> {
     match (one, two) {
         (Some(one), Some(two)) => {
-            let two_wins = (two.structured, two.weight()) > (one.structured, one.weight());
+            let two_wins = match two.trust.cmp(&one.trust) {
+                Ordering::Greater => true,
+                Ordering::Less => false,
+                // Of two raw texts neither is richer; the family that knows the field better comes first.
+                Ordering::Equal => one.trust > Trust::Raw && two.weight() > one.weight(),
+            };
             Some(if two_wins { two } else { one })
         }
         (one, two) => one.or(two),

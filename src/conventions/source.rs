@@ -101,7 +101,7 @@ impl<'a> Source<'a> {
         let node = match value {
             Value::String(text) => match parse(text) {
                 Parsed::Tree(node) => node,
-                Parsed::Text(text) if matches!(text.trim(), "" | "N/A") => return None,
+                Parsed::Text(text) if matches!(text.trim(), "" | "N/A" | "null") => return None,
                 Parsed::Text(text) => Node::Str(text.into()),
                 Parsed::Truncated => {
                     self.report(

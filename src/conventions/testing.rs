@@ -78,6 +78,11 @@ impl SpanBuilder {
         self
     }
 
+    pub(crate) fn ok(mut self) -> Self {
+        self.0.status = SpanStatus::Ok;
+        self
+    }
+
     pub(crate) fn scope(mut self, name: &str) -> Self {
         self.0.scope = Arc::new(Scope { name: name.to_owned(), version: String::new() });
         self

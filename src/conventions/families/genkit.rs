@@ -50,11 +50,11 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         }
         Some(StepKind::Agent) => {
             parts.input = input.as_ref().map(|node| {
-                Said::generic(request(node).map(|read| read.messages).unwrap_or_default())
+                Said::body(request(node).map(|read| read.messages).unwrap_or_default())
                     .unwrap_or_else(|| Said::text(Role::User, node.to_text()))
             });
             parts.output = output.map(|node| {
-                Said::generic(response(&node).map(|read| read.messages).unwrap_or_default())
+                Said::body(response(&node).map(|read| read.messages).unwrap_or_default())
                     .unwrap_or_else(|| Said::text(Role::Assistant, node.to_text()))
             });
         }

@@ -28,6 +28,9 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         return None;
     }
     let mut parts = Parts::default();
+    if source.scope() == "logfire.openai_agents" {
+        read_agent_step(source, &mut parts);
+    }
     if !source.has_space(&["request_data", "response_data"]) {
         return Some(parts);
     }
@@ -54,6 +57,23 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         }
     }
     Some(parts)
+}
+
+/// Steps of the OpenAI Agents SDK say what they are by their message template alone.
+fn read_agent_step(source: &Source<'_>, parts: &mut Parts) {
+    let template = source.str("logfire.msg_template").unwrap_or_default();
+    let starts = |heads: &[&str]| heads.iter().any(|head| template.starts_with(head));
+    if starts(&["Function"]) {
+        parts.kind = Some(StepKind::Tool);
+        parts.entity_name = source.text(&["name"]);
+        read_input(source, "input", parts);
+        read_output(source, "output", parts);
+    } else if starts(&["Agent", "OpenAI Agents trace"]) {
+        parts.kind = Some(StepKind::Agent);
+        parts.entity_name = source.text(&["name"]);
+    } else if !starts(&["Responses", "Chat completion"]) {
+        parts.kind = Some(StepKind::Other);
+    }
 }
 
 /// `{"message": {…}, "usage": {…}}`, or what a stream added up to: `{"combined_chunk_content": "…"}`.
@@ -94,6 +114,25 @@ mod tests {
         assert_eq!(request().step().content, ContentState::NotCaptured);
         let record = request().with("response_data", r#"{"combined_chunk_content":"Because.","chunk_count":3}"#).step();
         assert_eq!(record.output_text.as_deref(), Some("Because."));
+    }
+
+    #[test]
+    fn a_function_of_an_agent_is_a_tool_and_its_turn_is_nothing() {
+        let step = |template: &str| {
+            SpanBuilder::new(template)
+                .scope("logfire.openai_agents")
+                .with("logfire.msg_template", template)
+                .with("gen_ai.system", "openai")
+                .with("name", "get_weather")
+                .with("input", r#"{"city":"Bergen"}"#)
+                .with("output", "rain")
+                .step()
+        };
+        let tool = step("Function: {name}");
+        assert_eq!((tool.kind, tool.entity_name.as_deref()), (StepKind::Tool, Some("get_weather")));
+        assert_eq!(tool.output.unwrap_or_default()[0].joined_text().as_deref(), Some("rain"));
+        assert_eq!(step("Turn {turn}").kind, StepKind::Other);
+        assert_eq!(step("Agent run: {name!r}").kind, StepKind::Agent);
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub(super) const KNOWN: &[&str] = &[
     "document.*",
     "image.*",
     "audio.*",
+    "smolagents.*",
+    "agno.*",
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {

@@ -152,10 +152,10 @@ fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
     if has("gen_ai.agent.name") && !has("gen_ai.response.id") {
         return Some(StepKind::Agent);
     }
-    if parts.input.as_ref().is_some_and(|said| said.structured) {
+    if parts.input.as_ref().is_some_and(Said::is_structured) {
         return Some(StepKind::Generation);
     }
-    let answered = parts.output.is_some() || has("gen_ai.response.id") || has("gen_ai.response.finish_reasons");
+    let answered = parts.output.as_ref().is_some_and(Said::is_structured) || has("gen_ai.completion") || has("gen_ai.response.id") || has("gen_ai.response.finish_reasons");
     let asked = parts.input.is_some() || parts.tokens.output.is_some() || has("gen_ai.response.model");
     (answered || (asked && has("gen_ai.request.model"))).then_some(StepKind::Generation)
 }
@@ -226,6 +226,10 @@ fn read_legacy_content(source: &Source<'_>, parts: &mut Parts) {
         parts.finish_reasons = events.finish_reasons;
     }
     let mut generic = Parts { kind: parts.kind, entity_name: source.text(&["gen_ai.tool.name"]), ..Parts::default() };
+    // LangSmith's runs stand under the same names; its own family reads them by the kind of run.
+    if source.has_space(&["langsmith"]) {
+        return;
+    }
     if parts.input.is_none() {
         for key in ["gen_ai.prompt", "input"] {
             if generic.input.is_none() {

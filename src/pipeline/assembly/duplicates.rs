@@ -18,6 +18,7 @@ pub(crate) fn mark(steps: &mut [Step]) {
     }
     let mut groups = Groups::new(steps.len());
     join_by_response(steps, &generations, &mut groups);
+    join_streamed(steps, &generations, &mut groups);
     join_by_nesting(steps, &generations, &mut groups);
     for group in groups.of(&generations) {
         settle(steps, &group);
@@ -93,11 +94,6 @@ fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     }
     for (parent, children) in inside {
         let calls = calls_of(steps, &children, groups);
-        for call in &calls {
-            for other in &call[1..] {
-                groups.join(call[0], *other);
-            }
-        }
         // An outer span that made several calls (a retry, an adapter's fallback) tells of the one it took its answer from.
         let told = calls.iter().max_by_key(|call| {
             let last = call.iter().map(|at| steps[*at].start).max().unwrap_or(0);
@@ -114,27 +110,38 @@ fn repeats(inner: &Step, outer: &Step) -> bool {
     matches!((&inner.output_text, &outer.output_text), (Some(one), Some(two)) if !one.is_empty() && one == two)
 }
 
-/// Children of one generation, put together by call: the request span of a streamed call and the instant record of
-/// what the stream added up to are one.
+/// Children of one generation, put together by call.
 fn calls_of(steps: &[Step], children: &[usize], groups: &mut Groups) -> Vec<Vec<usize>> {
-    let mut calls: Vec<Vec<usize>> = Vec::new();
-    let mut ordered = children.to_vec();
-    ordered.sort_by_key(|at| (steps[*at].start, *at));
-    for at in ordered {
+    let mut calls: HashMap<usize, Vec<usize>> = HashMap::new();
+    for &at in children {
+        calls.entry(groups.root(at)).or_default().push(at);
+    }
+    let mut calls: Vec<Vec<usize>> = calls.into_values().collect();
+    calls.sort_by_key(|call| call.iter().map(|at| (steps[*at].start, *at)).min());
+    calls
+}
+
+/// The request span of a streamed call ends before the answer is there; what the stream added up to stands in an
+/// instant record beside it, with the same input.
+fn join_streamed(steps: &[Step], generations: &[usize], groups: &mut Groups) {
+    /// Open requests that a record may belong to; more at a time under one parent are not told apart.
+    const MAX_OPEN: usize = 16;
+    let mut waiting: HashMap<Option<SpanId>, Vec<usize>> = HashMap::new();
+    for &at in generations {
         let step = &steps[at];
-        let is_record = step.start == step.end && step.output.is_some();
-        let known = calls.iter().position(|call| groups.root(call[0]) == groups.root(at));
-        let waiting = || {
-            let open =
-                |call: &Vec<usize>| call.iter().all(|at| steps[*at].output.is_none() && steps[*at].error.is_none());
-            calls.iter().rposition(open).filter(|_| is_record)
-        };
-        match known.or_else(waiting) {
-            Some(call) => calls[call].push(at),
-            None => calls.push(vec![at]),
+        let open = waiting.entry(step.parent_span_id).or_default();
+        if step.output.is_none() && step.error.is_none() && step.end > step.start {
+            if open.len() == MAX_OPEN {
+                open.remove(0);
+            }
+            open.push(at);
+        } else if step.start == step.end && step.output.is_some() {
+            let request = open.iter().rposition(|other| steps[*other].input == step.input);
+            if let Some(found) = request {
+                groups.join(open.remove(found), at);
+            }
         }
     }
-    calls
 }
 
 /// For each step the generation around it, looking through plain spans (HTTP clients) but not through tools or agents.
@@ -300,6 +307,13 @@ mod tests {
         let request = chat(2).parent(1).build();
         let record = chat(3).parent(1).times(400, 400).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         assert_eq!(live(vec![outer, request, record]).len(), 1);
+    }
+
+    #[test]
+    fn a_streamed_call_outside_any_other_span_is_one_call_too() {
+        let request = |id| chat(id).parent(9).with("gen_ai.request.model", "m");
+        let record = chat(3).parent(9).times(400, 400).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        assert_eq!(live(vec![request(1).build(), request(2).build(), record]), [span_id(1), span_id(3)]);
     }
 
     #[test]
