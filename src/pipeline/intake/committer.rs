@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::metrics::Metrics;
 use super::status::{Dependency, IntakeStatus};
-use super::{AcceptError, IntakeStore, error_chain};
-use crate::store::{Committed, IntakeBatch, SettleTimes, StoreError};
+use super::{AcceptError, IntakeStore, answered};
+use crate::store::{Committed, IntakeBatch, SettleTimes};
 
 /// Requests in one transaction at most.
 const GROUP: usize = 64;
@@ -100,11 +100,10 @@ impl Committer {
                     drop(answer.send(Ok(outcome)));
                 }
             }
-            Err(error) if error.is_transient() || batches.len() == 1 => {
-                let refusal = AcceptError::from(&error);
-                answers.into_iter().for_each(|answer| drop(answer.send(Err(refusal.clone()))));
+            Err(AcceptError::Unavailable { transient: false, .. }) if batches.len() > 1 => {
+                self.one_by_one(batches, answers).await;
             }
-            Err(_) => self.one_by_one(batches, answers).await,
+            Err(error) => answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone())))),
         }
     }
 
@@ -113,13 +112,13 @@ impl Committer {
         for (batch, answer) in batches.into_iter().zip(answers) {
             let result = self.transaction(std::slice::from_ref(&batch)).await;
             let result = result.map(|outcomes| outcomes.first().copied().unwrap_or_default());
-            drop(answer.send(result.map_err(|error| AcceptError::from(&error))));
+            drop(answer.send(result));
         }
     }
 
-    async fn transaction(&self, batches: &[IntakeBatch]) -> Result<Vec<Committed>, StoreError> {
+    async fn transaction(&self, batches: &[IntakeBatch]) -> Result<Vec<Committed>, AcceptError> {
         let start = Instant::now();
-        let result = self.store.commit_intake(batches, self.times).await;
+        let result = answered(self.store.commit_intake(batches, self.times)).await;
         match &result {
             Ok(outcomes) => {
                 self.metrics.transaction(batches.len(), start.elapsed().as_secs_f64());
@@ -129,8 +128,10 @@ impl Committer {
                 self.status.back(Dependency::Store);
             }
             Err(error) => {
-                tracing::error!(error = error_chain(error), requests = batches.len(), "a batch could not be committed");
-                self.status.away(Dependency::Store, error.to_string());
+                tracing::error!(%error, requests = batches.len(), "a transaction failed; its senders keep the data");
+                if let AcceptError::Unavailable { reason, .. } = error {
+                    self.status.away(Dependency::Store, reason);
+                }
             }
         }
         result

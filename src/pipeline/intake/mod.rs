@@ -28,6 +28,7 @@ mod status;
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -81,7 +82,7 @@ pub enum AcceptError {
     #[error("{0}")]
     Unreadable(String),
     /// The database cannot take it at the moment.
-    #[error("the database cannot take it at the moment: {reason}")]
+    #[error("the database does not take it at the moment: {reason}")]
     Unavailable {
         /// What the database says.
         reason: String,
@@ -93,9 +94,21 @@ pub enum AcceptError {
     Stopping,
 }
 
-impl From<&StoreError> for AcceptError {
-    fn from(error: &StoreError) -> Self {
-        Self::Unavailable { reason: error.to_string(), transient: error.is_transient() }
+/// A database that does not answer for so long is away. What it may have committed all the same comes again, and is
+/// recognised.
+const STORE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The store's answer, or its silence, as a refusal.
+async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, AcceptError> {
+    match tokio::time::timeout(STORE_TIMEOUT, answer).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            Err(AcceptError::Unavailable { reason: error_chain(&error), transient: error.is_transient() })
+        }
+        Err(_) => {
+            let reason = format!("no answer within {} seconds", STORE_TIMEOUT.as_secs());
+            Err(AcceptError::Unavailable { reason, transient: true })
+        }
     }
 }
 
@@ -197,7 +210,7 @@ impl Intake {
         let request = Arc::new(request);
         let prepared = match self.prepare(&request, None).await? {
             Prepared::Ask(ids) => {
-                let kept = self.store.kept_traces(&ids).await.map_err(|error| AcceptError::from(&error))?;
+                let kept = answered(self.store.kept_traces(&ids)).await?;
                 self.prepare(&request, Some(kept)).await?
             }
             ready @ Prepared::Batch { .. } => ready,
