@@ -152,7 +152,7 @@ fn render(report: &Report, settings: &Settings, skipped: usize) -> String {
     let how = if report.scale_inferred { "inferred from the labels" } else { "declared" };
     lines.push(format!("scale {} ({how})", report.scale));
     if skipped > 0 {
-        lines.push(format!("{skipped} lines could not be read and were left out"));
+        lines.push(format!("lines that could not be read and were left out: {skipped}"));
     }
     lines.extend(report.flags.iter().map(flag));
     if report.flags.is_empty() {

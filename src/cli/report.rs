@@ -71,7 +71,7 @@ async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow:
 }
 
 /// The judges that are the offline baseline, whatever they are called.
-fn baselines(config: &Config) -> Vec<String> {
+pub(super) fn baselines(config: &Config) -> Vec<String> {
     let mut names = vec![BASELINE.to_owned()];
     names.extend(
         config.judges.iter().filter(|(_, judge)| judge.provider == Provider::Baseline).map(|(name, _)| name.clone()),

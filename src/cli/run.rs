@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use secrecy::SecretString;
+use tokio::net::TcpListener;
 
 use super::open_store;
 use crate::config::Config;
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::telemetry::Telemetry;
+use crate::web::{self, WebParts};
 
 /// What the process does.
 #[derive(Debug, clap::Args)]
@@ -24,17 +28,46 @@ pub(super) struct Args {
 
 /// Exit code 1 when a task failed.
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
-    let telemetry = Telemetry::start(&config.telemetry)?;
+    let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
     let roles: BTreeSet<Role> = if args.roles.is_empty() { Role::ALL.into() } else { args.roles.into_iter().collect() };
+    let pages = if roles.contains(&Role::Web) { Some(bind_pages(&config).await?) } else { None };
     let store = open_store(&config).await?;
     let lifecycle = Lifecycle::new();
-    let service = Service::build(config, roles, store.clone()).await.context("judged cannot start")?;
+    let service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
     announce(&service);
+    if let Some((listener, token)) = pages {
+        tracing::info!("pages, health and metrics on http://{}", listener.local_addr()?);
+        let router = web::router(parts(&config, &service, &telemetry, token))?;
+        lifecycle.spawn("web", web::serve(listener, router, lifecycle.soft()));
+    }
     service.start(&lifecycle);
     let well = lifecycle.run(args.drain).await;
     store.close().await;
     telemetry.shutdown();
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn bind_pages(config: &Config) -> anyhow::Result<(TcpListener, Option<SecretString>)> {
+    let token = web::token(&config.web)?;
+    let listener = web::bind(&config.web, token.as_ref()).await?;
+    Ok((listener, token))
+}
+
+fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: Option<SecretString>) -> WebParts {
+    let status = Arc::clone(service.intake.status());
+    let telemetry = Arc::clone(telemetry);
+    WebParts {
+        store: service.store.clone(),
+        catalogue: service.catalogue.clone(),
+        fence_secret: config.sampling.salt.as_bytes().into(),
+        baselines: super::report::baselines(config),
+        token,
+        ready: Arc::new(move || match status.troubles() {
+            troubles if troubles.is_empty() => Ok(()),
+            troubles => Err(troubles.join("; ")),
+        }),
+        metrics: Arc::new(move || telemetry.prometheus_text()),
+    }
 }
 
 /// Says once where everything is.

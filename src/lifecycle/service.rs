@@ -55,7 +55,9 @@ pub enum StartError {
         judge: String,
     },
     /// A rubric whose subjects are not assembled.
-    #[error("rubric `{rubric}` v{version} judges sessions, which this version of judged does not assemble; take it out of rubrics.enabled")]
+    #[error(
+        "rubric `{rubric}` v{version} judges sessions, which this version of judged does not assemble; take it out of rubrics.enabled"
+    )]
     Sessions {
         /// The rubric.
         rubric: String,

@@ -238,7 +238,7 @@ mod tests {
     /// 160 items, three annotators, a judge that passes half of what humans fail, in two segments.
     fn report() -> Report {
         let line = |index: usize| {
-            let good = index % 4 != 0;
+            let good = !index.is_multiple_of(4);
             let human = |slips: usize| if (index % 20 == slips) == good { "fail" } else { "pass" };
             let judge = match index {
                 7 => "null".to_owned(),

@@ -5,4 +5,5 @@ pub mod evaluated;
 pub mod fake_api;
 pub mod fake_judge;
 pub mod otlp_receiver;
+pub mod markup;
 pub mod records;
