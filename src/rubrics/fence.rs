@@ -14,7 +14,7 @@ const KEY_MAX: usize = 64;
 /// The longest name of a block; names are the author's, or ids from spans.
 const NAME_MAX: usize = 80;
 /// What replaces the opening angle bracket of an imitated marker, and the key.
-const HARMLESS_BRACKET: char = '‹';
+const HARMLESS_BRACKET: &str = "‹";
 const HARMLESS_KEY: &str = "[key]";
 
 /// A key that nobody outside this deployment can predict: `secret` is the deployment's, `id` the evaluation's. The same
@@ -88,25 +88,27 @@ fn push_name(out: &mut String, name: &str) {
 
 /// Appends `text` with every imitation of a marker and every occurrence of the key made harmless; all else unchanged.
 fn push_neutral(out: &mut String, text: &str, key: &str) {
-    out.reserve(text.len() + 1);
-    let mut rest = text;
-    while let Some(position) = rest.find(|c| may_begin_marker_or_key(c, key)) {
-        out.push_str(&rest[..position]);
-        rest = &rest[position..];
-        if starts_with_ignoring_case(rest, key) {
-            out.push_str(HARMLESS_KEY);
-            rest = &rest[key.len()..];
-            continue;
+    let (bytes, key) = (text.as_bytes(), key.as_bytes());
+    let may_begin =
+        |byte: u8| is_lead_of_bracket(byte) || key.first().is_some_and(|first| byte.eq_ignore_ascii_case(first));
+    let (mut copied, mut at) = (0, 0);
+    while let Some(distance) = bytes[at..].iter().position(|byte| may_begin(*byte)) {
+        at += distance;
+        let (replaced, harmless) = if starts_with_ignoring_case(&bytes[at..], key) {
+            (key.len(), HARMLESS_KEY)
+        } else {
+            (imitated_bracket(&text[at..]).map_or(0, char::len_utf8), HARMLESS_BRACKET)
+        };
+        if replaced > 0 {
+            out.push_str(&text[copied..at]);
+            out.push_str(harmless);
+            at += replaced;
+            copied = at;
+        } else {
+            at += 1;
         }
-        let Some(first) = rest.chars().next() else { break };
-        out.push(if imitates_marker(rest) { HARMLESS_BRACKET } else { first });
-        rest = &rest[first.len_utf8()..];
     }
-    out.push_str(rest);
-}
-
-fn may_begin_marker_or_key(c: char, key: &str) -> bool {
-    is_bracket(c) || key.chars().next().is_some_and(|first| c.eq_ignore_ascii_case(&first))
+    out.push_str(&text[copied..]);
 }
 
 /// Opening angle brackets, also those that only look like one.
@@ -114,8 +116,18 @@ fn is_bracket(c: char) -> bool {
     matches!(c, '<' | '＜' | '﹤' | '〈' | '⟨')
 }
 
-fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
-    text.as_bytes().get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix.as_bytes()))
+/// The first bytes of those in UTF-8; none of them is ever a later byte of a character.
+fn is_lead_of_bracket(byte: u8) -> bool {
+    matches!(byte, b'<' | 0xE2 | 0xE3 | 0xEF)
+}
+
+fn starts_with_ignoring_case(text: &[u8], prefix: &[u8]) -> bool {
+    text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
+
+/// The bracket at the beginning of `text`, if an imitated marker begins there.
+fn imitated_bracket(text: &str) -> Option<char> {
+    text.chars().next().filter(|first| is_bracket(*first) && imitates_marker(text))
 }
 
 /// Whether `text` begins with something that a careless reader could take for a marker: a bracket, perhaps a slash, and
@@ -174,6 +186,14 @@ mod tests {
         assert!(
             !text_block(&format!("key {} here", KEY.to_uppercase())).to_lowercase().contains(&format!("key {KEY}"))
         );
+    }
+
+    #[test]
+    fn every_bracket_is_found_by_its_first_byte() {
+        for bracket in ['<', '＜', '﹤', '〈', '⟨'] {
+            assert!(is_lead_of_bracket(bracket.to_string().as_bytes()[0]), "{bracket}");
+            assert!(text_block(&format!("日本語{bracket}/data-x>")).contains("日本語‹/data-x>"), "{bracket}");
+        }
     }
 
     #[test]

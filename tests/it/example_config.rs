@@ -17,7 +17,9 @@ fn everything() -> String {
     let in_force = |line: &str| {
         let text = line.strip_prefix("# ").unwrap_or(line);
         let is_setting = text.starts_with('[')
-            || text.split_once(" = ").is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+            || text
+                .split_once(" = ")
+                .is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
         if is_setting { text.to_owned() } else { line.to_owned() }
     };
     EXAMPLE.lines().map(in_force).collect::<Vec<_>>().join("\n")

@@ -139,10 +139,19 @@ impl Service {
     }
 }
 
+/// Spans and log records together.
 async fn account(store: &Store) -> IntakeAccount {
-    let account = store.ledger(0).await.unwrap().intake;
-    assert!(account.balances(), "{account:?}");
-    account
+    let ledger = store.ledger(0).await.unwrap();
+    assert!(ledger.balanced, "{ledger:?}");
+    let (spans, logs) = (ledger.intake, ledger.logs);
+    IntakeAccount {
+        received: spans.received + logs.received,
+        kept: spans.kept + logs.kept,
+        sampled_out: spans.sampled_out + logs.sampled_out,
+        duplicate: spans.duplicate + logs.duplicate,
+        own: spans.own + logs.own,
+        rejected: spans.rejected + logs.rejected,
+    }
 }
 
 /// One request of `spans` spans of one trace.

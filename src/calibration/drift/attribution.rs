@@ -76,12 +76,12 @@ impl Evidence<'_> {
         let quiet = self.judge.seen.iter().filter(|index| **index >= since).count() >= MIN_REPLAYS;
         let by_mix = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() >= parts.within.abs());
         match (self.judge.alarm.is_some(), self.human.alarm.is_some() || self.one_rater) {
-            (true, true) => Attribution::Ambiguous,
             (true, false) => self.of_judge(detected),
             (false, true) => Attribution::Raters,
             (false, false) if self.input.is_some() && by_mix => Attribution::InputMix,
             (false, false) if quiet => Attribution::NewContent,
-            (false, false) => Attribution::Ambiguous,
+            // Both moved, or nothing that could tell the causes apart was replayed.
+            (true, true) | (false, false) => Attribution::Ambiguous,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::calibration::agreement::{Item, Label, LabelScale, Place};
+use crate::calibration::agreement::{Item, Kind, Label, LabelScale, Place};
 
 /// One line of a history file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -130,15 +130,20 @@ impl History {
         if self.range > 0.0 { self.range } else { 1.0 }
     }
 
-    /// Closeness of two places in [0, 1]: equality of categories, linear on ordered scales.
+    /// Agreement of human and judge in [0, 1]: equality of categories, as in raw agreement; closeness of numbers.
+    pub(super) fn agreement(&self, human: Place, judge: Place) -> f64 {
+        match self.scale.kind() {
+            Kind::Numeric => self.closeness(human, judge),
+            Kind::Nominal | Kind::Binary | Kind::Ordinal => f64::from(u8::from(human.category == judge.category)),
+        }
+    }
+
+    /// Closeness of two places in [0, 1]: equality of categories, linear where they are ordered, so that the wobble of
+    /// one level between two replays is not a change of mind.
     pub(super) fn closeness(&self, a: Place, b: Place) -> f64 {
-        use crate::calibration::agreement::Kind;
         match self.scale.kind() {
             Kind::Nominal | Kind::Binary => f64::from(u8::from(a.category == b.category)),
-            Kind::Ordinal | Kind::Numeric if self.range > 0.0 => {
-                1.0 - ((a.number - b.number).abs() / self.range).min(1.0)
-            }
-            Kind::Ordinal | Kind::Numeric => 1.0,
+            Kind::Ordinal | Kind::Numeric => 1.0 - ((a.number - b.number).abs() / self.range()).min(1.0),
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn agreements(history: &History) -> Vec<Agreement> {
     let fresh = history.events.iter().filter(|event| !event.anchor && !event.again);
     fresh
         .filter_map(|event| {
-            let closeness = history.closeness(event.human?, event.judge?);
+            let closeness = history.agreement(event.human?, event.judge?);
             Some(Agreement { index: event.index, closeness, weight: event.weight })
         })
         .collect()

@@ -70,6 +70,13 @@ impl AmqpConsumer {
         Ok(Self { config, uri })
     }
 
+    /// Connects and disconnects again, declaring nothing: whether the broker takes the address and credentials.
+    pub async fn check(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let connection = connect(&self.uri).await?;
+        connection.close(200, "checked".into()).await?;
+        Ok(())
+    }
+
     /// Consumes until `shutdown`, whatever happens to the broker.
     pub async fn run(self, intake: Arc<Intake>, shutdown: CancellationToken) {
         let mut wait = FIRST_WAIT;

@@ -236,6 +236,8 @@ enum Refusal {
     Own,
     Malformed(prost::DecodeError),
     Id(IdError),
+    /// Two trace ids: the gate decided by the first, and the last is the one that counts.
+    TwoTraceIds,
 }
 
 impl From<prost::DecodeError> for Refusal {
@@ -264,6 +266,7 @@ impl Filling<'_> {
             }
             Err(Refusal::Malformed(error)) => error.to_string(),
             Err(Refusal::Id(error)) => error.to_string(),
+            Err(Refusal::TwoTraceIds) => "a record with two trace ids".to_owned(),
         };
         self.batch.rejected += 1;
         self.complaint.get_or_insert(complaint);
@@ -271,6 +274,9 @@ impl Filling<'_> {
 
     fn span(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptSpan, Refusal> {
         let Decoded { mut resource, scope, record: mut span } = sifted.decode::<wire::Span>(candidate)?;
+        if span.trace_id != candidate.trace_id.as_bytes() {
+            return Err(Refusal::TwoTraceIds);
+        }
         let span_id = SpanId::try_from(span.span_id.as_slice())?;
         if guard::is_evaluator_span(resource.as_ref(), &span) {
             return Err(Refusal::Own);
@@ -293,6 +299,9 @@ impl Filling<'_> {
 
     fn log_record(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptLogRecord, Refusal> {
         let Decoded { mut resource, scope, mut record } = sifted.decode::<wire::LogRecord>(candidate)?;
+        if record.trace_id != candidate.trace_id.as_bytes() {
+            return Err(Refusal::TwoTraceIds);
+        }
         let span_id = SpanId::try_from(record.span_id.as_slice())?;
         if guard::is_evaluation_event(&record) {
             return Err(Refusal::Own);

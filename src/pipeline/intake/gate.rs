@@ -89,7 +89,7 @@ pub(super) fn count_with_ids(signal: Signal, body: &[u8]) -> Result<(u64, u64), 
             each_message(group, 2, &mut |record| {
                 records += 1;
                 with_ids +=
-                    u64::from(record_keys(signal, record).is_ok_and(|keys| TraceId::try_from(keys.trace_id).is_ok()));
+                    u64::from(trace_id_of(signal, record).is_ok_and(|id| TraceId::try_from(id).is_ok()));
                 Ok(())
             })
         })
@@ -208,8 +208,7 @@ impl<'s, 'b> Pass<'s, 'b> {
     /// The trace id and its number; `None` when the id is missing or invalid.
     #[inline]
     fn draw(&mut self, raw: &'b [u8]) -> Option<([u8; 16], f64)> {
-        let keys = record_keys(self.signal, raw).ok()?;
-        let id: [u8; 16] = keys.trace_id.try_into().ok()?;
+        let id: [u8; 16] = trace_id_of(self.signal, raw).ok()?.try_into().ok()?;
         if let Some((last, u)) = self.last
             && last == id
         {
@@ -220,7 +219,7 @@ impl<'s, 'b> Pass<'s, 'b> {
             self.last = Some((id, u));
             return Some((id, u));
         }
-        Some((id, self.sampler.u(trace_id, std::str::from_utf8(keys.trace_state).ok()?).u))
+        Some((id, self.sampler.u(trace_id, trace_state_of(self.signal, raw)?).u))
     }
 
     #[cold]
@@ -291,30 +290,47 @@ impl Tally {
     }
 }
 
-/// What the hot path reads of a record.
-#[derive(Default)]
-struct RecordKeys<'b> {
-    trace_id: &'b [u8],
-    trace_state: &'b [u8],
-}
-
-/// The whole record is walked: its fields may come in any order, and of a repeated one the last counts.
-#[inline]
-fn record_keys(signal: Signal, record: &[u8]) -> Result<RecordKeys<'_>, Malformed> {
-    let trace_id = match signal {
+/// The field of the trace id.
+fn trace_id_field(signal: Signal) -> u32 {
+    match signal {
         Signal::Traces => 1,
         Signal::Logs => 9,
-    };
-    let mut keys = RecordKeys::default();
+    }
+}
+
+/// The trace id, wherever it stands; what comes behind it is not looked at. Empty when there is none.
+///
+/// Protobuf lets the last of a repeated field count; to know that there is no second trace id the whole record would have
+/// to be walked, at a fifth of the speed. No exporter writes two, and a kept record that has two is rejected.
+#[inline]
+fn trace_id_of(signal: Signal, record: &[u8]) -> Result<&[u8], Malformed> {
+    // How every exporter begins a span: field 1, 16 bytes.
+    if let ([0x0a, 16, rest @ ..], Signal::Traces) = (record, signal)
+        && let Some(id) = rest.get(..16)
+    {
+        return Ok(id);
+    }
     let mut reader = Reader::new(record);
     while let Some((field, value)) = reader.next()? {
-        if field == trace_id {
-            keys.trace_id = value.bytes(field)?;
-        } else if field == 3 && signal == Signal::Traces {
-            keys.trace_state = value.bytes(field)?;
+        if field == trace_id_field(signal) {
+            return value.bytes(field);
         }
     }
-    Ok(keys)
+    Ok(&[])
+}
+
+/// `Span.trace_state`; log records have none.
+fn trace_state_of(signal: Signal, record: &[u8]) -> Option<&str> {
+    let mut trace_state: &[u8] = &[];
+    if signal == Signal::Traces {
+        let mut reader = Reader::new(record);
+        while let Some((field, value)) = reader.next().ok()? {
+            if field == 3 {
+                trace_state = value.bytes(field).ok()?;
+            }
+        }
+    }
+    std::str::from_utf8(trace_state).ok()
 }
 
 fn is_own_scope(scope: &Fragments<'_>) -> bool {

@@ -49,6 +49,8 @@ pub(super) struct Reader<'b> {
 }
 
 const MAX_GROUP_DEPTH: usize = 100;
+/// The wire type of strings, bytes and messages.
+const LENGTH_DELIMITED: u8 = 2;
 
 impl<'b> Reader<'b> {
     #[inline]
@@ -59,9 +61,24 @@ impl<'b> Reader<'b> {
     /// The next field and its number; `None` at the end of the message.
     #[inline]
     pub(super) fn next(&mut self) -> Result<Option<(u32, Raw<'b>)>, Malformed> {
-        if self.rest.is_empty() {
-            return Ok(None);
+        // Almost every field that is walked over has a key of one byte and a length of one or two.
+        let (key, length, rest) = match self.rest {
+            [] => return Ok(None),
+            [key, length, rest @ ..] if *length < 0x80 => (*key, usize::from(*length), rest),
+            [key, low, high, rest @ ..] if *high < 0x80 => {
+                (*key, usize::from(*low & 0x7f) | usize::from(*high) << 7, rest)
+            }
+            _ => return self.next_of_any_form(),
+        };
+        if key & 0x87 == LENGTH_DELIMITED && key > 0x07 {
+            let (value, rest) = rest.split_at_checked(length).ok_or(Malformed::Truncated)?;
+            self.rest = rest;
+            return Ok(Some((u32::from(key >> 3), Raw::Bytes(value))));
         }
+        self.next_of_any_form()
+    }
+
+    fn next_of_any_form(&mut self) -> Result<Option<(u32, Raw<'b>)>, Malformed> {
         let (field, wire_type) = self.key()?;
         let value = match wire_type {
             0 => Raw::Varint(self.varint()?),

@@ -1,5 +1,6 @@
 //! The real servers. Each test runs where its variable says where the server listens, and says so where it does not:
-//! `JUDGED_TEST_MLFLOW_URL` (MLflow 3.17) and `JUDGED_TEST_PHOENIX_URL` (Phoenix 20).
+//! `JUDGED_TEST_MLFLOW_URL` (MLflow 3.17) and `JUDGED_TEST_PHOENIX_URL` (Phoenix 20). `JUDGED_TEST_CAPTURE` may name an
+//! OTLP trace request in protobuf: its first trace is then what is scored, instead of one made here.
 
 use std::time::Duration;
 
@@ -36,20 +37,36 @@ async fn send_trace(url: &str, judged: &Evaluation, project: &str) {
         value: Some(AnyValue { value: Some(Value::StringValue(text.to_owned())) }),
         ..KeyValue::default()
     };
-    let span = Span {
-        trace_id: judged.trace_id.as_bytes().to_vec(),
-        span_id: judged.span_id.as_bytes().to_vec(),
+    let made = Span {
         name: "chat gpt-4o-mini".to_owned(),
         start_time_unix_nano: 1_763_800_000_000_000_000,
         end_time_unix_nano: 1_763_800_001_000_000_000,
         attributes: vec![text("gen_ai.operation.name", "chat"), text("openinference.span.kind", "LLM")],
+        span_id: vec![7; 8],
         ..Span::default()
     };
+    let mut spans = std::env::var("JUDGED_TEST_CAPTURE").map_or_else(|_| vec![made], |path| first_trace(&path));
+    // Ids that no run has used before; the score goes to the first span.
+    let first = spans[0].span_id.clone();
+    for span in &mut spans {
+        span.trace_id = judged.trace_id.as_bytes().to_vec();
+        for (place, byte) in span.span_id.iter_mut().chain(&mut span.parent_span_id).enumerate() {
+            *byte ^= judged.trace_id.as_bytes()[8 + place % 8];
+        }
+    }
+    let moved: Vec<u8> = first.iter().zip(&judged.trace_id.as_bytes()[8..]).map(|(byte, other)| byte ^ other).collect();
+    for span in &mut spans {
+        for id in [&mut span.span_id, &mut span.parent_span_id] {
+            if *id == moved {
+                *id = judged.span_id.as_bytes().to_vec();
+            }
+        }
+    }
     let resource = Resource { attributes: vec![text("openinference.project.name", project)], ..Resource::default() };
     let request = ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans {
             resource: Some(resource),
-            scope_spans: vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }],
+            scope_spans: vec![ScopeSpans { spans, ..ScopeSpans::default() }],
             ..ResourceSpans::default()
         }],
     };
@@ -62,6 +79,16 @@ async fn send_trace(url: &str, judged: &Evaluation, project: &str) {
         .await
         .unwrap();
     assert!(response.status().is_success(), "{}", response.status());
+}
+
+/// The spans of the first trace of a captured request.
+fn first_trace(path: &str) -> Vec<Span> {
+    let request = ExportTraceServiceRequest::decode(std::fs::read(path).unwrap().as_slice()).unwrap();
+    let blocks = request.resource_spans.into_iter();
+    let mut spans: Vec<Span> = blocks.flat_map(|block| block.scope_spans).flat_map(|scope| scope.spans).collect();
+    let first = spans[0].trace_id.clone();
+    spans.retain(|span| span.trace_id == first);
+    spans
 }
 
 async fn json(url: &str) -> Json {
@@ -121,6 +148,31 @@ async fn json_of_trace(url: &str, evaluation: &Evaluation) -> Vec<Json> {
     let trace = json(&format!("{url}/api/3.0/mlflow/traces/tr-{}", evaluation.trace_id)).await;
     let assessments = trace.pointer("/trace/trace_info/assessments").cloned().unwrap_or_default();
     assessments.as_array().cloned().unwrap_or_default()
+}
+
+/// MLflow takes spans and no logs; the EVALUATOR span joins the judged trace once, though it is sent twice.
+#[tokio::test]
+async fn mlflow_shows_one_evaluator_span_in_the_judged_trace() {
+    let Some(url) = server("JUDGED_TEST_MLFLOW_URL") else { return };
+    let scored = fresh(evaluation(2));
+    // Two sinks, so that the second knows nothing of the first.
+    let sinks = [(), ()].map(|()| {
+        sink(&format!(
+            "name = 'o'\ntype = 'otlp'\nendpoint = '{url}'\ntimeout = '60s'\nheaders = {{ x-mlflow-experiment-id = '0' }}"
+        ))
+    });
+    send_trace(&url, &scored, "").await;
+    let before = spans_in_mlflow(&url, &scored).await;
+    for sink in &sinks {
+        let results = sink.deliver(std::slice::from_ref(&scored)).await;
+        assert_eq!(dispositions(&results), [None], "{results:?}");
+    }
+    assert_eq!(spans_in_mlflow(&url, &scored).await, before + 1);
+}
+
+async fn spans_in_mlflow(url: &str, evaluation: &Evaluation) -> usize {
+    let trace = json(&format!("{url}/api/3.0/mlflow/traces/get?trace_id=tr-{}", evaluation.trace_id)).await;
+    trace.pointer("/trace/spans").and_then(Json::as_array).map_or(0, Vec::len)
 }
 
 #[tokio::test]

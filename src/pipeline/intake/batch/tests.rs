@@ -100,6 +100,20 @@ fn wrong_spans_and_evaluators_are_counted_and_the_rest_survives() {
 }
 
 #[test]
+fn a_span_with_two_trace_ids_is_rejected() {
+    let mut twice = span(1, 1).encode_to_vec();
+    twice.extend(wire::Span { trace_id: vec![2; 16], ..Default::default() }.encode_to_vec());
+    // scope_spans, spans: everything here is shorter than 128 bytes.
+    let group = [vec![0x12, twice.len() as u8], twice].concat();
+    let block = [vec![0x12, group.len() as u8], group].concat();
+    let body = [vec![0x0a, block.len() as u8], block].concat();
+    let request = Request::read(Signal::Traces, Encoding::Protobuf, body.into()).unwrap();
+    let (batch, complaint) = batch(&request, &sampler("rate = 1"), None);
+    assert_eq!((batch.received, batch.rejected), (1, 1));
+    assert!(complaint.unwrap().contains("two trace ids"));
+}
+
+#[test]
 fn one_span_that_a_rule_wants_keeps_the_whole_trace_of_the_message() {
     let sampler = sampler("rate = 0\n[[rules]]\nmatch = { thumbs = \"down\" }\nrate = 1");
     let disliked = wire::Span { attributes: vec![attribute("thumbs", "down")], ..span(1, 2) };
