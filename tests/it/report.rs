@@ -1,9 +1,9 @@
 //! The report over ten days of a support assistant, read from the store.
 
-use judged::calibration::report::{
-    Effect, Evidence, Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown,
-};
+use judged::calibration::drift;
+use judged::calibration::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
 use judged::model::{Label, LabelStream, Score};
+use judged::statistics::{Estimate, Interval};
 use tokio::sync::OnceCell;
 
 use crate::support::databases::Database;
@@ -125,18 +125,22 @@ async fn who_could_not_judge_is_not_a_verdict() {
 #[tokio::test]
 async fn a_flag_is_shown_and_outweighs_the_labels() {
     let mut input = only(input().await, "answer_relevance");
-    input.drift = vec![Flag {
-        rubric: Some("answer_relevance".into()),
-        kind: "agreement".into(),
+    let flag = drift::Flag {
+        kind: drift::Kind::Agreement,
         segment: Some("intent=returns".into()),
         since: "2026-01-07T00:00:00Z".into(),
         detected_at: "2026-01-09T00:00:00Z".into(),
-        labels_to_detection: Some(16),
-        effect: Effect { value: -0.2, low: Some(-0.3), high: Some(-0.1) },
-        evidence: Evidence { statistic: 1200.0, threshold: 1000.0, guarantee: "one false alarm in 1,000 labels".into() },
-        attribution: "judge_model".into(),
-        advice: "Replay the anchors.".into(),
-    }];
+        labels_to_detection: 16,
+        effect: Estimate::Interval(-0.2, Interval { low: -0.3, high: -0.1 }),
+        evidence: drift::Strength {
+            statistic: 1200.0,
+            threshold: 1000.0,
+            guarantee: "one false alarm in 1,000".into(),
+        },
+        attribution: drift::Attribution::JudgeModel,
+        advice: "Replay the anchors.",
+    };
+    input.drift = vec![Flag { rubric: Some("answer_relevance".into()), flag }];
     let report = ReportData::build(&input);
     assert_eq!(report.rubrics[0].verdict.verdict, Verdict::DoNotTrust);
     let page = html::render(&report).unwrap();

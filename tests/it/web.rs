@@ -78,7 +78,9 @@ impl Drop for Site {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// The value of a hidden field.
@@ -224,12 +226,20 @@ async fn every_page_is_sound_and_its_links_lead_somewhere() {
     let site = Site::of(&database.store, None).await;
     let first = scored[&("faithfulness".to_owned(), "default".to_owned())][0];
     let mut pages = vec![format!("/evaluations/{first}"), "/label?rubric=harmfulness&annotator=x".to_owned()];
-    pages.extend(["/", "/report", "/evaluations", "/label", "/rubrics", "/rubrics/faithfulness", "/judges", "/ledger"].map(str::to_owned));
+    pages.extend(
+        ["/", "/report", "/evaluations", "/label", "/rubrics", "/rubrics/faithfulness", "/judges", "/ledger"]
+            .map(str::to_owned),
+    );
     let mut links = std::collections::BTreeSet::new();
     for path in &pages {
         let page = site.page(path).await;
         assert!(!page.contains("style=\""), "{path}: the content policy forbids inline styles");
-        links.extend(page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(|link| link.replace("&amp;", "&")));
+        links.extend(
+            page.split("href=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+                .map(|link| link.replace("&amp;", "&")),
+        );
     }
     for link in links.iter().filter(|link| link.starts_with('/')) {
         let status = site.get(link.split('#').next().unwrap()).await.status();
@@ -258,7 +268,11 @@ async fn hostile_text_stays_text() {
         assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
     }
     let query = encoded(HOSTILE);
-    for path in [format!("/evaluations?text={query}"), format!("/label?annotator={query}"), format!("/evaluations?segment={query}")] {
+    for path in [
+        format!("/evaluations?text={query}"),
+        format!("/label?annotator={query}"),
+        format!("/evaluations?segment={query}"),
+    ] {
         let page = site.get(&path).await.text().await.unwrap();
         assert_well_formed(&page);
         assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
@@ -280,7 +294,10 @@ async fn a_token_is_asked_for_and_other_sites_are_refused() {
     let entered = site.send("/login", &[("token", "open sesame"), ("next", "//evil.example")]).await;
     assert_eq!(entered.headers()[header::LOCATION], "/");
     let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
-    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("sesame"), "{cookie}");
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("sesame"),
+        "{cookie}"
+    );
     let ask = |path: &str| site.client.get(format!("{}{path}", site.base));
     let session = cookie.split(';').next().unwrap();
     assert_eq!(ask("/").header(header::COOKIE, session).send().await.unwrap().status(), StatusCode::OK);
@@ -313,8 +330,12 @@ async fn programs_label_and_read_through_the_api() {
         site.get("/api/evaluations?rubric=faithfulness&outcome=scored&limit=2").await.json().await.unwrap();
     assert_eq!(list["evaluations"].as_array().unwrap().len(), 2);
     let next = list["next"].as_str().unwrap();
-    let more: serde_json::Value =
-        site.get(&format!("/api/evaluations?rubric=faithfulness&outcome=scored&limit=2&after={next}")).await.json().await.unwrap();
+    let more: serde_json::Value = site
+        .get(&format!("/api/evaluations?rubric=faithfulness&outcome=scored&limit=2&after={next}"))
+        .await
+        .json()
+        .await
+        .unwrap();
     assert_ne!(list["evaluations"][1]["id"], more["evaluations"][0]["id"]);
     let one = &list["evaluations"][0];
     let label = serde_json::json!([

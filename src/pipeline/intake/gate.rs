@@ -88,8 +88,7 @@ pub(super) fn count_with_ids(signal: Signal, body: &[u8]) -> Result<(u64, u64), 
         each_message(block, 2, &mut |group| {
             each_message(group, 2, &mut |record| {
                 records += 1;
-                with_ids +=
-                    u64::from(trace_id_of(signal, record).is_ok_and(|id| TraceId::try_from(id).is_ok()));
+                with_ids += u64::from(trace_id_of(signal, record).is_ok_and(|id| TraceId::try_from(id).is_ok()));
                 Ok(())
             })
         })

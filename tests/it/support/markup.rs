@@ -53,7 +53,9 @@ fn tag_end(text: &str) -> usize {
 
 /// Checks that a page by itself fetches nothing and runs nothing.
 pub fn assert_self_contained(page: &str) {
-    for sign in ["http://", "https://", "src=", "<link", "<script", "@import", "url(", "javascript:", " onload", " onclick"] {
+    for sign in
+        ["http://", "https://", "src=", "<link", "<script", "@import", "url(", "javascript:", " onload", " onclick"]
+    {
         assert!(!page.contains(sign), "the page contains {sign}");
     }
 }
