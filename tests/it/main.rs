@@ -13,3 +13,4 @@ mod sinks;
 mod statistics_vectors;
 mod store;
 mod support;
+mod web;

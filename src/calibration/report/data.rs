@@ -395,6 +395,8 @@ pub struct Disagreement {
 pub struct LabelProgress {
     /// All labels, also on older series.
     pub labels: u64,
+    /// Items that annotators could not judge: no labels, and counted in nothing else.
+    pub abstained: u64,
     /// By how their items were chosen.
     pub streams: BTreeMap<&'static str, u64>,
     /// Labels of each annotator.

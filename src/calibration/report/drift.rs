@@ -1,81 +1,132 @@
-//! The report's place for drift: what the detectors flagged, in the format of `judged drift`.
+//! The report's drift section: what the detectors say of each rubric's uniformly drawn labels, in order of time.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// Labels that a baseline of agreement needs before anything can be said to have fallen from it.
-pub const BASELINE_LABELS: u64 = 200;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-/// A number with its interval, as a flag carries it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Effect {
-    /// The estimate.
-    pub value: f64,
-    /// Lower limit.
-    pub low: Option<f64>,
-    /// Upper limit.
-    pub high: Option<f64>,
-}
+use super::data::Moment;
+use super::placing::{has_threshold, levels, place};
+use crate::calibration::agreement::Declaration;
+use crate::calibration::drift::{self, Entry, Settings};
+use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
+use crate::statistics::{Estimate, Reason};
+use crate::store::ScoredEvaluation;
 
-/// Why a detector is sure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// What it measured.
-    pub statistic: f64,
-    /// From which value it speaks.
-    pub threshold: f64,
-    /// What that promises.
-    pub guarantee: String,
-}
-
-/// Something that moved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Something that moved, and the rubric it is about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Flag {
-    /// The rubric it is about; absent for the whole.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The rubric; absent for the whole.
     pub rubric: Option<String>,
-    /// `agreement`, `judge`, `score`, `input_mix` or `rater`.
-    pub kind: String,
-    /// The segment, if it is one.
-    pub segment: Option<String>,
-    /// Since when, RFC 3339.
-    pub since: String,
-    /// When it was noticed, RFC 3339.
-    pub detected_at: String,
-    /// Labels between the change and its detection.
-    pub labels_to_detection: Option<u64>,
-    /// By how much.
-    pub effect: Effect,
-    /// How sure.
-    pub evidence: Evidence,
-    /// What moved it: `judge_prompt`, `judge_model`, `raters`, `input_mix`, `new_content` or `ambiguous`.
-    pub attribution: String,
-    /// What to do.
-    pub advice: String,
+    /// What moved, as `judged drift` writes it.
+    #[serde(flatten)]
+    pub flag: drift::Flag,
 }
 
 /// What a report says of drift.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftReport {
-    /// Rubrics with fewer uniform labels than a baseline needs: nothing can be flagged there yet.
+    /// How far each rubric can be watched.
     pub watching: Vec<Watch>,
     /// What moved.
     pub flags: Vec<Flag>,
 }
 
 /// How far the agreement of a rubric can be watched.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Watch {
     /// The rubric.
     pub rubric: String,
-    /// Uniformly drawn labels on its current series.
+    /// Uniformly drawn labels of answers that its judge scored.
     pub labels: u64,
-    /// How many a baseline needs.
+    /// How many a baseline needs before anything can be said to have fallen from it.
     pub needed: u64,
+    /// Agreement in the baseline.
+    pub baseline: Estimate,
 }
 
 impl Watch {
     /// Whether there are enough to say that agreement fell.
     pub fn can_see(&self) -> bool {
         self.labels >= self.needed
+    }
+}
+
+/// Watches one rubric: `evaluations` are those of its judge, over all versions and models.
+pub(super) fn watch(
+    rubric: &str,
+    evaluations: &[&ScoredEvaluation],
+    labels: &[Label],
+    scale: Option<&Scale>,
+) -> (Watch, Vec<Flag>) {
+    let settings = Settings { scale: scale.map(declaration), ..Settings::default() };
+    let needed = settings.baseline as u64;
+    let Some(scale) = scale else {
+        let baseline = Estimate::Undefined(Reason::InvalidInput);
+        return (Watch { rubric: rubric.to_owned(), labels: 0, needed, baseline }, Vec::new());
+    };
+    let report = drift::detect(&history(rubric, evaluations, labels, scale), &settings);
+    let watch =
+        Watch { rubric: rubric.to_owned(), labels: report.labels as u64, needed, baseline: report.baseline.agreement };
+    let flags = report.flags.into_iter().map(|flag| Flag { rubric: Some(rubric.to_owned()), flag });
+    (watch, flags.collect())
+}
+
+/// Uniform labels in order of time, each with the judge's verdict on its subject. What an annotator says of an item again
+/// stands without the verdict, which was not given again; a second annotator's word on a known item is left to the
+/// agreement among people.
+fn history(rubric: &str, evaluations: &[&ScoredEvaluation], labels: &[Label], scale: &Scale) -> Vec<Entry> {
+    let judged: BTreeMap<SubjectId, &ScoredEvaluation> =
+        evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect();
+    let mut first: BTreeMap<SubjectId, &str> = BTreeMap::new();
+    let mut entries = Vec::new();
+    let uniform = labels.iter().filter(|label| label.rubric == rubric && label.stream == LabelStream::Uniform);
+    for label in uniform {
+        let (Some(evaluation), Some(human)) = (judged.get(&label.subject), verdict(scale, &label.score)) else {
+            continue;
+        };
+        let again = match first.get(&label.subject) {
+            Some(annotator) if *annotator != label.annotator => continue,
+            Some(_) => true,
+            None => false,
+        };
+        first.insert(label.subject, &label.annotator);
+        entries.push(Entry {
+            time: json!(Moment(label.labelled_at_ms)),
+            item_id: json!(label.subject),
+            human,
+            judge: if again { Value::Null } else { verdict(scale, &evaluation.score).unwrap_or(Value::Null) },
+            segment: None,
+            probability: None,
+            annotator: Some(label.annotator.clone()),
+            anchor: false,
+            rubric_version: Some(json!(evaluation.version)),
+            judge_model: evaluation.judge_model.as_ref().map(|model| json!(model)),
+        });
+    }
+    entries
+}
+
+/// A verdict as the detectors compare it: pass or fail where the scale divides them, else the level or the number.
+fn verdict(scale: &Scale, score: &Score) -> Option<Value> {
+    let placed = place(scale, score)?;
+    match (placed.pass, placed.number) {
+        (Some(pass), _) => Some(json!(if pass { PASS } else { FAIL })),
+        (None, Some(number)) => Some(json!(number)),
+        (None, None) => score.label.as_ref().map(|label| json!(label)),
+    }
+}
+
+fn declaration(scale: &Scale) -> Declaration {
+    use crate::calibration::agreement::Label as Text;
+    if has_threshold(scale) {
+        return Declaration::Binary(Text::Text(PASS.to_owned()));
+    }
+    match scale {
+        Scale::Ordinal { .. } => {
+            Declaration::Ordinal(levels(scale).into_iter().map(|(level, _)| Text::Text(level)).collect())
+        }
+        Scale::Numeric { .. } => Declaration::Numeric,
+        Scale::Binary { .. } | Scale::Categorical { .. } => Declaration::Nominal,
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::data::{ReportData, RubricReport, SeriesReport, Urgency, Verdict};
+use super::drift::Flag;
 use super::words::{
     MILLISECONDS, code, count, date, dollars, in_words, number_estimate, percent, percent_estimate, plural,
     signed_estimate, time,
@@ -127,20 +128,24 @@ fn drift(text: &mut String, report: &ReportData) {
     if report.drift.flags.is_empty() {
         line(text, "No drift is flagged.");
     }
-    for flag in &report.drift.flags {
-        let segment = flag.segment.as_deref().map(|segment| format!(", {}", plain(segment))).unwrap_or_default();
-        let number = |limit: Option<f64>| limit.map_or_else(|| "?".to_owned(), super::words::number);
+    for Flag { rubric, flag } in &report.drift.flags {
+        let name = |value: &dyn serde::Serialize| match serde_json::to_value(value) {
+            Ok(serde_json::Value::String(text)) => plain(&code(&text)),
+            Ok(other) => plain(&other.to_string()),
+            Err(_) => String::new(),
+        };
+        let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
         line(
             text,
             &format!(
-                "- **{}**{segment} since {}: {} [{}, {}]; {}. {}",
-                code(&flag.kind),
-                plain(&flag.since),
-                super::words::number(flag.effect.value),
-                number(flag.effect.low),
-                number(flag.effect.high),
-                code(&flag.attribution),
-                plain(&flag.advice)
+                "- **{}**{}{} since {}: {}; {}. {}",
+                name(&flag.kind),
+                of(rubric),
+                of(&flag.segment),
+                name(&flag.since),
+                signed_estimate(&flag.effect),
+                name(&flag.attribution),
+                plain(flag.advice)
             ),
         );
     }

@@ -28,13 +28,12 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
-pub use drift::{BASELINE_LABELS, DriftReport, Effect, Evidence, Flag, Watch};
+pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 
-use crate::model::{LabelStream, Outcome, Scale};
+use crate::model::{Label, LabelStream, Outcome, Scale};
 use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
-use humans::Selection;
 use scores::Scored;
 
 /// Version of the JSON format.
@@ -57,15 +56,23 @@ impl ReportData {
             .map(|count| count.rubric.as_str())
             .chain(input.scored.iter().map(|evaluation| evaluation.rubric.as_str()))
             .collect();
-        let sections: Vec<(RubricReport, Watch)> = names.into_iter().map(|name| rubric(input, name)).collect();
-        let (mut rubrics, watching): (Vec<_>, Vec<_>) = sections.into_iter().unzip();
+        let (labels, abstained): (Vec<Label>, Vec<Label>) =
+            input.labels.iter().cloned().partition(|label| label.score.score.is_some() || label.score.label.is_some());
+        let mut flags = input.drift.clone();
+        let (mut rubrics, mut watching) = (Vec::new(), Vec::new());
+        for name in names {
+            let (watch, found) = watch(input, &labels, name);
+            flags.extend(found);
+            watching.push(watch);
+            rubrics.push(rubric(input, &labels, &flags, name));
+        }
         // What needs attention first, then by name.
         rubrics.sort_by(|a, b| a.verdict.verdict.cmp(&b.verdict.verdict).then_with(|| a.name.cmp(&b.name)));
 
-        let labels = label_progress(input);
+        let progress = label_progress(&labels, abstained.len() as u64);
         let content = contents(input);
         let judges = judges::report(&input.outcomes, &input.scored);
-        let actions = actions::actions(&rubrics, &labels, &content, &judges, &input.ledger);
+        let actions = actions::actions(&rubrics, &progress, &content, &judges, &input.ledger);
         let observed = input.scored.iter().map(|evaluation| evaluation.observed_at_ms);
         Self {
             format: FORMAT,
@@ -75,8 +82,8 @@ impl ReportData {
             headline: actions::headline(&rubrics),
             actions,
             rubrics,
-            drift: DriftReport { watching, flags: input.drift.clone() },
-            labels,
+            drift: DriftReport { watching, flags },
+            labels: progress,
             content,
             judges,
             ledger: input.ledger.clone(),
@@ -89,16 +96,17 @@ fn newest(input: &ReportInput) -> Option<i64> {
     outcomes.chain(input.labels.iter().map(|label| label.labelled_at_ms)).max()
 }
 
-fn label_progress(input: &ReportInput) -> LabelProgress {
+fn label_progress(labels: &[Label], abstained: u64) -> LabelProgress {
     let mut progress = LabelProgress {
-        labels: input.labels.len() as u64,
+        labels: labels.len() as u64,
+        abstained,
         streams: [LabelStream::Uniform, LabelStream::Targeted, LabelStream::Unknown]
             .map(|stream| (stream.as_str(), 0))
             .into(),
         annotators: BTreeMap::new(),
-        latest: input.labels.iter().map(|label| Moment(label.labelled_at_ms)).max(),
+        latest: labels.iter().map(|label| Moment(label.labelled_at_ms)).max(),
     };
-    for label in &input.labels {
+    for label in labels {
         *progress.streams.entry(label.stream.as_str()).or_default() += 1;
         *progress.annotators.entry(label.annotator.clone()).or_default() += 1;
     }
@@ -119,8 +127,21 @@ fn contents(input: &ReportInput) -> Vec<ContentReport> {
     kinds.into_values().collect()
 }
 
-/// One rubric, and how far its agreement can be watched for drift.
-fn rubric(input: &ReportInput, name: &str) -> (RubricReport, Watch) {
+/// How far the agreement of a rubric can be watched, and what moved: over all series of the judge it is judged by now.
+fn watch(input: &ReportInput, labels: &[Label], name: &str) -> (Watch, Vec<Flag>) {
+    let own: Vec<&ScoredEvaluation> = input.scored.iter().filter(|evaluation| evaluation.rubric == name).collect();
+    let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
+    let newest = own.iter().rev().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.last());
+    let judge = newest.map(|evaluation| evaluation.judge.as_str());
+    let same: Vec<&ScoredEvaluation> =
+        own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
+    let facts = input.rubrics.iter().filter(|facts| facts.name == name);
+    let scale = facts.max_by_key(|facts| (newest.is_some_and(|newest| newest.version == facts.version), facts.version));
+    drift::watch(name, &same, labels, scale.map(|facts| &facts.scale))
+}
+
+/// One rubric.
+fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> RubricReport {
     let facts: Vec<&RubricFacts> = input.rubrics.iter().filter(|facts| facts.name == name).collect();
     let scale_of = |version: u32| facts.iter().find(|facts| facts.version == version).map(|facts| &facts.scale);
     let mut members: BTreeMap<SeriesKey<'_>, Vec<&ScoredEvaluation>> = BTreeMap::new();
@@ -142,7 +163,7 @@ fn rubric(input: &ReportInput, name: &str) -> (RubricReport, Watch) {
         std::cmp::Reverse((!is_baseline(key.judge), last.is_some(), production == Some(key.version), last, key.version))
     });
 
-    let humans = humans::by_subject(&input.labels, name);
+    let humans = humans::by_subject(labels, name);
     let current = order.first().copied().filter(|key| !members[key].is_empty());
     let placed: Vec<(SeriesKey<'_>, Vec<Scored<'_>>)> = order
         .iter()
@@ -150,7 +171,6 @@ fn rubric(input: &ReportInput, name: &str) -> (RubricReport, Watch) {
         .collect();
     let hours = placed.first().map_or(24, |(_, scored)| scores::width(scored));
     let mut telling = Vec::new();
-    let mut uniform = 0;
     let series: Vec<SeriesReport> = placed
         .iter()
         .map(|(key, scored)| {
@@ -183,9 +203,9 @@ fn rubric(input: &ReportInput, name: &str) -> (RubricReport, Watch) {
     let facts = facts.iter().find(|facts| order.first().is_some_and(|key| key.version == facts.version));
     let human_report = humans::report(&humans, scale);
     let flags: Vec<&Flag> =
-        input.drift.iter().filter(|flag| flag.rubric.as_deref().is_none_or(|rubric| rubric == name)).collect();
+        flags.iter().filter(|flag| flag.rubric.as_deref().is_none_or(|rubric| rubric == name)).collect();
     let current_index = current.map(|_| 0);
-    let report = RubricReport {
+    RubricReport {
         name: name.to_owned(),
         description: facts.map(|facts| facts.description.clone()),
         scale: facts.map(|facts| facts.scale.name().to_owned()),
@@ -196,8 +216,7 @@ fn rubric(input: &ReportInput, name: &str) -> (RubricReport, Watch) {
         series,
         humans: human_report,
         disagreements: telling,
-    };
-    (report, Watch { rubric: name.to_owned(), labels: uniform, needed: BASELINE_LABELS })
+    }
 }
 
 fn key_of(evaluation: &ScoredEvaluation) -> SeriesKey<'_> {

@@ -7,6 +7,7 @@ use super::agreement::{MIN_MINORITY, MIN_PAIRS};
 use super::data::{AgreementReport, HumanReport, PassFailAgreement, SeriesReport, Verdict, VerdictReport};
 use super::drift::Flag;
 use super::words::{count, percent, percent_estimate, plural};
+use crate::calibration::drift::Kind;
 use crate::statistics::Estimate;
 
 /// A judge must catch more than half of the bad answers, and pass more than half of the good ones: below, a coin does better.
@@ -76,8 +77,15 @@ fn plain(verdict: Verdict, headline: &str, reasons: Vec<String>) -> VerdictRepor
 }
 
 fn flagged(flags: &[&Flag]) -> Vec<String> {
-    let moved = flags.iter().filter(|flag| matches!(flag.kind.as_str(), "agreement" | "judge"));
-    moved.map(|flag| format!("drift: {} moved since {}; {}", flag.kind, flag.since, flag.advice)).collect()
+    let moved = flags.iter().map(|flag| &flag.flag).filter(|flag| matches!(flag.kind, Kind::Agreement | Kind::Judge));
+    let since = |since: &serde_json::Value| since.as_str().map_or_else(|| since.to_string(), str::to_owned);
+    moved
+        .map(|flag| {
+            let what =
+                if flag.kind == Kind::Judge { "the judge's verdicts on known items" } else { "agreement with people" };
+            format!("{what} moved on {}: {}", since(&flag.since), flag.advice)
+        })
+        .collect()
 }
 
 /// What already speaks against the judge, whatever more labels may bring.

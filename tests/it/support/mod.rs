@@ -4,5 +4,6 @@ pub mod databases;
 pub mod evaluated;
 pub mod fake_api;
 pub mod fake_judge;
+pub mod markup;
 pub mod otlp_receiver;
 pub mod records;
