@@ -123,17 +123,21 @@ fn actions(text: &mut String, report: &ReportData) {
     line(text, &items.join("\n"));
 }
 
+/// A name of the drift format as text.
+fn name(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => plain(&code(&text)),
+        Ok(other) => plain(&other.to_string()),
+        Err(_) => String::new(),
+    }
+}
+
 fn drift(text: &mut String, report: &ReportData) {
     line(text, "## What moved");
     if report.drift.flags.is_empty() {
         line(text, "No drift is flagged.");
     }
     for Flag { rubric, flag } in &report.drift.flags {
-        let name = |value: &dyn serde::Serialize| match serde_json::to_value(value) {
-            Ok(serde_json::Value::String(text)) => plain(&code(&text)),
-            Ok(other) => plain(&other.to_string()),
-            Err(_) => String::new(),
-        };
         let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
         line(
             text,

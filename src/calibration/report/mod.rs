@@ -179,8 +179,6 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
             let none = (pairing::Pairs::default(), pairing::Pairs::default());
             let (drawn, unknown) = scale.map_or(none, |scale| pairing::pair(&members[key], &humans, scale));
             if current == Some(*key) {
-                uniform =
-                    drawn.items.iter().filter(|pair| matches!(pair.selection, Selection::Uniform(_))).count() as u64;
                 if let Some(scale) = scale {
                     let all = drawn.items.iter().chain(&unknown.items);
                     telling = disagreements::most_telling(all, &humans, scale);
