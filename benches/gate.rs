@@ -114,7 +114,7 @@ fn span(number: u64, llm: bool) -> wire::Span {
     wire::Span {
         trace_id,
         span_id: (number + 1).to_be_bytes().to_vec(),
-        parent_span_id: if number % SPANS_PER_TRACE == 0 { Vec::new() } else { vec![7; 8] },
+        parent_span_id: if number.is_multiple_of(SPANS_PER_TRACE) { Vec::new() } else { vec![7; 8] },
         name: "chat small-model".into(),
         kind: 3,
         start_time_unix_nano: 1_760_000_000_000_000_000,

@@ -3,6 +3,8 @@
 //! `cargo bench --bench normalise -- FILE.binpb…` measures captured requests (log files join their spans); without files
 //! a synthetic request in three conventions is measured. Ratios hold on any machine, absolute rates only on an idle one.
 
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and fails loudly")]
+
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::PathBuf;

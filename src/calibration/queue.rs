@@ -1,7 +1,7 @@
 //! Which answers people are asked to label, chosen for what the labels can then prove.
 //!
 //! Two streams. The uniform one draws every candidate with the same probability: it is exchangeable and feeds drift
-//! tests. The targeted one draws what the judge is unsure of more often, never with less than [`FLOOR`], and records how
+//! tests. The targeted one draws what the judge is unsure of more often, never with less than `FLOOR`, and records how
 //! often (Zrnic and Candès 2024, mixed with uniform draws so that weights stay bounded). Both are drawn by a hash of
 //! rubric and subject, so that every process draws the same and nobody can wish for an item; within a stream items come
 //! in sequential Poisson order (Ohlsson 1998), so that the part that gets done is again a sample with those probabilities.

@@ -20,6 +20,6 @@ pub struct AssemblyConfig {
 
 impl Default for AssemblyConfig {
     fn default() -> Self {
-        Self { settle: Duration::from_secs(10), max_wait: Duration::from_secs(120) }
+        Self { settle: Duration::from_secs(10), max_wait: Duration::from_mins(2) }
     }
 }

@@ -22,6 +22,6 @@ pub struct EvaluationConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(24 * 3600), attempts: 5, lease: Duration::from_secs(120) }
+        Self { deadline: Duration::from_hours(24), attempts: 5, lease: Duration::from_mins(2) }
     }
 }

@@ -19,6 +19,6 @@ pub struct StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { url: "sqlite://judged.db".to_owned(), keep_digests: Duration::from_secs(2 * 86_400) }
+        Self { url: "sqlite://judged.db".to_owned(), keep_digests: Duration::from_hours(48) }
     }
 }

@@ -58,18 +58,17 @@ fn request_map(node: &Node<'_>, depth: usize) -> Option<Request> {
     }
     let spoken = ["messages", "contents", "chat_history", "message_list"].iter().find_map(|key| node.get(key));
     let asked = spoken.or_else(|| node.first_of(&["input", "prompt", "prompts", "user_prompt", "message"]));
-    match asked {
-        Some(inner) => found.extend(turns(inner, depth)),
-        None => {
-            // {"args": […], "kwargs": {…}}, {"inputs": {…}}, {"request": {…}}: one body inside another.
-            let wrapped = ["kwargs", "inputs", "request", "body", "data", "input_data", "llm_request"];
-            let mut inner = wrapped.iter().filter_map(|key| node.get(key)).filter_map(|n| request_at(n, depth + 1));
-            let inner = inner.next().or_else(|| {
-                let args = node.get("args").and_then(Node::as_list)?;
-                args.iter().filter(|arg| !matches!(arg, Node::Str(_))).find_map(|arg| request_at(arg, depth + 1))
-            })?;
-            return Some(inner);
-        }
+    if let Some(inner) = asked {
+        found.extend(turns(inner, depth));
+    } else {
+        // {"args": […], "kwargs": {…}}, {"inputs": {…}}, {"request": {…}}: one body inside another.
+        let wrapped = ["kwargs", "inputs", "request", "body", "data", "input_data", "llm_request"];
+        let mut inner = wrapped.iter().filter_map(|key| node.get(key)).filter_map(|n| request_at(n, depth + 1));
+        let inner = inner.next().or_else(|| {
+            let args = node.get("args").and_then(Node::as_list)?;
+            args.iter().filter(|arg| !matches!(arg, Node::Str(_))).find_map(|arg| request_at(arg, depth + 1))
+        })?;
+        return Some(inner);
     }
     if !found.iter().any(|message| message.role != Role::System) && system.is_none() {
         return None;

@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn an_exception_that_was_handled_on_the_way_to_an_answer_is_no_failure() {
         let answer = r#"[{"role":"assistant","parts":[{"type":"text","content":"Yes."}]}]"#;
-        let step = call().ok().event("exception", &[("exception.type", "Retry")]).with("gen_ai.output.messages", answer);
+        let step =
+            call().ok().event("exception", &[("exception.type", "Retry")]).with("gen_ai.output.messages", answer);
         assert_eq!(step.step().error, None);
         let nothing = call().ok().event("exception", &[("exception.type", "Retry")]);
         assert_eq!(nothing.step().error.as_deref(), Some("Retry"));

@@ -13,7 +13,7 @@ pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
     let Some(node) = source.node(key) else { return };
     let node = node.unfolded();
     match parts.kind {
-        Some(StepKind::Tool) => parts.input = tool_input(parts, &node),
+        Some(StepKind::Tool) => parts.input = Some(tool_input(parts, &node)),
         Some(StepKind::Retrieval) => {
             parts.input = query_text(&node).map(|text| Said::text(Role::User, text));
         }
@@ -40,7 +40,8 @@ fn plain_input(node: &Node<'_>) -> String {
         Node::Map(_) if empty("kwargs") => node.get("args").and_then(Node::as_list).and_then(only),
         _ => None,
     };
-    let named = || node.str_of(&["question", "query", "input", "inputs", "user_input", "task", "text"]).map(str::to_owned);
+    let named =
+        || node.str_of(&["question", "query", "input", "inputs", "user_input", "task", "text"]).map(str::to_owned);
     found.or_else(named).unwrap_or_else(|| node.to_text())
 }
 
@@ -108,12 +109,12 @@ fn langchain(node: &Node<'_>) -> Option<Metadata> {
 }
 
 /// The call that a tool span carries out.
-fn tool_input(parts: &Parts, node: &Node<'_>) -> Option<Said> {
+fn tool_input(parts: &Parts, node: &Node<'_>) -> Said {
     let given =
         node.first_of(&["inputs", "kwargs", "arguments", "args"]).filter(|inner| inner.is_map() && !inner.is_blank());
     let arguments = super::message_parts::arguments(given.unwrap_or(node));
     let call = ToolCall { id: None, name: parts.entity_name.clone().unwrap_or_default(), arguments };
-    Some(called(call))
+    called(call)
 }
 
 /// A tool span's input: the call as the model asked for it.

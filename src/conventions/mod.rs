@@ -1,6 +1,6 @@
 //! Reading what every instrumentation emits: a raw span and its log records in, one [`Step`] out.
 //!
-//! Each family of instrumentations is a pure function from a span to [`parts::Parts`] of a step (see [`families`]).
+//! Each family of instrumentations is a pure function from a span to `parts::Parts` of a step (see `families`).
 //! Most spans speak several conventions at once; the parts are merged so that the richest reading of the messages wins
 //! and no text is ever taken twice. What nobody explains is listed in [`Step::unmapped`], what weakens an evaluation in
 //! [`Step::problems`].

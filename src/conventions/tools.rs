@@ -48,13 +48,9 @@ fn definition(node: &Node<'_>) -> Option<ToolDefinition> {
     }
     let body = wrapped.unwrap_or(node);
     // Tools that the provider runs itself are named by their type alone.
-    body.str_of(&["name", "tool_name"]).or_else(|| node.str_of(&["type"]))?;
-    Some(definition_body(body)).map(|mut read| {
-        if read.name.is_empty() {
-            read.name = node.str_of(&["type"]).unwrap_or_default().to_owned();
-        }
-        read
-    })
+    let name = body.str_of(&["name", "tool_name"]).or_else(|| node.str_of(&["type"]))?;
+    let read = definition_body(body);
+    Some(if read.name.is_empty() { ToolDefinition { name: name.to_owned(), ..read } } else { read })
 }
 
 fn definition_body(body: &Node<'_>) -> ToolDefinition {

@@ -125,7 +125,7 @@ async fn termination() {
         _ = terminate.recv() => {}
         result = tokio::signal::ctrl_c() => if result.is_err() {
             tracing::warn!("cannot listen for Ctrl-C");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         },
     }
 }

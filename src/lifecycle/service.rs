@@ -102,7 +102,7 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 const ONE_DAY_MS: i64 = 86_400_000;
 
 /// How often what is too old is deleted.
-const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
+const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
 
 impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
@@ -235,7 +235,7 @@ async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result
             match store.forget_content(before_ms).await {
                 Ok(0) => {}
                 Ok(forgotten) => {
-                    tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay")
+                    tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay");
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,

@@ -117,12 +117,11 @@ impl<'a> Reader<'a> {
 
     /// A whole number.
     pub(super) fn whole_number(&mut self, key: &str, value: &Spanned<Node>) -> Option<i64> {
-        match value.value {
-            Node::Int(number) => Some(number),
-            _ => {
-                self.wrong_type(key, value, "a whole number");
-                None
-            }
+        if let Node::Int(number) = value.value {
+            Some(number)
+        } else {
+            self.wrong_type(key, value, "a whole number");
+            None
         }
     }
 

@@ -88,6 +88,7 @@ pub struct Rubric {
 
 impl Rubric {
     /// Parses and checks one version. Of several errors, the first; [`Rubric::parse_all`] has all of them.
+    #[expect(clippy::result_large_err, reason = "a handful of files; the error names the place in full")]
     pub fn parse(name: &str, version: u32, path: &Path, text: &str) -> Result<Self, RubricError> {
         Self::parse_all(name, version, path, text).map_err(|mut errors| {
             if errors.is_empty() {

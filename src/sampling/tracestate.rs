@@ -78,9 +78,8 @@ pub(super) struct Upstream {
 pub(super) fn read(trace_id: TraceId, trace_state: &str) -> Upstream {
     let (threshold, randomness) = fields(trace_state);
     let randomness = randomness.unwrap_or_else(|| Randomness::of_trace(trace_id));
-    let probability = threshold
-        .filter(|threshold| threshold.admits(randomness))
-        .map_or(Probability::ONE, |threshold| threshold.probability());
+    let probability =
+        threshold.filter(|threshold| threshold.admits(randomness)).map_or(Probability::ONE, Threshold::probability);
     Upstream { randomness, probability }
 }
 
@@ -135,8 +134,8 @@ mod tests {
 
     #[test]
     fn randomness_is_rv_or_else_the_last_seven_bytes_of_the_trace_id() {
-        let id = trace(0x12_3456_789a_bcde_f0);
-        assert_eq!(read(id, "").randomness, Randomness(0x12_3456_789a_bcde_f0 & (RANGE - 1)));
+        let id = trace(0x1234_5678_9abc_def0);
+        assert_eq!(read(id, "").randomness, Randomness(0x1234_5678_9abc_def0 & (RANGE - 1)));
         assert_eq!(read(id, "x=1,ot=th:8;rv:ff000000000001").randomness, Randomness(0xff_0000_0000_0001));
         assert_eq!(read(id, "ot=rv:ff").randomness, Randomness::of_trace(id), "rv is 14 digits or nothing");
     }

@@ -19,7 +19,7 @@ impl Dialect for sqlx::Postgres {
 /// Whether a database's own error may go away: busy, locked, full, read-only for now, starting up, or out of connections.
 pub(super) fn is_transient(error: &(dyn DatabaseError + 'static)) -> bool {
     // SQLite: BUSY 5, LOCKED 6, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14 (primary code in the low byte).
-    if let Some(code) = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(|error| error.code()) {
+    if let Some(code) = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().and_then(DatabaseError::code) {
         return code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14));
     }
     // PostgreSQL classes: 08 connection, 40 serialisation and deadlock, 53 resources, 57 operator, 25006 read-only.

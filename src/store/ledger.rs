@@ -173,7 +173,7 @@ impl Store {
             }
             match rows::outcome(&side)? {
                 Outcome::Filtered => {
-                    *account.filtered.entry(reason.unwrap_or_else(|| "unstated".to_owned())).or_default() += count
+                    *account.filtered.entry(reason.unwrap_or_else(|| "unstated".to_owned())).or_default() += count;
                 }
                 Outcome::SampledOut => account.sampled_out += count,
                 Outcome::Pending => account.pending += count,

@@ -1,7 +1,7 @@
 //! The database: where the stages of the pipeline meet.
 //!
-//! One SQL text serves SQLite and PostgreSQL wherever both understand it; the macros [`read!`] and [`transaction!`]
-//! compile it once for each, against native types. What only one of them understands stands in [`dialect`].
+//! One SQL text serves SQLite and PostgreSQL wherever both understand it; the macros `read!` and `transaction!`
+//! compile it once for each, against native types. What only one of them understands stands in `dialect`.
 //!
 //! SQLite has one writer connection, so that writers queue fairly in its pool and `BEGIN IMMEDIATE` never fails for
 //! want of a lock, and several readers. Every statement that several workers may run touches rows in key order, so that

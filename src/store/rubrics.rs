@@ -152,27 +152,24 @@ impl Store {
                     .bind(i64::from(version))
                     .fetch_optional(&mut *tx)
                     .await?;
-            match published {
-                None => None,
-                Some(_) => {
-                    let before: Option<i64> =
-                        sqlx::query_scalar("SELECT version FROM rubric_aliases WHERE name = $1 AND alias = $2")
-                            .bind(name)
-                            .bind(alias)
-                            .fetch_optional(&mut *tx)
-                            .await?;
-                    sqlx::query(
-                        "INSERT INTO rubric_aliases (name, alias, version, moved_at_ms) VALUES ($1, $2, $3, $4) \
-                         ON CONFLICT (name, alias) DO UPDATE SET version = excluded.version, moved_at_ms = excluded.moved_at_ms",
-                    )
-                    .bind(name)
-                    .bind(alias)
-                    .bind(i64::from(version))
-                    .bind(now_ms)
-                    .execute(&mut *tx)
-                    .await?;
-                    Some(before)
-                }
+            if published.is_none() { None } else {
+                let before: Option<i64> =
+                    sqlx::query_scalar("SELECT version FROM rubric_aliases WHERE name = $1 AND alias = $2")
+                        .bind(name)
+                        .bind(alias)
+                        .fetch_optional(&mut *tx)
+                        .await?;
+                sqlx::query(
+                    "INSERT INTO rubric_aliases (name, alias, version, moved_at_ms) VALUES ($1, $2, $3, $4) \
+                     ON CONFLICT (name, alias) DO UPDATE SET version = excluded.version, moved_at_ms = excluded.moved_at_ms",
+                )
+                .bind(name)
+                .bind(alias)
+                .bind(i64::from(version))
+                .bind(now_ms)
+                .execute(&mut *tx)
+                .await?;
+                Some(before)
             }
         });
         match moved {

@@ -19,6 +19,7 @@ macro_rules! metrics {
     ($($constant:ident $name:literal $kind:literal $unit:literal $description:literal;)*) => {
         $(
             #[doc = $description]
+            #[allow(clippy::doc_markdown, reason = "the text is the metric's help, which is not Markdown")]
             pub const $constant: MetricName =
                 MetricName { name: $name, kind: $kind, unit: $unit, description: $description };
         )*

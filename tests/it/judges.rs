@@ -380,7 +380,7 @@ async fn no_more_calls_at_a_time_than_allowed() {
 
 #[tokio::test]
 async fn an_abandoned_evaluation_gives_its_slot_back() {
-    let fake = FakeJudge::answering([Answer::score(1.0).after(Duration::from_secs(60)), Answer::score(4.0)]).await;
+    let fake = FakeJudge::answering([Answer::score(1.0).after(Duration::from_mins(1)), Answer::score(4.0)]).await;
     let judge = judge(&JudgeConfig { concurrency: 1, ..config(&fake) });
     let abandoned = tokio::time::timeout(Duration::from_millis(200), ask(&judge)).await;
     assert!(abandoned.is_err());

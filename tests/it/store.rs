@@ -30,13 +30,14 @@ fn scored(id: EvaluationId) -> EvaluationResult {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a lookup that always finds")]
 fn faithfulness(_: &str, _: u32) -> Option<(String, Scale)> {
     Some(("abc".into(), Scale::Binary { pass: "yes".into(), fail: "no".into() }))
 }
 
 async fn with_one_pending(store: &Store) -> EvaluationId {
     let plan = planned(1, 0, Outcome::Pending, "an answer");
-    store.commit_plan(&[], &[plan.clone()]).await.unwrap();
+    store.commit_plan(&[], std::slice::from_ref(&plan)).await.unwrap();
     plan.evaluations[0].id
 }
 

@@ -178,11 +178,11 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
             let baseline = baseline_for(key, &members, &is_baseline);
             let none = (pairing::Pairs::default(), pairing::Pairs::default());
             let (drawn, unknown) = scale.map_or(none, |scale| pairing::pair(&members[key], &humans, scale));
-            if current == Some(*key) {
-                if let Some(scale) = scale {
-                    let all = drawn.items.iter().chain(&unknown.items);
-                    telling = disagreements::most_telling(all, &humans, scale);
-                }
+            if current == Some(*key)
+                && let Some(scale) = scale
+            {
+                let all = drawn.items.iter().chain(&unknown.items);
+                telling = disagreements::most_telling(all, &humans, scale);
             }
             series_report(
                 *key,
@@ -252,8 +252,7 @@ fn series_report(
         let model = count.judge_model.as_deref();
         count.version == key.version
             && count.judge == key.judge
-            && (model == key.judge_model
-                || (newest && !order.iter().any(|other| SeriesKey { judge_model: model, ..key } == *other)))
+            && (model == key.judge_model || (newest && !order.contains(&SeriesKey { judge_model: model, ..key })))
     });
     let mut outcomes: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();

@@ -169,13 +169,13 @@ fn limits(series: &SeriesReport, humans: &HumanReport) -> Vec<String> {
                     super::words::number_estimate(&pass_fail.cohen_kappa)
                 ));
             }
-            if let (Some(own), Some(ceiling)) = (high(&pass_fail.raw_agreement), low(&humans.raw_agreement)) {
-                if own < ceiling {
-                    limits.push(format!(
-                        "people agree with each other more often: {}",
-                        percent_estimate(&humans.raw_agreement)
-                    ));
-                }
+            if let (Some(own), Some(ceiling)) = (high(&pass_fail.raw_agreement), low(&humans.raw_agreement))
+                && own < ceiling
+            {
+                limits.push(format!(
+                    "people agree with each other more often: {}",
+                    percent_estimate(&humans.raw_agreement)
+                ));
             }
         }
         None => limits.push("the scale declares no threshold, so nothing can be said of bad answers missed".to_owned()),

@@ -37,7 +37,7 @@ pub(super) struct Args {
 }
 
 /// Longer than any stage should take, even with a slow judge.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Runs the demo. Exit code 1 when the ledger does not balance or a score did not arrive.
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {

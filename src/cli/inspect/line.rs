@@ -57,6 +57,7 @@ struct Found<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the output format")]
 struct Usage {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,

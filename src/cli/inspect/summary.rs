@@ -1,11 +1,10 @@
 //! The table of `judged inspect` for people, and what to do about what it shows.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use crate::cli::table::Table;
 use crate::conventions::TABLE;
-use crate::model::{ContentState, Problem, Step, StepKind};
+use crate::model::{ContentState, Message, Problem, Step, StepKind};
 
 /// Characters of a text that a row shows.
 const EXCERPT: usize = 48;
@@ -51,13 +50,8 @@ fn state(step: &Step) -> &'static str {
 /// What a person wants to see first: the failure, the answer, the calls, the documents, or the name.
 fn what(step: &Step) -> String {
     let calls = || {
-        let names: Vec<&str> = step
-            .output
-            .iter()
-            .flatten()
-            .flat_map(|message| message.tool_calls())
-            .map(|call| call.name.as_str())
-            .collect();
+        let names: Vec<&str> =
+            step.output.iter().flatten().flat_map(Message::tool_calls).map(|call| call.name.as_str()).collect();
         (!names.is_empty()).then(|| format!("calls {}", names.join(", ")))
     };
     let text = match step.kind {
@@ -171,10 +165,8 @@ pub(super) fn conventions() -> String {
         table.row(vec![family.name.to_owned(), family.versions.to_owned(), family.reads.to_owned()]);
     }
     let mut text = table.render();
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "Frameworks that use these: LangChain, LlamaIndex, CrewAI, DSPy, smolagents, Agno, OpenAI Agents and others\nspeak openinference or openllmetry; Semantic Kernel, Spring AI, MS Agent Framework and AI SDK 7 speak otel-genai."
+    text.push_str(
+        "Frameworks that use these: LangChain, LlamaIndex, CrewAI, DSPy, smolagents, Agno, OpenAI Agents and others\nspeak openinference or openllmetry; Semantic Kernel, Spring AI, MS Agent Framework and AI SDK 7 speak otel-genai.\n",
     );
     text
 }

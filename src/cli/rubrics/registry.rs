@@ -183,7 +183,7 @@ pub(super) async fn promote(
             println!("{name}: {} was v{version} already", alias.as_str());
         }
         AliasMove::Moved { from: Some(from) } => {
-            println!("{name}: {} moved from v{from} to v{version}", alias.as_str())
+            println!("{name}: {} moved from v{from} to v{version}", alias.as_str());
         }
         AliasMove::Moved { from: None } => println!("{name}: {} is v{version}", alias.as_str()),
         AliasMove::NotPublished => {

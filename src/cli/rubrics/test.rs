@@ -17,7 +17,7 @@ use crate::model::Verdict;
 use crate::rubrics::{Comparison, GoldenCase, Library, Rubric, RubricReference, fence_key};
 
 /// How long one verdict may take.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 /// Cases in flight at most; a judge's own limits may be lower.
 const IN_FLIGHT: usize = 8;
 

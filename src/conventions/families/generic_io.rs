@@ -1,4 +1,4 @@
-//! Smaller frameworks that say a kind and leave the rest to one input and one output: VoltAgent, Laminar, Flue.
+//! Smaller frameworks that say a kind and leave the rest to one input and one output: `VoltAgent`, Laminar, Flue.
 
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::parts::Parts;

@@ -5,7 +5,7 @@ use crate::conventions::io::{read_input, read_output};
 use crate::conventions::parts::Parts;
 use crate::conventions::source::Source;
 use crate::conventions::usage::of_node;
-use crate::model::StepKind;
+use crate::model::{StepKind, Value};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["langfuse.*", "session.id", "user.id"];
@@ -19,7 +19,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         kind: kind_name.and_then(kind_of),
         response_model: source.text(&["langfuse.observation.model.name"]),
         prompt_name: source.text(&["langfuse.observation.prompt.name"]),
-        prompt_version: source.span.attributes.get("langfuse.observation.prompt.version").map(|value| value.display()),
+        prompt_version: source.span.attributes.get("langfuse.observation.prompt.version").map(Value::display),
         ..Parts::default()
     };
     match parts.kind {

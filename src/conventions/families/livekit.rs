@@ -1,4 +1,4 @@
-//! LiveKit Agents: voice turns under `lk.*`.
+//! `LiveKit` Agents: voice turns under `lk.*`.
 
 use crate::conventions::bodies::request;
 use crate::conventions::io::{called, returned};

@@ -64,11 +64,11 @@ pub(super) const KNOWN: &[&str] = &[
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let kind_name = source.str("openinference.span.kind").map(str::to_ascii_uppercase);
-    if kind_name.is_none()
-        && !source.has_space(&["openinference", "retrieval", "reranker"])
-        && !(source.has_space(&["llm"]) && speaks(source))
-        && !(source.has_space(&["input", "output"]) && speaks_of_io(source))
-    {
+    let is_theirs = kind_name.is_some()
+        || source.has_space(&["openinference", "retrieval", "reranker"])
+        || (source.has_space(&["llm"]) && speaks(source))
+        || (source.has_space(&["input", "output"]) && speaks_of_io(source));
+    if !is_theirs {
         return None;
     }
     let attributes = &source.span.attributes;

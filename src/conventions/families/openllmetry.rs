@@ -47,8 +47,9 @@ pub(super) const KNOWN: &[&str] = &[
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let has_events = source.span.events.iter().any(|event| event.name.starts_with("db."));
-    let is_theirs = source.has_space(&["traceloop", "llm"]) || has_events;
-    if !is_theirs && !(source.has_space(&["gen_ai"]) && is_indexed(source)) {
+    let is_theirs =
+        source.has_space(&["traceloop", "llm"]) || has_events || (source.has_space(&["gen_ai"]) && is_indexed(source));
+    if !is_theirs {
         return None;
     }
     if !source.has_space(&["traceloop", "gen_ai"]) && !has_events && source.str("llm.request.type").is_none() {

@@ -22,7 +22,7 @@ pub(super) fn read(source: &Source<'_>) -> Told {
         on_span.event(source, &event.name, &event.attributes, None);
     }
     let mut in_logs = Reading::default();
-    for log in &source.logs[..] {
+    for log in source.logs {
         in_logs.event(source, &log.event_name, &log.attributes, Some(&log.body));
     }
     let mut in_attribute = Reading::default();
@@ -161,11 +161,8 @@ fn is_result(part: &Part) -> bool {
 
 /// A text part that is JSON of content blocks is those blocks.
 fn blocks_of_text(part: Part) -> Vec<Part> {
-    let text = match &part {
-        Part::Text { text } | Part::ToolResult { text, .. } => text,
-        _ => return vec![part],
-    };
     const BLOCKS: [&str; 6] = ["text", "toolUse", "toolResult", "image", "document", "reasoningContent"];
+    let (Part::Text { text } | Part::ToolResult { text, .. }) = &part else { return vec![part] };
     match parse(text) {
         Parsed::Tree(Node::List(items))
             if !items.is_empty() && items.iter().all(|item| item.first_of(&BLOCKS).is_some()) =>

@@ -155,7 +155,10 @@ fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
     if parts.input.as_ref().is_some_and(Said::is_structured) {
         return Some(StepKind::Generation);
     }
-    let answered = parts.output.as_ref().is_some_and(Said::is_structured) || has("gen_ai.completion") || has("gen_ai.response.id") || has("gen_ai.response.finish_reasons");
+    let answered = parts.output.as_ref().is_some_and(Said::is_structured)
+        || has("gen_ai.completion")
+        || has("gen_ai.response.id")
+        || has("gen_ai.response.finish_reasons");
     let asked = parts.input.is_some() || parts.tokens.output.is_some() || has("gen_ai.response.model");
     (answered || (asked && has("gen_ai.request.model"))).then_some(StepKind::Generation)
 }

@@ -26,9 +26,9 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if source.scope() != "strands.telemetry.tracer" && provider() != Some("strands-agents") {
         return None;
     }
-    let mut parts = Parts::default();
     // Bedrock's counts: cached tokens stand beside the input, not in it.
-    parts.tokens = Tokens { cache_excluded: true, ..Tokens::default() };
+    let tokens = Tokens { cache_excluded: true, ..Tokens::default() };
+    let mut parts = Parts { tokens, ..Parts::default() };
     if source.span.name == "memory.search" || source.span.events.iter().any(|event| event.name == "memory.results") {
         parts.kind = Some(StepKind::Retrieval);
         read_memory(source, &mut parts);

@@ -15,20 +15,19 @@ pub(super) fn hand_on(steps: &mut [Step]) {
     let mut retrieved: Vec<Document> = Vec::new();
     let mut seen: HashSet<(Option<String>, Option<String>)> = HashSet::new();
     let mut questions: Vec<String> = Vec::new();
-    for at in 0..steps.len() {
-        match steps[at].kind {
+    for step in steps {
+        match step.kind {
             StepKind::Retrieval => {
                 // A retriever inside a retriever finds the same documents again.
-                for document in &steps[at].documents {
+                for document in &step.documents {
                     if seen.insert((document.id.clone(), document.text.clone())) {
-                        retrieved.push(Document { source: Some(steps[at].span_id), ..document.clone() });
+                        retrieved.push(Document { source: Some(step.span_id), ..document.clone() });
                     }
                 }
-                questions.extend(steps[at].input.iter().flatten().filter_map(Message::joined_text));
+                questions.extend(step.input.iter().flatten().filter_map(Message::joined_text));
             }
             StepKind::Generation => {
-                let given = given(&steps[at], &retrieved, &questions);
-                steps[at].documents = given;
+                step.documents = given(step, &retrieved, &questions);
             }
             _ => {}
         }

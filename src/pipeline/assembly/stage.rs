@@ -37,7 +37,7 @@ pub struct Assembly {
 const TRACES_AT_ONCE: usize = 64;
 
 /// A worker that dies while assembling gives its traces back then.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// The longest wait between two looks: other processes may have stored traces that settle sooner.
 const IDLE: Duration = Duration::from_secs(1);

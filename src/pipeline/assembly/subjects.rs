@@ -7,7 +7,7 @@ use super::trace::AssembledTrace;
 use crate::config::SegmentConfig;
 use crate::model::{
     ContentState, Document, Message, Part, Role, Span, Step, StepKind, StepView, Subject, SubjectContent, SubjectId,
-    SubjectKind, ToolCall, Turn,
+    SubjectKind, ToolCall, Turn, Value,
 };
 
 /// The subjects of one trace: its live generations in order of time, then the trace itself.
@@ -251,13 +251,13 @@ fn place_value(trace: &AssembledTrace, at: usize, place: &str) -> Option<String>
             let models = trace.steps.iter().filter(|step| step.is_live_generation());
             models.rev().find_map(|step| field_value(step, "model"))
         }),
-        _ => found.or_else(|| trace.spans[at].resource.attributes.get(place).map(|value| value.display())),
+        _ => found.or_else(|| trace.spans[at].resource.attributes.get(place).map(Value::display)),
     }
     .filter(|value| !value.is_empty())
 }
 
 fn attribute(span: &Span, name: &str) -> Option<String> {
-    span.attributes.get(name).map(|value| value.display()).filter(|value| !value.is_empty())
+    span.attributes.get(name).map(Value::display).filter(|value| !value.is_empty())
 }
 
 fn field_value(step: &Step, field: &str) -> Option<String> {

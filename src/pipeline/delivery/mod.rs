@@ -37,7 +37,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const BATCH: usize = 200;
 
 /// Long enough for the slowest sink to answer a batch; a worker that dies gives its batch back then.
-const LEASE: Duration = Duration::from_secs(120);
+const LEASE: Duration = Duration::from_mins(2);
 
 /// The longest wait between two attempts.
 const LONGEST_WAIT_MS: i64 = 600_000;
@@ -67,13 +67,12 @@ impl Delivery {
         while !soft.is_cancelled() {
             let owed = self.store.wakeups().deliveries.notified();
             let sent = self.send_owed(&sink).await;
-            match patience.with(&soft, sent).await? {
-                Some(0) => tokio::select! {
+            if let Some(0) = patience.with(&soft, sent).await? {
+                tokio::select! {
                     () = owed => {}
                     () = tokio::time::sleep(IDLE) => {}
                     () = soft.cancelled() => {}
-                },
-                Some(_) | None => {}
+                }
             }
         }
         Ok(())

@@ -150,6 +150,7 @@ pub enum Prepared {
 }
 
 /// Decides, decodes, guards and redacts. `kept_before` is the answer to an earlier [`Prepared::Ask`].
+#[expect(clippy::implicit_hasher, reason = "the store's answer, as it comes")]
 pub fn prepare(
     request: &Request,
     sampler: &Sampler,

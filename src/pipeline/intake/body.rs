@@ -22,7 +22,7 @@ pub(super) enum Compression {
 pub(super) const ACCEPTED: &str = "gzip, zstd, deflate, identity";
 
 /// A body that comes slower than this is given up, so that it does not hold its memory for ever.
-const RECEIVE_TIMEOUT: Duration = Duration::from_secs(60);
+const RECEIVE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How much of a refused body is read, and for how long.
 const DISCARD_AT_MOST: usize = 512 * 1024 * 1024;

@@ -96,7 +96,7 @@ pub enum AcceptError {
 
 /// A database that does not answer for so long is away. What it may have committed all the same comes again, and is
 /// recognised.
-const STORE_TIMEOUT: Duration = Duration::from_secs(60);
+const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The store's answer, or its silence, as a refusal.
 async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, AcceptError> {

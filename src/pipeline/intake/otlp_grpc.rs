@@ -1,8 +1,8 @@
 //! OTLP/gRPC: the `Export` calls of the trace and log services.
 //!
 //! The messages are read as bytes and go through the gate like everything else; generated servers would decode every
-//! span of them first. The Collector's exporter sends again after UNAVAILABLE, and after RESOURCE_EXHAUSTED only with
-//! RetryInfo.
+//! span of them first. The Collector's exporter sends again after UNAVAILABLE, and after `RESOURCE_EXHAUSTED` only with
+//! `RetryInfo`.
 
 use axum::Router;
 use axum::body::Body;

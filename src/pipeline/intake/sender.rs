@@ -115,6 +115,7 @@ pub struct Sender {
     wire: Wire,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one per program")]
 enum Wire {
     Http { client: reqwest::Client, base: String },
     Grpc(tonic::transport::Channel),
@@ -122,9 +123,9 @@ enum Wire {
 }
 
 /// How long a receiver that says "later" is asked again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 const LARGEST_MESSAGE: usize = 1 << 30;
 
 /// The answer to one attempt.

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
@@ -84,7 +85,10 @@ impl Broker {
         for queue in [&self.traces, &self.logs, &self.dead_letters] {
             self.channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
         }
-        self.channel.exchange_delete(self.dead_letters.as_str().into(), Default::default()).await.unwrap();
+        self.channel
+            .exchange_delete(self.dead_letters.as_str().into(), ExchangeDeleteOptions::default())
+            .await
+            .unwrap();
     }
 }
 

@@ -79,12 +79,12 @@ async fn a_wrong_target_is_wrong_usage_and_an_absent_one_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_receiver_is_asked_again() {
     let service = Service::start("retry_after_seconds = 1", "rate = 1").await;
-    service.store.away.store(true, std::sync::atomic::Ordering::SeqCst);
+    service.store.away.store(true, Ordering::SeqCst);
     let binary = file(".binpb", &traces(1, 5).encode_to_vec());
     let (path, to) = (binary.path().to_str().unwrap().to_owned(), format!("http://{}", service.http));
     let replaying = tokio::spawn(async move { replay(&[&path, "--to", &to]).await });
     eventually("a refusal", async || !service.intake.status().troubles().is_empty()).await;
-    service.store.away.store(false, std::sync::atomic::Ordering::SeqCst);
+    service.store.away.store(false, Ordering::SeqCst);
     let output = replaying.await.unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(service.account().await.kept, 5);

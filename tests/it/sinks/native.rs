@@ -235,7 +235,7 @@ async fn langfuse_values_follow_the_scale() {
 #[tokio::test]
 async fn a_wrong_key_loses_no_score() {
     let api = FakeApi::start(|_| (401, json!({ "message": "who are you" }))).await;
-    let minute = [Some(Disposition::Retry { after: Some(Duration::from_secs(60)) })];
+    let minute = [Some(Disposition::Retry { after: Some(Duration::from_mins(1)) })];
     for sink in [mlflow(&api), phoenix(&api), langfuse(&api)] {
         assert_eq!(dispositions(&sink.deliver(&[evaluation(2)]).await), minute, "{}", sink.type_name());
         sink.check().await.unwrap_err();

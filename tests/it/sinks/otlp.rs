@@ -153,7 +153,7 @@ async fn statuses_are_classed_as_the_specification_says() {
     }
     for status in [401, 403, 404] {
         receiver.answer_traces([Answer::Http(status)]);
-        let minute = Some(Disposition::Retry { after: Some(Duration::from_secs(60)) });
+        let minute = Some(Disposition::Retry { after: Some(Duration::from_mins(1)) });
         assert_eq!(dispositions(&sink.deliver(&[evaluation(2)]).await), [minute], "{status}");
     }
     receiver.answer_traces([Answer::Hang]);

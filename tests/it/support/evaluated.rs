@@ -179,7 +179,7 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
     let content = SubjectContent {
         input: Some(QUESTIONS[topic].into()),
         output: Some(format!("You asked about {}. Our policy number {number} covers this in detail.", INTENTS[topic])),
-        documents: (0..1 + number % 4)
+        documents: (0..=(number % 4))
             .map(|document| Document {
                 id: Some(format!("kb-{document}")),
                 text: Some(format!(

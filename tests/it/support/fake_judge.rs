@@ -272,8 +272,8 @@ fn fitting(request: &Json) -> String {
         .unwrap_or(&Json::Null);
     let mut reply = json!({"rationale": "as scripted"});
     if let Some(score) = schema["properties"].get("score") {
-        let levels = score["enum"].as_array().into_iter().flatten();
-        reply["score"] = levels.filter(|level| level.is_number()).next_back().cloned().unwrap_or(json!(1));
+        let mut levels = score["enum"].as_array().into_iter().flatten();
+        reply["score"] = levels.rfind(|level| level.is_number()).cloned().unwrap_or(json!(1));
     }
     if let Some(label) = schema["properties"].get("label") {
         reply["label"] = label["enum"][0].clone();

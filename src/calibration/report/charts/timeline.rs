@@ -80,7 +80,13 @@ fn breaks(svg: &mut Svg, courses: &[Course<'_>], width: f64, x: &impl Fn(i64) ->
             svg.line("break", (at, TOP - 12.0), (at, HEIGHT - BOTTOM));
         }
         let anchor = if at > width * 0.6 { "end" } else { "start" };
-        let shift = if anchor == "end" { -5.0 } else { if index == 0 { 0.0 } else { 5.0 } };
+        let shift = if anchor == "end" {
+            -5.0
+        } else if index == 0 {
+            0.0
+        } else {
+            5.0
+        };
         // A name at the end of its break may run into the one before: only the narrow chart has so little room.
         svg.text("name", (at + shift, TOP - 10.0), anchor, name);
     }

@@ -124,7 +124,7 @@ impl OtlpSink {
                     super::fail(results, &part, &error);
                 }
                 Ok(Export::NoSuchSignal { status, message }) => {
-                    self.no_such_signal(signal, &part, &status, &message, results)
+                    self.no_such_signal(signal, &part, &status, &message, results);
                 }
                 Err(DeliveryError::Refused { .. }) if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
@@ -179,7 +179,7 @@ impl OtlpSink {
         for (signal, _) in signals.into_iter().filter(|(_, wanted)| *wanted) {
             match self.export(signal, &[]).await? {
                 Export::NoSuchSignal { status, message } => {
-                    self.no_such_signal(signal, &[0], &status, &message, &mut results)
+                    self.no_such_signal(signal, &[0], &status, &message, &mut results);
                 }
                 Export::Accepted | Export::PartlyRejected { .. } => {}
             }
