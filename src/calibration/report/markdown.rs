@@ -189,8 +189,10 @@ fn rubric(text: &mut String, rubric: &RubricReport) {
             .segments
             .iter()
             .map(|segment| {
-                let value =
-                    segment.value.as_deref().map_or_else(|| format!("{} small values, pooled", segment.pooled), plain);
+                let value = segment
+                    .value
+                    .as_deref()
+                    .map_or_else(|| plural(segment.pooled, "small value", "small values, pooled"), plain);
                 let pooled = if segment.agreement_pooled { "the whole: " } else { "" };
                 vec![
                     format!("{}: {value}", plain(&segment.name)),

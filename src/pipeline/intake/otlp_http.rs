@@ -121,18 +121,25 @@ fn text<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> &'h str {
 }
 
 fn succeeded(signal: Signal, encoding: Encoding, accepted: &Accepted) -> Response {
-    let partial = answer::partial_success(accepted.rejected, accepted.complaint.as_deref());
+    if accepted.rejected == 0 {
+        // The specification leaves `partial_success` unset; in JSON that is absent, not null.
+        return match encoding {
+            Encoding::Protobuf => with_type(StatusCode::OK, PROTOBUF, Vec::new()),
+            Encoding::Json => with_type(StatusCode::OK, JSON, b"{}".to_vec()),
+        };
+    }
+    let error_message = answer::partial_success(accepted.rejected, accepted.complaint.as_deref());
     let rejected = i64::try_from(accepted.rejected).unwrap_or(i64::MAX);
     match signal {
         Signal::Traces => {
-            let partial_success = (rejected > 0)
-                .then_some(wire::ExportTracePartialSuccess { rejected_spans: rejected, error_message: partial });
-            encoded(StatusCode::OK, encoding, &wire::ExportTraceServiceResponse { partial_success })
+            let partial = wire::ExportTracePartialSuccess { rejected_spans: rejected, error_message };
+            let response = wire::ExportTraceServiceResponse { partial_success: Some(partial) };
+            encoded(StatusCode::OK, encoding, &response)
         }
         Signal::Logs => {
-            let partial_success = (rejected > 0)
-                .then_some(wire::ExportLogsPartialSuccess { rejected_log_records: rejected, error_message: partial });
-            encoded(StatusCode::OK, encoding, &wire::ExportLogsServiceResponse { partial_success })
+            let partial = wire::ExportLogsPartialSuccess { rejected_log_records: rejected, error_message };
+            let response = wire::ExportLogsServiceResponse { partial_success: Some(partial) };
+            encoded(StatusCode::OK, encoding, &response)
         }
     }
 }
