@@ -37,6 +37,16 @@ CREATE TABLE traces (
 ) WITHOUT ROWID;
 CREATE INDEX traces_due ON traces (due_at_ms) WHERE due_at_ms IS NOT NULL;
 
+-- Conversations of kept traces, while some rubric judges sessions. due_at_ms is when the conversation counts as idle.
+CREATE TABLE sessions (
+    session_id TEXT PRIMARY KEY,
+    arrivals BIGINT NOT NULL,
+    due_at_ms BIGINT,
+    lease_owner TEXT,
+    lease_until_ms BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX sessions_due ON sessions (due_at_ms) WHERE due_at_ms IS NOT NULL;
+
 -- Redacted spans and log records of kept traces, as OTLP protobuf (one record in its resource block).
 CREATE TABLE spans (
     trace_id BLOB NOT NULL,

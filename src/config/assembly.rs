@@ -16,10 +16,13 @@ pub struct AssemblyConfig {
     /// A trace is judged as it is after this long, root or not.
     #[serde(with = "duration")]
     pub max_wait: Duration,
+    /// A session is complete when none of its traces brought anything new for this long.
+    #[serde(with = "duration")]
+    pub session_idle: Duration,
 }
 
 impl Default for AssemblyConfig {
     fn default() -> Self {
-        Self { settle: Duration::from_secs(10), max_wait: Duration::from_mins(2) }
+        Self { settle: Duration::from_secs(10), max_wait: Duration::from_mins(2), session_idle: Duration::from_mins(30) }
     }
 }

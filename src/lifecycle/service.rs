@@ -12,7 +12,7 @@ use super::library::{self, LibraryError};
 use super::{Lifecycle, Role};
 use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
-use crate::model::{Outcome, SubjectKind};
+use crate::model::Outcome;
 use crate::pipeline::assembly::Assembly;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
@@ -53,16 +53,6 @@ pub enum StartError {
         version: u32,
         /// The judge.
         judge: String,
-    },
-    /// A rubric whose subjects are not assembled.
-    #[error(
-        "rubric `{rubric}` v{version} judges sessions, which this version of judged does not assemble; take it out of rubrics.enabled"
-    )]
-    Sessions {
-        /// The rubric.
-        rubric: String,
-        /// Its version.
-        version: u32,
     },
     /// The file or variable with the key of the placeholders.
     #[error("the key of the placeholders: {0}")]
@@ -112,9 +102,6 @@ impl Service {
         let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
         let catalogue = library::catalogue(&store, &config.rubrics).await?;
         for rubric in catalogue.active() {
-            if rubric.subject == SubjectKind::Session {
-                return Err(StartError::Sessions { rubric: rubric.name.clone(), version: rubric.version });
-            }
             if judges.get(&rubric.judge).is_none() {
                 return Err(StartError::UnknownJudge {
                     rubric: rubric.name.clone(),
@@ -166,6 +153,7 @@ impl Service {
                 catalogue: self.catalogue.clone(),
                 sampler: Arc::clone(&self.sampler),
                 segments: Arc::new(self.config.segments.clone()),
+                session_idle: self.config.assembly.session_idle,
                 deadline: self.config.evaluation.deadline,
                 metrics: metrics.clone(),
             };

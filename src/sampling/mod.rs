@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 pub use rules::{Bound, EXCEPTION_EVENT, FAILURE_ATTRIBUTES, Matches, SpanFacts, says_failed};
 
 use crate::config::sampling::SamplingConfig;
-use crate::model::{Attributes, Probability, TraceId};
+use crate::model::{Attributes, Probability, SubjectId, TraceId};
 use rules::Rules;
 
 /// Why a sampling configuration makes no sampler.
@@ -108,6 +108,16 @@ impl Sampler {
         Draw { u, upstream: upstream.probability }
     }
 
+    /// The number of a subject that spans traces: a session. Rates nest for it as they do for traces.
+    pub fn u_of_subject(&self, subject: SubjectId) -> f64 {
+        let id = subject.as_uuid().into_bytes();
+        match self.source {
+            Source::Hash { key } => unit(siphash::hash(key, &id)),
+            // The last seven bytes, as of a trace id; the one before them holds the UUID's variant.
+            Source::Consistent => unit(id[9..].iter().fold(0, |word, byte| word << 8 | u64::from(*byte)) << 8),
+        }
+    }
+
     /// Only the `u` of [`Sampler::u`], when it needs no tracestate: the hot path of the gate.
     pub fn u_of_id(&self, trace_id: TraceId) -> Option<f64> {
         match self.source {
@@ -181,8 +191,12 @@ fn key(salt: &str) -> (u64, u64) {
 }
 
 fn hash_unit(key: (u64, u64), trace_id: TraceId) -> f64 {
-    // The top 53 bits: as many as a double holds, so that 1.0 is never reached.
-    (siphash::hash(key, trace_id.as_bytes()) >> 11) as f64 / (1u64 << 53) as f64
+    unit(siphash::hash(key, trace_id.as_bytes()))
+}
+
+/// The top 53 bits: as many as a double holds, so that 1.0 is never reached.
+fn unit(word: u64) -> f64 {
+    (word >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

@@ -210,7 +210,7 @@ impl Store {
                     row.push_bind(id.as_uuid())
                         .push_bind(state)
                         .push_bind(due_at_ms)
-                        .push_bind(error)
+                        .push_bind(rows::optional(error))
                         .push_bind(finished_at_ms);
                 });
                 update.push(") AS v WHERE deliveries.evaluation_id = v.column1 AND deliveries.state = 'owed' AND deliveries.sink = ");

@@ -71,12 +71,12 @@ impl Store {
                 insert.push_values(labels, |mut row, label| {
                     row.push_bind(label.subject.as_uuid())
                         .push_bind(label.rubric.as_str())
-                        .push_bind(label.annotator.as_str())
+                        .push_bind(rows::text(&label.annotator))
                         .push_bind(label.labelled_at_ms)
                         .push_bind(label.score.score)
-                        .push_bind(label.score.label.as_deref())
+                        .push_bind(rows::optional(label.score.label.as_deref()))
                         .push_bind(label.score.value)
-                        .push_bind(label.rationale.as_deref())
+                        .push_bind(rows::optional(label.rationale.as_deref()))
                         .push_bind(label.stream.as_str())
                         .push_bind(label.probability.map(f64::from))
                         .push_bind(now_ms);

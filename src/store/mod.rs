@@ -19,6 +19,7 @@ mod plan;
 mod reports;
 mod rows;
 mod rubrics;
+mod sessions;
 mod traces;
 
 use std::str::FromStr;
@@ -38,9 +39,10 @@ pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
 pub use pages::{
     DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
 };
-pub use plan::{PlannedEvaluation, PlannedSubject};
+pub use plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
+pub use sessions::DueSession;
 pub use traces::{DueTrace, TraceRecords};
 
 use crate::clock::Clock;

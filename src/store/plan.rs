@@ -1,12 +1,13 @@
 //! Committing a plan: the subjects of a trace, every decision about them, and the account, in one transaction.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{DueTrace, Store, StoreError, read, rows, transaction};
-use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId};
+use super::{DueSession, DueTrace, Store, StoreError, read, rows, transaction};
+use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId, SubjectKind};
 
 /// A subject as it is stored: frozen content and the digest that tells whether late spans changed it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +43,18 @@ pub struct PlannedEvaluation {
     pub deadline_ms: i64,
 }
 
+/// What a plan was made from, and is done with once the plan is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlannedFrom<'a> {
+    /// Traces.
+    pub traces: &'a [DueTrace],
+    /// Sessions.
+    pub sessions: &'a [DueSession],
+    /// How long the sessions of planned traces may be silent before they are looked at; `None` when no rubric judges
+    /// sessions.
+    pub session_idle_ms: Option<i64>,
+}
+
 /// Parameters stay far below the databases' limits: 17 columns a row.
 const ROWS_PER_STATEMENT: usize = 50;
 
@@ -69,15 +82,18 @@ impl Store {
         Ok(known)
     }
 
-    /// Commits the plan of assembled traces. `planned` holds only subjects that are new or changed.
+    /// Commits a plan. `planned` holds only subjects that are new or changed.
     ///
     /// Evaluations of an earlier revision that are pending or judged become superseded. A trace to which something came
     /// after it was read stays due. A plan that another worker committed already changes nothing.
-    pub async fn commit_plan(&self, traces: &[DueTrace], planned: &[PlannedSubject]) -> Result<(), StoreError> {
+    pub async fn commit_plan(&self, from: PlannedFrom<'_>, planned: &[PlannedSubject]) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
         let mut planned: Vec<&PlannedSubject> = planned.iter().collect();
         planned.sort_by_key(|planned| planned.subject.id);
         let stored = planned.iter().map(|planned| StoredSubject::of(planned)).collect::<Result<Vec<_>, _>>()?;
+        let idle: Vec<(Cow<'_, str>, i64)> = from.session_idle_ms.map_or_else(Vec::new, |idle_ms| {
+            sessions_of(&planned).into_iter().map(|session_id| (session_id, now_ms + idle_ms)).collect()
+        });
         let evaluations: Vec<(&PlannedSubject, &PlannedEvaluation)> = planned
             .iter()
             .flat_map(|planned| planned.evaluations.iter().map(move |decision| (*planned, decision)))
@@ -117,13 +133,13 @@ impl Store {
                         .push_bind(subject.kind.as_str())
                         .push_bind(subject.trace_id.as_bytes().as_slice())
                         .push_bind(subject.span_id.as_bytes().as_slice())
-                        .push_bind(subject.session_id.as_deref())
+                        .push_bind(rows::indexed(subject.session_id.as_deref()))
                         .push_bind(i64::from(stored.revision))
                         .push_bind(stored.digest)
                         .push_bind((subject.end / 1_000_000) as i64)
-                        .push_bind(subject.response_id.as_deref())
-                        .push_bind(subject.model.as_deref())
-                        .push_bind(subject.operation.as_deref())
+                        .push_bind(rows::optional(subject.response_id.as_deref()))
+                        .push_bind(rows::optional(subject.model.as_deref()))
+                        .push_bind(rows::optional(subject.operation.as_deref()))
                         .push_bind(subject.unjudgeable.as_deref())
                         .push_bind(subject.content.documents.len() as i64)
                         .push_bind(stored.segments.as_str())
@@ -185,7 +201,27 @@ impl Store {
                 .await?;
             }
 
-            for trace in traces {
+            for (session_id, due_at_ms) in &idle {
+                sqlx::query(
+                    "INSERT INTO sessions AS session (session_id, arrivals, due_at_ms) VALUES ($1, 1, $2) \
+                     ON CONFLICT (session_id) DO UPDATE SET arrivals = session.arrivals + 1, due_at_ms = excluded.due_at_ms",
+                )
+                .bind(session_id.as_ref())
+                .bind(due_at_ms)
+                .execute(&mut *tx)
+                .await?;
+            }
+            for session in from.sessions {
+                sqlx::query(
+                    "UPDATE sessions SET lease_until_ms = 0, \
+                     due_at_ms = CASE WHEN arrivals = $1 THEN NULL ELSE due_at_ms END WHERE session_id = $2",
+                )
+                .bind(session.arrivals)
+                .bind(&session.session_id)
+                .execute(&mut *tx)
+                .await?;
+            }
+            for trace in from.traces {
                 sqlx::query(
                     "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, \
                      due_at_ms = CASE WHEN arrivals = $2 THEN NULL ELSE due_at_ms END WHERE trace_id = $3",
@@ -202,6 +238,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The sessions that the planned traces belong to, each once and in one order, so that workers do not deadlock.
+fn sessions_of<'a>(planned: &[&'a PlannedSubject]) -> BTreeSet<Cow<'a, str>> {
+    let traces = planned.iter().filter(|planned| planned.subject.kind == SubjectKind::Trace);
+    traces.filter_map(|planned| rows::indexed(planned.subject.session_id.as_deref())).collect()
 }
 
 /// The text columns of a subject, made before the transaction so that it stays short.

@@ -1,10 +1,28 @@
 //! Reading columns back into model types. A value judged never writes is an error that names its column.
 
+use std::borrow::Cow;
+
 use super::StoreError;
 use crate::model::{Outcome, Probability, SpanId, SubjectKind, TraceId};
 
 fn inconsistent(table: &'static str, column: &'static str, found: impl Into<String>) -> StoreError {
     StoreError::Inconsistent { table, column, found: found.into() }
+}
+
+/// Text from outside as both databases take it: PostgreSQL refuses NUL in text.
+pub(super) fn text(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// The same for a text that may be absent.
+pub(super) fn optional(absent_or: Option<&str>) -> Option<Cow<'_, str>> {
+    absent_or.map(text)
+}
+
+/// The same for a name that an index holds, whose entries PostgreSQL bounds.
+pub(super) fn indexed(absent_or: Option<&str>) -> Option<Cow<'_, str>> {
+    const MAX_BYTES: usize = 1024;
+    absent_or.map(|name| text(&name[..name.floor_char_boundary(MAX_BYTES)]))
 }
 
 pub(super) fn trace_id(table: &'static str, bytes: &[u8]) -> Result<TraceId, StoreError> {
@@ -44,4 +62,17 @@ pub(super) fn to_json<T: serde::Serialize>(
 ) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| inconsistent(table, column, format!("a value without JSON form ({error})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_is_made_fit_for_both_databases() {
+        assert_eq!(text("a\0b"), "a\u{fffd}b");
+        assert_eq!(optional(None), None);
+        let long = "ä".repeat(2000);
+        assert_eq!(indexed(Some(&long)).map(|name| name.len()), Some(1024));
+    }
 }

@@ -78,10 +78,11 @@ impl Store {
         Ok(next)
     }
 
-    /// Makes every waiting trace due now: for a demo and for draining, where nothing more can come.
+    /// Makes every waiting trace and session due now: for a demo and for draining, where nothing more can come.
     pub async fn settle_all_traces(&self) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();
         Ok(transaction!(self, DB, tx => {
+            sqlx::query("UPDATE sessions SET due_at_ms = $1 WHERE due_at_ms > $1").bind(now_ms).execute(&mut *tx).await?;
             sqlx::query("UPDATE traces SET due_at_ms = $1 WHERE due_at_ms > $1")
                 .bind(now_ms)
                 .execute(&mut *tx)

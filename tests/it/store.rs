@@ -1,7 +1,7 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
 use judged::model::{EvaluationId, Outcome, Scale, Score};
-use judged::store::{DeliveryOutcome, EvaluationResult, IntakeAccount, SettleTimes, Store};
+use judged::store::{DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store};
 
 use crate::on_both_databases;
 use crate::support::records::{batch, kept_span, planned, trace_id};
@@ -37,7 +37,7 @@ fn faithfulness(_: &str, _: u32) -> Option<(String, Scale)> {
 
 async fn with_one_pending(store: &Store) -> EvaluationId {
     let plan = planned(1, 0, Outcome::Pending, "an answer");
-    store.commit_plan(&[], std::slice::from_ref(&plan)).await.unwrap();
+    store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
     plan.evaluations[0].id
 }
 
@@ -91,12 +91,12 @@ on_both_databases! {
         database.clock.advance(10_000);
         let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
         database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
-        database.store.commit_plan(&due, &[]).await.unwrap();
+        database.store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &[]).await.unwrap();
         database.clock.advance(10_000);
         let again = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
         assert_eq!(again.len(), 1);
         assert!(again[0].late);
-        database.store.commit_plan(&again, &[]).await.unwrap();
+        database.store.commit_plan(PlannedFrom { traces: &again, ..PlannedFrom::default() }, &[]).await.unwrap();
         database.clock.advance(1_000_000);
         assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
     }
@@ -105,8 +105,8 @@ on_both_databases! {
 on_both_databases! {
     planning_the_same_trace_twice_counts_once(database) {
         let plans = [planned(1, 0, Outcome::Pending, "a"), planned(2, 0, Outcome::Filtered, "b"), planned(3, 0, Outcome::SampledOut, "c")];
-        database.store.commit_plan(&[], &plans).await.unwrap();
-        database.store.commit_plan(&[], &plans).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
         let ledger = database.store.ledger(EVER).await.unwrap();
         assert!(ledger.balanced);
         let account = &ledger.rubrics[0];
@@ -137,7 +137,7 @@ on_both_databases! {
         let id = with_one_pending(&database.store).await;
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
         database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
-        database.store.commit_plan(&[], &[planned(1, 1, Outcome::Pending, "a longer answer")]).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &[planned(1, 1, Outcome::Pending, "a longer answer")]).await.unwrap();
         let ledger = database.store.ledger(EVER).await.unwrap();
         assert!(ledger.balanced);
         assert_eq!((ledger.rubrics[0].superseded, ledger.rubrics[0].pending), (1, 1));
@@ -152,7 +152,7 @@ on_both_databases! {
         let mut plan = planned(1, 0, Outcome::Pending, "a");
         plan.evaluations[0].deadline_ms = database.store.now_ms() + 100_000;
         let id = plan.evaluations[0].id;
-        database.store.commit_plan(&[], &[plan]).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
         let later = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms() + 5_000, reason: "rate_limited".into(), counts: true };
         database.store.finish_evaluations(&[later], &sink).await.unwrap();

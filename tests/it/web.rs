@@ -5,7 +5,7 @@ use std::sync::Arc;
 use judged::config::WebConfig;
 use judged::model::{EvaluationId, LabelStream, Outcome, SubjectId};
 use judged::rubrics::Catalogue;
-use judged::store::{EvaluationFilter, EvaluationResult, EvaluationSummary, Store};
+use judged::store::{EvaluationFilter, EvaluationResult, EvaluationSummary, PlannedFrom, Store};
 use judged::web::{self, WebParts};
 use reqwest::{Client, Response, StatusCode, header};
 use secrecy::SecretString;
@@ -98,7 +98,7 @@ async fn with_a_hostile_answer(store: &Store) -> EvaluationId {
     plan.subject.segments.insert(HOSTILE.into(), "x".into());
     plan.subject.session_id = Some(HOSTILE.into());
     let id = plan.evaluations[0].id;
-    store.commit_plan(&[], &[plan]).await.unwrap();
+    store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
     store.lease_evaluations("default", 10, 60_000).await.unwrap();
     let result = EvaluationResult::Final {
         id,

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::planner::{self, TraceDraw};
-use super::subjects::subjects;
+use super::subjects::{session_subject, subjects};
 use super::trace::assemble;
 use crate::config::SegmentConfig;
-use crate::model::{Probability, SubjectId};
+use crate::model::{Probability, Subject, SubjectId, SubjectKind};
 use crate::pipeline::patience::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
-use crate::store::{DueTrace, PlannedSubject, Store, StoreError, TraceRecords};
+use crate::store::{DueSession, DueTrace, PlannedFrom, PlannedSubject, Store, StoreError, TraceRecords};
 use crate::telemetry::Metrics;
 
 /// What the assembly stage works with.
@@ -27,6 +27,8 @@ pub struct Assembly {
     pub sampler: Arc<Sampler>,
     /// Which attributes make segments.
     pub segments: Arc<SegmentConfig>,
+    /// A session is looked at when it was silent for so long.
+    pub session_idle: Duration,
     /// An evaluation not judged this long after it was planned expires.
     pub deadline: Duration,
     /// Its instruments.
@@ -35,6 +37,10 @@ pub struct Assembly {
 
 /// Traces assembled in one transaction.
 const TRACES_AT_ONCE: usize = 64;
+
+/// Sessions assembled in one transaction, and how many traces of one are read: the latest, which a judge can still take in.
+const SESSIONS_AT_ONCE: usize = 4;
+const TRACES_OF_A_SESSION: usize = 200;
 
 /// A worker that dies while assembling gives its traces back then.
 const LEASE: Duration = Duration::from_mins(1);
@@ -47,9 +53,9 @@ impl Assembly {
     pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
         let mut patience = Patience::new("assembly");
         while !soft.is_cancelled() {
-            let pass = self.assemble_due().await;
-            let Some(assembled) = patience.with(&soft, pass).await? else { continue };
-            if assembled == 0 {
+            let Some(traces) = patience.with(&soft, self.assemble_due().await).await? else { continue };
+            let Some(sessions) = patience.with(&soft, self.assemble_due_sessions().await).await? else { continue };
+            if traces == 0 && sessions == 0 {
                 let wait = patience.with(&soft, self.until_next_due().await).await?.unwrap_or(IDLE);
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
@@ -61,8 +67,8 @@ impl Assembly {
     }
 
     async fn until_next_due(&self) -> Result<Duration, StoreError> {
-        let next_ms = self.store.next_due_trace_ms().await?;
-        let wait_ms = next_ms.map_or(i64::MAX, |next_ms| next_ms - self.store.now_ms());
+        let next_ms = [self.store.next_due_trace_ms().await?, self.store.next_due_session_ms().await?];
+        let wait_ms = next_ms.into_iter().flatten().min().map_or(i64::MAX, |next_ms| next_ms - self.store.now_ms());
         Ok(Duration::from_millis(u64::try_from(wait_ms.max(5)).unwrap_or(5)).min(IDLE))
     }
 
@@ -82,18 +88,69 @@ impl Assembly {
             subjects.extend(self.subjects_of(trace, records));
         }
         let planned = self.plan(subjects).await?;
-        self.store.commit_plan(&due, &planned).await?;
+        let session_idle_ms = self.judges_sessions().then_some(self.session_idle.as_millis() as i64);
+        self.store.commit_plan(PlannedFrom { traces: &due, sessions: &[], session_idle_ms }, &planned).await?;
         for trace in &due {
             self.metrics.trace_assembled(trace.root_seen, trace.late);
         }
         Ok(due.len())
     }
 
+    fn judges_sessions(&self) -> bool {
+        self.catalogue.active().iter().any(|rubric| rubric.subject == SubjectKind::Session)
+    }
+
+    /// Assembles and plans one group of sessions that fell silent. Returns how many there were.
+    pub async fn assemble_due_sessions(&self) -> Result<usize, StoreError> {
+        if !self.judges_sessions() {
+            return Ok(0);
+        }
+        let due = self.store.lease_due_sessions(SESSIONS_AT_ONCE, LEASE.as_millis() as i64).await?;
+        let mut subjects = Vec::new();
+        for session in &due {
+            subjects.extend(self.session_of(session).await?);
+        }
+        if !due.is_empty() {
+            let planned = self.plan(subjects).await?;
+            self.store.commit_plan(PlannedFrom { sessions: &due, ..PlannedFrom::default() }, &planned).await?;
+        }
+        Ok(due.len())
+    }
+
+    /// The subject of a session, unless retention has taken its spans.
+    ///
+    /// Sessions are drawn by their own id. That needs all of their traces, so that those of which the gate kept only a
+    /// share are not judged.
+    async fn session_of(&self, session: &DueSession) -> Result<Option<Drawn>, StoreError> {
+        let traces = self.store.session_traces(&session.session_id, TRACES_OF_A_SESSION).await?;
+        let ids: Vec<_> = traces.iter().map(|(id, _)| *id).collect();
+        let records = if ids.is_empty() { Vec::new() } else { self.store.trace_records(&ids).await? };
+        let mut matches = Matches::default();
+        let mut whole = traces.iter().all(|(_, upstream)| *upstream == Probability::ONE);
+        let mut turns: Vec<Subject> = Vec::new();
+        for records in records {
+            let own = self.matches(&records);
+            whole &= self.sampler.rate_of(own, None) == Probability::ONE;
+            matches = matches.or(own);
+            let mut assembled = assemble(records.spans, records.logs);
+            crate::privacy::renumber(&mut assembled.steps);
+            turns.extend(subjects(&assembled, &self.segments).into_iter().filter(|one| one.kind == SubjectKind::Trace));
+        }
+        let Some(mut subject) = session_subject(&session.session_id, &turns) else { return Ok(None) };
+        if !whole {
+            subject.unjudgeable = Some("session_sampled".to_owned());
+        }
+        let draw = TraceDraw { u: self.sampler.u_of_subject(subject.id), upstream: Probability::ONE };
+        Ok(Some(Drawn { digest: planner::content_digest(&subject), subject, draw, matches }))
+    }
+
+    fn matches(&self, records: &TraceRecords) -> Matches {
+        let each = records.spans.iter().map(|span| self.sampler.matches(SpanFacts::from(span)));
+        each.fold(Matches::default(), Matches::or)
+    }
+
     fn subjects_of(&self, trace: &DueTrace, records: TraceRecords) -> Vec<Drawn> {
-        let matches = records
-            .spans
-            .iter()
-            .fold(Matches::default(), |matches, span| matches.or(self.sampler.matches(SpanFacts::from(span))));
+        let matches = self.matches(&records);
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let mut assembled = assemble(records.spans, records.logs);
         crate::privacy::renumber(&mut assembled.steps);
@@ -129,7 +186,7 @@ impl Assembly {
 
 /// A subject with the sampling facts of its trace.
 struct Drawn {
-    subject: crate::model::Subject,
+    subject: Subject,
     digest: [u8; 32],
     draw: TraceDraw,
     matches: Matches,

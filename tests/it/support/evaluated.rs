@@ -11,7 +11,7 @@ use judged::model::{
     SubjectKind,
 };
 use judged::rubrics::Rubric;
-use judged::store::{EvaluationResult, PlannedEvaluation, PlannedSubject};
+use judged::store::{EvaluationResult, PlannedEvaluation, PlannedFrom, PlannedSubject};
 
 use super::databases::Database;
 use super::records::{span_id, trace_id};
@@ -139,7 +139,7 @@ pub async fn ten_days(database: &Database) -> BTreeMap<(String, String), Vec<Eva
             truths.push(Truth { faithful, relevant: numbers.next() < 0.68, harmless: numbers.next() < 0.97 });
             plans.push(plan(number, database.store.now_ms(), &mut numbers));
         }
-        database.store.commit_plan(&[], &plans).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
         for judge in ["default", "baseline"] {
             let leased = database.store.lease_evaluations(judge, 10_000, DAY_MS).await.unwrap();
             let mut leased: Vec<_> = leased.into_iter().map(|leased| (leased.rubric.clone(), leased.id)).collect();

@@ -1,0 +1,72 @@
+//! Sessions waiting for assembly: taking those that fell silent under a lease, and which traces they are made of.
+
+use sqlx::AssertSqlSafe;
+
+use super::dialect::Dialect;
+use super::{Store, StoreError, read, rows, transaction};
+use crate::model::{Probability, TraceId};
+
+/// A conversation that fell silent, leased to this worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueSession {
+    /// What the instrumentation calls it.
+    pub session_id: String,
+    /// How many commits brought something new to it; a plan made from fewer is not the last word.
+    pub arrivals: i64,
+}
+
+impl Store {
+    /// Leases up to `limit` sessions that are due, earliest first, for `lease_ms`.
+    pub async fn lease_due_sessions(&self, limit: usize, lease_ms: i64) -> Result<Vec<DueSession>, StoreError> {
+        let now_ms = self.now_ms();
+        let due: Vec<(String, i64)> = transaction!(self, DB, tx => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "UPDATE sessions SET lease_owner = $1, lease_until_ms = $2 WHERE session_id IN (\
+                     SELECT session_id FROM sessions WHERE due_at_ms <= $3 AND lease_until_ms <= $3 \
+                     ORDER BY due_at_ms LIMIT $4{}) \
+                 RETURNING session_id, arrivals",
+                <DB as Dialect>::SKIP_LOCKED
+            )))
+            .bind(&self.worker)
+            .bind(now_ms + lease_ms)
+            .bind(now_ms)
+            .bind(limit as i64)
+            .fetch_all(&mut *tx)
+            .await?
+        });
+        Ok(due.into_iter().map(|(session_id, arrivals)| DueSession { session_id, arrivals }).collect())
+    }
+
+    /// The latest `limit` traces of a session, newest first, each with the probability with which samplers upstream kept it.
+    pub async fn session_traces(
+        &self,
+        session_id: &str,
+        limit: usize,
+    ) -> Result<Vec<(TraceId, Probability)>, StoreError> {
+        let found: Vec<(Vec<u8>, f64)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT s.trace_id, t.upstream_probability FROM subjects s JOIN traces t ON t.trace_id = s.trace_id \
+                 WHERE s.session_id = $1 AND s.kind = 'trace' ORDER BY s.observed_at_ms DESC, s.trace_id LIMIT $2",
+            )
+            .bind(session_id)
+            .bind(limit as i64)
+            .fetch_all(pool)
+            .await?
+        });
+        found
+            .into_iter()
+            .map(|(trace_id, upstream)| {
+                let upstream = rows::probability("traces", "upstream_probability", upstream)?;
+                Ok((rows::trace_id("traces", &trace_id)?, upstream))
+            })
+            .collect()
+    }
+
+    /// When the next session falls due, if any waits.
+    pub async fn next_due_session_ms(&self) -> Result<Option<i64>, StoreError> {
+        let (next,): (Option<i64>,) = read!(self, DB, pool => {
+            sqlx::query_as("SELECT min(due_at_ms) FROM sessions WHERE due_at_ms IS NOT NULL").fetch_one(pool).await?
+        });
+        Ok(next)
+    }
+}
