@@ -11,6 +11,7 @@
 
 mod assembly;
 mod cli_rubrics;
+mod deploy;
 mod example_config;
 mod house;
 mod intake;
