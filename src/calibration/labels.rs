@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::model::{Label, LabelStream, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId};
 use crate::store::{LabelTarget, Store, StoreError};
@@ -44,6 +45,20 @@ pub struct LabelLine {
     pub stream: Option<LabelStream>,
     /// The probability with which the subject was drawn.
     pub probability: Option<Probability>,
+    // What a line of `judged labels queue` shows besides; not read back.
+    question: Option<IgnoredAny>,
+    scale: Option<IgnoredAny>,
+    item: Option<IgnoredAny>,
+    input: Option<IgnoredAny>,
+    output: Option<IgnoredAny>,
+    documents: Option<IgnoredAny>,
+}
+
+impl LabelLine {
+    /// Whether judged drew this line and nobody has filled it in yet.
+    fn is_still_to_do(&self) -> bool {
+        self.stream.is_some() && self.score.is_none() && self.label.is_none() && self.pass.is_none()
+    }
 }
 
 /// Why a line of a label file is refused; the other lines are not affected.
@@ -96,6 +111,8 @@ pub struct Import {
     pub stored: u64,
     /// Labels that were there already.
     pub known: u64,
+    /// Lines of a queue that nobody has filled in.
+    pub empty: u64,
     /// Lines refused: line number and why.
     pub refused: Vec<(usize, LabelError)>,
 }
@@ -150,26 +167,38 @@ pub async fn import(
     let now_ms = store.now_ms();
     for (number, line) in lines {
         let resolved = match line {
+            Ok(line) if line.is_still_to_do() => {
+                import.empty += 1;
+                continue;
+            }
             Ok(line) => resolve(store, rubrics, line, now_ms).await?,
             Err(error) => Err(error),
         };
         match resolved {
-            Ok(label) => labels.push(label),
+            Ok((label, dated)) if !dated && is_known(store, &label).await? => import.known += 1,
+            Ok((label, _)) => labels.push(label),
             Err(error) => import.refused.push((number, error)),
         }
     }
     import.stored = store.insert_labels(&labels).await?;
-    import.known = labels.len() as u64 - import.stored;
+    import.known += labels.len() as u64 - import.stored;
     Ok(import)
 }
 
-/// The outer result is the store's, the inner one the line's.
+/// Whether this is what the annotator said last of the subject: a file without times that is imported again.
+async fn is_known(store: &Store, label: &Label) -> Result<bool, StoreError> {
+    let given = store.labels_of(label.subject, &label.rubric).await?;
+    let last = given.iter().filter(|one| one.annotator == label.annotator).max_by_key(|one| one.labelled_at_ms);
+    Ok(last.is_some_and(|last| last.score == label.score && last.rationale == label.rationale))
+}
+
+/// The label, and whether its line says when it was given. The outer result is the store's, the inner one the line's.
 async fn resolve(
     store: &Store,
     rubrics: &BTreeMap<String, LabelledRubric>,
     line: LabelLine,
     now_ms: i64,
-) -> Result<Result<Label, LabelError>, StoreError> {
+) -> Result<Result<(Label, bool), LabelError>, StoreError> {
     let checked = check(rubrics, line);
     let (line, rubric, annotator, score, target) = match checked {
         Ok(checked) => checked,
@@ -186,7 +215,8 @@ async fn resolve(
         }
         ([first, ..], LabelTarget::Subject(_)) => *first,
     };
-    Ok(Ok(Label {
+    let dated = line.labelled_at.is_some();
+    let label = Label {
         subject,
         rubric,
         annotator,
@@ -195,7 +225,8 @@ async fn resolve(
         stream: line.stream.unwrap_or(LabelStream::Unknown),
         probability: line.probability,
         labelled_at_ms: line.labelled_at.map_or(now_ms, jiff::Timestamp::as_millisecond),
-    }))
+    };
+    Ok(Ok((label, dated)))
 }
 
 type Checked = (LabelLine, String, String, Score, LabelTarget);

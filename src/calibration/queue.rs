@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::model::{LabelStream, Probability, SubjectId};
-use crate::store::LabelCandidate;
+use crate::store::{LabelCandidate, Store, StoreError};
 
 /// Labels asked for per rubric and window.
 pub const BUDGET: f64 = 200.0;
@@ -36,6 +36,18 @@ pub struct Drawn {
     pub stream: LabelStream,
     /// With which probability it was drawn.
     pub probability: Probability,
+}
+
+/// What is drawn for a rubric at the moment, and what has been labelled of it. Scores by `baselines` bring nobody into the
+/// queue, unless nothing else has judged yet: then they are what there is to hold against people.
+pub async fn of_store(store: &Store, rubric: &str, baselines: &[String]) -> Result<(Vec<Drawn>, Done), StoreError> {
+    let since_ms = store.now_ms() - WINDOW_DAYS * 86_400_000;
+    let mut candidates = store.label_candidates(rubric, since_ms, baselines).await?;
+    if candidates.is_empty() {
+        candidates = store.label_candidates(rubric, since_ms, &[]).await?;
+    }
+    let done = store.labelled_since(rubric, since_ms).await?;
+    Ok((draw(rubric, &candidates, BUDGET), done))
 }
 
 /// What has been labelled in the window: who labelled which subject, and which stream had brought it.
@@ -97,6 +109,26 @@ pub fn next_for(annotator: &str, rubric: &str, drawn: &[Drawn], done: &Done) -> 
     let (uniform, targeted) = (fresh(LabelStream::Uniform), fresh(LabelStream::Targeted));
     let turn = labelled(LabelStream::Uniform) <= labelled(LabelStream::Targeted);
     if turn { uniform.or(targeted) } else { targeted.or(uniform) }.copied()
+}
+
+/// The next items of several annotators who label in turn, up to `number` each.
+pub fn next_for_all<'a>(
+    annotators: &'a [String],
+    rubric: &str,
+    drawn: &[Drawn],
+    mut done: Done,
+    number: usize,
+) -> Vec<(&'a str, Drawn)> {
+    let mut items = Vec::new();
+    for _ in 0..number {
+        for annotator in annotators {
+            if let Some(item) = next_for(annotator, rubric, drawn, &done) {
+                done.push((item.subject, annotator.clone(), item.stream));
+                items.push((annotator.as_str(), item));
+            }
+        }
+    }
+    items
 }
 
 /// How many drawn items nobody has labelled yet.
@@ -193,5 +225,17 @@ mod tests {
         let twice = (done.len() - first) as f64 / first as f64;
         assert!((twice - TWICE).abs() < 0.12, "{twice}");
         assert_eq!(waiting(&drawn, &done), 0);
+    }
+
+    #[test]
+    fn people_who_label_side_by_side_share_a_part() {
+        let drawn = draw("r", &candidates(60), BUDGET);
+        let people = ["ann".to_owned(), "bob".to_owned()];
+        let items = next_for_all(&people, "r", &drawn, Done::new(), 20);
+        assert_eq!(items.len(), 40);
+        let of =
+            |who: &str| items.iter().filter(|item| item.0 == who).map(|item| item.1.subject).collect::<BTreeSet<_>>();
+        assert!(of("ann").intersection(&of("bob")).count() > 0);
+        assert_eq!((of("ann").len(), of("bob").len()), (20, 20), "nobody gets an item twice");
     }
 }

@@ -9,11 +9,15 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::GATE;
+use super::{GATE, open_store};
 use crate::calibration::agreement::{Declaration, shown};
 use crate::calibration::drift::{Entry, Flag, Kind, Report, Settings, detect};
+use crate::calibration::report::drift_of;
+use crate::config::{Config, ConfigError};
 
 /// Has a judge drifted, since when, how sure is that, and what is it put down to?
+///
+/// Without FILE: every rubric of the database, over its uniformly drawn labels; the settings below are then the defaults.
 ///
 /// FILE holds one JSON object a line, in order of time: `time`, `item_id`, `human`, `judge`; optionally `segment`,
 /// `probability` (with which the item was drawn for labelling), `annotator`, `anchor`, `rubric_version`, `judge_model`.
@@ -25,8 +29,8 @@ use crate::calibration::drift::{Entry, Flag, Kind, Report, Settings, detect};
 /// Lines that cannot be read are reported on standard error and in the JSON; the others are used.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
-    /// The history, one JSON object a line; `-` is standard input.
-    file: PathBuf,
+    /// The history, one JSON object a line; `-` is standard input. Without it, the labels and scores of the database.
+    file: Option<PathBuf>,
     /// Exit with code 3 when anything is flagged.
     #[arg(long)]
     fail: bool,
@@ -69,9 +73,47 @@ struct Output<'a> {
 }
 
 /// Reads, looks, prints.
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let name = if args.file == Path::new("-") { "standard input".to_owned() } else { args.file.display().to_string() };
-    let (entries, skipped) = read(&args.file).with_context(|| format!("cannot read {name}"))?;
+pub(super) async fn run(
+    mut args: Args,
+    config: impl FnOnce() -> Result<Config, ConfigError>,
+) -> anyhow::Result<ExitCode> {
+    match args.file.take() {
+        Some(file) => of_file(&file, args),
+        None => of_store(&args, &config()?).await,
+    }
+}
+
+#[derive(Serialize)]
+struct OfRubric<'a> {
+    rubric: &'a str,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+async fn of_store(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(config).await?;
+    let found = drift_of(&super::report::input(&store, config, None).await?);
+    store.close().await;
+    let text = match args.format {
+        Format::Json => {
+            let rubrics: Vec<OfRubric<'_>> = found.iter().map(|(rubric, report)| OfRubric { rubric, report }).collect();
+            serde_json::to_string_pretty(&serde_json::json!({ "rubrics": rubrics }))?
+        }
+        Format::Table if found.is_empty() => "nothing has been judged yet".to_owned(),
+        Format::Table => {
+            let settings = Settings::default();
+            let each = found.iter().map(|(rubric, report)| format!("{rubric}\n{}", render(report, &settings, 0)));
+            each.collect::<Vec<_>>().join("\n\n")
+        }
+    };
+    print(&text)?;
+    let flagged = found.iter().any(|(_, report)| !report.flags.is_empty());
+    Ok(if args.fail && flagged { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
+}
+
+fn of_file(file: &Path, args: Args) -> anyhow::Result<ExitCode> {
+    let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+    let (entries, skipped) = read(file).with_context(|| format!("cannot read {name}"))?;
     for SkippedLine { line, problem } in &skipped {
         writeln!(io::stderr(), "{name}:{line}: {problem}")?;
     }
@@ -85,12 +127,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Format::Json => serde_json::to_string_pretty(&Output { report: &report, skipped_lines: &skipped })?,
         Format::Table => render(&report, &settings, skipped.len()),
     };
+    print(&text)?;
+    Ok(if args.fail && !report.flags.is_empty() { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
+}
+
+fn print(text: &str) -> io::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         // A reader that stops early (`| head`) is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
-    Ok(if args.fail && !report.flags.is_empty() { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
 }
 
 fn baseline(text: &str) -> Result<usize, String> {

@@ -1,5 +1,7 @@
 //! `judged labels`: human labels in and out.
 
+mod queue;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use crate::calibration::labels::{self, LabelFormat, LabelledRubric};
 use crate::config::Config;
 use crate::rubrics;
 
-/// What to do with labels.
+/// Human labels in and out.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -31,6 +33,8 @@ enum Action {
         #[arg(long, value_enum)]
         format: Option<Format>,
     },
+    /// Draws what people should label next, as a file to fill in and import.
+    Queue(queue::Args),
     /// Prints all labels as JSON lines.
     Export,
 }
@@ -45,6 +49,7 @@ enum Format {
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Import { files, format } => import(&files, format, config).await,
+        Action::Queue(args) => queue::run(args, config).await,
         Action::Export => export(config).await,
     }
 }
@@ -66,10 +71,11 @@ async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> a
             eprintln!("{}:{line}: {:#}", file.display(), anyhow::Error::msg(chain(error)));
         }
         println!(
-            "{}: {} stored, {} known already, {} refused",
+            "{}: {} stored, {} known already, {} left empty, {} refused",
             file.display(),
             import.stored,
             import.known,
+            import.empty,
             import.refused.len()
         );
         all_stored &= import.refused.is_empty();

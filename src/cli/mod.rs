@@ -102,7 +102,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
         Command::Doctor(args) => doctor::run(args, &config()?).await,
-        Command::Drift(args) => drift::run(args),
+        Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,

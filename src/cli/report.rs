@@ -7,11 +7,10 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use super::{open_store, since};
+use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
 use crate::config::Config;
-use crate::config::judges::Provider;
-use crate::judges::BASELINE;
-use crate::lifecycle::library;
+use crate::lifecycle::{self, library};
 use crate::store::Store;
 
 /// What to write.
@@ -63,23 +62,17 @@ pub(super) async fn write(store: &Store, config: &Config, out: &Path) -> anyhow:
 }
 
 async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportData> {
-    let (_, rubrics) = library::load(store, &config.rubrics).await?;
-    let rubrics = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
-    let options = ReportOptions { since_ms, baselines: baselines(config), ..ReportOptions::default() };
-    let input = ReportInput::read(store, rubrics, Vec::new(), options).await?;
-    Ok(ReportData::build(&input))
+    Ok(ReportData::build(&input(store, config, since_ms).await?))
 }
 
-/// The judges that are the offline baseline, whatever they are called.
-pub(super) fn baselines(config: &Config) -> Vec<String> {
-    let mut names = vec![BASELINE.to_owned()];
-    names.extend(
-        config.judges.iter().filter(|(_, judge)| judge.provider == Provider::Baseline).map(|(name, _)| name.clone()),
-    );
-    if !config.judges.contains_key(crate::judges::DEFAULT) {
-        names.push(crate::judges::DEFAULT.to_owned());
-    }
-    names
+/// The rows that a report is made of.
+pub(super) async fn input(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportInput> {
+    let (_, rubrics) = library::load(store, &config.rubrics).await?;
+    let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
+    let options = ReportOptions { since_ms, baselines: lifecycle::baselines(config), ..ReportOptions::default() };
+    let mut input = ReportInput::read(store, facts, Vec::new(), options).await?;
+    baseline::beside(store, &rubrics, &mut input).await?;
+    Ok(input)
 }
 
 fn write_as(report: &ReportData, format: Format, out: &Path) -> anyhow::Result<PathBuf> {

@@ -20,7 +20,6 @@ use crate::rubrics::Rubric;
 
 const ANNOTATOR: &str = "judged_annotator";
 const ANNOTATOR_SECONDS: u32 = 365 * 86_400;
-const DAY_MS: i64 = 86_400_000;
 /// A name longer than this is no name.
 const NAME_MAX: usize = 80;
 /// A reason longer than this is no reason.
@@ -147,14 +146,7 @@ impl Web {
 
     /// What is drawn for a rubric, and what has been labelled of it.
     async fn queue(&self, rubric: &Rubric) -> Result<(Vec<Drawn>, Done), PageError> {
-        let since_ms = self.parts.store.now_ms() - queue::WINDOW_DAYS * DAY_MS;
-        let mut candidates = self.parts.store.label_candidates(&rubric.name, since_ms, &self.parts.baselines).await?;
-        if candidates.is_empty() {
-            // Only the baseline has judged so far: its scores are what there is to hold against people.
-            candidates = self.parts.store.label_candidates(&rubric.name, since_ms, &[]).await?;
-        }
-        let done = self.parts.store.labelled_since(&rubric.name, since_ms).await?;
-        Ok((queue::draw(&rubric.name, &candidates, queue::BUDGET), done))
+        Ok(queue::of_store(&self.parts.store, &rubric.name, &self.parts.baselines).await?)
     }
 
     /// Every active rubric with what waits to be labelled.

@@ -61,6 +61,22 @@ pub enum Kind {
     Rater,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Agreement, Self::Judge, Self::Score, Self::InputMix, Self::Rater];
+
+    /// Its name in the output format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agreement => "agreement",
+            Self::Judge => "judge",
+            Self::Score => "score",
+            Self::InputMix => "input_mix",
+            Self::Rater => "rater",
+        }
+    }
+}
+
 /// One thing that moved.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Flag {

@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::drift::DriftReport;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
-use crate::statistics::Estimate;
 use crate::statistics::ppi::Method;
+use crate::statistics::{Estimate, Reason};
 use crate::store::Ledger;
 
 /// A moment; RFC 3339 in JSON.
@@ -243,6 +243,17 @@ pub struct AgreementReport {
     pub majority_class: Option<MajorityClass>,
     /// What the baseline judge reaches on the same items.
     pub baseline: BaselineReport,
+}
+
+impl AgreementReport {
+    /// The share of equal verdicts: on pass and fail where the scale divides them, else on the scale.
+    pub fn raw_agreement(&self) -> Estimate {
+        match (&self.pass_fail, &self.on_scale) {
+            (Some(pass_fail), _) => pass_fail.raw_agreement,
+            (None, Some(on_scale)) => on_scale.raw_agreement,
+            (None, None) => Reason::NoPairs.into(),
+        }
+    }
 }
 
 /// Agreement on pass and fail.

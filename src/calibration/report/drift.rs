@@ -10,7 +10,7 @@ use super::placing::{has_threshold, levels, place};
 use crate::calibration::agreement::Declaration;
 use crate::calibration::drift::{self, Entry, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
-use crate::statistics::{Estimate, Reason};
+use crate::statistics::Estimate;
 use crate::store::ScoredEvaluation;
 
 /// Something that moved, and the rubric it is about.
@@ -52,24 +52,29 @@ impl Watch {
     }
 }
 
-/// Watches one rubric: `evaluations` are those of its judge, over all versions and models.
-pub(super) fn watch(
+impl DriftReport {
+    /// What the detectors say, in the report's words; `flags` are known already.
+    pub(super) fn of(findings: Vec<(String, drift::Report)>, mut flags: Vec<Flag>) -> Self {
+        let needed = Settings::default().baseline as u64;
+        let mut watching = Vec::new();
+        for (rubric, found) in findings {
+            flags.extend(found.flags.into_iter().map(|flag| Flag { rubric: Some(rubric.clone()), flag }));
+            watching.push(Watch { rubric, labels: found.labels as u64, needed, baseline: found.baseline.agreement });
+        }
+        Self { watching, flags }
+    }
+}
+
+/// Looks at one rubric: `evaluations` are those of its judge, over all versions and models.
+pub(super) fn detect(
     rubric: &str,
     evaluations: &[&ScoredEvaluation],
     labels: &[Label],
     scale: Option<&Scale>,
-) -> (Watch, Vec<Flag>) {
+) -> drift::Report {
     let settings = Settings { scale: scale.map(declaration), ..Settings::default() };
-    let needed = settings.baseline as u64;
-    let Some(scale) = scale else {
-        let baseline = Estimate::Undefined(Reason::InvalidInput);
-        return (Watch { rubric: rubric.to_owned(), labels: 0, needed, baseline }, Vec::new());
-    };
-    let report = drift::detect(&history(rubric, evaluations, labels, scale), &settings);
-    let watch =
-        Watch { rubric: rubric.to_owned(), labels: report.labels as u64, needed, baseline: report.baseline.agreement };
-    let flags = report.flags.into_iter().map(|flag| Flag { rubric: Some(rubric.to_owned()), flag });
-    (watch, flags.collect())
+    let history = scale.map_or_else(Vec::new, |scale| history(rubric, evaluations, labels, scale));
+    drift::detect(&history, &settings)
 }
 
 /// Uniform labels in order of time, each with the judge's verdict on its subject. What an annotator says of an item again

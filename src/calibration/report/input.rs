@@ -79,6 +79,25 @@ pub struct ReportInput {
 }
 
 impl ReportInput {
+    /// Reads only what agreement and drift are computed from: the scores of labelled answers.
+    pub async fn read_labelled(
+        store: &Store,
+        rubrics: Vec<RubricFacts>,
+        options: ReportOptions,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            scored: store.labelled_evaluations().await?,
+            outcomes: Vec::new(),
+            labels: store.labels().await?,
+            contents: Vec::new(),
+            ledger: store.ledger(store.now_ms()).await?,
+            production: production(store).await?,
+            rubrics,
+            drift: Vec::new(),
+            options,
+        })
+    }
+
     /// Reads everything from the store.
     pub async fn read(
         store: &Store,
@@ -93,15 +112,15 @@ impl ReportInput {
             labels: store.labels().await?,
             contents: store.content_states(since_ms).await?,
             ledger: store.ledger(since_ms).await?,
-            production: store
-                .rubric_aliases()
-                .await?
-                .into_iter()
-                .filter_map(|alias| (alias.alias == PRODUCTION).then_some((alias.name, alias.version)))
-                .collect(),
+            production: production(store).await?,
             rubrics,
             drift,
             options,
         })
     }
+}
+
+async fn production(store: &Store) -> Result<BTreeMap<String, u32>, StoreError> {
+    let aliases = store.rubric_aliases().await?.into_iter();
+    Ok(aliases.filter_map(|alias| (alias.alias == PRODUCTION).then_some((alias.name, alias.version))).collect())
 }

@@ -50,22 +50,11 @@ struct SeriesKey<'a> {
 impl ReportData {
     /// Computes the report.
     pub fn build(input: &ReportInput) -> Self {
-        let names: BTreeSet<&str> = input
-            .outcomes
-            .iter()
-            .map(|count| count.rubric.as_str())
-            .chain(input.scored.iter().map(|evaluation| evaluation.rubric.as_str()))
-            .collect();
-        let (labels, abstained): (Vec<Label>, Vec<Label>) =
-            input.labels.iter().cloned().partition(|label| label.score.score.is_some() || label.score.label.is_some());
-        let mut flags = input.drift.clone();
-        let (mut rubrics, mut watching) = (Vec::new(), Vec::new());
-        for name in names {
-            let (watch, found) = watch(input, &labels, name);
-            flags.extend(found);
-            watching.push(watch);
-            rubrics.push(rubric(input, &labels, &flags, name));
-        }
+        let names = rubric_names(input);
+        let (labels, abstained): (Vec<Label>, Vec<Label>) = input.labels.iter().cloned().partition(has_verdict);
+        let drift = DriftReport::of(drift_of(input), input.drift.clone());
+        let mut rubrics: Vec<RubricReport> =
+            names.into_iter().map(|name| rubric(input, &labels, &drift.flags, name)).collect();
         // What needs attention first, then by name.
         rubrics.sort_by(|a, b| a.verdict.verdict.cmp(&b.verdict.verdict).then_with(|| a.name.cmp(&b.name)));
 
@@ -82,7 +71,7 @@ impl ReportData {
             headline: actions::headline(&rubrics),
             actions,
             rubrics,
-            drift: DriftReport { watching, flags },
+            drift,
             labels: progress,
             content,
             judges,
@@ -127,8 +116,24 @@ fn contents(input: &ReportInput) -> Vec<ContentReport> {
     kinds.into_values().collect()
 }
 
-/// How far the agreement of a rubric can be watched, and what moved: over all series of the judge it is judged by now.
-fn watch(input: &ReportInput, labels: &[Label], name: &str) -> (Watch, Vec<Flag>) {
+fn rubric_names(input: &ReportInput) -> BTreeSet<&str> {
+    let counted = input.outcomes.iter().map(|count| count.rubric.as_str());
+    counted.chain(input.scored.iter().map(|evaluation| evaluation.rubric.as_str())).collect()
+}
+
+/// Someone who could not judge an item gave no verdict.
+fn has_verdict(label: &Label) -> bool {
+    label.score.score.is_some() || label.score.label.is_some()
+}
+
+/// What the drift detectors say of each rubric.
+pub fn drift_of(input: &ReportInput) -> Vec<(String, crate::calibration::drift::Report)> {
+    let labels: Vec<Label> = input.labels.iter().filter(|label| has_verdict(label)).cloned().collect();
+    rubric_names(input).into_iter().map(|name| (name.to_owned(), drift_of_rubric(input, &labels, name))).collect()
+}
+
+/// Over all series of the judge that the rubric is judged by now.
+fn drift_of_rubric(input: &ReportInput, labels: &[Label], name: &str) -> crate::calibration::drift::Report {
     let own: Vec<&ScoredEvaluation> = input.scored.iter().filter(|evaluation| evaluation.rubric == name).collect();
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let newest = own.iter().rev().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.last());
@@ -137,7 +142,7 @@ fn watch(input: &ReportInput, labels: &[Label], name: &str) -> (Watch, Vec<Flag>
         own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
     let facts = input.rubrics.iter().filter(|facts| facts.name == name);
     let scale = facts.max_by_key(|facts| (newest.is_some_and(|newest| newest.version == facts.version), facts.version));
-    drift::watch(name, &same, labels, scale.map(|facts| &facts.scale))
+    drift::detect(name, &same, labels, scale.map(|facts| &facts.scale))
 }
 
 /// One rubric.
@@ -268,11 +273,7 @@ fn series_report(
         None => agreement::report(pairs, &Scale::Binary { pass: String::new(), fail: String::new() }, baseline),
     };
     let agreement = agreement_of(drawn);
-    let whole = match (&agreement.pass_fail, &agreement.on_scale) {
-        (Some(pass_fail), _) => pass_fail.raw_agreement,
-        (None, Some(on_scale)) => on_scale.raw_agreement,
-        (None, None) => crate::statistics::Reason::NoPairs.into(),
-    };
+    let whole = agreement.raw_agreement();
     let moment = |evaluation: Option<&Scored<'_>>| evaluation.map(|scored| Moment(scored.evaluation.observed_at_ms));
     SeriesReport {
         version: key.version,
