@@ -60,7 +60,7 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: 
         store: service.store.clone(),
         catalogue: service.catalogue.clone(),
         fence_secret: config.sampling.salt.as_bytes().into(),
-        baselines: super::report::baselines(config),
+        baselines: crate::lifecycle::baselines(config),
         token,
         ready: Arc::new(move || match status.troubles() {
             troubles if troubles.is_empty() => Ok(()),

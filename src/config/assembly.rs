@@ -23,6 +23,10 @@ pub struct AssemblyConfig {
 
 impl Default for AssemblyConfig {
     fn default() -> Self {
-        Self { settle: Duration::from_secs(10), max_wait: Duration::from_mins(2), session_idle: Duration::from_mins(30) }
+        Self {
+            settle: Duration::from_secs(10),
+            max_wait: Duration::from_mins(2),
+            session_idle: Duration::from_mins(30),
+        }
     }
 }

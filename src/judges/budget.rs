@@ -74,11 +74,11 @@ pub struct MemoryBudget {
 }
 
 impl MemoryBudget {
-    /// Starts `judge` with what was already spent in the present UTC day and month.
+    /// Tells what was spent on `judge` in the present UTC day and month, also by others; the larger sum counts.
     pub fn restore(&self, judge: &str, today_usd: f64, month_usd: f64, now: Timestamp) {
         self.with_book(judge, now, |book, _| {
-            book.today = billionths(today_usd);
-            book.this_month = billionths(month_usd).max(book.today);
+            book.today = book.today.max(billionths(today_usd));
+            book.this_month = book.this_month.max(billionths(month_usd)).max(book.today);
         });
     }
 

@@ -4,6 +4,7 @@
 //! drain time, is a hard one. Either way nothing is lost: what was not finished is leased again after the next start.
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
+mod calibration;
 pub mod library;
 mod service;
 
@@ -14,6 +15,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::config::judges::Provider;
+use crate::judges::{BASELINE, DEFAULT};
 
 pub use service::{Service, StartError};
 
@@ -128,6 +133,18 @@ async fn termination() {
             std::future::pending::<()>().await;
         },
     }
+}
+
+/// The judges that are the offline baseline, whatever they are called.
+pub fn baselines(config: &Config) -> Vec<String> {
+    let mut names = vec![BASELINE.to_owned()];
+    names.extend(
+        config.judges.iter().filter(|(_, judge)| judge.provider == Provider::Baseline).map(|(name, _)| name.clone()),
+    );
+    if !config.judges.contains_key(DEFAULT) {
+        names.push(DEFAULT.to_owned());
+    }
+    names
 }
 
 #[cfg(test)]

@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use super::library::{self, LibraryError};
-use super::{Lifecycle, Role};
+use super::{Lifecycle, Role, calibration};
 use crate::config::Config;
+use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
 use crate::model::Outcome;
 use crate::pipeline::assembly::Assembly;
@@ -77,6 +81,7 @@ pub struct Service {
     pub intake: Arc<Intake>,
     committer: intake::Committer,
     listeners: Option<Listeners>,
+    budget: Arc<MemoryBudget>,
     sampler: Arc<Sampler>,
     sinks: Vec<Arc<Sink>>,
     config: Config,
@@ -99,7 +104,11 @@ impl Service {
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
         let sampler = Sampler::from_config(&config.sampling)?;
         let redactor = Redactor::from_config(&config.privacy, &privacy_key(&config)?)?;
-        let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
+        let budget = Arc::new(MemoryBudget::default());
+        restore_budget(&store, &budget).await?;
+        let environment =
+            JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
+        let judges = Judges::from_config(&config.judges, &environment)?;
         let catalogue = library::catalogue(&store, &config.rubrics).await?;
         for rubric in catalogue.active() {
             if judges.get(&rubric.judge).is_none() {
@@ -125,6 +134,7 @@ impl Service {
             intake,
             committer,
             listeners,
+            budget,
             sampler: Arc::new(sampler),
             sinks,
             config,
@@ -182,8 +192,15 @@ impl Service {
         }
         if self.roles.contains(&Role::Calibrate) {
             lifecycle.spawn("retention", retain(self.store.clone(), self.config.clone(), soft.clone()));
+            let baselines = super::baselines(&self.config);
+            let watch = calibration::watch(self.store.clone(), self.catalogue.clone(), baselines, soft.clone());
+            lifecycle.spawn("calibration", watch);
         }
-        lifecycle.spawn("gauges", read_gauges(self.store.clone(), soft.clone()));
+        let queues = Queues {
+            judges: self.judges.all().map(|judge| judge.name().to_owned()).collect(),
+            sinks: self.sinks.iter().map(|sink| sink.name().to_owned()).collect(),
+        };
+        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, self.budget, soft.clone()));
         lifecycle.spawn("reload", reload(self.store, self.catalogue, self.config, soft));
     }
 }
@@ -246,11 +263,19 @@ async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result
 }
 
 /// Reads the queues and the ledger into gauges.
-async fn read_gauges(store: Store, soft: CancellationToken) -> Result<(), StoreError> {
+async fn read_gauges(
+    store: Store,
+    mut queues: Queues,
+    budget: Arc<MemoryBudget>,
+    soft: CancellationToken,
+) -> Result<(), StoreError> {
     let gauges = StoreGauges::default();
     while !soft.is_cancelled() {
-        if let Err(error) = read_gauges_once(&store, &gauges).await {
+        if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "gauges could not be read");
+        }
+        if let Err(error) = restore_budget(&store, &budget).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "spending could not be read");
         }
         tokio::select! {
             () = tokio::time::sleep(GAUGE_INTERVAL) => {}
@@ -260,19 +285,48 @@ async fn read_gauges(store: Store, soft: CancellationToken) -> Result<(), StoreE
     Ok(())
 }
 
-async fn read_gauges_once(store: &Store, gauges: &StoreGauges) -> Result<(), StoreError> {
-    let age_seconds = |oldest_ms: i64| (store.now_ms() - oldest_ms).max(0) as f64 / 1e3;
-    for (judge, (number, oldest_ms)) in store.pending_by_judge().await? {
-        gauges.pending(&judge, number as u64, age_seconds(oldest_ms));
+/// The queues that there are or were: an empty one is told as empty, not left at what it last held.
+struct Queues {
+    judges: BTreeSet<String>,
+    sinks: BTreeSet<String>,
+}
+
+async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGauges) -> Result<(), StoreError> {
+    let now_ms = store.now_ms();
+    let length_and_age = |held: Option<&(i64, i64)>| {
+        held.map_or((0, 0.0), |(number, oldest_ms)| (*number as u64, (now_ms - oldest_ms).max(0) as f64 / 1e3))
+    };
+    let pending = store.pending_by_judge().await?;
+    queues.judges.extend(pending.keys().cloned());
+    for judge in &queues.judges {
+        let (number, age_seconds) = length_and_age(pending.get(judge));
+        gauges.pending(judge, number, age_seconds);
     }
-    for (sink, (number, oldest_ms)) in store.owed_by_sink().await? {
-        gauges.owed(&sink, number as u64, age_seconds(oldest_ms));
+    let owed = store.owed_by_sink().await?;
+    queues.sinks.extend(owed.keys().cloned());
+    for sink in &queues.sinks {
+        let (number, age_seconds) = length_and_age(owed.get(sink));
+        gauges.owed(sink, number, age_seconds);
     }
     let ledger = store.ledger(0).await?;
     if !ledger.balanced {
         tracing::error!("the ledger does not balance; `judged ledger` shows where");
     }
     gauges.balanced(ledger.balanced);
+    Ok(())
+}
+
+/// Tells the budget what all workers have spent in the present UTC day and month, so that neither a restart nor a second
+/// worker starts at nothing.
+async fn restore_budget(store: &Store, budget: &MemoryBudget) -> Result<(), StoreError> {
+    let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let start_ms = |date: Date| date.to_zoned(TimeZone::UTC).map_or(0, |start| start.timestamp().as_millisecond());
+    let (day, month) =
+        (store.spent_since(start_ms(today)).await?, store.spent_since(start_ms(today.first_of_month())).await?);
+    for (judge, month_usd) in month {
+        budget.restore(&judge, day.get(&judge).copied().unwrap_or(0.0), month_usd, now);
+    }
     Ok(())
 }
 

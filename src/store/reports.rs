@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::{Store, StoreError, read, rows};
@@ -130,21 +130,48 @@ struct OutcomeRow {
 impl Store {
     /// Every scored evaluation planned since `since_ms`, in order of observation.
     pub async fn scored_evaluations(&self, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
+        self.scored_where("", since_ms).await
+    }
+
+    /// Every scored evaluation of an answer that a human labelled for the rubric, in order of observation.
+    pub async fn labelled_evaluations(&self) -> Result<Vec<ScoredEvaluation>, StoreError> {
+        self.scored_where(
+            "AND EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric)",
+            0,
+        )
+        .await
+    }
+
+    async fn scored_where(&self, condition: &str, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
         let found: Vec<ScoredRow> = read!(self, DB, pool => {
-            sqlx::query_as(
+            sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, e.rubric, e.version, e.judge, e.judge_model, \
                  e.score, e.label, e.value, \
                  CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
                      THEN e.rationale END AS rationale, \
                  e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, s.segments \
                  FROM evaluations e JOIN subjects s ON s.id = e.subject_id \
-                 WHERE e.outcome = 'scored' AND e.created_at_ms >= $1 ORDER BY s.observed_at_ms, e.id",
-            )
+                 WHERE e.outcome = 'scored' AND e.created_at_ms >= $1 {condition} ORDER BY s.observed_at_ms, e.id",
+            )))
             .bind(since_ms)
             .fetch_all(pool)
             .await?
         });
         found.into_iter().map(ScoredRow::into_evaluation).collect()
+    }
+
+    /// What the calls of each judge that finished since `since_ms` cost, in US dollars.
+    pub async fn spent_since(&self, since_ms: i64) -> Result<BTreeMap<String, f64>, StoreError> {
+        let found: Vec<(String, f64)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT judge, CAST(sum(cost_usd) AS DOUBLE PRECISION) FROM evaluations \
+                 WHERE finished_at_ms >= $1 AND cost_usd IS NOT NULL GROUP BY judge",
+            )
+            .bind(since_ms)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(found.into_iter().collect())
     }
 
     /// How many evaluations planned since `since_ms` came to which outcome, with reasons and cost.

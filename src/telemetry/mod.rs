@@ -138,7 +138,9 @@ fn exporter_error(config: &TelemetryConfig, message: String) -> TelemetryError {
 }
 
 fn subscribe(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&config.log)
+    // lapin reports as errors what judged handles and says better: a queue that is yet to be declared, a channel closed.
+    let quiet = if config.log.contains("lapin") { "" } else { ",lapin=off" };
+    let filter = EnvFilter::try_new(format!("{}{quiet}", config.log))
         .map_err(|source| TelemetryError::Filter { filter: config.log.clone(), source })?;
     let human = match config.log_format {
         LogFormat::Auto => std::io::stderr().is_terminal(),

@@ -1,6 +1,7 @@
 //! Every metric judged emits, in one list: the documentation, the dashboard and the alert rules are held against it.
 //!
-//! In Prometheus' text format dots become underscores, counters end in `_total`, and the unit is appended.
+//! In Prometheus' text format dots become underscores, counters end in `_total`, and the unit is appended (`_ratio` for
+//! `1`, nothing for a unit in braces).
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

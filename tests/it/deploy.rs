@@ -315,8 +315,9 @@ fn the_dashboard_shows_every_metric_and_its_variables_exist() {
     let series = series();
     let dashboard: Value = serde_json::from_str(&read("deploy/grafana/judged.json")).unwrap();
     let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let label_values = Regex::new(r"^label_values\((\w+), (\w+)\)$").unwrap();
     for query in variables.iter().filter_map(|variable| variable["definition"].as_str()) {
-        let found = Regex::new(r"^label_values\((\w+), (\w+)\)$").unwrap().captures(query).expect(query);
+        let found = label_values.captures(query).expect(query);
         let labels = series.get(&found[1]).unwrap_or_else(|| panic!("there is no metric {}", &found[1]));
         assert!(labels.contains(&found[2]) || SCRAPED.contains(&&found[2]), "{query}");
     }

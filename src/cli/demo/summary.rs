@@ -96,7 +96,8 @@ pub(super) fn delivered(received: &Received, clock: Instant) {
 
 /// Labels are in.
 pub(super) fn labelled(import: &Import, rate: Probability, clock: Instant) {
-    let mut what = format!("{} human labels imported", count(import.stored as i64));
+    let mut what =
+        format!("{} labels imported, given by the author of the bundled conversations", count(import.stored as i64));
     if !import.refused.is_empty() {
         let why = if rate < Probability::ONE { " (their traces were not drawn at this rate)" } else { "" };
         what += &format!(", {} refused{why}", count(import.refused.len() as i64));

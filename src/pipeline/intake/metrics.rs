@@ -60,11 +60,13 @@ impl Metrics {
                 .f64_histogram("judged.intake.commit.duration")
                 .with_description("Duration of one intake transaction")
                 .with_unit("s")
+                .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
                 .build(),
             commit_batches: meter
                 .u64_histogram("judged.intake.commit.requests")
                 .with_description("Export requests committed by one transaction")
                 .with_unit("{request}")
+                .with_boundaries(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
                 .build(),
             dead_letters: meter
                 .u64_counter("judged.intake.dead_letters")
