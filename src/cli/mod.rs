@@ -7,6 +7,7 @@ mod agreement;
 mod demo;
 mod doctor;
 mod drift;
+mod export;
 mod inspect;
 mod labels;
 mod ledger;
@@ -51,6 +52,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Prints one line for each thing that moved in a history of labels.
     Drift(drift::Args),
+    /// Prints scores as JSON lines or CSV.
+    Export(export::Args),
     /// Shows what judged sees in OTLP files.
     Inspect(inspect::Args),
     /// Imports and exports human labels.
@@ -104,6 +107,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),
+        Command::Export(args) => export::run(args, &config()?).await,
         Command::Inspect(args) => inspect::run(&args),
         Command::Labels(args) => labels::run(args, &config()?).await,
         Command::Ledger(args) => ledger::run(args, &config()?).await,

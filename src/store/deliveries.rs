@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
+use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
-use super::{Store, StoreError, read, rows, transaction};
+use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::{Evaluation, EvaluationId, Scale, Score};
 
 /// A score owed to a sink, leased to this worker.
@@ -37,34 +37,35 @@ pub enum DeliveryOutcome {
     },
 }
 
-#[derive(FromRow)]
-pub(super) struct EvaluationRow {
-    id: Uuid,
-    subject_id: Uuid,
-    kind: String,
-    trace_id: Vec<u8>,
-    span_id: Vec<u8>,
-    session_id: Option<String>,
-    response_id: Option<String>,
-    rubric: String,
-    version: i64,
-    judge: String,
-    judge_model: Option<String>,
-    outcome: String,
-    reason: Option<String>,
-    score: Option<f64>,
-    label: Option<String>,
-    value: Option<f64>,
-    rationale: Option<String>,
-    inclusion_probability: f64,
-    cost_usd: Option<f64>,
-    input_tokens: Option<i64>,
-    output_tokens: Option<i64>,
-    latency_ms: Option<i64>,
-    observed_at_ms: i64,
-    created_at_ms: i64,
-    finished_at_ms: Option<i64>,
-    segments: String,
+row! {
+    pub(super) struct EvaluationRow {
+        id: Uuid,
+        subject_id: Uuid,
+        kind: String,
+        trace_id: Vec<u8>,
+        span_id: Vec<u8>,
+        session_id: Option<String>,
+        response_id: Option<String>,
+        rubric: String,
+        version: i64,
+        judge: String,
+        judge_model: Option<String>,
+        outcome: String,
+        reason: Option<String>,
+        score: Option<f64>,
+        label: Option<String>,
+        value: Option<f64>,
+        rationale: Option<String>,
+        inclusion_probability: f64,
+        cost_usd: Option<f64>,
+        input_tokens: Option<i64>,
+        output_tokens: Option<i64>,
+        latency_ms: Option<i64>,
+        observed_at_ms: i64,
+        created_at_ms: i64,
+        finished_at_ms: Option<i64>,
+        segments: String,
+    }
 }
 
 /// The columns of [`EvaluationRow`], for a query that joins `evaluations` with `subjects`.

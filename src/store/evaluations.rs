@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
+use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
-use super::{Store, StoreError, read, rows, transaction};
+use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Score, SubjectContent};
 
 /// An evaluation this worker may now bring to its judge.
@@ -78,15 +78,16 @@ impl EvaluationResult {
     }
 }
 
-#[derive(FromRow)]
-struct LeasedRow {
-    id: Uuid,
-    rubric: String,
-    version: i64,
-    judge: String,
-    attempts: i64,
-    deadline_ms: i64,
-    content: Option<String>,
+row! {
+    struct LeasedRow {
+        id: Uuid,
+        rubric: String,
+        version: i64,
+        judge: String,
+        attempts: i64,
+        deadline_ms: i64,
+        content: Option<String>,
+    }
 }
 
 const ROWS_PER_STATEMENT: usize = 64;

@@ -1,9 +1,9 @@
 //! Human labels, and finding what they are about.
 
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Store, StoreError, read, rows, transaction};
+use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::{Label, LabelStream, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
 /// How an imported label names its subject.
@@ -17,18 +17,19 @@ pub enum LabelTarget {
     Trace(TraceId),
 }
 
-#[derive(FromRow)]
-struct LabelTableRow {
-    subject_id: Uuid,
-    rubric: String,
-    annotator: String,
-    labelled_at_ms: i64,
-    score: Option<f64>,
-    label: Option<String>,
-    value: Option<f64>,
-    rationale: Option<String>,
-    stream: String,
-    probability: Option<f64>,
+row! {
+    struct LabelTableRow {
+        subject_id: Uuid,
+        rubric: String,
+        annotator: String,
+        labelled_at_ms: i64,
+        score: Option<f64>,
+        label: Option<String>,
+        value: Option<f64>,
+        rationale: Option<String>,
+        stream: String,
+        probability: Option<f64>,
+    }
 }
 
 /// A stored label.

@@ -123,6 +123,28 @@ pub struct Wakeups {
     pub deliveries: Notify,
 }
 
+/// A struct that a row of either database is read into, column by field name. sqlx's own derive would bring the drivers of
+/// both databases into the build a second time.
+macro_rules! row {
+    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
+        $($(#[$of_field:meta])* $field_visible:vis $field:ident: $type:ty,)*
+    }) => {
+        $(#[$attribute])*
+        $visible struct $name {
+            $($(#[$of_field])* $field_visible $field: $type,)*
+        }
+        row!(@of sqlx::sqlite::SqliteRow, $name { $($field),* });
+        row!(@of sqlx::postgres::PgRow, $name { $($field),* });
+    };
+    (@of $row:ty, $name:ident { $($field:ident),* }) => {
+        impl sqlx::FromRow<'_, $row> for $name {
+            fn from_row(row: &$row) -> sqlx::Result<Self> {
+                Ok(Self { $($field: sqlx::Row::try_get(row, stringify!($field))?),* })
+            }
+        }
+    };
+}
+
 /// Runs an expression against a pool, once compiled for each database. Within it, `$db` is the sqlx database type and
 /// `$pool` an executor.
 macro_rules! read {
@@ -174,7 +196,7 @@ macro_rules! transaction {
     };
 }
 
-pub(crate) use {read, transaction};
+pub(crate) use {read, row, transaction};
 
 /// Connections a worker holds to PostgreSQL, and readers to SQLite.
 const CONNECTIONS: u32 = 8;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Store, StoreError, read, rows};
+use super::{Store, StoreError, read, row, rows};
 use crate::model::{
     EvaluationId, Label, Outcome, Probability, Score, SpanId, SubjectContent, SubjectId, SubjectKind, TraceId,
 };
@@ -130,19 +130,21 @@ pub struct SubjectRecord {
     pub content: Option<SubjectContent>,
 }
 
-/// A score on its way to a sink.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
-pub struct DeliveryState {
-    /// The sink.
-    pub sink: String,
-    /// `owed`, `sent`, `given_up` or `superseded`.
-    pub state: String,
-    /// Attempts so far.
-    pub attempts: i64,
-    /// What the sink answered last.
-    pub last_error: Option<String>,
-    /// When it was accepted or given up, milliseconds since the Unix epoch.
-    pub finished_at_ms: Option<i64>,
+row! {
+    /// A score on its way to a sink.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+    pub struct DeliveryState {
+        /// The sink.
+        pub sink: String,
+        /// `owed`, `sent`, `given_up` or `superseded`.
+        pub state: String,
+        /// Attempts so far.
+        pub attempts: i64,
+        /// What the sink answered last.
+        pub last_error: Option<String>,
+        /// When it was accepted or given up, milliseconds since the Unix epoch.
+        pub finished_at_ms: Option<i64>,
+    }
 }
 
 /// One evaluation with everything around it.
@@ -169,35 +171,36 @@ pub struct LabelCandidate {
     pub value: Option<f64>,
 }
 
-#[derive(FromRow)]
-struct SummaryRow {
-    id: Uuid,
-    subject_id: Uuid,
-    kind: String,
-    trace_id: Vec<u8>,
-    span_id: Vec<u8>,
-    rubric: String,
-    version: i64,
-    judge: String,
-    judge_model: Option<String>,
-    outcome: String,
-    reason: Option<String>,
-    score: Option<f64>,
-    label: Option<String>,
-    value: Option<f64>,
-    rationale: Option<String>,
-    inclusion_probability: f64,
-    attempts: i64,
-    input_tokens: Option<i64>,
-    output_tokens: Option<i64>,
-    cost_usd: Option<f64>,
-    latency_ms: Option<i64>,
-    observed_at_ms: i64,
-    created_at_ms: i64,
-    finished_at_ms: Option<i64>,
-    model: Option<String>,
-    document_count: i64,
-    segments: String,
+row! {
+    struct SummaryRow {
+        id: Uuid,
+        subject_id: Uuid,
+        kind: String,
+        trace_id: Vec<u8>,
+        span_id: Vec<u8>,
+        rubric: String,
+        version: i64,
+        judge: String,
+        judge_model: Option<String>,
+        outcome: String,
+        reason: Option<String>,
+        score: Option<f64>,
+        label: Option<String>,
+        value: Option<f64>,
+        rationale: Option<String>,
+        inclusion_probability: f64,
+        attempts: i64,
+        input_tokens: Option<i64>,
+        output_tokens: Option<i64>,
+        cost_usd: Option<f64>,
+        latency_ms: Option<i64>,
+        observed_at_ms: i64,
+        created_at_ms: i64,
+        finished_at_ms: Option<i64>,
+        model: Option<String>,
+        document_count: i64,
+        segments: String,
+    }
 }
 
 const SUMMARIES: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \

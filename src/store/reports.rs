@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, FromRow};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{Store, StoreError, read, rows};
+use super::{Store, StoreError, read, row, rows};
 use crate::model::{EvaluationId, Outcome, Probability, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
 /// A scored evaluation, for statistics.
@@ -88,43 +88,45 @@ pub struct ContentState {
     pub count: u64,
 }
 
-#[derive(FromRow)]
-struct ScoredRow {
-    id: Uuid,
-    subject_id: Uuid,
-    trace_id: Vec<u8>,
-    span_id: Vec<u8>,
-    session_id: Option<String>,
-    rubric: String,
-    version: i64,
-    judge: String,
-    judge_model: Option<String>,
-    score: Option<f64>,
-    label: Option<String>,
-    value: Option<f64>,
-    rationale: Option<String>,
-    inclusion_probability: f64,
-    latency_ms: Option<i64>,
-    observed_at_ms: i64,
-    finished_at_ms: Option<i64>,
-    model: Option<String>,
-    segments: String,
+row! {
+    struct ScoredRow {
+        id: Uuid,
+        subject_id: Uuid,
+        trace_id: Vec<u8>,
+        span_id: Vec<u8>,
+        session_id: Option<String>,
+        rubric: String,
+        version: i64,
+        judge: String,
+        judge_model: Option<String>,
+        score: Option<f64>,
+        label: Option<String>,
+        value: Option<f64>,
+        rationale: Option<String>,
+        inclusion_probability: f64,
+        latency_ms: Option<i64>,
+        observed_at_ms: i64,
+        finished_at_ms: Option<i64>,
+        model: Option<String>,
+        segments: String,
+    }
 }
 
-#[derive(FromRow)]
-struct OutcomeRow {
-    rubric: String,
-    version: i64,
-    judge: String,
-    judge_model: Option<String>,
-    outcome: String,
-    reason: Option<String>,
-    number: i64,
-    priced: i64,
-    cost_usd: Option<f64>,
-    input_tokens: Option<i64>,
-    output_tokens: Option<i64>,
-    latest_ms: i64,
+row! {
+    struct OutcomeRow {
+        rubric: String,
+        version: i64,
+        judge: String,
+        judge_model: Option<String>,
+        outcome: String,
+        reason: Option<String>,
+        number: i64,
+        priced: i64,
+        cost_usd: Option<f64>,
+        input_tokens: Option<i64>,
+        output_tokens: Option<i64>,
+        latest_ms: i64,
+    }
 }
 
 impl Store {

@@ -1,8 +1,8 @@
 //! The registry: published rubric versions, immutable, and the aliases that point at them.
 
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::QueryBuilder;
 
-use super::{Store, StoreError, read, transaction};
+use super::{Store, StoreError, read, row, transaction};
 
 /// A rubric version to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,16 +57,17 @@ pub enum AliasMove {
     NotPublished,
 }
 
-#[derive(FromRow)]
-struct VersionRow {
-    name: String,
-    version: i64,
-    hash: String,
-    description: String,
-    source: String,
-    author: Option<String>,
-    commit_id: Option<String>,
-    published_at_ms: i64,
+row! {
+    struct VersionRow {
+        name: String,
+        version: i64,
+        hash: String,
+        description: String,
+        source: String,
+        author: Option<String>,
+        commit_id: Option<String>,
+        published_at_ms: i64,
+    }
 }
 
 fn version_number(table: &'static str, number: i64) -> Result<u32, StoreError> {
