@@ -21,7 +21,7 @@
 //! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
 //! * the ways: [`pipeline`] of a span, [`calibration`] of a label
-//! * the process: [`lifecycle`], [`telemetry`], [`clock`]
+//! * the process: [`lifecycle`], [`telemetry`], [`clock`], [`causes`]
 //! * faces: [`cli`], [`web`]
 //!
 //! Dependencies run towards the ground, never up or in a circle; a test holds the direction.
@@ -32,6 +32,7 @@
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
 pub mod calibration;
+pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;

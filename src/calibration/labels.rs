@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Label, LabelStream, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId};
 use crate::store::{LabelTarget, Store, StoreError};
@@ -58,6 +58,42 @@ impl LabelLine {
     /// Whether judged drew this line and nobody has filled it in yet.
     fn is_still_to_do(&self) -> bool {
         self.stream.is_some() && self.score.is_none() && self.label.is_none() && self.pass.is_none()
+    }
+}
+
+/// A stored label as a line that [`read_lines`] reads back.
+#[derive(Debug, Serialize)]
+pub struct ExportedLabel<'a> {
+    subject_id: SubjectId,
+    rubric: &'a str,
+    annotator: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rationale: Option<&'a str>,
+    labelled_at: Option<jiff::Timestamp>,
+    stream: LabelStream,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<Probability>,
+}
+
+impl<'a> From<&'a Label> for ExportedLabel<'a> {
+    fn from(label: &'a Label) -> Self {
+        // A level has a score and a name; one of them says all.
+        let score = label.score.score;
+        Self {
+            subject_id: label.subject,
+            rubric: &label.rubric,
+            annotator: &label.annotator,
+            score,
+            label: if score.is_some() { None } else { label.score.label.as_deref() },
+            rationale: label.rationale.as_deref(),
+            labelled_at: jiff::Timestamp::from_millisecond(label.labelled_at_ms).ok(),
+            stream: label.stream,
+            probability: label.probability,
+        }
     }
 }
 
@@ -298,6 +334,28 @@ mod tests {
         );
         assert_eq!(refusal(&line(r#""score":4"#)), "accepted");
         assert_eq!(refusal(r#"{"trace":1}"#), "not a label in JSON");
+    }
+
+    #[test]
+    fn an_exported_label_reads_back() {
+        let score = Score { score: Some(4.0), label: Some("pass".into()), value: Some(0.75) };
+        let label = Label {
+            subject: SubjectId::of_session("s"),
+            rubric: "faithfulness".into(),
+            annotator: "ann".into(),
+            score,
+            rationale: None,
+            stream: LabelStream::Uniform,
+            probability: Probability::try_from(0.5).ok(),
+            labelled_at_ms: 1_767_225_600_000,
+        };
+        let text = serde_json::to_string(&ExportedLabel::from(&label)).unwrap();
+        let (_, line) = read_lines(LabelFormat::JsonLines, &text).remove(0);
+        let (line, rubric, annotator, score, target) = check(&rubrics(), line.unwrap()).unwrap();
+        assert_eq!((rubric, annotator, score.score), (label.rubric, label.annotator, Some(4.0)));
+        assert_eq!((line.stream, line.probability), (Some(label.stream), label.probability));
+        assert_eq!(line.labelled_at.unwrap().as_millisecond(), label.labelled_at_ms);
+        assert!(matches!(target, LabelTarget::Subject(subject) if subject == label.subject));
     }
 
     #[test]

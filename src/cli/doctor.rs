@@ -9,10 +9,11 @@ use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges};
 use crate::lifecycle::library;
 use crate::pipeline::delivery::sinks::Sink;
-use crate::pipeline::intake::{self, amqp::AmqpConsumer};
+use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
 use crate::store::Store;
+use crate::web::{self, WebError};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -57,6 +58,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
         Err(error) => findings.note("store", Err(error.into())),
     }
     findings.note("intake.otlp", check_listeners(config).await);
+    findings.note("web", check_web(config).await);
     if let Some(broker) = &config.intake.amqp {
         findings.note("intake.amqp", check_broker(broker).await);
     }
@@ -114,9 +116,27 @@ async fn check_ledger(store: &Store) -> anyhow::Result<String> {
 }
 
 async fn check_listeners(config: &Config) -> anyhow::Result<String> {
-    let listeners = intake::bind(&config.intake).await.context("if this is a running judged, all is well")?;
+    let listeners = match intake::bind(&config.intake).await {
+        Ok(listeners) => listeners,
+        Err(IntakeError::Bind { address, source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            return Ok(format!("{address} is taken: by a running judged, or by another program"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    anyhow::ensure!(!listeners.is_empty(), "nothing can come in: http and grpc are off and there is no [intake.amqp]");
     let show = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
     Ok(format!("gRPC {}, HTTP {}", show(listeners.grpc_address()), show(listeners.http_address())))
+}
+
+async fn check_web(config: &Config) -> anyhow::Result<String> {
+    let token = web::token(&config.web)?;
+    match web::bind(&config.web, token.as_ref()).await {
+        Ok(_) => Ok(config.web.listen.to_string()),
+        Err(WebError::Bind { address, source }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Ok(format!("{address} is taken: by a running judged, or by another program"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn check_broker(config: &crate::config::intake::AmqpConfig) -> anyhow::Result<String> {

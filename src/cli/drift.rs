@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{GATE, open_store};
+use super::{GATE, open_existing_store};
 use crate::calibration::agreement::{Declaration, shown};
 use crate::calibration::drift::{Entry, Flag, Kind, Report, Settings, detect};
 use crate::calibration::report::drift_of;
@@ -91,7 +91,7 @@ struct OfRubric<'a> {
 }
 
 async fn of_store(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
+    let store = open_existing_store(config).await?;
     let found = drift_of(&super::report::input(&store, config, None).await?);
     store.close().await;
     let text = match args.format {

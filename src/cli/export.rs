@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{open_store, since};
+use super::{open_existing_store, since_ms};
 use crate::config::Config;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
 use crate::store::ScoredEvaluation;
@@ -82,11 +82,8 @@ impl<'a> Row<'a> {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
-    let since_ms = match &args.since {
-        Some(text) => since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?,
-        None => 0,
-    };
+    let store = open_existing_store(config).await?;
+    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?.unwrap_or(0);
     let scored = store.scored_evaluations(since_ms).await?;
     store.close().await;
     let wanted = scored.iter().filter(|one| args.rubric.is_empty() || args.rubric.contains(&one.rubric));

@@ -153,23 +153,12 @@ fn print_stream(out: &mut impl Write, stream: Stream, args: &Args) -> std::io::R
         }
     }
     for error in &errors {
-        eprintln!("error: {:#}", anyhow::Error::msg(chain(error)));
+        eprintln!("error: {}", crate::causes::causes(error));
     }
     for line in &refused {
         eprintln!("error: {line}");
     }
     Ok(())
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }
 
 /// Plain application spans say nothing to an evaluation, unless something in them was not understood.

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 
-use super::open_store;
-use crate::calibration::labels::{self, LabelFormat, LabelledRubric};
+use super::open_existing_store;
+use crate::calibration::labels::{self, ExportedLabel, LabelFormat, LabelledRubric};
 use crate::config::Config;
 use crate::rubrics;
 
@@ -55,7 +55,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 }
 
 async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
+    let store = open_existing_store(config).await?;
     let rubrics = labelled_rubrics(config)?;
     let mut all_stored = true;
     for file in files {
@@ -68,7 +68,7 @@ async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> a
         };
         let import = labels::import(&store, &rubrics, labels::read_lines(format, &text)).await?;
         for (line, error) in &import.refused {
-            eprintln!("{}:{line}: {:#}", file.display(), anyhow::Error::msg(chain(error)));
+            eprintln!("{}:{line}: {}", file.display(), crate::causes::causes(error));
         }
         println!(
             "{}: {} stored, {} known already, {} left empty, {} refused",
@@ -82,16 +82,6 @@ async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> a
     }
     store.close().await;
     Ok(if all_stored { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
@@ -115,9 +105,9 @@ pub(super) fn labelled_rubrics(config: &Config) -> anyhow::Result<BTreeMap<Strin
 }
 
 async fn export(config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
+    let store = open_existing_store(config).await?;
     for label in store.labels().await? {
-        println!("{}", serde_json::to_string(&label)?);
+        println!("{}", serde_json::to_string(&ExportedLabel::from(&label))?);
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::table::{Table, count};
-use super::{open_store, since};
+use super::{open_existing_store, since_ms};
 use crate::config::Config;
 use crate::store::{EvaluationAccount, IntakeAccount, Ledger};
 
@@ -28,11 +28,8 @@ enum Format {
 
 /// Exit code 1 when an account does not balance.
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
-    let since_ms = match &args.since {
-        Some(text) => since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?,
-        None => 0,
-    };
+    let store = open_existing_store(config).await?;
+    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?.unwrap_or(0);
     let ledger = store.ledger(since_ms).await?;
     store.close().await;
     match args.format {

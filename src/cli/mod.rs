@@ -25,9 +25,18 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use crate::causes::causes;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::store::Store;
+use crate::judges::JudgesConfigError;
+use crate::lifecycle::StartError;
+use crate::lifecycle::library::LibraryError;
+use crate::pipeline::delivery::sinks::SinkConfigError;
+use crate::privacy::PrivacyError;
+use crate::sampling::SamplerError;
+use crate::store::{Store, StoreError};
+use crate::telemetry::TelemetryError;
+use crate::web::WebError;
 
 /// Judges LLM spans next to an OpenTelemetry Collector, writes the scores back, and keeps the judge honest.
 #[derive(Debug, Parser)]
@@ -92,10 +101,43 @@ pub fn main() -> ExitCode {
     match runtime.block_on(dispatch(cli)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            if error.is::<ConfigError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+            eprintln!("error: {}", causes(error.as_ref()));
+            if is_usage(&error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Whether the command line or the configuration has to change, rather than the world.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<ConfigError>()
+            || cause.is::<Usage>()
+            || cause.is::<JudgesConfigError>()
+            || cause.is::<SinkConfigError>()
+            || cause.is::<SamplerError>()
+            || cause.is::<PrivacyError>()
+            || cause.is::<TelemetryError>()
+            || matches!(
+                cause.downcast_ref(),
+                Some(WebError::Exposed(_) | WebError::TokenVariable(_) | WebError::TokenFile { .. })
+            )
+            || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
+            || matches!(
+                cause.downcast_ref(),
+                Some(LibraryError::Files(_) | LibraryError::Changed(_) | LibraryError::Selection(_))
+            )
+            || cause.downcast_ref::<StartError>().is_some_and(StartError::is_configuration)
+    })
+}
+
+/// A value on the command line that clap cannot check.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// The moment that `--since` means.
+fn since_ms(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, Usage> {
+    text.map(|text| since::parse(text, now_ms).map_err(|message| Usage(format!("--since: {message}")))).transpose()
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -122,7 +164,22 @@ fn all<E: std::fmt::Display>(errors: &[E]) -> anyhow::Error {
     anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
-/// Opens the configured database.
+/// Opens the configured database, which must be there: a command that reads it says nothing true of an empty one that it
+/// made itself.
+async fn open_existing_store(config: &Config) -> anyhow::Result<Store> {
+    if let Some(path) = config.store.url.strip_prefix("sqlite://").map(|rest| rest.split('?').next().unwrap_or(rest))
+        && !path.contains(":memory:")
+        && !std::path::Path::new(path).exists()
+    {
+        return Err(Usage(format!(
+            "there is no database {path}: run this where judged.toml is, name it with --config, or set store.url"
+        ))
+        .into());
+    }
+    open_store(config).await
+}
+
+/// Opens the configured database; SQLite's is made when it is not there.
 async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Store::open(&config.store.url, Clock::system()).await.context("the store is not usable")
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 
-use super::{open_store, since};
+use super::{open_existing_store, since_ms};
 use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
 use crate::config::Config;
@@ -36,13 +36,8 @@ enum Format {
 
 /// Writes the report and says where it is.
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
-    let since_ms = match &args.since {
-        Some(text) => {
-            Some(since::parse(text, store.now_ms()).map_err(|message| anyhow::anyhow!("--since: {message}"))?)
-        }
-        None => None,
-    };
+    let store = open_existing_store(config).await?;
+    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?;
     let report = build(&store, config, since_ms).await?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     for format in &args.format {

@@ -29,10 +29,10 @@ pub(super) struct Args {
 /// Exit code 1 when a task failed.
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+    let lifecycle = Lifecycle::listening().context("cannot listen for signals")?;
     let roles: BTreeSet<Role> = if args.roles.is_empty() { Role::ALL.into() } else { args.roles.into_iter().collect() };
     let pages = if roles.contains(&Role::Web) { Some(bind_pages(&config).await?) } else { None };
     let store = open_store(&config).await?;
-    let lifecycle = Lifecycle::new();
     let service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
     announce(&service);
     if let Some((listener, token)) = pages {

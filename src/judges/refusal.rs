@@ -39,7 +39,15 @@ impl Refusal {
 
     /// The provider's words, shortened.
     pub(super) fn explanation(&self) -> Option<String> {
-        (!self.words.is_empty()).then(|| self.words.chars().take(300).collect())
+        // Gateways repeat the key that they refuse.
+        let mut after_bearer = false;
+        let shown = self.words.split_whitespace().map(|word| {
+            let secret = after_bearer || is_like_a_key(word);
+            after_bearer = word.ends_with("bearer");
+            if secret { "***" } else { word }
+        });
+        let text: String = shown.collect::<Vec<_>>().join(" ").chars().take(300).collect();
+        (!text.is_empty()).then_some(text)
     }
 
     /// Whether the prompt is longer than the model's context.
@@ -101,6 +109,12 @@ impl Refusal {
     }
 }
 
+fn is_like_a_key(word: &str) -> bool {
+    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let prefixed = ["sk-", "sk_", "key-", "pk-"].iter().any(|prefix| core.starts_with(prefix));
+    prefixed || core.contains('*') || (core.len() >= 32 && core.chars().any(|c| c.is_ascii_digit()))
+}
+
 /// A provider's error code is shown only when it cannot hold anything else.
 fn is_identifier(text: &str) -> bool {
     (1..=64).contains(&text.len())
@@ -145,6 +159,20 @@ mod tests {
 
     fn code(status: u16, body: &str) -> &'static str {
         Refusal::read(status, None, body.as_bytes()).failure().code()
+    }
+
+    #[test]
+    fn an_explanation_never_repeats_the_key() {
+        let said = |message: &str| {
+            let body = serde_json::json!({"error": {"message": message}}).to_string();
+            Refusal::read(401, None, body.as_bytes()).explanation().unwrap()
+        };
+        assert_eq!(
+            said("Received API Key = Bearer Secret123, which is wrong"),
+            "received api key = bearer *** which is wrong"
+        );
+        assert_eq!(said("Incorrect API key provided: sk-abc. See docs"), "incorrect api key provided: *** see docs");
+        assert_eq!(said("no model claude-sonnet-4-20250514"), "no model claude-sonnet-4-20250514");
     }
 
     #[test]

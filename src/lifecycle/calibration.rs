@@ -26,7 +26,7 @@ pub(super) async fn watch(
         match look(&store, &catalogue, &baselines).await {
             Ok(report) => tell(&report, &gauges, &mut seen),
             Err(error) => tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = crate::causes::causes(&error),
                 "agreement and drift could not be computed; trying again later"
             ),
         }

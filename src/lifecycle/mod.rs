@@ -50,6 +50,8 @@ impl Role {
 pub struct Lifecycle {
     soft: CancellationToken,
     hard: CancellationToken,
+    /// Somebody asked a second time.
+    impatient: CancellationToken,
     tracker: TaskTracker,
     failed: Arc<AtomicBool>,
 }
@@ -58,6 +60,26 @@ impl Lifecycle {
     /// No task yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No task yet, and listening for SIGTERM and Ctrl-C from now on: the first asks every task to finish, the second not to
+    /// wait for it.
+    pub fn listening() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let this = Self::default();
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let tokens = [this.soft.clone(), this.impatient.clone()];
+        tokio::spawn(async move {
+            for token in tokens {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                tracing::info!("asked to stop");
+                token.cancel();
+            }
+        });
+        Ok(this)
     }
 
     /// Cancelled when no more work may be taken.
@@ -79,7 +101,7 @@ impl Lifecycle {
         self.tracker.spawn(async move {
             let result = task.await;
             if let Err(error) = &result {
-                tracing::error!(task = name, error = error as &dyn std::error::Error, "task failed");
+                tracing::error!(task = name, error = crate::causes::causes(error), "task failed");
             }
             if result.is_err() || !this.soft.is_cancelled() {
                 tracing::error!(task = name, "task ended; shutting down");
@@ -94,13 +116,10 @@ impl Lifecycle {
         self.soft.cancel();
     }
 
-    /// Waits for a signal or a failed task, then drains for at most `drain`. True when all went as it should.
+    /// Waits until it is asked to stop or a task failed, then drains for at most `drain`. True when all went as it should.
     pub async fn run(&self, drain: Duration) -> bool {
-        tokio::select! {
-            () = termination() => tracing::info!("stopping: finishing what is in hand"),
-            () = self.soft.cancelled() => {}
-        }
-        self.stop();
+        self.soft.cancelled().await;
+        tracing::info!("stopping: finishing what is in hand");
         self.drain(drain).await;
         !self.failed.load(Ordering::SeqCst)
     }
@@ -111,27 +130,12 @@ impl Lifecycle {
         tokio::select! {
             () = self.tracker.wait() => return,
             () = tokio::time::sleep(drain) => tracing::warn!("drain time is over"),
-            () = termination() => tracing::warn!("second signal"),
+            () = self.impatient.cancelled() => tracing::warn!("asked twice: dropping what is in hand"),
         }
         self.hard.cancel();
         if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
             tracing::warn!("some tasks did not stop; their leases will expire");
         }
-    }
-}
-
-async fn termination() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        tracing::warn!("cannot listen for SIGTERM");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        result = tokio::signal::ctrl_c() => if result.is_err() {
-            tracing::warn!("cannot listen for Ctrl-C");
-            std::future::pending::<()>().await;
-        },
     }
 }
 

@@ -64,9 +64,33 @@ pub enum StartError {
     /// The sinks.
     #[error(transparent)]
     Sink(#[from] SinkConfigError),
+    /// The intake role without any way in.
+    #[error(
+        "nothing can come in: intake.otlp.http and intake.otlp.grpc are off and there is no [intake.amqp]; turn one on, or start \
+         with --roles without intake"
+    )]
+    NoIntake,
     /// The listeners of intake.
     #[error(transparent)]
     Intake(#[from] IntakeError),
+}
+
+impl StartError {
+    /// Whether the configuration has to change, rather than the world.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Sampler(_)
+            | Self::Privacy(_)
+            | Self::Judges(_)
+            | Self::UnknownJudge { .. }
+            | Self::PrivacyKey(_)
+            | Self::Sink(_)
+            | Self::NoIntake => true,
+            Self::Rubrics(error) => !matches!(error, LibraryError::Store(_)),
+            Self::Store(error) => matches!(error, StoreError::Url(_)),
+            Self::Intake(error) => matches!(error, IntakeError::BrokerUrl(_)),
+        }
+    }
 }
 
 /// A service that is built: everything is checked and bound, nothing runs yet.
@@ -121,6 +145,9 @@ impl Service {
         }
         let sinks = Sink::all(&config.sinks, &|name| std::env::var(name).ok())?;
         let listeners = if roles.contains(&Role::Intake) { Some(intake::bind(&config.intake).await?) } else { None };
+        if listeners.as_ref().is_some_and(Listeners::is_empty) {
+            return Err(StartError::NoIntake);
+        }
         let times = SettleTimes {
             settle_ms: config.assembly.settle.as_millis() as i64,
             max_wait_ms: config.assembly.max_wait.as_millis() as i64,
@@ -243,14 +270,14 @@ async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result
                     tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay");
                 }
                 Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = crate::causes::causes(&error),
                     "old content could not be deleted; trying again later"
                 ),
             }
         }
         if let Err(error) = store.forget_batches(digests_before_ms).await {
             tracing::warn!(
-                error = &error as &dyn std::error::Error,
+                error = crate::causes::causes(&error),
                 "old digests could not be deleted; trying again later"
             );
         }
@@ -272,10 +299,10 @@ async fn read_gauges(
     let gauges = StoreGauges::default();
     while !soft.is_cancelled() {
         if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "gauges could not be read");
+            tracing::debug!(error = crate::causes::causes(&error), "gauges could not be read");
         }
         if let Err(error) = restore_budget(&store, &budget).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "spending could not be read");
+            tracing::debug!(error = crate::causes::causes(&error), "spending could not be read");
         }
         tokio::select! {
             () = tokio::time::sleep(GAUGE_INTERVAL) => {}
@@ -356,10 +383,12 @@ async fn reload(
                 catalogue.replace(active, all);
                 tracing::info!("rubrics reloaded");
             }
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "rubrics not reloaded; the versions in use stay"
-            ),
+            Err(error) => {
+                tracing::error!(
+                    error = crate::causes::causes(&error),
+                    "rubrics not reloaded; the versions in use stay"
+                );
+            }
         }
     }
     Ok(())

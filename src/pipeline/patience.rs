@@ -35,7 +35,7 @@ impl Patience {
                 if self.failures == 0 {
                     tracing::warn!(
                         stage = self.stage,
-                        error = &error as &dyn std::error::Error,
+                        error = crate::causes::causes(&error),
                         "the database is away; waiting for it"
                     );
                 }

@@ -26,8 +26,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -258,14 +261,31 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         .busy_timeout(Duration::from_secs(5))
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "memory");
-    let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .after_release(|connection, _| Box::pin(is_outside_transaction(connection)))
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
     let reader = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
     Ok(Pool::Sqlite { writer, reader })
+}
+
+/// A full disk makes SQLite roll back by itself, which the driver does not learn: such a connection would refuse every
+/// transaction to come, and is given up.
+async fn is_outside_transaction(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // The driver rolls back in the background; this waits for it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
     let failed = |source| StoreError::Open { url: without_password(url), source };
     let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name("judged");
+    // The pool would try until its time is up, and then only say that it was.
+    PgConnection::connect_with(&options).await.map_err(failed)?.close().await.map_err(failed)?;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
@@ -277,12 +297,14 @@ async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
 
 /// The URL with its password replaced, for messages.
 pub(crate) fn without_password(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+    // Options may carry a password as well; a password may hold an `@`, a host may not.
+    let (address, options) = url.split_once('?').map_or((url, ""), |(address, _)| (address, "?…"));
+    match address.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
         Some((scheme, (credentials, host))) => {
             let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}")
+            format!("{scheme}://{user}:***@{host}{options}")
         }
-        None => url.to_owned(),
+        None => format!("{address}{options}"),
     }
 }
 
@@ -293,6 +315,34 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         assert_eq!(without_password("postgres://me:secret@db/judged"), "postgres://me:***@db/judged");
+        assert_eq!(without_password("postgres://me:se@cret@db/judged"), "postgres://me:***@db/judged");
+        assert_eq!(without_password("postgres://me@db/judged?password=secret"), "postgres://me:***@db/judged?…");
         assert_eq!(without_password("sqlite://judged.db"), "sqlite://judged.db");
+    }
+
+    #[tokio::test]
+    async fn after_the_disk_was_full_the_writer_works_again() {
+        let files = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", files.path().join("judged.db").display());
+        let store = Store::open(&url, Clock::system()).await.unwrap();
+        let Pool::Sqlite { writer, .. } = &store.pool else { unreachable!() };
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(writer).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 2)))
+            .execute(writer)
+            .await
+            .unwrap();
+        let write = async |bytes: usize| -> Result<(), StoreError> {
+            transaction!(store, DB, tx => {
+                sqlx::query("INSERT INTO batches (digest, received_at_ms) VALUES ($1, 0)")
+                    .bind(vec![1_u8; bytes])
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected()
+            });
+            Ok(())
+        };
+        let full = write(1_000_000).await.unwrap_err();
+        assert!(full.is_transient(), "{full:?}");
+        write(10).await.unwrap();
     }
 }

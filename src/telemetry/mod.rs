@@ -38,6 +38,14 @@ pub enum TelemetryError {
         /// Why it is none.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// A word that is no level.
+    #[error("telemetry.log: `{word}` in `{filter}` is no level; write error, warn, info, debug, trace or off")]
+    Level {
+        /// What was configured.
+        filter: String,
+        /// The word.
+        word: String,
+    },
     /// An exporter that cannot be built.
     #[error("telemetry.otlp_endpoint: cannot export to {endpoint}: {message}")]
     Exporter {
@@ -137,7 +145,16 @@ fn exporter_error(config: &TelemetryConfig, message: String) -> TelemetryError {
     TelemetryError::Exporter { endpoint: config.otlp_endpoint.clone().unwrap_or_default(), message }
 }
 
+/// A bare word in a filter is a level or the name of a crate; of other crates nobody wants to see nothing but their lines.
+fn is_misspelt_level(word: &str) -> bool {
+    let known = word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok() || word.starts_with("judged");
+    !known && !word.contains(['=', '[', ':'])
+}
+
 fn subscribe(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) -> Result<(), TelemetryError> {
+    if let Some(word) = config.log.split(',').map(str::trim).find(|word| is_misspelt_level(word)) {
+        return Err(TelemetryError::Level { filter: config.log.clone(), word: word.to_owned() });
+    }
     // lapin reports as errors what judged handles and says better: a queue that is yet to be declared, a channel closed.
     let quiet = if config.log.contains("lapin") { "" } else { ",lapin=off" };
     let filter = EnvFilter::try_new(format!("{}{quiet}", config.log))

@@ -21,7 +21,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.0.status();
         if status.is_server_error() {
-            tracing::error!(error = &self.0 as &dyn std::error::Error, "an API call failed");
+            tracing::error!(error = crate::causes::causes(&self.0), "an API call failed");
         }
         (status, Json(json!({ "error": self.0.to_string() }))).into_response()
     }
@@ -93,20 +93,12 @@ pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Res
         .map(|rubric| (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() }))
         .collect();
     let import = labels::import(&web.parts.store, &rubrics, lines).await?;
-    let refused: Vec<Value> =
-        import.refused.iter().map(|(index, error)| json!({ "index": index, "error": chain(error) })).collect();
+    let refused: Vec<Value> = import
+        .refused
+        .iter()
+        .map(|(index, error)| json!({ "index": index, "error": crate::causes::causes(error) }))
+        .collect();
     let accepted = import.stored + import.known > 0 || refused.is_empty();
     let status = if accepted { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((status, Json(json!({ "stored": import.stored, "known": import.known, "refused": refused }))).into_response())
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -205,7 +205,7 @@ impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(error = &self as &dyn std::error::Error, "a page failed");
+            tracing::error!(error = crate::causes::causes(&self), "a page failed");
         }
         pages::problem(status, &self.to_string())
     }

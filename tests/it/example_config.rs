@@ -57,3 +57,15 @@ fn every_key_with_a_default_is_documented() {
     missing.retain(|key| !["sinks", "sampling.rules"].contains(&key.as_str()));
     assert!(missing.is_empty(), "not in judged.example.toml: {missing:?}");
 }
+
+#[test]
+fn every_key_of_judges_and_sinks_is_documented() {
+    for section in ["[judges.default]", "[[sinks]]", "[judges.default.prices]"] {
+        let refusal = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1")).unwrap_err().to_string();
+        let keys = refusal.split("expected one of ").nth(1).expect(&refusal).split('`').skip(1).step_by(2);
+        for key in keys {
+            let documented = EXAMPLE.lines().any(|line| line.contains(&format!("{key} = ")));
+            assert!(documented, "{section} {key} is not in judged.example.toml");
+        }
+    }
+}

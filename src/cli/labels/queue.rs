@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::super::open_store;
+use super::super::open_existing_store;
 use super::Format;
 use crate::calibration::queue::{self, Drawn};
 use crate::config::Config;
@@ -55,7 +55,7 @@ struct Line<'a> {
 }
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
+    let store = open_existing_store(config).await?;
     let (active, _) = library::load(&store, &config.rubrics).await?;
     if let Some(unknown) = args.rubric.iter().find(|name| !active.iter().any(|rubric| rubric.name == **name)) {
         anyhow::bail!("there is no enabled rubric `{unknown}`; `judged rubrics list` shows those there are");

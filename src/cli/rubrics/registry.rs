@@ -9,7 +9,9 @@ use serde_json::json;
 use super::super::table::Table;
 use super::super::{GATE, open_store};
 use super::{Alias, Format};
+use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::config::Config;
+use crate::lifecycle::baselines;
 use crate::rubrics::{GateUnavailable, Library, PromotionGate, Published, plan_publication};
 use crate::store::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias, Store};
 
@@ -154,9 +156,26 @@ fn commit(dir: &Path) -> Option<String> {
     Some(if clean { commit } else { format!("{commit}-dirty") })
 }
 
-/// The hook for calibration: the agreement of a version with human labels, and what it must be.
-fn agreement_gate(_store: &Store, _name: &str, _version: u32) -> Result<PromotionGate, GateUnavailable> {
-    Err(GateUnavailable("agreement per rubric version is not computed here yet"))
+/// What agreement must reach at least, however little it would take to beat always saying the same.
+const LEAST_AGREEMENT: f64 = 0.7;
+
+/// The agreement of a version with human labels, and what it must be: more than always saying the same would reach.
+async fn agreement_gate(store: &Store, name: &str, version: u32, config: &Config) -> anyhow::Result<PromotionGate> {
+    let facts = Library::open(&config.rubrics.dir).rubrics.iter().map(RubricFacts::from).collect();
+    let options = ReportOptions { baselines: baselines(config), ..ReportOptions::default() };
+    let report = ReportData::build(&ReportInput::read_labelled(store, facts, options).await?);
+    let rubric = report.rubrics.iter().find(|rubric| rubric.name == name);
+    let series = rubric.and_then(|rubric| rubric.series.iter().find(|one| one.version == version && !one.baseline));
+    let agreement = &series.ok_or(GateUnavailable("no judge has scored anything with this version"))?.agreement;
+    let Some(interval) = agreement.raw_agreement().interval() else {
+        return Err(GateUnavailable("too few of its scores have a human label of known selection").into());
+    };
+    let majority = agreement.majority_class.as_ref().and_then(|class| class.share.value()).unwrap_or(0.0);
+    Ok(PromotionGate {
+        lower_bound: interval.low,
+        required: majority.max(LEAST_AGREEMENT),
+        labels: agreement.items as usize,
+    })
 }
 
 pub(super) async fn promote(
@@ -168,7 +187,7 @@ pub(super) async fn promote(
 ) -> anyhow::Result<ExitCode> {
     let store = open_store(config).await?;
     if gate {
-        let gate = agreement_gate(&store, name, version)?;
+        let gate = agreement_gate(&store, name, version, config).await?;
         println!("{name} v{version}: {gate}");
         if !gate.holds() {
             store.close().await;

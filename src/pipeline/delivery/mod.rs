@@ -64,9 +64,10 @@ impl Delivery {
 
     async fn serve(self, sink: Arc<Sink>, soft: CancellationToken) -> Result<(), StoreError> {
         let mut patience = Patience::new("delivery");
+        let mut away = false;
         while !soft.is_cancelled() {
             let owed = self.store.wakeups().deliveries.notified();
-            let sent = self.send_owed(&sink).await;
+            let sent = self.send_owed(&sink, &mut away).await;
             if let Some(0) = patience.with(&soft, sent).await? {
                 tokio::select! {
                     () = owed => {}
@@ -79,7 +80,9 @@ impl Delivery {
     }
 
     /// Sends one batch of what is owed to `sink` and records what became of it. Returns how many were tried.
-    pub async fn send_owed(&self, sink: &Sink) -> Result<usize, StoreError> {
+    ///
+    /// `away` is whether the sink took nothing the last time; that it goes away and comes back is said once.
+    pub async fn send_owed(&self, sink: &Sink, away: &mut bool) -> Result<usize, StoreError> {
         let rubrics = |name: &str, version: u32| {
             self.catalogue.version(name, version).map(|rubric| (rubric.hash.clone(), rubric.scale.clone()))
         };
@@ -96,6 +99,7 @@ impl Delivery {
             .collect();
         self.store.finish_deliveries(sink.name(), &outcomes).await?;
         self.observe(sink, &outcomes);
+        tell_change(sink.name(), &outcomes, away);
         Ok(outcomes.len())
     }
 
@@ -113,13 +117,7 @@ impl Delivery {
         let Err(error) = result else { return DeliveryOutcome::Sent };
         match error.disposition() {
             Disposition::Retry { after } => {
-                if owed.attempts == 0 {
-                    tracing::warn!(
-                        sink = sink.name(),
-                        error = &error as &dyn std::error::Error,
-                        "a score was not accepted yet"
-                    );
-                }
+                tracing::debug!(sink = sink.name(), evaluation = %owed.evaluation.id, %error, "not accepted yet");
                 let wait_ms = (1_000_i64 << owed.attempts.min(10)).min(LONGEST_WAIT_MS);
                 let asked_ms = after.map_or(0, |after| after.as_millis() as i64);
                 DeliveryOutcome::Retry {
@@ -131,11 +129,31 @@ impl Delivery {
                 tracing::error!(
                     sink = sink.name(),
                     evaluation = %owed.evaluation.id,
-                    error = &error as &dyn std::error::Error,
+                    error = crate::causes::causes(&error),
                     "a score was refused for good"
                 );
                 DeliveryOutcome::GivenUp { error: error.to_string() }
             }
         }
+    }
+}
+
+/// Says when a sink stops taking scores, with what it says, and when it takes them again.
+fn tell_change(sink: &str, outcomes: &[(EvaluationId, DeliveryOutcome)], away: &mut bool) {
+    let refusal = outcomes.iter().find_map(|(_, outcome)| match outcome {
+        DeliveryOutcome::Retry { error, .. } => Some(error),
+        DeliveryOutcome::Sent | DeliveryOutcome::GivenUp { .. } => None,
+    });
+    let sent = outcomes.iter().any(|(_, outcome)| matches!(outcome, DeliveryOutcome::Sent));
+    match refusal {
+        Some(error) if !*away => {
+            tracing::warn!(sink, error, "scores are not accepted; they stay owed and are sent again");
+            *away = true;
+        }
+        None if *away && sent => {
+            tracing::info!(sink, "scores are accepted again");
+            *away = false;
+        }
+        _ => {}
     }
 }

@@ -55,7 +55,7 @@ impl Leases {
                 continue;
             }
             if let Err(error) = store.extend_leases(&held, lease.as_millis() as i64).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, held = held.len(), "could not extend leases");
+                tracing::warn!(error = crate::causes::causes(&error), held = held.len(), "could not extend leases");
             }
         }
     }

@@ -110,7 +110,7 @@ async fn expire(store: Store, soft: CancellationToken) {
             Ok(0) => {}
             Ok(expired) => tracing::warn!(expired, "evaluations expired before a judge was free"),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "could not look for overdue evaluations");
+                tracing::debug!(error = crate::causes::causes(&error), "could not look for overdue evaluations");
             }
         }
         tokio::select! {

@@ -21,7 +21,8 @@ use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dependency, Intake, error_chain};
+use super::{Dependency, Intake};
+use crate::causes::causes;
 use crate::config::intake::AmqpConfig;
 use crate::otlp::Signal;
 use delivery::Desk;
@@ -83,7 +84,7 @@ impl AmqpConsumer {
         while !shutdown.is_cancelled() {
             let start = Instant::now();
             let Err(error) = self.session(&intake, &shutdown).await else { break };
-            let reason = error_chain(&error);
+            let reason = causes(&error);
             tracing::warn!(error = %reason, "RabbitMQ is away; trying again");
             intake.status().away(Dependency::Broker, reason);
             if start.elapsed() > STABLE {

@@ -72,7 +72,7 @@ impl BatchError {
                 };
                 format!("{self}: the text {kind}, line {line} column {column}")
             }
-            other => super::error_chain(other),
+            other => crate::causes::causes(other),
         }
     }
 }
@@ -177,7 +177,7 @@ pub fn prepare(
     };
     let mut filling = Filling { sampler, redactor, batch, complaint: None };
     if sifted.rejected > 0 {
-        filling.complaint = Some("missing or invalid trace id, or not readable".to_owned());
+        filling.complaint = Some("without a valid trace id or span id, or not readable".to_owned());
     }
     for candidate in &sifted.candidates {
         if candidate.doubt.is_some() && !keep.contains(&candidate.trace_id) {

@@ -103,7 +103,7 @@ async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Res
     match tokio::time::timeout(STORE_TIMEOUT, answer).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
-            Err(AcceptError::Unavailable { reason: error_chain(&error), transient: error.is_transient() })
+            Err(AcceptError::Unavailable { reason: crate::causes::causes(&error), transient: error.is_transient() })
         }
         Err(_) => {
             let reason = format!("no answer within {} seconds", STORE_TIMEOUT.as_secs());
@@ -262,10 +262,4 @@ fn read(description: Description, body: Bytes) -> Result<Request, AcceptError> {
         Description::Expected(signal) => Request::recognise(signal, body),
     };
     request.map_err(|error| AcceptError::Unreadable(error.explain()))
-}
-
-/// An error with everything it was caused by, on one line.
-pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

@@ -81,6 +81,11 @@ async fn listen(
 }
 
 impl Listeners {
+    /// Whether there is no way in at all.
+    pub fn is_empty(&self) -> bool {
+        self.http.is_none() && self.grpc.is_none() && self.amqp.is_none()
+    }
+
     /// Where OTLP/HTTP is reachable.
     pub fn http_address(&self) -> Option<SocketAddr> {
         self.http.as_ref()?.local_addr().ok()

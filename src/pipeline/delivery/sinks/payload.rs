@@ -22,7 +22,8 @@ pub const SCOPE: &str = "judged";
 /// The event's name in the GenAI conventions.
 pub const EVENT: &str = "gen_ai.evaluation.result";
 /// The judge that is no model.
-const BASELINE: &str = "baseline";
+use crate::judges::BASELINE;
+use crate::judges::baseline::MODEL as BASELINE_MODEL;
 /// `INFO` of the log data model.
 const SEVERITY_INFO: i32 = 9;
 
@@ -170,7 +171,7 @@ fn annotate(attributes: &mut Attributes, evaluation: &Evaluation) {
 
 /// Whether a model judged, rather than the offline scorer.
 pub(super) fn is_by_model(evaluation: &Evaluation) -> bool {
-    evaluation.judge != BASELINE && evaluation.judge_model.as_deref() != Some(BASELINE)
+    evaluation.judge != BASELINE && evaluation.judge_model.as_deref() != Some(BASELINE_MODEL)
 }
 
 /// The code of a failure; `_OTHER` is OpenTelemetry's word for one that has none.
