@@ -113,6 +113,11 @@ impl FakeJudge {
         Self::start(false, move |_, _| answer.clone()).await
     }
 
+    /// Answers the n-th request as `script` says; requests are counted, not kept.
+    pub async fn scheduled(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start(false, move |index, _| script(index)).await
+    }
+
     async fn start(record: bool, script: impl Fn(usize, &Recorded) -> Answer + Send + Sync + 'static) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
