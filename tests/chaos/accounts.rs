@@ -6,7 +6,7 @@ use std::time::Instant;
 use sqlx::{PgPool, Row};
 
 use crate::cluster::Death;
-use crate::sink::{Accepted, text};
+use crate::sink::{Sink, text};
 use crate::traffic::{SpanKey, Traffic};
 
 /// What still keeps the workers busy; empty when everything has come to its end.
@@ -94,12 +94,13 @@ pub async fn evaluations_are_final(database: &PgPool, traffic: &Traffic) -> BTre
 /// The sink has one effect of every evaluation that was owed to it. Returns how many events it was sent again.
 pub async fn deliveries_are_done(
     database: &PgPool,
-    events: &BTreeMap<String, Vec<Accepted>>,
+    sink: &Sink,
     killed: &[Death],
     database_broke: &[Instant],
 ) -> usize {
-    let stored: Vec<(String, String, String, Option<f64>)> = sqlx::query_as(
-        "SELECT e.id::text, d.state, e.outcome, e.score FROM deliveries d JOIN evaluations e ON e.id = d.evaluation_id",
+    let (events, spans) = (sink.events(), sink.spans());
+    let stored: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT e.id::text, d.state, e.outcome FROM deliveries d JOIN evaluations e ON e.id = d.evaluation_id",
     )
     .fetch_all(database)
     .await
@@ -109,14 +110,14 @@ pub async fn deliveries_are_done(
             .fetch_one(database)
             .await
             .unwrap();
-    let in_force = stored.iter().filter(|(_, _, outcome, _)| outcome != "superseded").count();
+    let in_force = stored.iter().filter(|(_, _, outcome)| outcome != "superseded").count();
     assert_eq!(in_force as i64, told, "every outcome is owed once");
-    for (id, state, outcome, _) in &stored {
+    for (id, state, outcome) in &stored {
         let expected = if outcome == "superseded" { &["sent", "superseded"][..] } else { &["sent"] };
         assert!(expected.contains(&state.as_str()), "{id} ({outcome}) is {state}");
         assert!(state != "sent" || events.contains_key(id), "{id} is said to be sent and never came");
         if let Some(events) = events.get(id).filter(|_| outcome != "superseded") {
-            let said = text(&events[0].event, "judged.outcome");
+            let said = text(&events[0].event.attributes, "judged.outcome");
             assert_eq!(said.as_deref(), Some(outcome.as_str()), "{id}");
         }
     }
@@ -124,8 +125,18 @@ pub async fn deliveries_are_done(
     let strangers: Vec<&String> = events.keys().filter(|id| !known.contains(id)).collect();
     assert!(strangers.is_empty(), "scores that are stored nowhere: {strangers:?}");
 
+    let replaced: BTreeSet<&String> =
+        stored.iter().filter(|(_, state, _)| state == "superseded").map(|(id, ..)| id).collect();
+    for (id, spans) in &spans {
+        assert_eq!(spans.len(), 1, "{id} has several EVALUATOR spans");
+        // Spans go first: the sender may die before the event goes, and late spans replace the evaluation before it is
+        // sent again.
+        assert!(events.contains_key(id) || replaced.contains(id), "{id} has an EVALUATOR span and no event");
+    }
+    assert!(events.keys().all(|id| spans.contains_key(id)), "an event without its EVALUATOR span");
+
     let mut sent_again = 0;
-    for (id, times) in events {
+    for (id, times) in &events {
         for pair in times.windows(2) {
             let [first, second] = pair else { continue };
             sent_again += 1;

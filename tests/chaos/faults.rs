@@ -61,7 +61,7 @@ pub async fn storm(cluster: &mut Cluster, around: &Surroundings, kills: usize, s
                 if rng.random_bool(0.7) {
                     cluster.revive();
                 }
-                if cluster.killed.len() % KILLS_PER_RESTART == 0 && around.services.is_some() {
+                if cluster.killed.len().is_multiple_of(KILLS_PER_RESTART) && around.services.is_some() {
                     let server = ["postgres", "rabbitmq"][rng.random_range(0..2)];
                     done.database_broke.push(Instant::now());
                     around.restart(server).await;

@@ -77,7 +77,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
     let server_url = server("JUDGED_TEST_POSTGRES_URL");
     let database_url = create_database(&server_url, &name).await;
     let broker = Broker::new(server("JUDGED_TEST_AMQP_URL"), &name);
-    let judge = FakeJudge::scheduled(move |number| judge::answer(seed, number)).await;
+    let judge = FakeJudge::under_load(move |number| judge::answer(seed, number)).await;
     let sink = Sink::start().await;
     let around = Surroundings {
         database: Wire::start(&database_url).await,
@@ -101,7 +101,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
     let traffic = Traffic::generate((kills * TRACES_PER_KILL) as u64, seed);
     let mut cluster = Cluster::start(folder.path(), settings, WORKERS);
     while broker.depth(&broker.traces).await.is_none() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no worker declared its queue");
+        assert!(start.elapsed() < Duration::from_mins(1), "no worker declared its queue");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let moody = sink.make_moody(seed);
@@ -114,7 +114,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
 
     let database = PgPool::connect(&database_url).await.unwrap();
     drain(&database, &broker, &traffic, &mut cluster).await;
-    let drained = start.elapsed();
+    let drained = start.elapsed().saturating_sub(storm);
     let well = cluster.stop().await;
     assert!(well, "a worker did not stop well");
 
@@ -123,9 +123,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
     assert!(bodies == traffic.rubbish, "{} dead letters, {} rubbish", bodies.len(), traffic.rubbish.len());
     accounts::spans_are_accounted_for(&database, &traffic).await;
     let outcomes = accounts::evaluations_are_final(&database, &traffic).await;
-    let events = sink.events();
-    let sent_again = accounts::deliveries_are_done(&database, &events, &cluster.killed, &done.database_broke).await;
-    assert_eq!(sink.spans(), events.len(), "one EVALUATOR span for each event");
+    let sent_again = accounts::deliveries_are_done(&database, &sink, &cluster.killed, &done.database_broke).await;
     let (balanced, ledger) = cluster.ledger();
     assert!(balanced, "{ledger}");
     let complaints = cluster.complaints();
@@ -144,11 +142,11 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
     eprintln!("spans {}: {intake:?}", traffic.spans.len());
     eprintln!("dead letters {dead_letters} of {} unreadable messages", traffic.rubbish.len());
     eprintln!("evaluations {evaluations}: {outcomes:?}; judge calls {}", judge.count());
-    eprintln!("events {}, sent again {sent_again}; requests the sink refused {}", events.len(), sink.refused());
+    eprintln!("events {}, sent again {sent_again}; requests the sink refused {}", sink.events().len(), sink.refused());
     eprintln!(
         "storm {:.0} s, drain {:.0} s, seed {seed}: nothing lost, nothing doubled, ledger balanced",
         storm.as_secs_f64(),
-        (drained - storm).as_secs_f64()
+        drained.as_secs_f64()
     );
 
     database.close().await;

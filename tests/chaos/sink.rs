@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use judged::otlp::wire::any_value::Value;
-use judged::otlp::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest, LogRecord};
+use judged::otlp::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest, KeyValue, LogRecord};
 use prost::Message as _;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -37,7 +37,7 @@ enum Mood {
 struct Record {
     mood: Mood,
     events: BTreeMap<String, Vec<Accepted>>,
-    spans: HashSet<Vec<u8>>,
+    spans: BTreeMap<String, HashSet<Vec<u8>>>,
     refused: u64,
 }
 
@@ -51,7 +51,7 @@ impl Sink {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let record = Record { mood: Mood::Up, events: BTreeMap::new(), spans: HashSet::new(), refused: 0 };
+        let record = Record { mood: Mood::Up, events: BTreeMap::new(), spans: BTreeMap::new(), refused: 0 };
         let this = Self { url, record: Arc::new(Mutex::new(record)) };
         let router = Router::new().route("/{life}/v1/{signal}", post(take)).with_state(this.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -79,9 +79,9 @@ impl Sink {
         self.record.lock().unwrap().events.clone()
     }
 
-    /// How many EVALUATOR spans were accepted, repetitions not counted.
-    pub fn spans(&self) -> usize {
-        self.record.lock().unwrap().spans.len()
+    /// The ids of the EVALUATOR spans accepted, by evaluation id.
+    pub fn spans(&self) -> BTreeMap<String, HashSet<Vec<u8>>> {
+        self.record.lock().unwrap().spans.clone()
     }
 
     /// How many requests were turned away.
@@ -95,21 +95,26 @@ impl Sink {
         if signal == "traces" {
             let request = ExportTraceServiceRequest::decode(body).unwrap();
             let scopes = request.resource_spans.into_iter().flat_map(|block| block.scope_spans);
-            record.spans.extend(scopes.flat_map(|scope| scope.spans).map(|span| span.span_id));
+            for span in scopes.flat_map(|scope| scope.spans) {
+                let id = text(&span.attributes, EVALUATION).expect("a span names its evaluation");
+                record.spans.entry(id).or_default().insert(span.span_id);
+            }
             return;
         }
         let request = ExportLogsServiceRequest::decode(body).unwrap();
         let scopes = request.resource_logs.into_iter().flat_map(|block| block.scope_logs);
         for event in scopes.flat_map(|scope| scope.log_records) {
-            let id = text(&event, "judged.evaluation.id").expect("an event names its evaluation");
+            let id = text(&event.attributes, EVALUATION).expect("an event names its evaluation");
             record.events.entry(id).or_default().push(Accepted { life, at, event });
         }
     }
 }
 
-/// The text of an event's attribute.
-pub fn text(event: &LogRecord, key: &str) -> Option<String> {
-    let pair = event.attributes.iter().find(|pair| pair.key == key)?;
+const EVALUATION: &str = "judged.evaluation.id";
+
+/// The text of an attribute.
+pub fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
+    let pair = attributes.iter().find(|pair| pair.key == key)?;
     match pair.value.as_ref()?.value.as_ref()? {
         Value::StringValue(text) => Some(text.clone()),
         _ => None,

@@ -108,13 +108,8 @@ impl FakeJudge {
         Self::start(true, move |_, request| script(request)).await
     }
 
-    /// Always the same, for load: requests are counted, not kept.
-    pub async fn under_load(answer: Answer) -> Self {
-        Self::start(false, move |_, _| answer.clone()).await
-    }
-
-    /// Answers the n-th request as `script` says; requests are counted, not kept.
-    pub async fn scheduled(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+    /// Answers the n-th request as `script` says, for load: requests are counted, not kept.
+    pub async fn under_load(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
         Self::start(false, move |index, _| script(index)).await
     }
 
