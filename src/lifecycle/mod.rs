@@ -17,6 +17,8 @@ use tokio_util::task::TaskTracker;
 
 pub use service::{Service, StartError};
 
+use crate::pipeline::intake::error_chain;
+
 /// What a process does. One process may play all roles, or several processes share them over one PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Role {
@@ -74,7 +76,7 @@ impl Lifecycle {
         self.tracker.spawn(async move {
             let result = task.await;
             if let Err(error) = &result {
-                tracing::error!(task = name, error = error as &dyn std::error::Error, "task failed");
+                tracing::error!(task = name, error = %error_chain(error), "task failed");
             }
             if result.is_err() || !this.soft.is_cancelled() {
                 tracing::error!(task = name, "task ended; shutting down");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::intake::error_chain;
 use crate::store::StoreError;
 
 /// The waiting of one stage.
@@ -35,7 +36,7 @@ impl Patience {
                 if self.failures == 0 {
                     tracing::warn!(
                         stage = self.stage,
-                        error = &error as &dyn std::error::Error,
+                        error = %error_chain(&error),
                         "the database is away; waiting for it"
                     );
                 }
