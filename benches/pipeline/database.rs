@@ -35,6 +35,15 @@ impl Database {
         Self { name, url, store }
     }
 
+    /// Leaves no database behind on the server; a file goes with its folder.
+    pub async fn remove(self) {
+        self.store.close().await;
+        if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.name == "PostgreSQL") {
+            let mut connection = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
+            connection.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.unwrap();
+        }
+    }
+
     /// Plans `number` evaluations by one rubric.
     pub async fn queue(&self, number: u64) {
         let deadline_ms = self.store.now_ms() + 86_400_000;

@@ -18,7 +18,7 @@ pub fn config(database: &Database, mock: &Mock, concurrency: usize) -> String {
         r#"
         store = {{ url = "{store}" }}
         rubrics = {{ dir = "none", enabled = ["harmfulness"] }}
-        intake = {{ otlp = {{ http = "off", grpc = "off" }} }}
+        intake = {{ otlp = {{ http = "127.0.0.1:0", grpc = "off" }} }}
         web = {{ listen = "127.0.0.1:0" }}
         [judges.default]
         provider = "openai"

@@ -56,11 +56,12 @@ async fn run(parts: &[String]) {
     if wanted("latency") {
         let (database, mock) = (Database::postgres(&postgres).await, Mock::start(Duration::ZERO).await);
         let (median, high) = intake::latency(folder, &database, &broker, &mock, 2_000).await;
+        database.remove().await;
         println!("\nfrom publishing to the stored score, 200 a second, instant judge: p50 {median} ms, p99 {high} ms");
     }
     if wanted("memory") {
-        memory(folder, &Database::sqlite(folder).await).await;
-        memory(folder, &Database::postgres(&postgres).await).await;
+        memory(folder, Database::sqlite(folder).await).await;
+        memory(folder, Database::postgres(&postgres).await).await;
     }
 }
 
@@ -74,6 +75,7 @@ async fn intake(folder: &Path, postgres: &str, broker: &str) {
     for workers in [1, 2] {
         let database = Database::postgres(postgres).await;
         let rate = intake::committed(folder, &database, broker, workers, MESSAGES).await;
+        database.remove().await;
         println!("{:<44} {:>10.0} spans/s {:>6.2} x", format!("{workers} workers, PostgreSQL"), rate, rate / bare);
     }
 }
@@ -90,19 +92,20 @@ async fn evaluation(folder: &Path, postgres: &str) {
         for database in [Database::sqlite(folder).await, Database::postgres(postgres).await] {
             let (rate, cpu_ms) = evaluation::durable(folder, &database, &mock, concurrency, number).await;
             let name = database.name;
+            database.remove().await;
             println!("  {name:<42} {rate:>10.0} /s {:>6.2} x {cpu_ms:>8.3} ms processor each", rate / bare);
         }
     }
 }
 
 /// The most that a worker with all roles holds while 100,000 evaluations wait for a slow judge.
-async fn memory(folder: &Path, database: &Database) {
+async fn memory(folder: &Path, database: Database) {
     const QUEUED: u64 = 100_000;
     database.queue(QUEUED).await;
     let mock = Mock::start(Duration::from_millis(200)).await;
     let worker = Worker::start(
         folder,
-        &evaluation::config(database, &mock, 128),
+        &evaluation::config(&database, &mock, 128),
         "intake,assemble,evaluate,deliver,calibrate,web",
     );
     let (begin, mut most) = (Instant::now(), 0.0_f64);
@@ -112,4 +115,6 @@ async fn memory(folder: &Path, database: &Database) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     println!("resident with {QUEUED} queued on {}: {most:.0} MiB; to reach: under 100", database.name);
+    drop(worker);
+    database.remove().await;
 }
