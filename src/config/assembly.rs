@@ -19,6 +19,9 @@ pub struct AssemblyConfig {
     /// A session is complete when none of its traces brought anything new for this long.
     #[serde(with = "duration")]
     pub session_idle: Duration,
+    /// A worker that dies while it assembles gives its traces back after this long.
+    #[serde(with = "duration")]
+    pub lease: Duration,
 }
 
 impl Default for AssemblyConfig {
@@ -27,6 +30,7 @@ impl Default for AssemblyConfig {
             settle: Duration::from_secs(10),
             max_wait: Duration::from_mins(2),
             session_idle: Duration::from_mins(30),
+            lease: Duration::from_mins(1),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! The sections are plain data: the rooms turn them into what they need and report what is wrong with the values.
 
 mod assembly;
+mod delivery;
 pub mod duration;
 mod environment;
 mod evaluation;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use assembly::AssemblyConfig;
+pub use delivery::DeliveryConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
 pub use judges::{JudgeConfig, JudgesConfig};
@@ -52,6 +54,8 @@ pub struct Config {
     pub assembly: AssemblyConfig,
     /// How pending evaluations are worked on.
     pub evaluation: EvaluationConfig,
+    /// How owed deliveries are worked on.
+    pub delivery: DeliveryConfig,
     /// Which criteria judge.
     pub rubrics: RubricsConfig,
     /// The judge models by name.

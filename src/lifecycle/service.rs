@@ -192,6 +192,7 @@ impl Service {
                 segments: Arc::new(self.config.segments.clone()),
                 session_idle: self.config.assembly.session_idle,
                 deadline: self.config.evaluation.deadline,
+                lease: self.config.assembly.lease,
                 metrics: metrics.clone(),
             };
             lifecycle.spawn("assembly", assembly.run(soft.clone()));
@@ -213,6 +214,7 @@ impl Service {
                 store: self.store.clone(),
                 catalogue: self.catalogue.clone(),
                 sinks: self.sinks.clone(),
+                lease: self.config.delivery.lease,
                 metrics,
             };
             lifecycle.spawn("delivery", delivery.run(soft.clone()));

@@ -90,9 +90,14 @@ impl StoreError {
         match self {
             Self::Open { .. } => true,
             Self::Database(error) => {
+                // Protocol: a server or proxy that goes down accepts a connection and closes it without the answer due.
                 matches!(
                     error,
-                    sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
+                    sqlx::Error::Io(_)
+                        | sqlx::Error::Protocol(_)
+                        | sqlx::Error::PoolTimedOut
+                        | sqlx::Error::PoolClosed
+                        | sqlx::Error::Tls(_)
                 ) || error.as_database_error().is_some_and(dialect::is_transient)
             }
             Self::Url(_) | Self::Migrate(_) | Self::Inconsistent { .. } => false,
@@ -311,6 +316,22 @@ pub(crate) fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_hangs_up_is_away() {
+        use sqlx::{Connection, PgConnection};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://judged@{}/judged", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut connection, _)) = listener.accept().await {
+                // Reads the request, so that closing is an end and not a reset.
+                drop(tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 64]).await);
+            }
+        });
+        let error = StoreError::from(PgConnection::connect(&url).await.unwrap_err());
+        assert!(error.is_transient(), "{error:?}");
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -85,7 +85,8 @@ impl Store {
     /// Commits a plan. `planned` holds only subjects that are new or changed.
     ///
     /// Evaluations of an earlier revision that are pending or judged become superseded. A trace to which something came
-    /// after it was read stays due. A plan that another worker committed already changes nothing.
+    /// after it was read stays due. A plan that another worker committed already changes nothing. A plan whose lease was lost
+    /// is dropped: it may rest on less than the plan of the worker that took over, and would stand in its way.
     pub async fn commit_plan(&self, from: PlannedFrom<'_>, planned: &[PlannedSubject]) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
         let mut planned: Vec<&PlannedSubject> = planned.iter().collect();
@@ -100,6 +101,37 @@ impl Store {
             .collect();
 
         transaction!(self, DB, tx => {
+            let mut lost = 0;
+            for session in from.sessions {
+                lost += 1 - sqlx::query(
+                    "UPDATE sessions SET lease_until_ms = 0, \
+                     due_at_ms = CASE WHEN arrivals = $1 THEN NULL ELSE due_at_ms END WHERE session_id = $2 AND lease_owner = $3",
+                )
+                .bind(session.arrivals)
+                .bind(&session.session_id)
+                .bind(&self.worker)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            }
+            for trace in from.traces {
+                lost += 1 - sqlx::query(
+                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, \
+                     due_at_ms = CASE WHEN arrivals = $2 THEN NULL ELSE due_at_ms END WHERE trace_id = $3 AND lease_owner = $4",
+                )
+                .bind(now_ms)
+                .bind(trace.arrivals)
+                .bind(trace.trace_id.as_bytes().as_slice())
+                .bind(&self.worker)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected();
+            }
+            if lost > 0 {
+                tracing::warn!(lost, "a plan came too late to be stored: another worker took it over");
+                return Ok(());
+            }
+
             for planned in planned.iter().filter(|planned| planned.revision > 0) {
                 sqlx::query(
                     "UPDATE evaluations SET outcome = 'superseded', reason = 'late_spans', finished_at_ms = COALESCE(finished_at_ms, $1) \
@@ -208,27 +240,6 @@ impl Store {
                 )
                 .bind(session_id.as_ref())
                 .bind(due_at_ms)
-                .execute(&mut *tx)
-                .await?;
-            }
-            for session in from.sessions {
-                sqlx::query(
-                    "UPDATE sessions SET lease_until_ms = 0, \
-                     due_at_ms = CASE WHEN arrivals = $1 THEN NULL ELSE due_at_ms END WHERE session_id = $2",
-                )
-                .bind(session.arrivals)
-                .bind(&session.session_id)
-                .execute(&mut *tx)
-                .await?;
-            }
-            for trace in from.traces {
-                sqlx::query(
-                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, \
-                     due_at_ms = CASE WHEN arrivals = $2 THEN NULL ELSE due_at_ms END WHERE trace_id = $3",
-                )
-                .bind(now_ms)
-                .bind(trace.arrivals)
-                .bind(trace.trace_id.as_bytes().as_slice())
                 .execute(&mut *tx)
                 .await?;
             }

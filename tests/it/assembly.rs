@@ -63,6 +63,7 @@ fn assembly(store: &Store, rate: f64) -> Assembly {
         segments: Arc::new(SegmentConfig::default()),
         session_idle: IDLE,
         deadline: Duration::from_hours(1),
+        lease: Duration::from_mins(1),
         metrics: Metrics::default(),
     }
 }

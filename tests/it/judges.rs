@@ -364,7 +364,7 @@ async fn a_call_that_takes_too_long_is_given_up() {
 
 #[tokio::test]
 async fn no_more_calls_at_a_time_than_allowed() {
-    let fake = FakeJudge::under_load(Answer::score(4.0).after(Duration::from_millis(20))).await;
+    let fake = FakeJudge::under_load(|_| Answer::score(4.0).after(Duration::from_millis(20))).await;
     let judge = Arc::new(judge(&JudgeConfig { concurrency: 4, ..config(&fake) }));
     let calls: Vec<_> = (0..40)
         .map(|_| {

@@ -103,6 +103,25 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    a_plan_made_from_less_by_a_worker_that_lost_its_lease_is_dropped(database) {
+        let other = database.another_worker().await;
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.clock.advance(10_000);
+        let stalled = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(LEASE_MS.max(10_000));
+        let taken_over = other.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert_eq!(taken_over.len(), 1);
+        let (less, all) = (planned(1, 0, Outcome::Pending, "half"), planned(1, 0, Outcome::Pending, "the whole"));
+        database.store.commit_plan(PlannedFrom { traces: &stalled, ..PlannedFrom::default() }, &[less]).await.unwrap();
+        other.commit_plan(PlannedFrom { traces: &taken_over, ..PlannedFrom::default() }, &[all]).await.unwrap();
+        let leased = other.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        assert_eq!(leased[0].content.as_ref().unwrap().output.as_deref(), Some("the whole"));
+        assert!(database.store.ledger(EVER).await.unwrap().balanced);
+    }
+}
+
+on_both_databases! {
     planning_the_same_trace_twice_counts_once(database) {
         let plans = [planned(1, 0, Outcome::Pending, "a"), planned(2, 0, Outcome::Filtered, "b"), planned(3, 0, Outcome::SampledOut, "c")];
         database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();

@@ -31,6 +31,8 @@ pub struct Assembly {
     pub session_idle: Duration,
     /// An evaluation not judged this long after it was planned expires.
     pub deadline: Duration,
+    /// A worker that dies while it assembles gives its traces back after this long.
+    pub lease: Duration,
     /// Its instruments.
     pub metrics: Metrics,
 }
@@ -41,9 +43,6 @@ const TRACES_AT_ONCE: usize = 64;
 /// Sessions assembled in one transaction, and how many traces of one are read: the latest, which a judge can still take in.
 const SESSIONS_AT_ONCE: usize = 4;
 const TRACES_OF_A_SESSION: usize = 200;
-
-/// A worker that dies while assembling gives its traces back then.
-const LEASE: Duration = Duration::from_mins(1);
 
 /// The longest wait between two looks: other processes may have stored traces that settle sooner.
 const IDLE: Duration = Duration::from_secs(1);
@@ -74,7 +73,7 @@ impl Assembly {
 
     /// Assembles and plans one group of due traces. Returns how many there were.
     pub async fn assemble_due(&self) -> Result<usize, StoreError> {
-        let due = self.store.lease_due_traces(TRACES_AT_ONCE, LEASE.as_millis() as i64).await?;
+        let due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
         if due.is_empty() {
             return Ok(0);
         }
@@ -105,7 +104,7 @@ impl Assembly {
         if !self.judges_sessions() {
             return Ok(0);
         }
-        let due = self.store.lease_due_sessions(SESSIONS_AT_ONCE, LEASE.as_millis() as i64).await?;
+        let due = self.store.lease_due_sessions(SESSIONS_AT_ONCE, self.lease.as_millis() as i64).await?;
         let mut subjects = Vec::new();
         for session in &due {
             subjects.extend(self.session_of(session).await?);

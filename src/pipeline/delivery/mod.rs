@@ -26,6 +26,8 @@ pub struct Delivery {
     pub catalogue: Catalogue,
     /// The configured sinks.
     pub sinks: Vec<Arc<Sink>>,
+    /// A worker that dies gives its batch back after this long: longer than the slowest sink takes for one.
+    pub lease: Duration,
     /// Its instruments.
     pub metrics: Metrics,
 }
@@ -35,9 +37,6 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// The most scores sent in one request.
 const BATCH: usize = 200;
-
-/// Long enough for the slowest sink to answer a batch; a worker that dies gives its batch back then.
-const LEASE: Duration = Duration::from_mins(2);
 
 /// The longest wait between two attempts.
 const LONGEST_WAIT_MS: i64 = 600_000;
@@ -66,41 +65,42 @@ impl Delivery {
         let mut patience = Patience::new("delivery");
         let mut away = false;
         while !soft.is_cancelled() {
-            let owed = self.store.wakeups().deliveries.notified();
-            let sent = self.send_owed(&sink, &mut away).await;
-            if let Some(0) = patience.with(&soft, sent).await? {
+            let woken = self.store.wakeups().deliveries.notified();
+            let Some(owed) = patience.with(&soft, self.owed(&sink).await).await? else { continue };
+            if owed.is_empty() {
                 tokio::select! {
-                    () = owed => {}
+                    () = woken => {}
                     () = tokio::time::sleep(IDLE) => {}
                     () = soft.cancelled() => {}
                 }
+                continue;
             }
+            let outcomes = self.send(&sink, &owed).await;
+            // What was sent cannot be unsent: to forget it, because the database was away for a moment, is to send it again.
+            loop {
+                let recorded = self.store.finish_deliveries(sink.name(), &outcomes).await;
+                if patience.with(&soft, recorded).await?.is_some() || soft.is_cancelled() {
+                    break;
+                }
+            }
+            self.observe(&sink, &outcomes);
+            tell_change(sink.name(), &outcomes, &mut away);
         }
         Ok(())
     }
 
-    /// Sends one batch of what is owed to `sink` and records what became of it. Returns how many were tried.
-    ///
-    /// `away` is whether the sink took nothing the last time; that it goes away and comes back is said once.
-    pub async fn send_owed(&self, sink: &Sink, away: &mut bool) -> Result<usize, StoreError> {
+    /// Leases one batch of what is owed to `sink`.
+    async fn owed(&self, sink: &Sink) -> Result<Vec<OwedDelivery>, StoreError> {
         let rubrics = |name: &str, version: u32| {
             self.catalogue.version(name, version).map(|rubric| (rubric.hash.clone(), rubric.scale.clone()))
         };
-        let owed = self.store.lease_deliveries(sink.name(), BATCH, LEASE.as_millis() as i64, &rubrics).await?;
-        if owed.is_empty() {
-            return Ok(0);
-        }
+        self.store.lease_deliveries(sink.name(), BATCH, self.lease.as_millis() as i64, &rubrics).await
+    }
+
+    async fn send(&self, sink: &Sink, owed: &[OwedDelivery]) -> Vec<(EvaluationId, DeliveryOutcome)> {
         let evaluations: Vec<Evaluation> = owed.iter().map(|owed| owed.evaluation.clone()).collect();
         let results = sink.deliver(&evaluations).await;
-        let outcomes: Vec<(EvaluationId, DeliveryOutcome)> = owed
-            .iter()
-            .zip(results)
-            .map(|(owed, result)| (owed.evaluation.id, self.outcome(sink, owed, result)))
-            .collect();
-        self.store.finish_deliveries(sink.name(), &outcomes).await?;
-        self.observe(sink, &outcomes);
-        tell_change(sink.name(), &outcomes, away);
-        Ok(outcomes.len())
+        owed.iter().zip(results).map(|(owed, result)| (owed.evaluation.id, self.outcome(sink, owed, result))).collect()
     }
 
     fn observe(&self, sink: &Sink, outcomes: &[(EvaluationId, DeliveryOutcome)]) {

@@ -12,6 +12,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use prost::Message;
 
 use super::*;
+use crate::support::wire::Wire;
 
 fn url() -> String {
     std::env::var("JUDGED_TEST_AMQP_URL")
@@ -232,14 +233,14 @@ async fn a_deleted_queue_is_declared_anew_and_consumed_on() {
 #[tokio::test]
 async fn a_broken_connection_is_made_anew_without_loss_or_double() {
     let broker = Broker::connect().await;
-    let proxy = Proxy::start(&url()).await;
-    let config = broker.config("").replace(&url(), &proxy.url);
+    let wire = Wire::start(&url()).await;
+    let config = broker.config("").replace(&url(), &wire.url);
     let service = Service::start(&config, "rate = 1").await;
     broker.declared().await;
     for trace in 1..=60 {
         assert!(broker.publish(&broker.traces, &traces(trace, 1).encode_to_vec()).await);
         if trace % 20 == 10 {
-            proxy.cut();
+            wire.cut();
         }
     }
     eventually("all of them", async || service.account().await.kept == 60).await;
@@ -247,39 +248,4 @@ async fn a_broken_connection_is_made_anew_without_loss_or_double() {
     assert_eq!(service.account().await.kept, 60);
     service.stop().await;
     broker.clean_up().await;
-}
-
-/// A wire to the broker that can be cut.
-struct Proxy {
-    url: String,
-    cut: tokio::sync::watch::Sender<u32>,
-}
-
-impl Proxy {
-    async fn start(url: &str) -> Self {
-        let (before, rest) = url.rsplit_once('@').unwrap();
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (cut, cuts) = tokio::sync::watch::channel(0);
-        let host = host.to_owned();
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = listener.accept().await {
-                let (host, mut cuts) = (host.clone(), cuts.clone());
-                cuts.mark_unchanged();
-                tokio::spawn(async move {
-                    let mut server = tokio::net::TcpStream::connect(host).await.unwrap();
-                    tokio::select! {
-                        _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                        _ = cuts.changed() => {}
-                    }
-                });
-            }
-        });
-        Self { url: format!("{before}@{address}/{path}"), cut }
-    }
-
-    fn cut(&self) {
-        self.cut.send_modify(|cuts| *cuts += 1);
-    }
 }

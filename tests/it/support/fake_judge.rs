@@ -108,9 +108,9 @@ impl FakeJudge {
         Self::start(true, move |_, request| script(request)).await
     }
 
-    /// Always the same, for load: requests are counted, not kept.
-    pub async fn under_load(answer: Answer) -> Self {
-        Self::start(false, move |_, _| answer.clone()).await
+    /// Answers the n-th request as `script` says, for load: requests are counted, not kept.
+    pub async fn under_load(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start(false, move |index, _| script(index)).await
     }
 
     async fn start(record: bool, script: impl Fn(usize, &Recorded) -> Answer + Send + Sync + 'static) -> Self {

@@ -7,3 +7,4 @@ pub mod fake_judge;
 pub mod markup;
 pub mod otlp_receiver;
 pub mod records;
+pub mod wire;
