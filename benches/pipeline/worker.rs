@@ -13,7 +13,9 @@ impl Worker {
         let file = folder.join(format!("{name}.toml"));
         std::fs::write(&file, config).unwrap();
         let log = std::fs::File::create(folder.join(format!("{name}.log"))).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_judged"))
+        // Another build of the same program can be measured, for a comparison.
+        let program = std::env::var_os("JUDGED_BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_judged").into());
+        let process = Command::new(program)
             .arg("--config")
             .arg(&file)
             .args(["run", "--roles", roles])
