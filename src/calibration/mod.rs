@@ -6,3 +6,4 @@ pub mod drift;
 pub mod labels;
 pub mod queue;
 pub mod report;
+pub mod simulation;

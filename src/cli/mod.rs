@@ -16,6 +16,7 @@ mod replay;
 mod report;
 mod rubrics;
 mod run;
+mod simulate;
 mod since;
 mod table;
 
@@ -75,6 +76,8 @@ enum Command {
     Report(report::Args),
     /// Lists, checks, tries and publishes rubrics.
     Rubrics(rubrics::Args),
+    /// Measures false alarms, detection delay and coverage on made-up histories.
+    Simulate(simulate::Args),
     /// Feeds OTLP files into an intake.
     Replay(replay::Args),
 }
@@ -155,6 +158,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(args, &config()?).await,
         Command::Report(args) => report::run(args, &config()?).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?).await,
+        Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(args, &config()?).await,
     }
 }

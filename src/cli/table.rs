@@ -51,6 +51,16 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The same as a table in Markdown.
+    pub(super) fn markdown(&self) -> String {
+        let line = |row: &[String]| format!("| {} |\n", row.join(" | "));
+        let Some((headings, rows)) = self.rows.split_first() else { return String::new() };
+        let rule = vec!["---".to_owned(); headings.len()];
+        [line(headings), line(&rule)].into_iter().chain(rows.iter().map(|row| line(row))).collect()
+    }
+}
+
 /// A whole number with its thousands apart.
 pub(super) fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();

@@ -79,7 +79,8 @@ impl Evidence<'_> {
             (true, false) => self.of_judge(detected),
             (false, true) => Attribution::Raters,
             (false, false) if self.input.is_some() && by_mix => Attribution::InputMix,
-            (false, false) if quiet => Attribution::NewContent,
+            // People whose labels changed more than they do may be the cause, though not yet proven to be.
+            (false, false) if quiet && !self.human.is_restless(since) => Attribution::NewContent,
             // Both moved, or nothing that could tell the causes apart was replayed.
             (true, true) | (false, false) => Attribution::Ambiguous,
         }

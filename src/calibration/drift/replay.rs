@@ -34,6 +34,8 @@ pub(super) enum Side {
 pub(super) struct Replays {
     /// Indices of the entries in which an item was seen again.
     pub(super) seen: Vec<usize>,
+    /// How far each of them is from the item's first appearance: 0 the same, 1 the opposite.
+    pub(super) changes: Vec<f64>,
     /// The alarm, if that side moved.
     pub(super) alarm: Option<Moved>,
 }
@@ -65,10 +67,20 @@ struct Seen {
 pub(super) fn replays(history: &History, side: Side, settings: &Settings) -> Replays {
     let seen = seen_again(history, side);
     let indices = seen.iter().map(|seen| seen.index).collect();
+    let changes = seen.iter().map(|seen| 1.0 - history.closeness(seen.first, seen.now)).collect();
     let by_rate = rate_alarm(history, &seen, side, settings);
     let by_direction = direction_alarm(history, &seen);
     let earliest = [by_rate, by_direction].into_iter().flatten().min_by_key(|alarm| alarm.detected);
-    Replays { seen: indices, alarm: earliest }
+    Replays { seen: indices, changes, alarm: earliest }
+}
+
+impl Replays {
+    /// Whether what was seen again since entry `since` changed by more than an unchanged human's noise, alarm or not.
+    pub(super) fn is_restless(&self, since: usize) -> bool {
+        let recent = self.seen.iter().zip(&self.changes).filter(|(index, _)| **index >= since);
+        let (number, sum) = recent.fold((0.0, 0.0), |(number, sum), (_, change)| (number + 1.0, sum + change));
+        number > 0.0 && sum / number > HUMAN_NOISE
+    }
 }
 
 fn seen_again(history: &History, side: Side) -> Vec<Seen> {

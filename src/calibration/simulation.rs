@@ -1,0 +1,340 @@
+//! The operating characteristics of the shipped defaults, measured on made-up histories in which the truth is known: how
+//! often nothing is flagged as something, how soon a drop is seen, whether the cause is named, and how often intervals
+//! cover.
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::agreement::{Declaration, Label};
+use super::drift::{Attribution, Entry, Kind, Report, Settings, detect};
+use crate::model::{FAIL, PASS};
+use crate::statistics::{CONFIDENCE, bca, ppi, wilson};
+
+/// Labels of a watched year after the baseline: 20 a week.
+const YEAR: usize = 1_040;
+/// Labels after the baseline at which things change.
+const CHANGE: usize = 200;
+/// Items of the fixed set, judged again and labelled again after every so many labels.
+const ANCHORS: usize = 40;
+const ANCHORS_EVERY: usize = 100;
+/// How often judge and humans contradict themselves on a known item while nothing moves.
+const NOISE: f64 = 0.03;
+/// How often an answer is good.
+const GOOD: f64 = 0.8;
+
+/// What happens in a made-up history. The judge agrees with people on 90 % of labels until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scenario {
+    /// Nothing.
+    Healthy,
+    /// Agreement falls to a coin toss, with no anchors to tell why.
+    CoinToss,
+    /// Agreement falls by 20 points.
+    DropOf20,
+    /// Agreement falls by 10 points.
+    DropOf10,
+    /// Agreement falls by 20 points over 400 labels.
+    SlowDrop,
+    /// The judge is swapped silently: it falls by 30 points, on anchors as well.
+    JudgeSwap,
+    /// A segment that the judge is worse at becomes the larger one; within segments nothing moves.
+    InputShift,
+    /// People change their minds, on anchors as well; the judge stands still.
+    RaterDrift,
+}
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Healthy,
+        Self::CoinToss,
+        Self::DropOf20,
+        Self::DropOf10,
+        Self::SlowDrop,
+        Self::JudgeSwap,
+        Self::InputShift,
+        Self::RaterDrift,
+    ];
+
+    /// In words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Healthy => "nothing moves",
+            Self::CoinToss => "agreement falls from 90 % to a coin toss",
+            Self::DropOf20 => "agreement falls from 90 % to 70 %",
+            Self::DropOf10 => "agreement falls from 90 % to 80 %",
+            Self::SlowDrop => "agreement falls from 90 % to 70 % over 400 labels",
+            Self::JudgeSwap => "the judge model is swapped silently, 90 % to 60 %",
+            Self::InputShift => "a segment judged at 70 % grows from 20 % to 80 % of traffic",
+            Self::RaterDrift => "people change their minds about 30 % of answers",
+        }
+    }
+
+    /// The attribution that is right; none where nothing moves, or where nothing recorded could tell.
+    fn truth(self) -> Option<Attribution> {
+        match self {
+            Self::JudgeSwap => Some(Attribution::JudgeModel),
+            Self::InputShift => Some(Attribution::InputMix),
+            Self::RaterDrift => Some(Attribution::Raters),
+            Self::Healthy | Self::CoinToss | Self::DropOf20 | Self::DropOf10 | Self::SlowDrop => None,
+        }
+    }
+
+    fn has_anchors(self) -> bool {
+        matches!(self, Self::Healthy | Self::JudgeSwap | Self::InputShift | Self::RaterDrift)
+    }
+
+    /// The share of labels on which judge and people agree, `at` labels after the baseline.
+    fn agreement(self, at: Option<usize>, hard_segment: bool) -> f64 {
+        let since = at.and_then(|at| at.checked_sub(CHANGE));
+        match (self, since) {
+            (Self::InputShift, _) => {
+                if hard_segment {
+                    0.7
+                } else {
+                    0.95
+                }
+            }
+            (Self::Healthy, _) | (_, None) => 0.9,
+            (Self::CoinToss, _) => 0.5,
+            (Self::DropOf20, _) => 0.7,
+            (Self::DropOf10, _) => 0.8,
+            (Self::SlowDrop, Some(since)) => 0.9 - 0.2 * (since as f64 / 400.0).min(1.0),
+            (Self::JudgeSwap | Self::RaterDrift, _) => 0.6,
+        }
+    }
+}
+
+/// What the detectors made of many histories of one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Characteristics {
+    /// What happened in them.
+    pub scenario: Scenario,
+    /// How many there were.
+    pub streams: usize,
+    /// Labels watched in all of them together while nothing had moved.
+    pub healthy_labels: usize,
+    /// Flags of agreement raised while nothing had moved.
+    pub false_alarms: usize,
+    /// Streams in which agreement was flagged after the change.
+    pub found: usize,
+    /// Labels from the change to the flag, of those found: median and 90th percentile.
+    pub delay: Option<(f64, f64)>,
+    /// Streams whose flag named the right cause.
+    pub right: usize,
+    /// Streams whose flag said that the evidence does not single out a cause.
+    pub ambiguous: usize,
+    /// Streams whose flag named another cause.
+    pub wrong: usize,
+}
+
+/// Makes `streams` histories of a scenario and looks at each with the shipped settings.
+pub fn characteristics(scenario: Scenario, streams: usize, seed: u64) -> Characteristics {
+    let mut all = Characteristics {
+        scenario,
+        streams,
+        healthy_labels: 0,
+        false_alarms: 0,
+        found: 0,
+        delay: None,
+        right: 0,
+        ambiguous: 0,
+        wrong: 0,
+    };
+    let mut delays = Vec::new();
+    for stream in 0..streams {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(stream as u64));
+        let report = detect(&history(scenario, &mut rng), &settings());
+        all.count(&report, &mut delays);
+    }
+    delays.sort_by(f64::total_cmp);
+    all.delay = bca::quantile(&delays, 0.5).zip(bca::quantile(&delays, 0.9));
+    all
+}
+
+fn settings() -> Settings {
+    Settings { scale: Some(Declaration::Binary(Label::Text(PASS.to_owned()))), ..Settings::default() }
+}
+
+impl Characteristics {
+    fn count(&mut self, report: &Report, delays: &mut Vec<f64>) {
+        let change = settings().baseline + CHANGE;
+        let whole = report.flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none());
+        let detected = whole.and_then(|flag| flag.detected_at.as_u64()).map(|label| label as usize);
+        let healthy_until = if self.scenario == Scenario::Healthy { usize::MAX } else { change };
+        let watched = detected.unwrap_or(usize::MAX).min(healthy_until).min(settings().baseline + YEAR);
+        self.healthy_labels += watched.saturating_sub(settings().baseline);
+        match (whole, detected) {
+            (Some(_), Some(label)) if label < healthy_until => self.false_alarms += 1,
+            (Some(flag), Some(label)) => {
+                self.found += 1;
+                delays.push((label - change) as f64);
+                match self.scenario.truth() {
+                    None => {}
+                    Some(truth) if truth == flag.attribution => self.right += 1,
+                    Some(_) if flag.attribution == Attribution::Ambiguous => self.ambiguous += 1,
+                    Some(_) => self.wrong += 1,
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A year of labels after the baseline; `time` counts labels.
+fn history(scenario: Scenario, rng: &mut Xoshiro256PlusPlus) -> Vec<Entry> {
+    let baseline = settings().baseline;
+    let anchors: Vec<(bool, bool)> = (0..ANCHORS).map(|_| pair(scenario.agreement(None, false), rng)).collect();
+    let mut entries = Vec::new();
+    for label in 0..baseline + YEAR {
+        if scenario.has_anchors() && label.is_multiple_of(ANCHORS_EVERY) {
+            entries.extend(anchors_at(scenario, label, &anchors, rng));
+        }
+        let at = label.checked_sub(baseline);
+        let changed = at.is_some_and(|at| at >= CHANGE);
+        let hard_share = if scenario == Scenario::InputShift && changed { 0.8 } else { 0.2 };
+        let hard = rng.random::<f64>() < hard_share;
+        let (human, judge) = pair(scenario.agreement(at, hard), rng);
+        entries.push(Entry {
+            segment: (scenario == Scenario::InputShift).then(|| if hard { "hard" } else { "easy" }.to_owned()),
+            ..entry(label, &format!("item {label}"), Some(human), Some(judge))
+        });
+    }
+    entries
+}
+
+/// The fixed set: at first label and verdict, later the same items judged and labelled again.
+fn anchors_at(scenario: Scenario, label: usize, anchors: &[(bool, bool)], rng: &mut Xoshiro256PlusPlus) -> Vec<Entry> {
+    let changed = label >= settings().baseline + CHANGE;
+    let moved = |rng: &mut Xoshiro256PlusPlus, by: bool| rng.random::<f64>() < if by && changed { 0.3 } else { NOISE };
+    let mut entries = Vec::new();
+    for (index, (human, judge)) in anchors.iter().enumerate() {
+        let name = format!("anchor {index}");
+        let again = |first: bool, by: bool, rng: &mut Xoshiro256PlusPlus| first ^ (label > 0 && moved(rng, by));
+        let judge = again(*judge, scenario == Scenario::JudgeSwap, rng);
+        let human = again(*human, scenario == Scenario::RaterDrift, rng);
+        if label == 0 {
+            entries.push(Entry { anchor: true, ..entry(label, &name, Some(human), Some(judge)) });
+        } else {
+            entries.push(Entry { anchor: true, ..entry(label, &name, None, Some(judge)) });
+            entries.push(Entry { anchor: true, ..entry(label, &name, Some(human), None) });
+        }
+    }
+    entries
+}
+
+/// A human verdict and a judge's that agrees with the given probability.
+fn pair(agreement: f64, rng: &mut Xoshiro256PlusPlus) -> (bool, bool) {
+    let human = rng.random::<f64>() < GOOD;
+    (human, human ^ (rng.random::<f64>() >= agreement))
+}
+
+fn entry(label: usize, item: &str, human: Option<bool>, judge: Option<bool>) -> Entry {
+    let verdict = |said: Option<bool>| said.map_or(Value::Null, |pass| json!(if pass { PASS } else { FAIL }));
+    Entry {
+        time: json!(label),
+        item_id: json!(item),
+        human: verdict(human),
+        judge: verdict(judge),
+        segment: None,
+        probability: None,
+        annotator: None,
+        anchor: false,
+        rubric_version: Some(json!(1)),
+        judge_model: Some(json!("judge")),
+    }
+}
+
+/// How often an interval held the truth.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Coverage {
+    /// Of what.
+    pub interval: &'static str,
+    /// Labels in each sample.
+    pub labels: usize,
+    /// The truth.
+    pub truth: f64,
+    /// Samples.
+    pub samples: usize,
+    /// The share of intervals that held the truth.
+    pub covered: f64,
+    /// Their mean width.
+    pub width: f64,
+}
+
+/// Coverage of the agreement interval and of corrected quality at several sizes.
+pub fn coverage(samples: usize, seed: u64) -> Vec<Coverage> {
+    let mut found = Vec::new();
+    for (labels, truth) in [(50, 0.9), (100, 0.9), (200, 0.9), (100, 0.98)] {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ labels as u64);
+        let interval = |rng: &mut Xoshiro256PlusPlus| {
+            let agreed = (0..labels).filter(|_| rng.random::<f64>() < truth).count();
+            wilson(agreed as f64, labels as f64, CONFIDENCE).ok()
+        };
+        found.push(covering("raw agreement (Wilson)", labels, truth, samples, || interval(&mut rng)));
+    }
+    for labels in [100, 200, 400] {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ (labels as u64) << 8);
+        let interval = |rng: &mut Xoshiro256PlusPlus| {
+            let drawn: Vec<(bool, bool)> = (0..labels).map(|_| pair(0.9, rng)).collect();
+            let humans: Vec<bool> = drawn.iter().map(|pair| pair.0).collect();
+            let number = |pass: bool| f64::from(u8::from(pass));
+            let scores: Vec<f64> = drawn.iter().map(|pair| number(pair.1)).collect();
+            let unlabelled: Vec<f64> = (0..labels * 10).map(|_| number(pair(0.9, rng).1)).collect();
+            ppi::quality_rate(&humans, &scores, &unlabelled).rate.interval()
+        };
+        found.push(covering("answers that are good (PPI++ behind its gate)", labels, GOOD, samples, || {
+            interval(&mut rng)
+        }));
+    }
+    found
+}
+
+fn covering(
+    name: &'static str,
+    labels: usize,
+    truth: f64,
+    samples: usize,
+    mut interval: impl FnMut() -> Option<crate::statistics::Interval>,
+) -> Coverage {
+    let (mut covered, mut width) = (0, 0.0);
+    for interval in (0..samples).filter_map(|_| interval()) {
+        covered += usize::from((interval.low..=interval.high).contains(&truth));
+        width += interval.high - interval.low;
+    }
+    let of = samples.max(1) as f64;
+    Coverage { interval: name, labels, truth, samples, covered: covered as f64 / of, width: width / of }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collapse_is_found_soon_and_health_is_left_alone() {
+        let collapse = characteristics(Scenario::CoinToss, 30, 7);
+        assert_eq!(collapse.found + collapse.false_alarms, 30);
+        assert!(collapse.delay.unwrap().0 <= 25.0, "{collapse:?}");
+        let healthy = characteristics(Scenario::Healthy, 30, 7);
+        assert!(healthy.false_alarms * 1_000 <= healthy.healthy_labels * 2, "{healthy:?}");
+    }
+
+    #[test]
+    fn a_cause_is_named_rightly_or_not_at_all() {
+        for scenario in [Scenario::JudgeSwap, Scenario::RaterDrift, Scenario::InputShift] {
+            let found = characteristics(scenario, 20, 11);
+            assert!(found.found >= 15, "{found:?}");
+            assert!(found.wrong <= 2, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn intervals_cover() {
+        for coverage in coverage(400, 3) {
+            assert!(coverage.covered > 0.90, "{coverage:?}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `judged simulate`: what the drift detectors and intervals really do, measured where the truth is known.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::table::Table;
+use crate::calibration::simulation::{Characteristics, Coverage, Scenario, characteristics, coverage};
+
+/// How often do the shipped defaults raise a false alarm, how soon do they see a drop, do they name the right cause, and how
+/// often do intervals hold the truth?
+///
+/// Every stream is a year of 20 uniformly drawn labels a week after a baseline of 200; things change after 200 labels more.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Args {
+    /// Streams of each scenario.
+    #[arg(long, default_value_t = 200)]
+    streams: usize,
+    /// Samples for each interval.
+    #[arg(long, default_value_t = 2_000)]
+    samples: usize,
+    /// The same seed gives the same numbers.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Output format.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One JSON object.
+    Json,
+    /// For people.
+    Table,
+    /// For documents.
+    Markdown,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let drift = std::thread::scope(|threads| {
+        let started: Vec<_> = Scenario::ALL
+            .map(|scenario| threads.spawn(move || characteristics(scenario, args.streams, args.seed)))
+            .into_iter()
+            .collect();
+        started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+    });
+    anyhow::ensure!(drift.len() == Scenario::ALL.len(), "a simulation broke; please report this with its seed");
+    let intervals = coverage(args.samples, args.seed);
+    let text = match args.format {
+        Format::Json => {
+            serde_json::to_string_pretty(&serde_json::json!({ "drift": drift, "intervals": intervals }))? + "\n"
+        }
+        Format::Table => tables(&drift, &intervals).map(|table| table.render()).join("\n"),
+        Format::Markdown => tables(&drift, &intervals).map(|table| table.markdown()).join("\n"),
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tables(drift: &[Characteristics], intervals: &[Coverage]) -> [Table; 2] {
+    let mut scenarios = Table::new(&[
+        "what happens",
+        "streams",
+        "labels per false alarm",
+        "found",
+        "labels to detection (median, 90 %)",
+        "cause right",
+        "ambiguous",
+        "wrong",
+    ]);
+    for one in drift {
+        let per_alarm = match one.false_alarms {
+            0 => format!("none in {}", one.healthy_labels),
+            alarms => (one.healthy_labels / alarms).to_string(),
+        };
+        let causes = one.right + one.ambiguous + one.wrong;
+        let of_found = |number: usize| if causes == 0 { "–".to_owned() } else { number.to_string() };
+        scenarios.row(vec![
+            one.scenario.describe().to_owned(),
+            one.streams.to_string(),
+            per_alarm,
+            if one.scenario == Scenario::Healthy { "–".to_owned() } else { one.found.to_string() },
+            one.delay.map_or_else(|| "–".to_owned(), |(median, most)| format!("{median:.0}, {most:.0}")),
+            of_found(one.right),
+            of_found(one.ambiguous),
+            of_found(one.wrong),
+        ]);
+    }
+    let mut covered = Table::new(&["interval", "labels", "truth", "samples", "holds the truth", "mean width"]);
+    for one in intervals {
+        covered.row(vec![
+            one.interval.to_owned(),
+            one.labels.to_string(),
+            one.truth.to_string(),
+            one.samples.to_string(),
+            format!("{:.1} %", one.covered * 100.0),
+            format!("{:.3}", one.width),
+        ]);
+    }
+    [scenarios, covered]
+}
