@@ -118,6 +118,9 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(15);
 /// How often the files of rubrics are looked at for a change.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The registry is read at every so many of these looks.
+const LOOKS_FOR_REGISTRY: u32 = 6;
+
 const ONE_DAY_MS: i64 = 86_400_000;
 
 /// How often what is too old is deleted.
@@ -368,6 +371,7 @@ async fn reload(
     soft: CancellationToken,
 ) -> Result<(), LibraryError> {
     let mut seen = newest_change(config.rubrics.dir.clone()).await;
+    let mut looks = 0_u32;
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
     while !soft.is_cancelled() {
         let asked = tokio::select! {
@@ -376,14 +380,19 @@ async fn reload(
             () = soft.cancelled() => break,
         };
         let now = newest_change(config.rubrics.dir.clone()).await;
-        if !asked && now == seen {
+        looks += 1;
+        // The registry is read at times without a reason of its own: another worker may have published a version.
+        if !asked && now == seen && !looks.is_multiple_of(LOOKS_FOR_REGISTRY) {
             continue;
         }
+        let changed = asked || now != seen;
         seen = now;
         match library::load(&store, &config.rubrics).await {
             Ok((active, all)) => {
                 catalogue.replace(active, all);
-                tracing::info!("rubrics reloaded");
+                if changed {
+                    tracing::info!("rubrics reloaded");
+                }
             }
             Err(error) => {
                 tracing::error!(

@@ -161,7 +161,7 @@ impl Store {
             .collect())
     }
 
-    /// Reads evaluations by id; unknown ids are absent from the result.
+    /// Reads evaluations by id; unknown ids, and rubric versions that `rubrics` does not know, are absent from the result.
     pub async fn evaluations_by_id(
         &self,
         ids: &[EvaluationId],
@@ -181,6 +181,11 @@ impl Store {
                 select.build_query_as().fetch_all(pool).await?
             });
             for row in found {
+                if rubrics(&row.rubric, row.version as u32).is_none() {
+                    // Published by a newer worker; this one hears of it when it next reads the registry.
+                    tracing::debug!(rubric = row.rubric, version = row.version, "a rubric version that is not known yet");
+                    continue;
+                }
                 evaluations.push(row.into_evaluation(rubrics)?);
             }
         }

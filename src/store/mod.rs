@@ -264,7 +264,8 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         // FULL: an acknowledged batch survives a power cut, not only a crash. Commits are grouped, so that it costs little.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
-        .pragma("cache_size", "-65536")
+        // In KiB, for each connection.
+        .pragma("cache_size", "-8192")
         .pragma("temp_store", "memory");
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
