@@ -183,7 +183,11 @@ impl Store {
             for row in found {
                 if rubrics(&row.rubric, row.version as u32).is_none() {
                     // Published by a newer worker; this one hears of it when it next reads the registry.
-                    tracing::debug!(rubric = row.rubric, version = row.version, "a rubric version that is not known yet");
+                    tracing::debug!(
+                        rubric = row.rubric,
+                        version = row.version,
+                        "a rubric version that is not known yet"
+                    );
                     continue;
                 }
                 evaluations.push(row.into_evaluation(rubrics)?);

@@ -75,10 +75,13 @@ impl Evidence<'_> {
     ) -> Attribution {
         let quiet = self.judge.seen.iter().filter(|index| **index >= since).count() >= MIN_REPLAYS;
         let by_mix = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() >= parts.within.abs());
+        let by_part = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() * 3.0 >= parts.within.abs());
         match (self.judge.alarm.is_some(), self.human.alarm.is_some() || self.one_rater) {
             (true, false) => self.of_judge(detected),
             (false, true) => Attribution::Raters,
             (false, false) if self.input.is_some() && by_mix => Attribution::InputMix,
+            // The mix moved and explains a good part of the fall: too few labels to say that it is not the whole.
+            (false, false) if self.input.is_some() && by_part => Attribution::Ambiguous,
             // People whose labels changed more than they do may be the cause, though not yet proven to be.
             (false, false) if quiet && !self.human.is_restless(since) => Attribution::NewContent,
             // Both moved, or nothing that could tell the causes apart was replayed.
