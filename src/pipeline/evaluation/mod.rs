@@ -136,10 +136,11 @@ impl JudgeLoop {
         let mut patience = Patience::new("evaluation");
         while !soft.is_cancelled() {
             let free = self.free(&slots);
-            if free == 0 {
-                // Any slot that comes free wakes this up; the short sleep covers a judge that admits more than before.
+            if free < self.enough() {
+                // Slots that come free wake this up; the short sleep covers a judge that admits more than before.
+                let wanted = MOST_IN_HAND - self.most() + self.enough();
                 tokio::select! {
-                    permit = slots.acquire_many(MOST_IN_HAND as u32 + 1 - self.most() as u32) => drop(permit),
+                    permit = slots.acquire_many(wanted as u32) => drop(permit),
                     () = tokio::time::sleep(IDLE) => {}
                     () = soft.cancelled() => {}
                 }
@@ -174,6 +175,11 @@ impl JudgeLoop {
     /// The most evaluations in hand at once: twice what the judge admits, so that it never waits for the database.
     fn most(&self) -> usize {
         self.judge.concurrency().saturating_mul(2).clamp(1, MOST_IN_HAND)
+    }
+
+    /// As many free slots make a lease worth its transaction; what is in hand meanwhile is still more than the judge admits.
+    fn enough(&self) -> usize {
+        (self.most() / 4).max(1)
     }
 
     fn free(&self, slots: &Semaphore) -> usize {
