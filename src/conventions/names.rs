@@ -49,24 +49,42 @@ const SPACES: &[&str] = &[
 /// Reported names per span: a span of a thousand foreign names needs no thousand lines.
 const MAX_UNMAPPED: usize = 64;
 
+/// Prefixes of which none begins with another, in order: the one that a key begins with, if any, is the last that is not
+/// greater than the key.
+struct Prefixes(Vec<&'static str>);
+
+impl Prefixes {
+    fn new(prefixes: impl Iterator<Item = &'static str>) -> Self {
+        let mut all: Vec<&str> = prefixes.collect();
+        all.sort_unstable();
+        let mut apart: Vec<&str> = Vec::with_capacity(all.len());
+        for prefix in all {
+            if !apart.last().is_some_and(|shorter| prefix.starts_with(shorter)) {
+                apart.push(prefix);
+            }
+        }
+        Self(apart)
+    }
+
+    fn begin(&self, key: &str) -> bool {
+        let after = self.0.partition_point(|prefix| *prefix <= key);
+        after > 0 && key.starts_with(self.0[after - 1])
+    }
+}
+
 struct Names {
+    spaces: Prefixes,
     exact: HashSet<&'static str>,
-    prefixes: Vec<&'static str>,
+    prefixes: Prefixes,
 }
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let mut names = Names { exact: HashSet::new(), prefixes: Vec::new() };
-    for name in FAMILIES.iter().flat_map(|family| family.known) {
-        match name.strip_suffix('*') {
-            Some(prefix) => names.prefixes.push(prefix),
-            None => {
-                names.exact.insert(name);
-            }
-        }
+    let known = || FAMILIES.iter().flat_map(|family| family.known).copied();
+    Names {
+        spaces: Prefixes::new(SPACES.iter().copied()),
+        exact: known().filter(|name| !name.ends_with('*')).collect(),
+        prefixes: Prefixes::new(known().filter_map(|name| name.strip_suffix('*'))),
     }
-    names.prefixes.sort_unstable();
-    names.prefixes.dedup();
-    names
 });
 
 /// Attribute and event names of `span` that look like an LLM convention's but that no family explains.
@@ -82,16 +100,25 @@ pub(super) fn unmapped(span: &Span) -> Vec<String> {
 }
 
 fn looks_like_llm(key: &str) -> bool {
-    SPACES.iter().any(|space| key.starts_with(space))
+    NAMES.spaces.begin(key)
 }
 
 fn is_known(key: &str) -> bool {
-    NAMES.exact.contains(key) || NAMES.prefixes.iter().any(|prefix| key.starts_with(prefix))
+    NAMES.prefixes.begin(key) || NAMES.exact.contains(key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_prefix_is_found_as_by_looking_at_all(key in "(gen_ai|llm|ai|db|ag)?[._a-c]{0,4}") {
+            let all = ["gen_ai.", "gen_ai.a", "llm.", "ai.", "ai.b.", "db", "a"];
+            let naive = all.iter().any(|prefix| key.starts_with(prefix));
+            proptest::prop_assert_eq!(Prefixes::new(all.into_iter()).begin(&key), naive);
+        }
+    }
 
     #[test]
     fn a_name_that_no_family_explains_is_named() {
