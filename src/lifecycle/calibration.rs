@@ -38,17 +38,21 @@ pub(super) async fn watch(
     Ok(())
 }
 
-async fn look(store: &Store, catalogue: &Catalogue, baselines: &[String]) -> Result<ReportData, StoreError> {
+/// Why a look came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error("scores and labels cannot be read")]
+    Store(#[from] StoreError),
+    #[error("the statistics broke; please report this with the labels that `judged labels export` prints")]
+    Statistics(#[from] tokio::task::JoinError),
+}
+
+async fn look(store: &Store, catalogue: &Catalogue, baselines: &[String]) -> Result<ReportData, LookError> {
     let rubrics = catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
     let options = ReportOptions { baselines: baselines.to_vec(), ..ReportOptions::default() };
     let input = ReportInput::read_labelled(store, rubrics, options).await?;
     // Statistics of many labels take a while, and a worker has other things to do meanwhile.
-    let computed = tokio::task::spawn_blocking(move || ReportData::build(&input)).await;
-    computed.map_err(|_| StoreError::Inconsistent {
-        table: "labels",
-        column: "score",
-        found: "something the statistics stumbled over".to_owned(),
-    })
+    Ok(tokio::task::spawn_blocking(move || ReportData::build(&input)).await?)
 }
 
 fn tell(report: &ReportData, gauges: &StoreGauges, seen: &mut BTreeSet<String>) {

@@ -77,16 +77,8 @@ pub(super) const EVALUATION_COLUMNS: &str = "evaluations.id, evaluations.subject
     evaluations.finished_at_ms, subjects.segments";
 
 impl EvaluationRow {
-    pub(super) fn into_evaluation(
-        self,
-        rubrics: &dyn Fn(&str, u32) -> Option<(String, Scale)>,
-    ) -> Result<Evaluation, StoreError> {
+    pub(super) fn into_evaluation(self, (rubric_hash, scale): (String, Scale)) -> Result<Evaluation, StoreError> {
         let version = self.version as u32;
-        let (rubric_hash, scale) = rubrics(&self.rubric, version).ok_or_else(|| StoreError::Inconsistent {
-            table: "evaluations",
-            column: "version",
-            found: format!("rubric {} version {version}, which is not in the registry", self.rubric),
-        })?;
         let has_score = self.score.is_some() || self.label.is_some();
         Ok(Evaluation {
             id: self.id.into(),
@@ -181,7 +173,7 @@ impl Store {
                 select.build_query_as().fetch_all(pool).await?
             });
             for row in found {
-                if rubrics(&row.rubric, row.version as u32).is_none() {
+                let Some(rubric) = rubrics(&row.rubric, row.version as u32) else {
                     // Published by a newer worker; this one hears of it when it next reads the registry.
                     tracing::debug!(
                         rubric = row.rubric,
@@ -189,8 +181,8 @@ impl Store {
                         "a rubric version that is not known yet"
                     );
                     continue;
-                }
-                evaluations.push(row.into_evaluation(rubrics)?);
+                };
+                evaluations.push(row.into_evaluation(rubric)?);
             }
         }
         Ok(evaluations)

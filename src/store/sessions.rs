@@ -34,7 +34,11 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?
         });
-        Ok(due.into_iter().map(|(session_id, arrivals)| DueSession { session_id, arrivals }).collect())
+        let mut due: Vec<DueSession> =
+            due.into_iter().map(|(session_id, arrivals)| DueSession { session_id, arrivals }).collect();
+        // In key order, as plans of traces touch the same rows: else two workers could wait for each other.
+        due.sort_by(|a, b| a.session_id.cmp(&b.session_id));
+        Ok(due)
     }
 
     /// The latest `limit` traces of a session, newest first, each with the probability with which samplers upstream kept it.

@@ -100,5 +100,6 @@ pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Res
         .collect();
     let accepted = import.stored + import.known > 0 || refused.is_empty();
     let status = if accepted { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    Ok((status, Json(json!({ "stored": import.stored, "known": import.known, "refused": refused }))).into_response())
+    let told = json!({ "stored": import.stored, "known": import.known, "empty": import.empty, "refused": refused });
+    Ok((status, Json(told)).into_response())
 }

@@ -8,6 +8,7 @@ use minijinja::context;
 use tokio::sync::Mutex;
 
 use super::{PageError, Shared, Web};
+use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html};
 
 /// The report is computed at most this often: its intervals take a second of work, and nothing moves faster.
@@ -28,7 +29,8 @@ impl Web {
         }
         let rubrics = self.parts.catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
         let options = ReportOptions { baselines: self.parts.baselines.clone(), ..ReportOptions::default() };
-        let input = ReportInput::read(&self.parts.store, rubrics, Vec::new(), options).await?;
+        let mut input = ReportInput::read(&self.parts.store, rubrics, Vec::new(), options).await?;
+        baseline::beside(&self.parts.store, &self.parts.catalogue.all(), &mut input).await?;
         let report = Arc::new(tokio::task::spawn_blocking(move || ReportData::build(&input)).await?);
         *cached = Some((now_ms, Arc::clone(&report)));
         Ok(report)

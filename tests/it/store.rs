@@ -152,6 +152,54 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    a_score_waits_for_a_worker_that_knows_its_rubric(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let older = |_: &str, _: u32| None;
+        assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &older).await.unwrap().is_empty());
+        database.clock.advance(LEASE_MS);
+        let newer = database.another_worker().await;
+        let owed = newer.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
+        assert_eq!(owed[0].evaluation.id, id);
+    }
+}
+
+on_both_databases! {
+    a_judge_that_writes_what_no_database_takes_as_text_is_stored(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let EvaluationResult::Final { id, outcome, score, .. } = scored(id) else { unreachable!() };
+        let hostile = EvaluationResult::Final {
+            id,
+            outcome,
+            reason: Some("\0".into()),
+            score,
+            rationale: Some("a\0b".into()),
+            judge_model: Some("m\0".into()),
+            prompt_hash: None,
+            input_tokens: None,
+            output_tokens: None,
+            cost_usd: None,
+            latency_ms: None,
+        };
+        assert!(database.store.finish_evaluations(&[hostile], &sink).await.unwrap().contains(&id));
+    }
+}
+
+on_both_databases! {
+    what_every_worker_spent_is_told_since_a_moment(database) {
+        let other = database.another_worker().await;
+        let id = with_one_pending(&database.store).await;
+        other.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        other.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let now_ms = database.store.now_ms();
+        assert_eq!(database.store.spent_since(now_ms).await.unwrap(), [("default".to_owned(), 0.001)].into());
+        assert!(database.store.spent_since(now_ms + 1).await.unwrap().is_empty());
+    }
+}
+
+on_both_databases! {
     late_spans_supersede_an_evaluation_and_its_unsent_delivery(database) {
         let id = with_one_pending(&database.store).await;
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
