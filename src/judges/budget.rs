@@ -148,6 +148,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_others_spent_counts_and_what_is_not_stored_yet_is_not_forgotten() {
+        let (budget, now) = (MemoryBudget::default(), Timestamp::from_second(1_767_225_600).unwrap());
+        budget.restore("default", 2.0, 5.0, now);
+        budget.restore("default", 1.0, 6.0, now);
+        assert_eq!(budget.spent("default", now), (2.0, 6.0));
+    }
+
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }

@@ -1,6 +1,6 @@
 //! The service: parse is done, now build (which binds sockets), then run. Every role of the process is started here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -132,7 +132,9 @@ impl Service {
         let sampler = Sampler::from_config(&config.sampling)?;
         let redactor = Redactor::from_config(&config.privacy, &privacy_key(&config)?)?;
         let budget = Arc::new(MemoryBudget::default());
-        restore_budget(&store, &budget).await?;
+        if has_budget(&config) {
+            restore_budget(&store, &budget).await?;
+        }
         let environment =
             JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
         let judges = Judges::from_config(&config.judges, &environment)?;
@@ -232,9 +234,15 @@ impl Service {
             judges: self.judges.all().map(|judge| judge.name().to_owned()).collect(),
             sinks: self.sinks.iter().map(|sink| sink.name().to_owned()).collect(),
         };
-        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, self.budget, soft.clone()));
+        // Spending is summed over a month of evaluations: only for those who set a limit.
+        let budget = has_budget(&self.config).then_some(self.budget);
+        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, budget, soft.clone()));
         lifecycle.spawn("reload", reload(self.store, self.catalogue, self.config, soft));
     }
+}
+
+fn has_budget(config: &Config) -> bool {
+    config.judges.values().any(|judge| judge.daily_budget_usd.is_some() || judge.monthly_budget_usd.is_some())
 }
 
 /// The key from which placeholders are derived: configured, else the salt, which all workers share as well.
@@ -298,7 +306,7 @@ async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result
 async fn read_gauges(
     store: Store,
     mut queues: Queues,
-    budget: Arc<MemoryBudget>,
+    budget: Option<Arc<MemoryBudget>>,
     soft: CancellationToken,
 ) -> Result<(), StoreError> {
     let gauges = StoreGauges::default();
@@ -306,7 +314,9 @@ async fn read_gauges(
         if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
             tracing::debug!(error = crate::causes::causes(&error), "gauges could not be read");
         }
-        if let Err(error) = restore_budget(&store, &budget).await {
+        if let Some(budget) = &budget
+            && let Err(error) = restore_budget(&store, budget).await
+        {
             tracing::debug!(error = crate::causes::causes(&error), "spending could not be read");
         }
         tokio::select! {
@@ -325,20 +335,11 @@ struct Queues {
 
 async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGauges) -> Result<(), StoreError> {
     let now_ms = store.now_ms();
-    let length_and_age = |held: Option<&(i64, i64)>| {
-        held.map_or((0, 0.0), |(number, oldest_ms)| (*number as u64, (now_ms - oldest_ms).max(0) as f64 / 1e3))
-    };
-    let pending = store.pending_by_judge().await?;
-    queues.judges.extend(pending.keys().cloned());
-    for judge in &queues.judges {
-        let (number, age_seconds) = length_and_age(pending.get(judge));
-        gauges.pending(judge, number, age_seconds);
+    for (judge, number, age_seconds) in lengths(&mut queues.judges, &store.pending_by_judge().await?, now_ms) {
+        gauges.pending(&judge, number, age_seconds);
     }
-    let owed = store.owed_by_sink().await?;
-    queues.sinks.extend(owed.keys().cloned());
-    for sink in &queues.sinks {
-        let (number, age_seconds) = length_and_age(owed.get(sink));
-        gauges.owed(sink, number, age_seconds);
+    for (sink, number, age_seconds) in lengths(&mut queues.sinks, &store.owed_by_sink().await?, now_ms) {
+        gauges.owed(&sink, number, age_seconds);
     }
     let ledger = store.ledger(0).await?;
     if !ledger.balanced {
@@ -346,6 +347,16 @@ async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGaug
     }
     gauges.balanced(ledger.balanced);
     Ok(())
+}
+
+/// Every known queue with its length and the age of its oldest in seconds; `held` are those that are not empty.
+fn lengths(known: &mut BTreeSet<String>, held: &BTreeMap<String, (i64, i64)>, now_ms: i64) -> Vec<(String, u64, f64)> {
+    known.extend(held.keys().cloned());
+    let length = |name: &String| {
+        let (number, oldest_ms) = held.get(name).copied().unwrap_or((0, now_ms));
+        (name.clone(), number as u64, (now_ms - oldest_ms).max(0) as f64 / 1e3)
+    };
+    known.iter().map(length).collect()
 }
 
 /// Tells the budget what all workers have spent in the present UTC day and month, so that neither a restart nor a second
@@ -434,4 +445,18 @@ async fn newest_change(dir: PathBuf) -> (Option<std::time::SystemTime>, usize) {
         (newest, files)
     };
     tokio::task::spawn_blocking(walk).await.unwrap_or((None, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drained_queue_is_told_as_empty() {
+        let mut known = BTreeSet::from(["default".to_owned()]);
+        let held = BTreeMap::from([("spare".to_owned(), (3, 4_000))]);
+        let (idle, spare) = (("default".to_owned(), 0, 0.0), ("spare".to_owned(), 3, 6.0));
+        assert_eq!(lengths(&mut known, &held, 10_000), [idle.clone(), spare]);
+        assert_eq!(lengths(&mut known, &BTreeMap::new(), 20_000), [idle, ("spare".to_owned(), 0, 0.0)]);
+    }
 }
