@@ -14,6 +14,10 @@ use judged::pipeline::intake::gate;
 use judged::sampling::Sampler;
 use prost::Message;
 
+/// The program's own allocator, so that what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SPANS: u64 = 1_000;
 const SPANS_PER_TRACE: u64 = 5;
 const RUN: Duration = Duration::from_millis(700);

@@ -18,6 +18,10 @@ use judged::otlp::wire::{
 use judged::otlp::{self, Request};
 use prost::Message;
 
+/// The program's own allocator, so that what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The best of this many rounds counts: others only measured what else the machine was doing.
 const ROUNDS: usize = 15;
 

@@ -2,7 +2,7 @@
 
 use super::documents::documents;
 use super::message_parts::{parts, plain_text};
-use super::messages::{message, messages, system_messages};
+use super::messages::{is_item_kind, message, messages, system_messages};
 use super::node::{Node, Parsed, parse};
 use super::tools::tool_definitions;
 use crate::model::{Document, Message, Role, ToolDefinition};
@@ -157,6 +157,10 @@ fn response_map(node: &Node<'_>, depth: usize) -> Option<Response> {
 
 /// What the model said, wherever the body keeps it.
 fn said(node: &Node<'_>, depth: usize) -> Option<Vec<Message>> {
+    // One item of OpenAI's Responses API, alone.
+    if node.str_of(&["type"]).is_some_and(is_item_kind) {
+        return Some(vec![message(node, &Role::Assistant)]);
+    }
     if let Some(choices) = node.get("choices").and_then(Node::as_list) {
         return Some(choices.iter().map(choice).collect());
     }

@@ -56,7 +56,7 @@ fn document(node: &Node<'_>) -> Option<Document> {
     // {"document": {…}} of OpenInference and rerankers, {"node": {…}, "score": …} of LlamaIndex, {"kwargs": {…}} of LangChain.
     let inner = ["document", "node", "kwargs"].iter().find_map(|key| node.get(key).filter(|inner| inner.is_map()));
     let body = inner.unwrap_or(node);
-    let metadata = body.first_of(&["metadata", "meta", "payload"]).map(|metadata| metadata.clone().unfolded());
+    let metadata = body.first_of(&["metadata", "meta", "payload"]).map(|metadata| metadata.to_unfolded());
     let text = text_of(body).or_else(|| metadata.as_ref().and_then(|m| m.str_of(&["text"])).map(str::to_owned));
     let id = id_of(body, IDS)
         .or_else(|| metadata.as_ref().and_then(|metadata| id_of(metadata, &["id", "doc_id", "document_id"])))

@@ -1,7 +1,10 @@
 //! Whose conversation a span belongs to, and the tags and metadata that came with it: carriers shared by all families.
 
+use std::sync::LazyLock;
+
 use super::node::{Node, Parsed, parse};
 use super::source::Source;
+use super::space::{BySpace, Space};
 use crate::model::{Attributes, Value};
 
 /// Where a conversation id may stand, in the order of trust.
@@ -55,6 +58,9 @@ const METADATA: &[&str] = &[
 const TAGS: &[&str] =
     &["tag.tags", "langfuse.trace.tags", "langsmith.span.tags", "logfire.tags", "ai.telemetry.metadata.tags"];
 
+/// Names under which all free metadata stands as one JSON object.
+const METADATA_OBJECTS: &[&str] = &["metadata", "langfuse.trace.metadata", "langfuse.observation.metadata"];
+
 /// Metadata pairs kept per span; more than that is a payload, not metadata.
 const MAX_METADATA: usize = 128;
 
@@ -67,44 +73,83 @@ pub(crate) struct Identity {
     pub(crate) metadata: Vec<(String, String)>,
 }
 
+/// What an attribute of a certain name, or with a certain beginning, carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    /// A conversation id, with its place in the order of trust.
+    Session(usize),
+    /// A user id, with its place in the order of trust.
+    User(usize),
+    /// Tags.
+    Tags,
+    /// Metadata whose key is what follows after the name.
+    Metadata,
+    /// Metadata as one JSON object.
+    MetadataObject,
+}
+
+/// All carriers; tags come before metadata, whose names they share.
+fn carriers() -> impl Iterator<Item = (&'static str, Carrier)> {
+    let all = |names: &'static [&'static str], carrier| names.iter().map(move |name| (*name, carrier));
+    let sessions = SESSION.iter().enumerate().map(|(rank, name)| (*name, Carrier::Session(rank)));
+    let users = USER.iter().enumerate().map(|(rank, name)| (*name, Carrier::User(rank)));
+    let metadata = all(METADATA, Carrier::Metadata).chain(all(METADATA_OBJECTS, Carrier::MetadataObject));
+    sessions.chain(users).chain(all(TAGS, Carrier::Tags)).chain(metadata)
+}
+
+static CARRIERS: LazyLock<BySpace<Vec<(&'static str, Carrier)>>> = LazyLock::new(|| BySpace::group(carriers()));
+
+/// An id, from the most trusted of the carriers seen so far.
+struct Trusted {
+    rank: usize,
+    id: Option<String>,
+}
+
+impl Trusted {
+    const NONE: Self = Self { rank: usize::MAX, id: None };
+
+    fn offer(&mut self, rank: usize, value: &Value) {
+        if rank <= self.rank {
+            let id = scalar(value);
+            if !id.is_empty() {
+                *self = Self { rank, id: Some(id) };
+            }
+        }
+    }
+}
+
 /// Reads them in one pass over the attributes.
 pub(crate) fn identity(source: &Source<'_>) -> Identity {
-    let mut found = Identity::default();
-    let (mut session_rank, mut user_rank) = (usize::MAX, usize::MAX);
+    let (mut session, mut user) = (Trusted::NONE, Trusted::NONE);
+    let (mut tags, mut metadata) = (Vec::new(), Vec::new());
     for (key, value) in source.span.attributes.iter() {
-        rank_in(SESSION, key, value, &mut session_rank, &mut found.session_id);
-        rank_in(USER, key, value, &mut user_rank, &mut found.user_id);
-        if TAGS.contains(&key) {
-            add_tags(value, &mut found.tags);
-        } else if let Some(name) = METADATA.iter().find_map(|prefix| key.strip_prefix(prefix)) {
-            push(&mut found.metadata, name, scalar(value));
-        } else if key == "metadata" || key == "langfuse.trace.metadata" || key == "langfuse.observation.metadata" {
-            flatten(value, &mut found.metadata);
+        let Some(space) = Space::of(key) else { continue };
+        for (name, carrier) in CARRIERS.get(space) {
+            match carrier {
+                Carrier::Session(rank) if key == *name => session.offer(*rank, value),
+                Carrier::User(rank) if key == *name => user.offer(*rank, value),
+                Carrier::Tags if key == *name => {
+                    add_tags(value, &mut tags);
+                    break;
+                }
+                Carrier::Metadata => {
+                    if let Some(rest) = key.strip_prefix(name) {
+                        push(&mut metadata, rest, scalar(value));
+                    }
+                }
+                Carrier::MetadataObject if key == *name => flatten(value, &mut metadata),
+                Carrier::Session(_) | Carrier::User(_) | Carrier::Tags | Carrier::MetadataObject => {}
+            }
         }
     }
     // OpenInference and pydantic-ai keep LangChain's thread and user in one JSON attribute.
     let in_metadata = |names: &[&str]| {
-        names.iter().find_map(|name| found.metadata.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
+        names.iter().find_map(|name| metadata.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()))
     };
-    if found.session_id.is_none() {
-        found.session_id = in_metadata(&["thread_id", "session_id", "conversation_id", "ls_thread_id"]);
-    }
-    if found.user_id.is_none() {
-        found.user_id = in_metadata(&["user_id", "langfuse_user_id"]);
-    }
-    found
-}
-
-fn rank_in(names: &[&str], key: &str, value: &Value, best: &mut usize, slot: &mut Option<String>) {
-    if let Some(rank) = names.iter().position(|name| *name == key)
-        && rank <= *best
-    {
-        let text = scalar(value);
-        if !text.is_empty() {
-            *best = rank;
-            *slot = Some(text);
-        }
-    }
+    let session_id =
+        session.id.or_else(|| in_metadata(&["thread_id", "session_id", "conversation_id", "ls_thread_id"]));
+    let user_id = user.id.or_else(|| in_metadata(&["user_id", "langfuse_user_id"]));
+    Identity { session_id, user_id, tags, metadata }
 }
 
 /// A value as text, a JSON-quoted string without its quotes.
@@ -166,4 +211,16 @@ pub fn environment(span: &Attributes, resource: &Attributes) -> Option<String> {
         "logfire.environment",
     ];
     NAMES.iter().find_map(|name| span.str(name).or_else(|| resource.str(name))).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_carrier_is_outside_the_spaces_that_are_looked_at() {
+        for (name, _) in carriers() {
+            assert!(Space::of(name).is_some(), "{name}");
+        }
+    }
 }

@@ -75,7 +75,7 @@ fn is_message(node: &Node<'_>) -> bool {
 }
 
 /// The items of OpenAI's Responses API that stand among messages.
-fn is_item_kind(kind: &str) -> bool {
+pub(crate) fn is_item_kind(kind: &str) -> bool {
     matches!(
         kind,
         "function_call" | "function_call_output" | "custom_tool_call" | "custom_tool_call_output" | "reasoning"
@@ -176,9 +176,10 @@ fn implied_role(role: Role, body: &Node<'_>, found: &[Part]) -> Role {
 fn add_tool_calls(body: &Node<'_>, found: &mut Vec<Part>) {
     let listed = body.first_of(&["tool_calls", "toolCalls"]).filter(|calls| !calls.is_blank());
     let extra = || body.at(&["additional_kwargs", "tool_calls"]);
-    let calls: Vec<_> = match listed.or_else(extra).map(|calls| calls.clone().unfolded()) {
+    let listed = listed.or_else(extra).map(Node::to_unfolded);
+    let calls: Vec<_> = match listed.as_deref() {
         Some(Node::List(items)) => items.iter().filter_map(tool_call).collect(),
-        Some(single @ Node::Map(_)) => tool_call(&single).into_iter().collect(),
+        Some(single @ Node::Map(_)) => tool_call(single).into_iter().collect(),
         _ => body.get("function_call").and_then(tool_call).or_else(|| flat_function_call(body)).into_iter().collect(),
     };
     for call in calls {

@@ -22,6 +22,7 @@ mod parts;
 mod properties;
 mod provider;
 mod source;
+mod space;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tools;

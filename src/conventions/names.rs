@@ -4,47 +4,11 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::families::FAMILIES;
+use super::space::{BySpace, Space};
 use crate::model::Span;
 
-/// Names in these spaces belong to some LLM convention.
-const SPACES: &[&str] = &[
-    "gen_ai.",
-    "llm.",
-    "ai.",
-    "openinference.",
-    "traceloop.",
-    "mlflow.",
-    "langfuse.",
-    "langsmith.",
-    "genkit:",
-    "genkit.",
-    "gcp.vertex.agent.",
-    "pydantic_ai.",
-    "haystack.",
-    "lk.",
-    "lmnr.",
-    "flue.",
-    "claude_code.",
-    "openlit.",
-    "anthropic.",
-    "openai.",
-    "retrieval.",
-    "reranker.",
-    "embedding.",
-    "prompt.",
-    "completion.",
-    "smolagents.",
-    "crewai.",
-    "dspy.",
-    "llamaindex.",
-    "llama_index.",
-    "agno.",
-    "semantic_kernel.",
-    "autogen.",
-    "vector_db.",
-    "chroma.",
-    "rag.",
-];
+/// Google Cloud's own space holds more than agents.
+const GCP_AGENT: &str = "gcp.vertex.agent.";
 
 /// Reported names per span: a span of a thousand foreign names needs no thousand lines.
 const MAX_UNMAPPED: usize = 64;
@@ -72,26 +36,28 @@ impl Prefixes {
     }
 }
 
-struct Names {
-    spaces: Prefixes,
+/// The names that families explain in one space.
+struct Known {
     exact: HashSet<&'static str>,
     prefixes: Prefixes,
 }
 
-static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let known = || FAMILIES.iter().flat_map(|family| family.known).copied();
-    Names {
-        spaces: Prefixes::new(SPACES.iter().copied()),
-        exact: known().filter(|name| !name.ends_with('*')).collect(),
-        prefixes: Prefixes::new(known().filter_map(|name| name.strip_suffix('*'))),
-    }
+static KNOWN: LazyLock<BySpace<Known>> = LazyLock::new(|| {
+    let names = FAMILIES.iter().flat_map(|family| family.known).map(|name| (*name, ()));
+    BySpace::group(names).map(|names| Known {
+        exact: names.iter().map(|(name, ())| *name).filter(|name| !name.ends_with('*')).collect(),
+        prefixes: Prefixes::new(names.iter().filter_map(|(name, ())| name.strip_suffix('*'))),
+    })
 });
 
 /// Attribute and event names of `span` that look like an LLM convention's but that no family explains.
 pub(super) fn unmapped(span: &Span) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (key, _) in span.attributes.iter() {
-        if found.len() < MAX_UNMAPPED && looks_like_llm(key) && !is_known(key) && !found.iter().any(|name| name == key)
+        if let Some(space) = llm_space(key)
+            && found.len() < MAX_UNMAPPED
+            && !is_known(space, key)
+            && !found.iter().any(|name| name == key)
         {
             found.push(key.to_owned());
         }
@@ -99,12 +65,31 @@ pub(super) fn unmapped(span: &Span) -> Vec<String> {
     found
 }
 
-fn looks_like_llm(key: &str) -> bool {
-    NAMES.spaces.begin(key)
+/// The space of a name that looks like an LLM convention's.
+fn llm_space(key: &str) -> Option<Space> {
+    Space::of(key).filter(|space| match space {
+        Space::Gcp => key.starts_with(GCP_AGENT),
+        // Everybody's words, or tools that do more than call models.
+        Space::Enduser
+        | Space::Entity
+        | Space::Events
+        | Space::Input
+        | Space::Logfire
+        | Space::Metadata
+        | Space::Output
+        | Space::RequestData
+        | Space::ResponseData
+        | Space::Session
+        | Space::Tag
+        | Space::User
+        | Space::Voltagent => false,
+        _ => true,
+    })
 }
 
-fn is_known(key: &str) -> bool {
-    NAMES.prefixes.begin(key) || NAMES.exact.contains(key)
+fn is_known(space: Space, key: &str) -> bool {
+    let known = KNOWN.get(space);
+    known.prefixes.begin(key) || known.exact.contains(key)
 }
 
 #[cfg(test)]
@@ -122,8 +107,9 @@ mod tests {
 
     #[test]
     fn a_name_that_no_family_explains_is_named() {
-        assert!(looks_like_llm("gen_ai.brand_new.thing") && !is_known("gen_ai.brand_new.thing"));
-        assert!(is_known("gen_ai.input.messages") && is_known("llm.input_messages.0.message.role"));
-        assert!(!looks_like_llm("http.route"));
+        let unexplained = |key| llm_space(key).is_some_and(|space| !is_known(space, key));
+        assert!(unexplained("gen_ai.brand_new.thing"));
+        assert!(!unexplained("gen_ai.input.messages") && !unexplained("llm.input_messages.0.message.role"));
+        assert!(!unexplained("http.route") && !unexplained("gcp.region") && !unexplained("genkit:type"));
     }
 }

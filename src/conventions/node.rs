@@ -253,6 +253,14 @@ impl<'a> Node<'a> {
         node
     }
 
+    /// The same without giving the tree away: only text is copied, trees are lent.
+    pub(crate) fn to_unfolded(&self) -> Cow<'_, Self> {
+        match self {
+            Self::Str(_) => Cow::Owned(self.clone().unfolded()),
+            _ => Cow::Borrowed(self),
+        }
+    }
+
     /// The same tree, borrowing from nothing.
     pub(crate) fn into_owned<'b>(self) -> Node<'b> {
         match self {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::node::{Node, Parsed, parse};
+use super::space::{Space, Spaces};
 use crate::model::{Attributes, LogRecord, Problem, Span, Value};
 
 /// One span with everything that joined it.
@@ -13,63 +14,14 @@ pub(crate) struct Source<'a> {
     problems: RefCell<Vec<Problem>>,
 }
 
-/// Name spaces of attributes, so that a family whose names do not occur costs nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spaces(u32);
-
-/// The first segments that families listen to; the position is the bit.
-const SPACES: [&str; 27] = [
-    "gen_ai",
-    "llm",
-    "openinference",
-    "input",
-    "output",
-    "langfuse",
-    "mlflow",
-    "langsmith",
-    "ai",
-    "traceloop",
-    "genkit",
-    "gcp",
-    "pydantic_ai",
-    "haystack",
-    "lk",
-    "lmnr",
-    "flue",
-    "logfire",
-    "retrieval",
-    "embedding",
-    "reranker",
-    "tool",
-    "request_data",
-    "response_data",
-    "span",
-    "events",
-    "entity",
-];
-
-impl Spaces {
-    fn of(attributes: &Attributes) -> Self {
-        Self(attributes.iter().fold(0, |bits, (key, _)| bits | Self::bit(key)))
-    }
-
-    fn bit(key: &str) -> u32 {
-        let end = key.bytes().position(|byte| byte == b'.' || byte == b':').unwrap_or(key.len());
-        match SPACES.iter().position(|space| *space == &key[..end]) {
-            Some(bit) => 1 << bit,
-            None => 0,
-        }
-    }
-}
-
 impl<'a> Source<'a> {
     pub(crate) fn new(span: &'a Span, logs: &'a [LogRecord]) -> Self {
         Self { span, logs, spaces: Spaces::of(&span.attributes), problems: RefCell::default() }
     }
 
     /// Whether the span has an attribute in any of these name spaces.
-    pub(crate) fn has_space(&self, spaces: &[&str]) -> bool {
-        spaces.iter().any(|space| self.spaces.0 & Spaces::bit(space) != 0)
+    pub(super) fn has_space(&self, spaces: &[Space]) -> bool {
+        self.spaces.has_any(spaces)
     }
 
     pub(crate) fn scope(&self) -> &'a str {

@@ -6,7 +6,7 @@ use crate::model::ToolDefinition;
 /// Reads definitions from a list, a map from name to definition, or one definition.
 pub(crate) fn tool_definitions(node: &Node<'_>) -> Vec<ToolDefinition> {
     let mut found = Vec::new();
-    collect(&node.clone().unfolded(), 0, &mut found);
+    collect(&node.to_unfolded(), 0, &mut found);
     found
 }
 
@@ -15,7 +15,7 @@ fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<ToolDefinition>) {
         return;
     }
     match node {
-        Node::List(items) => items.iter().for_each(|item| collect(&item.clone().unfolded(), depth + 1, found)),
+        Node::List(items) => items.iter().for_each(|item| collect(&item.to_unfolded(), depth + 1, found)),
         Node::Map(entries) => {
             // Gemini: {"functionDeclarations": […]}; Bedrock: {"tools": [{"toolSpec": …}]}.
             let nested = node.first_of(&["functionDeclarations", "function_declarations", "tools"]);
@@ -56,7 +56,7 @@ fn definition(node: &Node<'_>) -> Option<ToolDefinition> {
 fn definition_body(body: &Node<'_>) -> ToolDefinition {
     let parameters = body
         .first_of(&["parameters", "input_schema", "inputSchema", "parameters_json_schema", "args_schema", "args"])
-        .map(|schema| schema.get("json").cloned().unwrap_or_else(|| schema.clone()).unfolded().to_json());
+        .map(|schema| schema.get("json").unwrap_or(schema).to_unfolded().to_json());
     ToolDefinition {
         name: body.str_of(&["name", "tool_name"]).unwrap_or_default().to_owned(),
         description: body.str_of(&["description"]).filter(|text| !text.is_empty()).map(str::to_owned),

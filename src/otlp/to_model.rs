@@ -121,7 +121,11 @@ pub fn value_to_model(value: wire::AnyValue) -> Value {
         Some(Wire::BoolValue(truth)) => Value::Bool(truth),
         Some(Wire::IntValue(number)) => Value::Int(number),
         Some(Wire::DoubleValue(number)) => Value::Double(number),
-        Some(Wire::BytesValue(bytes)) => Value::Bytes(bytes),
+        // Some producers (LangSmith) write their JSON as bytes.
+        Some(Wire::BytesValue(bytes)) => match String::from_utf8(bytes) {
+            Ok(text) => Value::String(text),
+            Err(error) => Value::Bytes(error.into_bytes()),
+        },
         Some(Wire::ArrayValue(list)) => Value::List(list.values.into_iter().map(value_to_model).collect()),
         Some(Wire::KvlistValue(list)) => Value::Map(list.values.into_iter().map(pair_to_model).collect()),
     }
@@ -139,6 +143,15 @@ mod tests {
         let decoded = spans(wire::ResourceSpans { scope_spans: vec![group], ..wire::ResourceSpans::default() });
         assert_eq!(decoded[0].as_ref().unwrap_err().to_string(), "span refused: trace id is all zeros");
         assert!(decoded[1].is_ok());
+    }
+
+    #[test]
+    fn text_that_came_as_bytes_is_text() {
+        let read = |bytes: &[u8]| {
+            value_to_model(wire::AnyValue { value: Some(wire::any_value::Value::BytesValue(bytes.to_vec())) })
+        };
+        assert_eq!(read(br#"{"messages":[]}"#), Value::from(r#"{"messages":[]}"#));
+        assert_eq!(read(&[0xff, 0xd8]), Value::Bytes(vec![0xff, 0xd8]));
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Redactor {
 
     /// Values nest at most as deep as the protobuf decoder lets them (100).
     fn value(&self, trace_id: &[u8], treatment: Treatment, value: &mut AnyValue) {
+        // Text that came as bytes is read as text, so it must be redacted as text.
+        if let Some(Value::BytesValue(bytes)) = &mut value.value
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            value.value = Some(Value::StringValue(text.to_owned()));
+        }
         match (&mut value.value, treatment) {
             (Some(Value::StringValue(text)), Treatment::Text) => self.text_in_place(trace_id, text),
             (Some(Value::StringValue(text)), Treatment::Identity) => self.identity_in_place(text),
@@ -158,6 +164,16 @@ mod tests {
         assert_eq!(text_of(&span.attributes[2]), "4111111111111111");
         assert_eq!(text_of(&span.attributes[3]), "4111111111111111");
         assert_eq!(span.trace_id, [1; 16]);
+    }
+
+    #[test]
+    fn text_that_came_as_bytes_is_redacted_too() {
+        let bytes = Value::BytesValue(b"I am a@b.io".to_vec());
+        let value = Some(AnyValue { value: Some(bytes) });
+        let attribute = KeyValue { key: "gen_ai.prompt".to_owned(), value, ..KeyValue::default() };
+        let mut span = Span { attributes: vec![attribute], ..Span::default() };
+        redactor().redact_span(&mut span);
+        assert!(text_of(&span.attributes[0]).starts_with("I am <EMAIL_"));
     }
 
     #[test]

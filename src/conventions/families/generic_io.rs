@@ -3,6 +3,7 @@
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::parts::Parts;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::Tokens;
 use crate::model::StepKind;
 
@@ -42,10 +43,11 @@ const VOLTAGENT: Dialect = Dialect {
 };
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    let is_voltagent = source.has_space(&["entity"]) || source.span.attributes.contains("voltagent.conversation_id");
+    let is_voltagent =
+        source.has_space(&[Space::Entity]) || source.span.attributes.contains("voltagent.conversation_id");
     let dialect = match () {
-        () if source.has_space(&["lmnr"]) => LAMINAR,
-        () if source.has_space(&["flue"]) => FLUE,
+        () if source.has_space(&[Space::Lmnr]) => LAMINAR,
+        () if source.has_space(&[Space::Flue]) => FLUE,
         () if is_voltagent => VOLTAGENT,
         () => return None,
     };

@@ -8,6 +8,7 @@ use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind, ToolCall};
 
@@ -15,7 +16,7 @@ use crate::model::{Role, StepKind, ToolCall};
 pub(super) const KNOWN: &[&str] = &["genkit:*", "genkit.*"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["genkit"]) {
+    if !source.has_space(&[Space::Genkit]) {
         return None;
     }
     let name = source.text(&["genkit:name"]);

@@ -6,6 +6,7 @@ use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
 use crate::model::{StepKind, ToolCall};
 
@@ -13,7 +14,7 @@ use crate::model::{StepKind, ToolCall};
 pub(super) const KNOWN: &[&str] = &["gcp.vertex.agent.*", "gcp.mcp.*", "adk.*"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["gcp"]) && source.scope() != "gcp.vertex.agent" {
+    if !source.has_space(&[Space::Gcp]) && source.scope() != "gcp.vertex.agent" {
         return None;
     }
     let mut parts = Parts::default();

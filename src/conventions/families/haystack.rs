@@ -5,6 +5,7 @@ use crate::conventions::documents::documents;
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind};
 
@@ -12,7 +13,7 @@ use crate::model::{Role, StepKind};
 pub(super) const KNOWN: &[&str] = &["haystack.*"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["haystack"]) {
+    if !source.has_space(&[Space::Haystack]) {
         return None;
     }
     let class = source.str("haystack.component.type").unwrap_or_default();

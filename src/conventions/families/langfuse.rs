@@ -4,6 +4,7 @@ use crate::conventions::io::{read_input, read_output};
 
 use crate::conventions::parts::Parts;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
 use crate::model::{StepKind, Value};
 
@@ -11,12 +12,12 @@ use crate::model::{StepKind, Value};
 pub(super) const KNOWN: &[&str] = &["langfuse.*", "session.id", "user.id"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["langfuse"]) {
+    if !source.has_space(&[Space::Langfuse]) {
         return None;
     }
     let kind_name = source.str("langfuse.observation.type");
     let mut parts = Parts {
-        kind: kind_name.and_then(kind_of),
+        kind: kind_name.and_then(kind_of).map(|kind| embedding_or(kind, &source.span.name)),
         response_model: source.text(&["langfuse.observation.model.name"]),
         prompt_name: source.text(&["langfuse.observation.prompt.name"]),
         prompt_version: source.span.attributes.get("langfuse.observation.prompt.version").map(Value::display),
@@ -55,6 +56,12 @@ fn kind_of(name: &str) -> Option<StepKind> {
     })
 }
 
+/// The wrapper of OpenAI's JavaScript client calls everything a generation and names it after the method.
+fn embedding_or(kind: StepKind, name: &str) -> StepKind {
+    let is_method = name.ends_with(".embeddings") || name.ends_with(".embeddings.create");
+    if kind == StepKind::Generation && is_method { StepKind::Embedding } else { kind }
+}
+
 /// What was set on the whole trace stands on its root.
 fn read_trace_fields(source: &Source<'_>, parts: &mut Parts) {
     if parts.kind == Some(StepKind::Generation) {
@@ -71,7 +78,7 @@ fn read_trace_fields(source: &Source<'_>, parts: &mut Parts) {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::StepKind;
+    use crate::model::{Message, StepKind};
 
     fn generation() -> SpanBuilder {
         SpanBuilder::new("OpenAI-generation").with("langfuse.observation.type", "generation")
@@ -89,6 +96,21 @@ mod tests {
         assert_eq!(step.output_text.as_deref(), Some("Because."));
         assert_eq!((step.usage.output_tokens, step.session_id.as_deref()), (Some(2), Some("s1")));
         assert_eq!(step.reference.as_deref(), Some("Because of it."));
+    }
+
+    #[test]
+    fn a_tool_call_alone_is_no_text() {
+        let item = r#"{"type":"function_call","call_id":"c1","id":"fc_1","name":"weather","arguments":"{\"city\":\"Bergen\"}"}"#;
+        let step = generation().with("langfuse.observation.output", item).step();
+        let call = step.output.iter().flatten().flat_map(Message::tool_calls).next().unwrap();
+        assert_eq!((call.name.as_str(), &call.arguments), ("weather", &serde_json::json!({"city": "Bergen"})));
+        assert_eq!(step.output_text, None);
+    }
+
+    #[test]
+    fn embeddings_that_are_called_generations_are_none() {
+        let step = SpanBuilder::new("OpenAI.embeddings").with("langfuse.observation.type", "generation").step();
+        assert_eq!(step.kind, StepKind::Embedding);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::conventions::io::{read_input, read_output};
 use crate::conventions::parts::Parts;
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::{of_attributes, of_node};
 use crate::model::StepKind;
 
@@ -11,7 +12,7 @@ use crate::model::StepKind;
 pub(super) const KNOWN: &[&str] = &["langsmith.*", "gen_ai.prompt", "gen_ai.completion", "gen_ai.serialized.*"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["langsmith"]) {
+    if !source.has_space(&[Space::Langsmith]) {
         return None;
     }
     let mut parts = Parts {

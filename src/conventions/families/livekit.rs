@@ -6,13 +6,14 @@ use crate::conventions::message_parts::{arguments, plain_text, tool_call};
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::model::{Message, Part, Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["lk.*"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["lk"]) {
+    if !source.has_space(&[Space::LiveKit]) {
         return None;
     }
     let mut parts = Parts::default();

@@ -5,6 +5,7 @@ use crate::conventions::messages::messages;
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind};
 
@@ -24,20 +25,20 @@ pub(super) const KNOWN: &[&str] = &[
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["request_data", "response_data", "logfire"]) {
+    if !source.has_space(&[Space::RequestData, Space::ResponseData, Space::Logfire]) {
         return None;
     }
     let mut parts = Parts::default();
     if source.scope() == "logfire.openai_agents" {
         read_agent_step(source, &mut parts);
     }
-    if !source.has_space(&["request_data", "response_data"]) {
+    if !source.has_space(&[Space::RequestData, Space::ResponseData]) {
         return Some(parts);
     }
     let request_node = source.node("request_data").map(Node::unfolded);
     let speaks = request_node.as_ref().is_some_and(|node| node.first_of(&["messages", "prompt", "contents"]).is_some());
     let embeds = request_node.as_ref().is_some_and(|node| node.get("input").is_some());
-    if speaks || source.has_space(&["response_data"]) {
+    if speaks || source.has_space(&[Space::ResponseData]) {
         parts.inferred_kind = Some(if embeds && !speaks { StepKind::Embedding } else { StepKind::Generation });
     }
     if speaks {
@@ -45,10 +46,10 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     read_response(source, &mut parts);
     // An agent SDK's generation lists its answer behind the question, in one list.
-    if parts.output.is_none() && !source.has_space(&["response_data"]) && speaks {
+    if parts.output.is_none() && !source.has_space(&[Space::ResponseData]) && speaks {
         let all = request_node.and_then(|node| node.get("messages").map(|all| messages(all, &Role::User)));
         if let Some(last) = all.and_then(|mut all| all.pop()).filter(|last| last.role == Role::Assistant)
-            && source.has_space(&["output"])
+            && source.has_space(&[Space::Output])
         {
             parts.output = Said::structured(vec![last.clone()]);
             if let Some(said) = &mut parts.input {

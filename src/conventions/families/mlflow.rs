@@ -5,6 +5,7 @@ use crate::conventions::node::Node;
 use crate::conventions::parts::Parts;
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::of_node;
 use crate::model::StepKind;
@@ -13,7 +14,7 @@ use crate::model::StepKind;
 pub(super) const KNOWN: &[&str] = &["mlflow.*"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["mlflow"]) {
+    if !source.has_space(&[Space::Mlflow]) {
         return None;
     }
     // Every value is JSON text, so that even a name stands in quotes.

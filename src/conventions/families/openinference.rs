@@ -4,9 +4,10 @@ use crate::conventions::indexed;
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::messages::message;
 use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
+use crate::conventions::parts::{Parts, Said, Trust};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::of_attributes;
 use crate::conventions::{documents::documents, failure::failure};
@@ -65,9 +66,10 @@ pub(super) const KNOWN: &[&str] = &[
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let kind_name = source.str("openinference.span.kind").map(str::to_ascii_uppercase);
     let is_theirs = kind_name.is_some()
-        || source.has_space(&["openinference", "retrieval", "reranker"])
-        || (source.has_space(&["llm"]) && speaks(source))
-        || (source.has_space(&["input", "output"]) && speaks_of_io(source));
+        || source.has_space(&[Space::OpenInference, Space::Retrieval, Space::Reranker])
+        // `llm.request.type` is OpenLLMetry's, whose first versions wrote `llm.prompts.N` too.
+        || (source.has_space(&[Space::Llm]) && source.str("llm.request.type").is_none() && speaks(source))
+        || (source.has_space(&[Space::Input, Space::Output]) && speaks_of_io(source));
     if !is_theirs {
         return None;
     }
@@ -159,10 +161,22 @@ fn read_io(source: &Source<'_>, parts: &mut Parts, input: Vec<Message>, mut outp
     }
     if output.is_empty() {
         read_output(source, "output.value", parts);
+    } else if let Some(said) = unflattened(source, parts, &output) {
+        parts.output = Some(said);
     } else {
         parts.output = Said::structured(output);
         read_response_id(source, parts);
     }
+}
+
+/// What the raw body says where the messages were flattened without their content (lists of parts, in LangChain.js).
+fn unflattened(source: &Source<'_>, parts: &Parts, output: &[Message]) -> Option<Said> {
+    if output.iter().any(|message| !message.parts.is_empty()) {
+        return None;
+    }
+    let mut raw = Parts { kind: parts.kind, ..Parts::default() };
+    read_output(source, "output.value", &mut raw);
+    raw.output.filter(|said| said.trust > Trust::Raw && said.messages.iter().any(|message| !message.parts.is_empty()))
 }
 
 /// The response id stands only in the raw body.
@@ -303,6 +317,18 @@ mod tests {
             .step();
         assert_eq!(step.documents[0].id.as_deref(), Some("tent-02"));
         assert_eq!(step.documents[0].score, None);
+    }
+
+    #[test]
+    fn an_answer_whose_content_was_not_flattened_is_read_from_the_body() {
+        let step = |answer: &str| {
+            let body = format!(
+                r#"{{"generations":[[{{"text":"{answer}","message":{{"kwargs":{{"content":[{{"type":"text","text":"{answer}"}}]}}}}}}]]}}"#
+            );
+            llm().with("llm.output_messages.0.message.role", "assistant").with("output.value", body.as_str()).step()
+        };
+        assert_eq!(step("Yes.").output_text.as_deref(), Some("Yes."));
+        assert_eq!((step("").content, step("").output_text.as_deref()), (ContentState::Empty, Some("")));
     }
 
     #[test]

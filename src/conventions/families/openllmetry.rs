@@ -7,9 +7,11 @@ use crate::conventions::messages::message;
 use crate::conventions::node::{Node, Parsed, parse};
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::of_attributes;
 use crate::conventions::{documents::documents, indexed};
-use crate::model::{Document, Message, Part, Role, StepKind};
+use crate::model::{Attributes, Document, Message, Part, Role, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
@@ -30,6 +32,7 @@ pub(super) const KNOWN: &[&str] = &[
     "llm.response.*",
     "llm.prompts",
     "llm.completions",
+    "llm.completions.*",
     "llm.vendor",
     "llm.content_filter_results",
     "llm.watsonx.*",
@@ -47,22 +50,26 @@ pub(super) const KNOWN: &[&str] = &[
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let has_events = source.span.events.iter().any(|event| event.name.starts_with("db."));
-    let is_theirs =
-        source.has_space(&["traceloop", "llm"]) || has_events || (source.has_space(&["gen_ai"]) && is_indexed(source));
+    let is_theirs = source.has_space(&[Space::Traceloop, Space::Llm])
+        || has_events
+        || (source.has_space(&[Space::GenAi]) && is_indexed(source));
     if !is_theirs {
         return None;
     }
-    if !source.has_space(&["traceloop", "gen_ai"]) && !has_events && source.str("llm.request.type").is_none() {
+    if !source.has_space(&[Space::Traceloop, Space::GenAi]) && !has_events && source.str("llm.request.type").is_none() {
         return None;
     }
     let mut parts = Parts { kind: kind(source), ..Parts::default() };
     let attributes = &source.span.attributes;
-    let input = indexed::list(attributes, "gen_ai.prompt.");
-    let output = indexed::list(attributes, "gen_ai.completion.");
+    let input = either_list(attributes, "gen_ai.prompt.", "llm.prompts.");
+    let output = either_list(attributes, "gen_ai.completion.", "llm.completions.");
     parts.input = Said::structured(input.iter().map(prompt_message).collect());
-    parts.output = Said::structured(output.iter().map(|node| message(node, &Role::Assistant)).collect());
+    parts.output = Said::structured(output.iter().map(completion_message).collect());
     parts.finish_reasons =
         output.iter().filter_map(|node| node.str_of(&["finish_reason"]).map(str::to_owned)).collect();
+    parts.request_model = source.text(&["llm.request.model"]);
+    parts.response_model = source.text(&["llm.response.model"]);
+    parts.tokens = of_attributes(attributes);
     let functions = indexed::list(attributes, "llm.request.functions.");
     parts.tools = functions.iter().flat_map(tool_definitions).collect();
     if parts.kind.is_none() && (parts.input.is_some() || parts.output.is_some()) {
@@ -110,8 +117,24 @@ fn kind(source: &Source<'_>) -> Option<StepKind> {
     }
 }
 
-/// Prompt contents may be JSON lists of OpenAI's content parts.
+/// The list under the current prefix, else the one under the prefix of the first versions (to 0.15).
+fn either_list<'a>(attributes: &'a Attributes, current: &'a str, first: &'a str) -> Vec<Node<'a>> {
+    let found = indexed::list(attributes, current);
+    if found.is_empty() { indexed::list(attributes, first) } else { found }
+}
+
+/// An empty answer of LangChain is written as the JSON of an empty string.
+fn completion_message(node: &Node<'_>) -> Message {
+    let mut said = message(node, &Role::Assistant);
+    said.parts.retain(|part| !matches!(part, Part::Text { text } if text == "\"\""));
+    said
+}
+
+/// Prompt contents may be JSON lists of OpenAI's content parts; the prompt of a completion stands under its role.
 fn prompt_message(node: &Node<'_>) -> Message {
+    if let Some(text) = node.str_of(&["user"]).filter(|_| !node.has("role")) {
+        return Message::text(Role::User, text);
+    }
     let mut said = message(node, &Role::User);
     said.parts = said.parts.into_iter().flat_map(parts_of_text).collect();
     said
@@ -164,7 +187,7 @@ fn event_documents(source: &Source<'_>) -> Vec<Document> {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::{Role, StepKind};
+    use crate::model::{ContentState, Message, Role, StepKind};
 
     #[test]
     fn the_old_indexed_form_is_read() {
@@ -182,6 +205,43 @@ mod tests {
         assert_eq!(step.output_text.as_deref(), Some("Because."));
         assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
         assert_eq!(step.tools[0].name, "f");
+    }
+
+    #[test]
+    fn the_first_versions_said_llm_prompts() {
+        let step = SpanBuilder::new("openai.chat")
+            .with("llm.request.type", "chat")
+            .with("llm.request.model", "m")
+            .with("llm.prompts.0.role", "user")
+            .with("llm.prompts.0.content", "Why?")
+            .with("llm.completions.0.role", "assistant")
+            .with("llm.completions.0.content", "Because.")
+            .with("llm.usage.completion_tokens", 2)
+            .step();
+        assert_eq!((step.kind, step.convention.as_deref()), (StepKind::Generation, Some("openllmetry")));
+        assert_eq!((step.output_text.as_deref(), step.usage.output_tokens), (Some("Because."), Some(2)));
+        assert_eq!(step.request_model.as_deref(), Some("m"));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
+    }
+
+    #[test]
+    fn the_prompt_of_a_completion_stands_under_its_role() {
+        let step = SpanBuilder::new("openai.completion")
+            .with("llm.request.type", "completion")
+            .with("gen_ai.prompt.0.user", "2 + 2 =")
+            .with("gen_ai.completion.0.content", "4")
+            .step();
+        assert_eq!(step.input.unwrap_or_default(), [Message::text(Role::User, "2 + 2 =")]);
+    }
+
+    #[test]
+    fn an_empty_answer_written_as_json_is_empty() {
+        let step = SpanBuilder::new("ChatOpenAI.chat")
+            .with("llm.request.type", "chat")
+            .with("gen_ai.completion.0.role", "unknown")
+            .with("gen_ai.completion.0.content", "\"\"")
+            .step();
+        assert_eq!((step.content, step.output_text.as_deref()), (ContentState::Empty, Some("")));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::conventions::messages::{event_role, from_lines, message};
 use crate::conventions::node::{Node, Parsed, parse};
 use crate::conventions::parts::{Said, richer};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::model::{Attributes, Message, Part, Role, Value};
 
 /// What the events of a span say.
@@ -26,7 +27,7 @@ pub(super) fn read(source: &Source<'_>) -> Told {
         in_logs.event(source, &log.event_name, &log.attributes, Some(&log.body));
     }
     let mut in_attribute = Reading::default();
-    if source.has_space(&["events"])
+    if source.has_space(&[Space::Events])
         && let Some(node) = source.node("events")
     {
         in_attribute.list(&node.unfolded());

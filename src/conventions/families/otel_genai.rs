@@ -8,6 +8,7 @@ use crate::conventions::messages::{messages, system_messages};
 use crate::conventions::parts::{Parts, Said, richer};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::of_attributes;
 use crate::conventions::{documents::documents, node::Node};
@@ -65,7 +66,7 @@ const DETAILS: &str = "gen_ai.client.inference.operation.details";
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let has_events = source.span.events.iter().any(|event| event.name.starts_with("gen_ai."));
     let has_logs = source.logs.iter().any(|log| log.event_name.starts_with("gen_ai."));
-    if !source.has_space(&["gen_ai"]) && !has_events && !has_logs {
+    if !source.has_space(&[Space::GenAi]) && !has_events && !has_logs {
         return None;
     }
     let operation = source.text(&["gen_ai.operation.name"]);
@@ -230,7 +231,7 @@ fn read_legacy_content(source: &Source<'_>, parts: &mut Parts) {
     }
     let mut generic = Parts { kind: parts.kind, entity_name: source.text(&["gen_ai.tool.name"]), ..Parts::default() };
     // LangSmith's runs stand under the same names; its own family reads them by the kind of run.
-    if source.has_space(&["langsmith"]) {
+    if source.has_space(&[Space::Langsmith]) {
         return;
     }
     if parts.input.is_none() {

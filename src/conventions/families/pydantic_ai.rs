@@ -4,6 +4,7 @@ use crate::conventions::io::read_output;
 use crate::conventions::messages::messages;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::model::{Message, Role, StepKind};
 
 /// Names this family explains.
@@ -21,7 +22,7 @@ pub(super) const KNOWN: &[&str] = &[
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    let is_theirs = source.scope() == "pydantic-ai" || source.has_space(&["pydantic_ai"]);
+    let is_theirs = source.scope() == "pydantic-ai" || source.has_space(&[Space::PydanticAi]);
     if !is_theirs {
         return None;
     }

@@ -11,6 +11,7 @@ use crate::conventions::node::{Node, Parsed, parse};
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::{of_attributes, of_node};
 use crate::model::{Message, Part, Role, StepKind, ToolCall};
@@ -19,7 +20,7 @@ use crate::model::{Message, Part, Role, StepKind, ToolCall};
 pub(super) const KNOWN: &[&str] = &["ai.*", "operation.name", "resource.name"];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    if !source.has_space(&["ai"]) {
+    if !source.has_space(&[Space::Ai]) {
         return None;
     }
     let operation = source.str("ai.operationId");

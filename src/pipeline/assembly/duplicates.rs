@@ -19,6 +19,7 @@ pub(crate) fn mark(steps: &mut [Step]) {
     let mut groups = Groups::new(steps.len());
     join_by_response(steps, &generations, &mut groups);
     join_streamed(steps, &generations, &mut groups);
+    join_failed(steps, &generations, &mut groups);
     join_by_nesting(steps, &generations, &mut groups);
     for group in groups.of(&generations) {
         settle(steps, &group);
@@ -88,7 +89,7 @@ fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     let outer = enclosing_generations(steps);
     let mut inside: HashMap<usize, Vec<usize>> = HashMap::new();
     for &at in generations {
-        if let Some(parent) = outer[at] {
+        if let Some(parent) = outer[at].filter(|parent| !follows(&steps[at], &steps[*parent])) {
             inside.entry(parent).or_default().push(at);
         }
     }
@@ -102,6 +103,32 @@ fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
         });
         if let Some(call) = told {
             groups.join(parent, call[0]);
+        }
+    }
+}
+
+/// A call that began after the span around it had ended, with another answer, is the next call: an SDK did not give its
+/// context back.
+fn follows(inner: &Step, outer: &Step) -> bool {
+    inner.start >= outer.end && !same_call(inner, outer)
+}
+
+/// A failed call has no response id. Of two instrumentations beside each other under one parent, both tell of the
+/// failure, and only one of what was asked; the time of one lies in the other's.
+fn join_failed(steps: &[Step], generations: &[usize], groups: &mut Groups) {
+    let failed = |at: &&usize| steps[**at].error.is_some() && steps[**at].output.is_none();
+    let (asked, mut silent): (Vec<usize>, Vec<usize>) =
+        generations.iter().filter(failed).copied().partition(|at| steps[*at].input.is_some());
+    let within = |one: &Step, two: &Step| two.start <= one.start && one.end <= two.end;
+    for at in asked {
+        let twin = silent.iter().position(|other| {
+            let (one, two) = (&steps[at], &steps[*other]);
+            one.parent_span_id.is_some()
+                && one.parent_span_id == two.parent_span_id
+                && (within(one, two) || within(two, one))
+        });
+        if let Some(twin) = twin {
+            groups.join(at, silent.swap_remove(twin));
         }
     }
 }
@@ -324,6 +351,24 @@ mod tests {
         let left = live(vec![outer, failed, second]);
         assert_eq!(left.len(), 2);
         assert!(left.contains(&span_id(2)));
+    }
+
+    #[test]
+    fn the_next_call_under_a_context_that_was_not_given_back_is_a_call() {
+        let first = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str());
+        let next = chat(2).parent(1).with("gen_ai.output.messages", answer("No.").as_str());
+        assert_eq!(live(vec![first.build(), next.build()]).len(), 2);
+    }
+
+    #[test]
+    fn two_tellings_of_a_failure_beside_each_other_are_one_call() {
+        let question = r#"[{"role":"user","parts":[{"type":"text","content":"Why?"}]}]"#;
+        let asked = |id| chat(id).parent(9).with("gen_ai.input.messages", question).failed("429");
+        let silent = chat(2).parent(9).times(110, 140).failed("rate_limit_error");
+        assert_eq!(live(vec![asked(1).build(), silent.build()]), [span_id(1)]);
+        assert_eq!(live(vec![asked(1).build(), asked(2).times(110, 140).build()]).len(), 2, "two calls, both asked");
+        let later = chat(2).parent(9).failed("rate_limit_error");
+        assert_eq!(live(vec![asked(1).build(), later.build()]).len(), 2, "a retry");
     }
 
     #[test]
