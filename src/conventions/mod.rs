@@ -21,6 +21,7 @@ mod parts;
 #[cfg(test)]
 mod properties;
 mod provider;
+mod python_repr;
 mod source;
 mod space;
 #[cfg(test)]

@@ -169,17 +169,25 @@ fn text_length(documents: &[Document]) -> usize {
 
 /// Literals by which producers say that they masked a text.
 fn is_mask(text: &str) -> bool {
-    matches!(text.trim(), "__REDACTED__" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED")
+    matches!(text.trim(), "__REDACTED__" | "<elided>" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED")
 }
 
 /// Whether an answer is there to be judged.
 pub(crate) fn content_state(output: Option<&[Message]>, absence: Option<ContentState>) -> ContentState {
     let Some(messages) = output else { return absence.unwrap_or(ContentState::NotCaptured) };
     let parts = || messages.iter().flat_map(|message| &message.parts);
+    let texts = || {
+        parts().filter_map(|part| match part {
+            Part::Text { text } => Some(text),
+            _ => None,
+        })
+    };
+    if texts().next().is_some() && texts().all(|text| is_mask(text)) {
+        return ContentState::Redacted;
+    }
     let text = answer_text(messages);
     let asks_or_shows = parts().any(|part| matches!(part, Part::ToolCall(_) | Part::Media { .. } | Part::Other { .. }));
     match text {
-        Some(text) if is_mask(&text) => ContentState::Redacted,
         Some(text) if !text.trim().is_empty() => ContentState::Captured,
         _ if asks_or_shows => ContentState::Captured,
         _ => absence.unwrap_or(ContentState::Empty),

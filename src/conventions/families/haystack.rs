@@ -2,15 +2,22 @@
 
 use crate::conventions::bodies::{query_text, request, response};
 use crate::conventions::documents::documents;
+use crate::conventions::io::{called, returned};
+use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
+use crate::conventions::python_repr;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
-use crate::model::{Role, StepKind};
+use crate::model::{Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["haystack.*"];
+
+/// What the model of an agent's step was asked (printed by Python) and answered (JSON).
+const STEP_INPUT: &str = "haystack.agent.step.llm.input";
+const STEP_OUTPUT: &str = "haystack.agent.step.llm.output";
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if !source.has_space(&[Space::Haystack]) {
@@ -22,9 +29,11 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         entity_name: source.text(&["haystack.component.name", "haystack.pipeline.name"]),
         ..Parts::default()
     };
-    let input_keys = ["haystack.component.input", "haystack.agent.input", "haystack.pipeline.input_data"];
-    let output_keys = ["haystack.component.output", "haystack.agent.output", "haystack.pipeline.output_data"];
-    let input = input_keys.iter().find_map(|key| source.node(key)).map(Node::unfolded);
+    let input_keys = ["haystack.component.input", "haystack.agent.input", "haystack.pipeline.input_data", STEP_INPUT];
+    let output_keys =
+        ["haystack.component.output", "haystack.agent.output", "haystack.pipeline.output_data", STEP_OUTPUT];
+    let printed = source.str(STEP_INPUT).and_then(python_repr::parse);
+    let input = printed.or_else(|| input_keys.iter().find_map(|key| source.node(key)).map(Node::unfolded));
     let output = output_keys.iter().find_map(|key| source.node(key)).map(Node::unfolded);
     match parts.kind {
         Some(StepKind::Retrieval) => {
@@ -37,13 +46,33 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
                 read_replies(node, &mut parts);
             }
         }
+        Some(StepKind::Tool) => read_step_tool(source, &mut parts),
         _ => {}
     }
     Some(parts)
 }
 
+/// A call of a tool in a step of an agent.
+fn read_step_tool(source: &Source<'_>, parts: &mut Parts) {
+    let Some(name) = source.text(&["haystack.tool.name"]) else { return };
+    if let Some(given) = source.node("haystack.agent.step.tool.input") {
+        let call = ToolCall { id: None, name: name.clone(), arguments: arguments(&given.unfolded()) };
+        parts.input = Some(called(call));
+    }
+    if let Some(result) = source.node("haystack.agent.step.tool.output") {
+        parts.output = Some(returned(None, Some(name.clone()), plain_text(&result)));
+    }
+    parts.entity_name = Some(name);
+}
+
 fn kind_of(source: &Source<'_>, class: &str) -> Option<StepKind> {
     if class.is_empty() {
+        if source.str(STEP_OUTPUT).is_some() || source.str(STEP_INPUT).is_some() {
+            return Some(StepKind::Generation);
+        }
+        if source.str("haystack.tool.name").is_some() {
+            return Some(StepKind::Tool);
+        }
         let spans_others = ["haystack.agent.input", "haystack.agent.output", "haystack.pipeline.input_data"];
         return spans_others.iter().any(|key| source.span.attributes.contains(key)).then_some(StepKind::Agent);
     }
@@ -79,7 +108,27 @@ fn read_replies(node: &Node<'_>, parts: &mut Parts) {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::StepKind;
+    use crate::model::{Message, StepKind};
+
+    #[test]
+    fn steps_of_an_agent_are_calls() {
+        let asked = "{'messages': [ChatMessage(_role=<ChatRole.USER: 'user'>, _content=[TextContent(text='Weather?')], _name=None, _meta={})], 'tools': None}";
+        let replied = r#"{"replies":[{"role":"assistant","meta":{"finish_reason":"tool_calls"},"content":[{"tool_call":{"tool_name":"weather","arguments":{"city":"Bergen"},"id":"c1"}}]}]}"#;
+        let step = SpanBuilder::new("haystack.agent.step.llm")
+            .with("haystack.agent.step.llm.input", asked)
+            .with("haystack.agent.step.llm.output", replied)
+            .step();
+        assert_eq!(step.kind, StepKind::Generation);
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Weather?"));
+        assert_eq!(step.output.unwrap_or_default()[0].tool_calls().next().unwrap().name, "weather");
+        let tool = SpanBuilder::new("haystack.agent.step.tool")
+            .with("haystack.tool.name", "weather")
+            .with("haystack.agent.step.tool.input", r#"{"city":"Bergen"}"#)
+            .with("haystack.agent.step.tool.output", "rain")
+            .step();
+        let call = tool.input.iter().flatten().flat_map(Message::tool_calls).next().unwrap();
+        assert_eq!((tool.kind, call.arguments["city"].as_str()), (StepKind::Tool, Some("Bergen")));
+    }
 
     fn component(class: &str) -> SpanBuilder {
         SpanBuilder::new("haystack.component.run").with("haystack.component.type", class)

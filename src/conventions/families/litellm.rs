@@ -1,7 +1,14 @@
-//! LiteLLM's OpenTelemetry callback: GenAI attributes on `litellm_request`, raw bodies on a child.
+//! LiteLLM's OpenTelemetry callback: GenAI attributes on `litellm_request` or on the application's own span, and the raw
+//! bodies of the call on a child.
 
-use crate::conventions::parts::Parts;
+use std::borrow::Cow;
+
+use crate::conventions::bodies::{request, response};
+use crate::conventions::node::Node;
+use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::usage::of_node;
+use crate::conventions::{node, python_repr};
 use crate::model::StepKind;
 
 /// Names this family explains.
@@ -29,8 +36,53 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if source.scope() != "litellm" && !is_raw && !source.span.attributes.contains("hidden_params") {
         return None;
     }
-    // The child repeats the call in the provider's words; it is no call of its own.
-    Some(Parts { kind: is_raw.then_some(StepKind::Other), ..Parts::default() })
+    Some(if is_raw { read_raw(source) } else { Parts::default() })
+}
+
+/// The call in the provider's words. Inside a `litellm_request` it is the same call again; in an application's own span,
+/// which holds the attributes of its last call only, it is the one telling of the call.
+fn read_raw(source: &Source<'_>) -> Parts {
+    let (asked, answered): (Vec<_>, Vec<_>) = fields(source).into_iter().partition(|(name, _)| is_asked(name));
+    let (asked, answered) = (Node::Map(asked), Node::Map(answered));
+    let question = request(&asked).unwrap_or_default();
+    let answer = response(&answered);
+    if question.messages.is_empty() && answer.is_none() {
+        return Parts { kind: Some(StepKind::Other), ..Parts::default() };
+    }
+    let answer = answer.unwrap_or_default();
+    Parts {
+        kind: Some(StepKind::Generation),
+        input: Said::body(question.messages),
+        output: Said::body(answer.messages),
+        tools: question.tools,
+        finish_reasons: answer.finish_reasons,
+        response_model: answer.model,
+        response_id: answer.id,
+        tokens: answered.get("usage").map(of_node).unwrap_or_default(),
+        ..Parts::default()
+    }
+}
+
+/// Whether a field stands in the request, not in the response.
+fn is_asked(name: &str) -> bool {
+    matches!(name, "messages" | "system" | "tools" | "functions" | "contents" | "prompt" | "input")
+}
+
+/// The members of both bodies, which are printed by Python or serialised, each under `llm.<provider>.`.
+fn fields<'a>(source: &Source<'a>) -> Vec<(Cow<'a, str>, Node<'a>)> {
+    let field = |key: &'a str| key.strip_prefix("llm.")?.split_once('.').map(|(_, name)| name);
+    let attributes = source.span.attributes.iter().filter_map(|(key, value)| Some((field(key)?, value)));
+    let fields = attributes.map(|(name, value)| {
+        let node = match value.as_str() {
+            Some(text) => match node::parse(text) {
+                node::Parsed::Tree(tree) => tree,
+                _ => python_repr::parse(text).unwrap_or(Node::Str(text.into())),
+            },
+            None => Node::of_value(value),
+        };
+        (Cow::Borrowed(name), node)
+    });
+    fields.filter(|(_, node)| !node.is_blank()).collect()
 }
 
 #[cfg(test)]
@@ -39,11 +91,27 @@ mod tests {
     use crate::model::StepKind;
 
     #[test]
-    fn the_raw_child_is_no_second_call() {
+    fn a_request_is_a_call_and_an_empty_raw_child_is_none() {
         let raw = SpanBuilder::new("raw_gen_ai_request").with("llm.openai.messages", "[]").step();
         assert_eq!((raw.kind, raw.unmapped.len()), (StepKind::Other, 0));
         let call =
             SpanBuilder::new("litellm_request").scope("litellm").with("gen_ai.operation.name", "acompletion").step();
         assert_eq!(call.kind, StepKind::Generation);
+    }
+
+    #[test]
+    fn bodies_that_python_printed_are_read() {
+        let step = SpanBuilder::new("raw_gen_ai_request")
+            .scope("litellm")
+            .with("llm.openai.messages", "[{'role': 'user', 'content': \"What's up?\"}]")
+            .with("llm.openai.choices", "[{'finish_reason': 'stop', 'message': {'content': 'All well.', 'role': 'assistant', 'tool_calls': None}}]")
+            .with("llm.openai.id", "chatcmpl-1958")
+            .with("llm.openai.model", "m-2024")
+            .with("llm.openai.usage", "{'completion_tokens': 3, 'prompt_tokens': 5}")
+            .step();
+        assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("All well.")));
+        assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("What's up?"));
+        assert_eq!((step.response_id.as_deref(), step.usage.input_tokens), (Some("chatcmpl-1958"), Some(5)));
+        assert_eq!(step.response_model.as_deref(), Some("m-2024"));
     }
 }

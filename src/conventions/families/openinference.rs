@@ -122,7 +122,7 @@ fn kind_of(name: &str) -> Option<StepKind> {
 /// Whether the span says anything that only a model call says.
 fn speaks(source: &Source<'_>) -> bool {
     const CALL: [&str; 5] =
-        ["llm.input_messages.", "llm.output_messages.", "llm.prompts.", "llm.choices.", "llm.token_count."];
+        ["llm.input_messages.", "llm.output_messages.", "llm.prompts", "llm.choices.", "llm.token_count."];
     source.span.attributes.iter().any(|(key, _)| CALL.iter().any(|prefix| key.starts_with(prefix)))
 }
 
@@ -141,14 +141,13 @@ fn flattened(source: &Source<'_>, prefix: &str, speaker: &Role) -> Vec<Message> 
 
 fn read_io(source: &Source<'_>, parts: &mut Parts, input: Vec<Message>, mut output: Vec<Message>) {
     let attributes = &source.span.attributes;
-    let prompts = indexed::list(attributes, "llm.prompts.");
+    let prompts = prompts(source);
     let choices = indexed::list(attributes, "llm.choices.");
     let only_system = input.iter().all(|message| message.role == Role::System);
     if !input.is_empty() && !only_system {
         parts.input = Said::structured(input);
     } else if !prompts.is_empty() {
-        let texts = prompts.iter().filter_map(|prompt| prompt.at(&["prompt", "text"]).or_else(|| prompt.get("text")));
-        parts.input = Said::structured(texts.map(|text| Message::text(Role::User, text.to_text())).collect());
+        parts.input = Said::structured(prompts);
     } else {
         // The OpenAI Agents SDK flattens the instructions only and leaves the question in the input value.
         read_input(source, "input.value", parts);
@@ -167,6 +166,17 @@ fn read_io(source: &Source<'_>, parts: &mut Parts, input: Vec<Message>, mut outp
         parts.output = Said::structured(output);
         read_response_id(source, parts);
     }
+}
+
+/// Prompts of plain completions: flattened, before that a list of texts.
+fn prompts(source: &Source<'_>) -> Vec<Message> {
+    let flattened = indexed::list(&source.span.attributes, "llm.prompts.");
+    let texts = flattened.iter().filter_map(|prompt| prompt.at(&["prompt", "text"]).or_else(|| prompt.get("text")));
+    let texts: Vec<String> = match source.node("llm.prompts") {
+        Some(Node::List(listed)) if flattened.is_empty() => listed.iter().map(Node::to_text).collect(),
+        _ => texts.map(Node::to_text).collect(),
+    };
+    texts.into_iter().map(|text| Message::text(Role::User, text)).collect()
 }
 
 /// What the raw body says where the messages were flattened without their content (lists of parts, in LangChain.js).
@@ -351,5 +361,8 @@ mod tests {
         let step = llm().with("llm.prompts.0.prompt.text", "2 + 2 =").with("llm.choices.0.completion.text", "4").step();
         assert_eq!(step.output_text.as_deref(), Some("4"));
         assert_eq!(texts(&step), [(Role::User, Some("2 + 2 =".into()))]);
+        let listed = llm().with("llm.prompts", r#"["2 + 2 ="]"#).with("output.value", "4").step();
+        assert_eq!((listed.kind, listed.output_text.as_deref()), (StepKind::Generation, Some("4")));
+        assert_eq!(texts(&listed), [(Role::User, Some("2 + 2 =".into()))]);
     }
 }

@@ -33,7 +33,8 @@ pub(super) fn read(source: &Source<'_>) -> Told {
         in_attribute.list(&node.unfolded());
     }
     let mut told = Told::default();
-    for reading in [on_span, in_logs, in_attribute] {
+    for mut reading in [on_span, in_logs, in_attribute] {
+        reading.forget_withheld();
         told.input = richer(told.input, Said::structured(reading.input));
         told.output = richer(told.output, Said::structured(reading.output));
         if told.finish_reasons.is_empty() {
@@ -54,7 +55,8 @@ impl Reading {
     fn event(&mut self, source: &Source<'_>, name: &str, attributes: &Attributes, body: Option<&Value>) {
         match name {
             "gen_ai.content.prompt" => self.whole_prompt(attributes, body),
-            "gen_ai.content.completion" => self.whole_completion(attributes, body),
+            // Several choices are numbered.
+            _ if name.starts_with("gen_ai.content.completion") => self.whole_completion(attributes, body),
             "gen_ai.choice" => {
                 if let Some(body) = body.filter(|body| **body != Value::Empty) {
                     self.choice(&unfolded(body));
@@ -94,6 +96,16 @@ impl Reading {
         if self.output.is_empty() {
             let from = self.input.iter().rposition(|message| message.role != Role::Assistant).map_or(0, |at| at + 1);
             self.output = self.input.split_off(from);
+        }
+    }
+
+    /// Producers that were told not to capture content leave roles behind. Where a question was captured, an answer
+    /// without content is an empty answer.
+    fn forget_withheld(&mut self) {
+        let is_bare = |messages: &[Message]| messages.iter().all(|message| message.parts.is_empty());
+        if is_bare(&self.input) && is_bare(&self.output) {
+            self.input.clear();
+            self.output.clear();
         }
     }
 
@@ -143,7 +155,8 @@ impl Reading {
     fn whole_completion(&mut self, attributes: &Attributes, body: Option<&Value>) {
         let Some(value) = attributes.get("gen_ai.completion").or(body) else { return };
         match value.as_str().map(parse) {
-            Some(Parsed::Tree(node)) if response(&node).is_some() => {
+            // An answer in JSON stays the text that it came as.
+            Some(Parsed::Tree(node)) if is_body(&node) && response(&node).is_some() => {
                 self.output.extend(response(&node).map(|read| read.messages).unwrap_or_default());
             }
             Some(Parsed::Tree(_) | Parsed::Text(_) | Parsed::Malformed) => {
@@ -153,6 +166,16 @@ impl Reading {
             Some(Parsed::Truncated) => {}
             None => self.output.extend(response(&Node::of_value(value)).map(|read| read.messages).unwrap_or_default()),
         }
+    }
+}
+
+/// Whether a tree has the form of a message, of a list of them, or of a provider's response.
+fn is_body(node: &Node<'_>) -> bool {
+    const SIGNS: [&str; 9] =
+        ["role", "choices", "candidates", "generations", "message", "content", "parts", "tool_calls", "kwargs"];
+    match node {
+        Node::List(items) => items.iter().all(is_body),
+        _ => SIGNS.iter().any(|key| node.has(key)),
     }
 }
 
@@ -202,7 +225,7 @@ fn of_attributes(attributes: &Attributes) -> Node<'_> {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::{SpanBuilder, log};
-    use crate::model::{Role, Step, Value};
+    use crate::model::{ContentState, Role, Step, Value};
 
     fn chat() -> SpanBuilder {
         SpanBuilder::new("chat").with("gen_ai.operation.name", "chat")
@@ -215,6 +238,19 @@ mod tests {
     fn question_and_answer(step: &Step) -> (Option<String>, Option<String>) {
         let user = step.input.iter().flatten().find(|message| message.role == Role::User);
         (user.and_then(crate::model::Message::joined_text), step.output_text.clone())
+    }
+
+    #[test]
+    fn roles_without_any_content_are_no_empty_answer() {
+        let choice = |question: &str| {
+            let asked = map(&[("content", question.into())]);
+            let message = map(&[("role", "assistant".into())]);
+            let said = map(&[("finish_reason", "stop".into()), ("message", message)]);
+            chat().step_with(&[log("gen_ai.user.message", asked, &[]), log("gen_ai.choice", said, &[])])
+        };
+        assert_eq!(choice("").content, ContentState::NotCaptured);
+        assert_eq!(choice("Why?").content, ContentState::Empty);
+        assert_eq!(choice("").finish_reasons, ["stop"]);
     }
 
     #[test]

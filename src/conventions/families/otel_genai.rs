@@ -209,16 +209,27 @@ fn read_content(source: &Source<'_>, parts: &mut Parts) {
 
 fn read_messages(source: &Source<'_>, carrier: &Attributes, key: &str, speaker: &Role) -> Option<Said> {
     let node = source.node_of(carrier, key)?;
-    let node = match node {
+    let mut node = match node {
         // Text that is one message, or JSON in JSON.
         Node::Str(_) => node.unfolded(),
         other => other,
     };
+    if let Node::List(items) = &mut node {
+        items.retain(|message| !is_withheld(message));
+    }
     let found = messages(&node, speaker);
     if found.iter().any(|message: &Message| message.parts.iter().any(super::is_unknown_part)) {
         source.report("unknown_message_part", format!("{key} holds a part of a type that is not known"));
     }
     Said::structured(found)
+}
+
+/// Whether a message lists text parts that all lack the key of their text: its producer was told not to capture content.
+/// An empty text has the key.
+fn is_withheld(message: &Node<'_>) -> bool {
+    let parts = message.get("parts").and_then(Node::as_list).unwrap_or_default();
+    let is_bare = |part: &Node<'_>| part.str_of(&["type"]) == Some("text") && !part.has("content") && !part.has("text");
+    !parts.is_empty() && parts.iter().all(is_bare)
 }
 
 /// Content as it was written before 1.37, and the generic fields that some producers add.

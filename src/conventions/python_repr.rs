@@ -1,0 +1,218 @@
+//! Python values as `repr` prints them: how producers write a dictionary that nobody serialised.
+
+use std::borrow::Cow;
+
+use super::node::Node;
+
+/// Values nested deeper than this are refused.
+const MAX_DEPTH: usize = 64;
+
+/// Reads literals, enumeration members (`<Role.USER: 'user'>`, their value) and objects (`Text(text='…')`, a map of their
+/// arguments). `None` when the text is anything else or was cut off.
+pub(crate) fn parse(text: &str) -> Option<Node<'static>> {
+    let mut reader = Reader { rest: text };
+    let value = reader.value(0)?;
+    reader.rest.trim().is_empty().then_some(value)
+}
+
+struct Reader<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Reader<'t> {
+    fn peek(&mut self) -> Option<char> {
+        self.rest = self.rest.trim_start();
+        self.rest.chars().next()
+    }
+
+    /// Whether `expected` came next; it is then behind.
+    fn take(&mut self, expected: char) -> bool {
+        self.peek();
+        let taken = self.rest.strip_prefix(expected);
+        self.rest = taken.unwrap_or(self.rest);
+        taken.is_some()
+    }
+
+    fn value(&mut self, depth: usize) -> Option<Node<'static>> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        match self.peek()? {
+            '{' => self.dictionary(depth),
+            '[' => self.sequence('[', ']', depth),
+            '(' => self.sequence('(', ')', depth),
+            '\'' | '"' => self.string().map(|text| Node::Str(Cow::Owned(text))),
+            '<' => self.member(depth),
+            '-' | '0'..='9' => self.number(),
+            first if first.is_alphabetic() || first == '_' => self.name_or_object(depth),
+            _ => None,
+        }
+    }
+
+    fn dictionary(&mut self, depth: usize) -> Option<Node<'static>> {
+        self.take('{');
+        let mut entries = Vec::new();
+        while !self.take('}') {
+            let key = self.value(depth + 1)?.to_text();
+            if !self.take(':') {
+                return None;
+            }
+            entries.push((Cow::Owned(key), self.value(depth + 1)?));
+            self.separator('}')?;
+        }
+        Some(Node::Map(entries))
+    }
+
+    fn sequence(&mut self, open: char, close: char, depth: usize) -> Option<Node<'static>> {
+        self.take(open);
+        let mut items = Vec::new();
+        while !self.take(close) {
+            items.push(self.value(depth + 1)?);
+            self.separator(close)?;
+        }
+        Some(Node::List(items))
+    }
+
+    /// A comma, or the end that follows without one.
+    fn separator(&mut self, close: char) -> Option<()> {
+        (self.take(',') || self.peek()? == close).then_some(())
+    }
+
+    /// `<Name.MEMBER: value>`; an object without a literal (`<object at 0x7f…>`) is null.
+    fn member(&mut self, depth: usize) -> Option<Node<'static>> {
+        self.take('<');
+        let end = self.rest.find(['>', ':'])?;
+        let has_value = self.rest[end..].starts_with(':');
+        self.rest = &self.rest[end + 1..];
+        if !has_value {
+            return Some(Node::Null);
+        }
+        let value = self.value(depth + 1)?;
+        self.take('>').then_some(value)
+    }
+
+    fn number(&mut self) -> Option<Node<'static>> {
+        let end = self
+            .rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_')))
+            .unwrap_or(self.rest.len());
+        let (digits, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        digits.parse().map(Node::Int).or_else(|_| digits.parse().map(Node::Float)).ok()
+    }
+
+    fn name_or_object(&mut self, depth: usize) -> Option<Node<'static>> {
+        let name = self.name()?;
+        match (name, self.rest.chars().next()) {
+            ("None", _) => Some(Node::Null),
+            ("True", _) => Some(Node::Bool(true)),
+            ("False", _) => Some(Node::Bool(false)),
+            ("nan" | "inf", _) => Some(Node::Null),
+            ("b" | "r" | "u", Some('\'' | '"')) => self.string().map(|text| Node::Str(Cow::Owned(text))),
+            (_, Some('(')) => self.object(depth),
+            _ => None,
+        }
+    }
+
+    fn name(&mut self) -> Option<&'t str> {
+        let end = self.rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(name)
+    }
+
+    /// The arguments of a constructor by name; those without a name are left out.
+    fn object(&mut self, depth: usize) -> Option<Node<'static>> {
+        self.take('(');
+        let mut entries = Vec::new();
+        while !self.take(')') {
+            let before = self.rest;
+            let key = self.name().filter(|name| !name.is_empty()).map(str::to_owned);
+            match key.filter(|_| self.rest.starts_with('=')) {
+                Some(key) => {
+                    self.take('=');
+                    entries.push((Cow::Owned(key), self.value(depth + 1)?));
+                }
+                None => {
+                    self.rest = before;
+                    self.value(depth + 1)?;
+                }
+            }
+            self.separator(')')?;
+        }
+        Some(Node::Map(entries))
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let mut chars = self.rest.char_indices();
+        let (_, quote) = chars.next()?;
+        let mut text = String::new();
+        while let Some((at, next)) = chars.next() {
+            match next {
+                _ if next == quote => {
+                    self.rest = &self.rest[at + quote.len_utf8()..];
+                    return Some(text);
+                }
+                '\\' => match chars.next()?.1 {
+                    'n' => text.push('\n'),
+                    't' => text.push('\t'),
+                    'r' => text.push('\r'),
+                    'x' => text.push(code_point(&mut chars, 2)?),
+                    'u' => text.push(code_point(&mut chars, 4)?),
+                    'U' => text.push(code_point(&mut chars, 8)?),
+                    other => text.push(other),
+                },
+                other => text.push(other),
+            }
+        }
+        None
+    }
+}
+
+/// The character of a hexadecimal escape; a half surrogate becomes the replacement character.
+fn code_point(chars: &mut std::str::CharIndices<'_>, digits: usize) -> Option<char> {
+    let number = (0..digits).try_fold(0u32, |sum, _| Some((sum << 4) | chars.next()?.1.to_digit(16)?))?;
+    Some(char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str) -> Option<serde_json::Value> {
+        parse(text).map(|node| node.to_json())
+    }
+
+    #[test]
+    fn literals_are_read() {
+        let printed =
+            r#"[{'role': 'user', 'n': -1, 'x': 1.5e-3, "it's": ("a", None, True), 'text': 'caf\xe9 \'q\' \n'}]"#;
+        let expected =
+            json!([{"role": "user", "n": -1, "x": 1.5e-3, "it's": ["a", null, true], "text": "café 'q' \n"}]);
+        assert_eq!(read(printed), Some(expected));
+    }
+
+    #[test]
+    fn objects_are_maps_of_their_arguments() {
+        let printed = "ChatMessage(_role=<ChatRole.USER: 'user'>, _content=[TextContent(text='Why?')], at=<x at 0x7f>)";
+        assert_eq!(read(printed), Some(json!({"_role": "user", "_content": [{"text": "Why?"}], "at": null})));
+    }
+
+    #[test]
+    fn what_was_cut_off_is_nothing() {
+        for text in ["[{'a': 'b'", "{'a'}", "[1,,2]", "'open", "x y", "", "f(", "<a: "] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read(&"[".repeat(100_000)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_ends(text in r#"[\[\](){}'"\\a-z0-9é<>:=,. -]{0,40}"#) {
+            let _ = parse(&text);
+        }
+    }
+}
