@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::config::judges::Provider;
 use crate::judges::{BASELINE, DEFAULT};
 
-pub use service::{Service, StartError};
+pub use service::{Service, StartError, spending};
 
 /// What a process does. One process may play all roles, or several processes share them over one PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]

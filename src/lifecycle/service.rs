@@ -18,6 +18,7 @@ use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
 use crate::model::Outcome;
 use crate::pipeline::assembly::Assembly;
+use crate::pipeline::backfill::Spent;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
 use crate::pipeline::evaluation::{Evaluation, Routing};
@@ -363,14 +364,24 @@ fn lengths(known: &mut BTreeSet<String>, held: &BTreeMap<String, (i64, i64)>, no
 /// worker starts at nothing.
 async fn restore_budget(store: &Store, budget: &MemoryBudget) -> Result<(), StoreError> {
     let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
+    for (judge, spent) in spending(store).await? {
+        budget.restore(&judge, spent.today_usd, spent.month_usd, now);
+    }
+    Ok(())
+}
+
+/// What all workers have spent on each judge in the present UTC day and month.
+pub async fn spending(store: &Store) -> Result<BTreeMap<String, Spent>, StoreError> {
+    let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
     let today = now.to_zoned(TimeZone::UTC).date();
     let start_ms = |date: Date| date.to_zoned(TimeZone::UTC).map_or(0, |start| start.timestamp().as_millisecond());
     let (day, month) =
         (store.spent_since(start_ms(today)).await?, store.spent_since(start_ms(today.first_of_month())).await?);
-    for (judge, month_usd) in month {
-        budget.restore(&judge, day.get(&judge).copied().unwrap_or(0.0), month_usd, now);
-    }
-    Ok(())
+    let of_judge = |(judge, month_usd): (String, f64)| {
+        let today_usd = day.get(&judge).copied().unwrap_or(0.0);
+        (judge, Spent { today_usd, month_usd })
+    };
+    Ok(month.into_iter().map(of_judge).collect())
 }
 
 /// Puts changed rubrics in place: when their files change, and on SIGHUP. What is wrong with them is logged, and the

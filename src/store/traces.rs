@@ -22,6 +22,8 @@ pub struct DueTrace {
     pub arrivals: i64,
     /// Whether it was assembled before and something late came.
     pub late: bool,
+    /// The highest rate that any rubric gives it: known once its spans were read.
+    pub rate: Option<Probability>,
 }
 
 /// What is stored of one trace.
@@ -65,6 +67,7 @@ impl Store {
                     root_seen,
                     arrivals,
                     late: assembled_at_ms.is_some(),
+                    rate: None,
                 })
             })
             .collect()

@@ -10,6 +10,7 @@
 )]
 
 mod assembly;
+mod backfill;
 mod cli_rubrics;
 mod deploy;
 mod example_config;

@@ -73,18 +73,20 @@ impl Assembly {
 
     /// Assembles and plans one group of due traces. Returns how many there were.
     pub async fn assemble_due(&self) -> Result<usize, StoreError> {
-        let due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
+        let mut due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
         if due.is_empty() {
             return Ok(0);
         }
         let ids: Vec<_> = due.iter().map(|trace| trace.trace_id).collect();
         let records = self.store.trace_records(&ids).await?;
         let mut subjects = Vec::new();
-        for (trace, records) in due.iter().zip(records) {
+        for (trace, records) in due.iter_mut().zip(records) {
             if records.damaged > 0 {
                 tracing::error!(trace_id = %trace.trace_id, damaged = records.damaged, "stored records cannot be read back");
             }
-            subjects.extend(self.subjects_of(trace, records));
+            let matches = self.matches(&records);
+            trace.rate = Some(self.sampler.rate_of(matches, None));
+            subjects.extend(self.subjects_of(trace, records, matches));
         }
         let planned = self.plan(subjects).await?;
         let session_idle_ms = self.judges_sessions().then_some(self.session_idle.as_millis() as i64);
@@ -148,8 +150,7 @@ impl Assembly {
         each.fold(Matches::default(), Matches::or)
     }
 
-    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords) -> Vec<Drawn> {
-        let matches = self.matches(&records);
+    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, matches: Matches) -> Vec<Drawn> {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let mut assembled = assemble(records.spans, records.logs);
         crate::privacy::renumber(&mut assembled.steps);
