@@ -5,7 +5,9 @@
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
 mod calibration;
+mod ledger_watch;
 pub mod library;
+mod retention;
 mod service;
 
 use std::future::Future;

@@ -11,8 +11,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use super::ledger_watch::LedgerWatch;
 use super::library::{self, LibraryError};
-use super::{Lifecycle, Role, calibration};
+use super::{Lifecycle, Role, calibration, retention};
 use crate::config::Config;
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
@@ -122,11 +123,6 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 /// The registry is read at every so many of these looks.
 const LOOKS_FOR_REGISTRY: u32 = 6;
 
-const ONE_DAY_MS: i64 = 86_400_000;
-
-/// How often what is too old is deleted.
-const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
-
 impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
@@ -226,7 +222,7 @@ impl Service {
             lifecycle.spawn("delivery", delivery.run(soft.clone()));
         }
         if self.roles.contains(&Role::Calibrate) {
-            lifecycle.spawn("retention", retain(self.store.clone(), self.config.clone(), soft.clone()));
+            lifecycle.spawn("retention", retention::retain(self.store.clone(), self.config.clone(), soft.clone()));
             let baselines = super::baselines(&self.config);
             let watch = calibration::watch(self.store.clone(), self.catalogue.clone(), baselines, soft.clone());
             lifecycle.spawn("calibration", watch);
@@ -237,7 +233,11 @@ impl Service {
         };
         // Spending is summed over a month of evaluations: only for those who set a limit.
         let budget = has_budget(&self.config).then_some(self.budget);
-        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, budget, soft.clone()));
+        // The ledger is read by one of those whose metrics somebody sees.
+        let seen = self.roles.contains(&Role::Web) || self.config.telemetry.otlp_endpoint.is_some();
+        let ledger = seen.then(|| LedgerWatch::new(self.store.clone()));
+        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, ledger, budget, soft.clone()));
+        lifecycle.spawn("wakeups", self.store.clone().carry_wakeups(soft.clone()));
         lifecycle.spawn("reload", reload(self.store, self.catalogue, self.config, soft));
     }
 }
@@ -270,43 +270,11 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
     })
 }
 
-/// Deletes what is older than it may become: content, never scores.
-async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result<(), StoreError> {
-    while !soft.is_cancelled() {
-        let now_ms = store.now_ms();
-        let digests_before_ms = now_ms - config.store.keep_digests.as_millis() as i64;
-        // 0 days keep content for ever.
-        if config.privacy.retention_days > 0 {
-            let before_ms = now_ms - i64::from(config.privacy.retention_days) * ONE_DAY_MS;
-            match store.forget_content(before_ms).await {
-                Ok(0) => {}
-                Ok(forgotten) => {
-                    tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay");
-                }
-                Err(error) => tracing::warn!(
-                    error = crate::causes::causes(&error),
-                    "old content could not be deleted; trying again later"
-                ),
-            }
-        }
-        if let Err(error) = store.forget_batches(digests_before_ms).await {
-            tracing::warn!(
-                error = crate::causes::causes(&error),
-                "old digests could not be deleted; trying again later"
-            );
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETENTION_INTERVAL) => {}
-            () = soft.cancelled() => {}
-        }
-    }
-    Ok(())
-}
-
-/// Reads the queues and the ledger into gauges.
+/// Reads the queues, and the ledger where that is this process's duty, into gauges.
 async fn read_gauges(
     store: Store,
     mut queues: Queues,
+    mut ledger: Option<LedgerWatch>,
     budget: Option<Arc<MemoryBudget>>,
     soft: CancellationToken,
 ) -> Result<(), StoreError> {
@@ -314,6 +282,11 @@ async fn read_gauges(
     while !soft.is_cancelled() {
         if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
             tracing::debug!(error = crate::causes::causes(&error), "gauges could not be read");
+        }
+        if let Some(ledger) = &mut ledger
+            && let Err(error) = ledger.look(&gauges).await
+        {
+            tracing::debug!(error = crate::causes::causes(&error), "the ledger could not be read");
         }
         if let Some(budget) = &budget
             && let Err(error) = restore_budget(&store, budget).await
@@ -342,11 +315,6 @@ async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGaug
     for (sink, number, age_seconds) in lengths(&mut queues.sinks, &store.owed_by_sink().await?, now_ms) {
         gauges.owed(&sink, number, age_seconds);
     }
-    let ledger = store.ledger(0).await?;
-    if !ledger.balanced {
-        tracing::error!("the ledger does not balance; `judged ledger` shows where");
-    }
-    gauges.balanced(ledger.balanced);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
-use super::{PlannedEvaluation, Store, StoreError, read, row, rows, transaction};
+use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{Outcome, Probability, Subject, SubjectId, SubjectKind, TraceId};
 
 /// Which part of the past, and under which rubric version and judge.
@@ -312,7 +312,7 @@ impl Store {
             pending
         });
         if pending > 0 {
-            self.wakeups.evaluations.notify_waiters();
+            self.wakeups.ring(Stage::Evaluate);
         }
         Ok(pending)
     }

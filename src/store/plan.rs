@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{DueSession, DueTrace, Store, StoreError, read, rows, transaction};
+use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId, SubjectKind};
 
 /// A subject as it is stored: frozen content and the digest that tells whether late spans changed it.
@@ -245,8 +245,8 @@ impl Store {
                 .await?;
             }
         });
-        if !evaluations.is_empty() {
-            self.wakeups.evaluations.notify_waiters();
+        if evaluations.iter().any(|(_, decision)| decision.outcome == Outcome::Pending) {
+            self.wakeups.ring(Stage::Evaluate);
         }
         Ok(())
     }

@@ -132,26 +132,3 @@ impl Store {
         Ok(records)
     }
 }
-
-impl Store {
-    /// Deletes spans, log records and the content of subjects that are older than `before_ms`; scores and labels stay.
-    /// Traces that still wait for assembly are left alone. Returns how many subjects lost their content.
-    pub async fn forget_content(&self, before_ms: i64) -> Result<u64, StoreError> {
-        Ok(transaction!(self, DB, tx => {
-            for table in ["spans", "log_records"] {
-                sqlx::query(AssertSqlSafe(format!(
-                    "DELETE FROM {table} WHERE trace_id IN \
-                     (SELECT trace_id FROM traces WHERE last_seen_ms < $1 AND due_at_ms IS NULL)"
-                )))
-                .bind(before_ms)
-                .execute(&mut *tx)
-                .await?;
-            }
-            sqlx::query("UPDATE subjects SET content = NULL WHERE content IS NOT NULL AND created_at_ms < $1")
-                .bind(before_ms)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-        }))
-    }
-}

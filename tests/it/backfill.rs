@@ -20,12 +20,12 @@ use judged::store::{
 use judged::telemetry::Metrics;
 
 use crate::on_both_databases;
-use crate::support::databases::Database;
+use crate::support::databases::{Database, START_MS};
 use crate::support::records::{attribute, batch, kept_span, planned, span_id, trace_id};
 
 const TIMES: SettleTimes = SettleTimes { settle_ms: 10, max_wait_ms: 100 };
 const TRACES: u64 = 20;
-const AT_ONCE: Pace = Pace { start_ms: 0, interval_ms: 0.0, deadline: Duration::from_hours(24) };
+const AT_ONCE: Pace = Pace { start_ms: START_MS, interval_ms: 0.0, deadline: Duration::from_hours(24) };
 
 /// One model call in a trace of its own, whose number is `number / TRACES`.
 fn call(number: u64) -> KeptSpan {
@@ -205,7 +205,7 @@ on_both_databases! {
         assert_eq!(seen.filtered, BTreeMap::from([("no_documents".to_owned(), 10)]));
 
         database.clock.advance(86_400_000);
-        assert_eq!(database.store.forget_content(database.store.now_ms()).await.unwrap(), 20);
+        database.store.forget_content(database.store.now_ms(), 100).await.unwrap();
         let forgotten = backfill(&database.store, "completeness", 1.0);
         assert_eq!(survey(&forgotten).await.filtered, BTreeMap::from([("content_expired".to_owned(), 10)]));
         assert_eq!(plan(&forgotten).await, 0);

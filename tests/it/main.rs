@@ -23,4 +23,5 @@ mod sinks;
 mod statistics_vectors;
 mod store;
 mod support;
+mod wakeups;
 mod web;

@@ -13,7 +13,9 @@ use crate::model::{Probability, Subject, SubjectId, SubjectKind};
 use crate::pipeline::patience::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
-use crate::store::{DueSession, DueTrace, PlannedFrom, PlannedSubject, Store, StoreError, TraceRecords};
+use crate::store::{
+    DueSession, DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords,
+};
 use crate::telemetry::Metrics;
 
 /// What the assembly stage works with.
@@ -45,18 +47,22 @@ const SESSIONS_AT_ONCE: usize = 4;
 const TRACES_OF_A_SESSION: usize = 200;
 
 /// The longest wait between two looks: other processes may have stored traces that settle sooner.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(LOOK_AT_LEAST_MS as u64);
 
 impl Assembly {
     /// Works until `soft` is cancelled.
     pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
         let mut patience = Patience::new("assembly");
         while !soft.is_cancelled() {
+            let woken = self.store.wakeups().woken(Stage::Assemble);
+            self.store.wakeups().assembly_looks_at(self.store.now_ms() + LOOK_AT_LEAST_MS);
             let Some(traces) = patience.with(&soft, self.assemble_due().await).await? else { continue };
             let Some(sessions) = patience.with(&soft, self.assemble_due_sessions().await).await? else { continue };
             if traces == 0 && sessions == 0 {
                 let wait = patience.with(&soft, self.until_next_due().await).await?.unwrap_or(IDLE);
+                self.store.wakeups().assembly_looks_at(self.store.now_ms() + wait.as_millis() as i64);
                 tokio::select! {
+                    () = woken => {}
                     () = tokio::time::sleep(wait) => {}
                     () = soft.cancelled() => {}
                 }

@@ -114,6 +114,7 @@ impl Backfill {
             let decisions: Vec<PastDecision> = page.iter().map(|past| self.planned(past, pace, &mut index)).collect();
             if !decisions.is_empty() {
                 pending += self.commit(&decisions).await?;
+                self.store.tell_others().await?;
             }
             subjects += page.len() as u64;
             seen(subjects, pending);
