@@ -112,7 +112,9 @@ impl Wakeups {
     }
 
     fn ring_all_here(&self) {
-        Stage::ALL.into_iter().for_each(|stage| self.ring_here(stage));
+        for stage in Stage::ALL {
+            self.ring_here(stage);
+        }
     }
 
     fn take_untold(&self) -> Vec<Stage> {

@@ -271,3 +271,22 @@ on_both_databases! {
         assert_eq!(database.store.judge_history("default", Some("completeness")).await.unwrap().evaluations, 0);
     }
 }
+
+on_both_databases! {
+    a_trace_of_which_nothing_tells_how_it_was_kept_is_not_judged(database) {
+        let store = &database.store;
+        store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        let mut plan = planned(1, 0, Outcome::Pending, "an answer");
+        plan.evaluations.clear();
+        store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
+        let backfill = backfill(store, "harmfulness", 1.0);
+        assert_eq!(survey(&backfill).await.filtered, BTreeMap::from([("rate_unknown".to_owned(), 1)]));
+        assert_eq!(plan_nothing(&backfill).await, 1, "counted in the ledger");
+    }
+}
+
+/// Plans, expects that nobody is asked for a verdict, and returns how many subjects the ledger counts.
+async fn plan_nothing(backfill: &Backfill) -> i64 {
+    assert_eq!(plan(backfill).await, 0);
+    account(&backfill.store, &backfill.scope.rubric).await.subjects
+}
