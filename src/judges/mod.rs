@@ -28,6 +28,7 @@ mod remote;
 pub mod reply;
 mod request;
 mod retry;
+mod terms;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ use crate::model::{Prompt, Scale, SubjectContent};
 pub use environment::JudgeEnvironment;
 pub use error::{Disposition, Failure, JudgeConfigError, JudgeError, JudgesConfigError};
 pub use request::{JudgeReply, JudgeRequest, JudgeUsage, Spent};
+pub use terms::Terms;
 
 use remote::{Failed, Remote};
 
@@ -50,6 +52,9 @@ pub const DEFAULT: &str = "default";
 
 /// The baseline only computes and never waits, so that this only bounds what is in hand at a time.
 const BASELINE_CONCURRENCY: usize = 64;
+
+/// Bytes per token where nobody has counted: low, so that an estimate is rather too high.
+pub const BYTES_PER_TOKEN: f64 = 3.0;
 
 /// How long a check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@
 
 use tokio::time::Instant;
 
+use super::BYTES_PER_TOKEN;
 use super::breaker::{Change, Ending};
 use super::completion::Completion;
 use super::concurrency::{Permit, Signal};
@@ -11,9 +12,6 @@ use super::error::Failure;
 use super::price;
 use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::request::Spent;
-
-/// Bytes per token that the estimate assumes: low, so that it is rather too high.
-const BYTES_PER_TOKEN: f64 = 3.0;
 
 /// What a call has taken.
 pub(super) struct Turn<'a> {

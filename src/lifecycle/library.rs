@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::config::RubricsConfig;
 use crate::rubrics::{
-    AliasTarget, Catalogue, Changed, Library, Published, Rubric, RubricError, SelectionError, plan_publication, select,
+    AliasTarget, Catalogue, Changed, Library, Published, Rubric, RubricError, RubricReference, SelectionError, judging,
+    plan_publication, select,
 };
 use crate::store::{NewRubricVersion, Store, StoreError};
 
@@ -31,9 +32,54 @@ fn lines<T: ToString>(problems: &[T]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+/// Every version there is, and where the aliases point.
+struct Versions {
+    all: Vec<Arc<Rubric>>,
+    aliases: Vec<AliasTarget>,
+}
+
 /// Reads folder and registry and publishes the versions that judge, so that no score refers to a version that is not
 /// kept. Returns the active versions and the retired ones.
 pub async fn load(store: &Store, config: &RubricsConfig) -> Result<(Vec<Arc<Rubric>>, Vec<Arc<Rubric>>), LibraryError> {
+    let Versions { all, aliases } = read(store, config).await?;
+    let active: Vec<Arc<Rubric>> = select(&config.enabled, &all, &aliases)
+        .map_err(LibraryError::Selection)?
+        .into_iter()
+        .map(|selected| selected.rubric)
+        .collect();
+    publish(store, &active).await?;
+    Ok((active, all))
+}
+
+/// The version that `wanted` names: of a name alone the one in production, else the newest. It need not be published.
+pub async fn version(
+    store: &Store,
+    config: &RubricsConfig,
+    wanted: &RubricReference,
+) -> Result<Arc<Rubric>, LibraryError> {
+    let Versions { all, aliases } = read(store, config).await?;
+    judging(wanted, "--rubric", &all, &aliases).map_err(|error| LibraryError::Selection(vec![error]))
+}
+
+/// Publishes versions that are about to judge; those that are published already stay as they are.
+pub async fn publish(store: &Store, rubrics: &[Arc<Rubric>]) -> Result<(), StoreError> {
+    let versions: Vec<NewRubricVersion> = rubrics
+        .iter()
+        .map(|rubric| NewRubricVersion {
+            name: rubric.name.clone(),
+            version: rubric.version,
+            hash: rubric.hash.clone(),
+            description: rubric.description.clone(),
+            source: rubric.source.clone(),
+            author: None,
+            commit: None,
+        })
+        .collect();
+    store.publish_rubric_versions(&versions).await?;
+    Ok(())
+}
+
+async fn read(store: &Store, config: &RubricsConfig) -> Result<Versions, LibraryError> {
     let library = if config.dir.is_dir() { Library::read(&config.dir) } else { Library::shipped() };
     if !library.errors.is_empty() {
         return Err(LibraryError::Files(library.errors));
@@ -68,26 +114,7 @@ pub async fn load(store: &Store, config: &RubricsConfig) -> Result<(Vec<Arc<Rubr
         .into_iter()
         .map(|alias| AliasTarget { name: alias.name, alias: alias.alias, version: alias.version })
         .collect();
-    let active: Vec<Arc<Rubric>> = select(&config.enabled, &all, &aliases)
-        .map_err(LibraryError::Selection)?
-        .into_iter()
-        .map(|selected| selected.rubric)
-        .collect();
-    let unpublished: Vec<NewRubricVersion> = active
-        .iter()
-        .filter(|rubric| !published.iter().any(|known| known.name == rubric.name && known.version == rubric.version))
-        .map(|rubric| NewRubricVersion {
-            name: rubric.name.clone(),
-            version: rubric.version,
-            hash: rubric.hash.clone(),
-            description: rubric.description.clone(),
-            source: rubric.source.clone(),
-            author: None,
-            commit: None,
-        })
-        .collect();
-    store.publish_rubric_versions(&unpublished).await?;
-    Ok((active, all))
+    Ok(Versions { all, aliases })
 }
 
 /// A catalogue of what [`load`] found.

@@ -5,7 +5,9 @@
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
 mod calibration;
+mod ledger_watch;
 pub mod library;
+mod retention;
 mod service;
 
 use std::future::Future;
@@ -20,7 +22,7 @@ use crate::config::Config;
 use crate::config::judges::Provider;
 use crate::judges::{BASELINE, DEFAULT};
 
-pub use service::{Service, StartError};
+pub use service::{Service, StartError, spending};
 
 /// What a process does. One process may play all roles, or several processes share them over one PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]

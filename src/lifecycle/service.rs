@@ -11,13 +11,15 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use super::ledger_watch::LedgerWatch;
 use super::library::{self, LibraryError};
-use super::{Lifecycle, Role, calibration};
+use super::{Lifecycle, Role, calibration, retention};
 use crate::config::Config;
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
 use crate::model::Outcome;
 use crate::pipeline::assembly::Assembly;
+use crate::pipeline::backfill::Spent;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
 use crate::pipeline::evaluation::{Evaluation, Routing};
@@ -121,11 +123,6 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
 /// The registry is read at every so many of these looks.
 const LOOKS_FOR_REGISTRY: u32 = 6;
 
-const ONE_DAY_MS: i64 = 86_400_000;
-
-/// How often what is too old is deleted.
-const RETENTION_INTERVAL: Duration = Duration::from_hours(1);
-
 impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
@@ -225,7 +222,7 @@ impl Service {
             lifecycle.spawn("delivery", delivery.run(soft.clone()));
         }
         if self.roles.contains(&Role::Calibrate) {
-            lifecycle.spawn("retention", retain(self.store.clone(), self.config.clone(), soft.clone()));
+            lifecycle.spawn("retention", retention::retain(self.store.clone(), self.config.clone(), soft.clone()));
             let baselines = super::baselines(&self.config);
             let watch = calibration::watch(self.store.clone(), self.catalogue.clone(), baselines, soft.clone());
             lifecycle.spawn("calibration", watch);
@@ -236,7 +233,11 @@ impl Service {
         };
         // Spending is summed over a month of evaluations: only for those who set a limit.
         let budget = has_budget(&self.config).then_some(self.budget);
-        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, budget, soft.clone()));
+        // The ledger is read by one of those whose metrics somebody sees.
+        let seen = self.roles.contains(&Role::Web) || self.config.telemetry.otlp_endpoint.is_some();
+        let ledger = seen.then(|| LedgerWatch::new(self.store.clone()));
+        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, ledger, budget, soft.clone()));
+        lifecycle.spawn("wakeups", self.store.clone().carry_wakeups(soft.clone()));
         lifecycle.spawn("reload", reload(self.store, self.catalogue, self.config, soft));
     }
 }
@@ -269,43 +270,11 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
     })
 }
 
-/// Deletes what is older than it may become: content, never scores.
-async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result<(), StoreError> {
-    while !soft.is_cancelled() {
-        let now_ms = store.now_ms();
-        let digests_before_ms = now_ms - config.store.keep_digests.as_millis() as i64;
-        // 0 days keep content for ever.
-        if config.privacy.retention_days > 0 {
-            let before_ms = now_ms - i64::from(config.privacy.retention_days) * ONE_DAY_MS;
-            match store.forget_content(before_ms).await {
-                Ok(0) => {}
-                Ok(forgotten) => {
-                    tracing::info!(forgotten, "content older than privacy.retention_days deleted; scores stay");
-                }
-                Err(error) => tracing::warn!(
-                    error = crate::causes::causes(&error),
-                    "old content could not be deleted; trying again later"
-                ),
-            }
-        }
-        if let Err(error) = store.forget_batches(digests_before_ms).await {
-            tracing::warn!(
-                error = crate::causes::causes(&error),
-                "old digests could not be deleted; trying again later"
-            );
-        }
-        tokio::select! {
-            () = tokio::time::sleep(RETENTION_INTERVAL) => {}
-            () = soft.cancelled() => {}
-        }
-    }
-    Ok(())
-}
-
-/// Reads the queues and the ledger into gauges.
+/// Reads the queues, and the ledger where that is this process's duty, into gauges.
 async fn read_gauges(
     store: Store,
     mut queues: Queues,
+    mut ledger: Option<LedgerWatch>,
     budget: Option<Arc<MemoryBudget>>,
     soft: CancellationToken,
 ) -> Result<(), StoreError> {
@@ -313,6 +282,11 @@ async fn read_gauges(
     while !soft.is_cancelled() {
         if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
             tracing::debug!(error = crate::causes::causes(&error), "gauges could not be read");
+        }
+        if let Some(ledger) = &mut ledger
+            && let Err(error) = ledger.look(&gauges).await
+        {
+            tracing::debug!(error = crate::causes::causes(&error), "the ledger could not be read");
         }
         if let Some(budget) = &budget
             && let Err(error) = restore_budget(&store, budget).await
@@ -341,11 +315,6 @@ async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGaug
     for (sink, number, age_seconds) in lengths(&mut queues.sinks, &store.owed_by_sink().await?, now_ms) {
         gauges.owed(&sink, number, age_seconds);
     }
-    let ledger = store.ledger(0).await?;
-    if !ledger.balanced {
-        tracing::error!("the ledger does not balance; `judged ledger` shows where");
-    }
-    gauges.balanced(ledger.balanced);
     Ok(())
 }
 
@@ -363,14 +332,24 @@ fn lengths(known: &mut BTreeSet<String>, held: &BTreeMap<String, (i64, i64)>, no
 /// worker starts at nothing.
 async fn restore_budget(store: &Store, budget: &MemoryBudget) -> Result<(), StoreError> {
     let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
+    for (judge, spent) in spending(store).await? {
+        budget.restore(&judge, spent.today_usd, spent.month_usd, now);
+    }
+    Ok(())
+}
+
+/// What all workers have spent on each judge in the present UTC day and month.
+pub async fn spending(store: &Store) -> Result<BTreeMap<String, Spent>, StoreError> {
+    let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
     let today = now.to_zoned(TimeZone::UTC).date();
     let start_ms = |date: Date| date.to_zoned(TimeZone::UTC).map_or(0, |start| start.timestamp().as_millisecond());
     let (day, month) =
         (store.spent_since(start_ms(today)).await?, store.spent_since(start_ms(today.first_of_month())).await?);
-    for (judge, month_usd) in month {
-        budget.restore(&judge, day.get(&judge).copied().unwrap_or(0.0), month_usd, now);
-    }
-    Ok(())
+    let of_judge = |(judge, month_usd): (String, f64)| {
+        let today_usd = day.get(&judge).copied().unwrap_or(0.0);
+        (judge, Spent { today_usd, month_usd })
+    };
+    Ok(month.into_iter().map(of_judge).collect())
 }
 
 /// Puts changed rubrics in place: when their files change, and on SIGHUP. What is wrong with them is logged, and the

@@ -2,6 +2,7 @@
 //! there, and any of them can die at any point.
 
 pub mod assembly;
+pub mod backfill;
 pub mod delivery;
 pub mod evaluation;
 pub mod intake;

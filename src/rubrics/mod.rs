@@ -41,7 +41,7 @@ pub use render::{RENDERER_VERSION, RenderError};
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text, verdict_field};
 pub use selection::{
-    AliasTarget, CANDIDATE, PRODUCTION, ReferenceError, RubricReference, Selected, SelectionError, select,
+    AliasTarget, CANDIDATE, PRODUCTION, ReferenceError, RubricReference, Selected, SelectionError, judging, select,
 };
 pub use shipped::{SHIPPED, write_shipped};
 

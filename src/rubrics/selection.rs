@@ -69,12 +69,14 @@ pub enum SelectionError {
     #[error("rubrics.enabled: {0}")]
     Reference(#[from] ReferenceError),
     /// A rubric that neither the folder nor the registry has.
-    #[error("rubrics.enabled names `{name}`, which is not in the library; {}", remedy(.meant.as_deref()))]
+    #[error("{asked_by} names `{name}`, which is not in the library; {}", remedy(.meant.as_deref()))]
     Unknown {
         /// The name.
         name: String,
         /// What was probably meant.
         meant: Option<String>,
+        /// The configuration or the command line.
+        asked_by: String,
     },
     /// A version that neither the folder nor the registry has.
     #[error(
@@ -86,7 +88,7 @@ pub enum SelectionError {
         name: String,
         /// The version.
         version: u32,
-        /// `rubrics.enabled` or the alias.
+        /// The configuration, the command line or the alias.
         asked_by: String,
     },
 }
@@ -127,31 +129,46 @@ fn select_one(
     rubrics: &[Arc<Rubric>],
     aliases: &[AliasTarget],
 ) -> Result<Vec<Selected>, SelectionError> {
-    let versions = || rubrics.iter().filter(|rubric| rubric.name == wanted.name);
-    let Some(newest) = versions().max_by_key(|rubric| rubric.version) else {
-        let meant = nearest(&wanted.name, rubrics.iter().map(|rubric| rubric.name.as_str())).map(str::to_owned);
-        return Err(SelectionError::Unknown { name: wanted.name.clone(), meant });
-    };
-    let find = |version: u32, asked_by: &str| {
-        versions().find(|rubric| rubric.version == version).cloned().ok_or_else(|| SelectionError::Version {
-            name: wanted.name.clone(),
-            version,
-            asked_by: asked_by.to_owned(),
-        })
-    };
-    let target = |alias: &str| {
-        aliases.iter().find(|target| target.name == wanted.name && target.alias == alias).map(|target| target.version)
-    };
-    let judging = match (wanted.version, target(PRODUCTION)) {
-        (Some(version), _) => find(version, "rubrics.enabled")?,
-        (None, Some(version)) => find(version, "the alias `production`")?,
-        (None, None) => Arc::clone(newest),
-    };
-    let candidate = match target(CANDIDATE).filter(|version| *version != judging.version) {
-        Some(version) => Some(Selected { rubric: find(version, "the alias `candidate`")?, candidate: true }),
+    let judging = judging(wanted, "rubrics.enabled", rubrics, aliases)?;
+    let candidate = match target(&wanted.name, CANDIDATE, aliases).filter(|version| *version != judging.version) {
+        Some(version) => {
+            Some(Selected { rubric: find(&wanted.name, version, "the alias `candidate`", rubrics)?, candidate: true })
+        }
         None => None,
     };
     Ok([Selected { rubric: judging, candidate: false }].into_iter().chain(candidate).collect())
+}
+
+/// The one version that `wanted` names: of a name alone the one in production, else the newest. `asked_by` is who asks,
+/// for messages.
+pub fn judging(
+    wanted: &RubricReference,
+    asked_by: &str,
+    rubrics: &[Arc<Rubric>],
+    aliases: &[AliasTarget],
+) -> Result<Arc<Rubric>, SelectionError> {
+    let versions = rubrics.iter().filter(|rubric| rubric.name == wanted.name);
+    let Some(newest) = versions.max_by_key(|rubric| rubric.version) else {
+        let meant = nearest(&wanted.name, rubrics.iter().map(|rubric| rubric.name.as_str())).map(str::to_owned);
+        return Err(SelectionError::Unknown { name: wanted.name.clone(), meant, asked_by: asked_by.to_owned() });
+    };
+    match (wanted.version, target(&wanted.name, PRODUCTION, aliases)) {
+        (Some(version), _) => find(&wanted.name, version, asked_by, rubrics),
+        (None, Some(version)) => find(&wanted.name, version, "the alias `production`", rubrics),
+        (None, None) => Ok(Arc::clone(newest)),
+    }
+}
+
+fn target(name: &str, alias: &str, aliases: &[AliasTarget]) -> Option<u32> {
+    aliases.iter().find(|target| target.name == name && target.alias == alias).map(|target| target.version)
+}
+
+fn find(name: &str, version: u32, asked_by: &str, rubrics: &[Arc<Rubric>]) -> Result<Arc<Rubric>, SelectionError> {
+    rubrics
+        .iter()
+        .find(|rubric| rubric.name == name && rubric.version == version)
+        .cloned()
+        .ok_or_else(|| SelectionError::Version { name: name.to_owned(), version, asked_by: asked_by.to_owned() })
 }
 
 #[cfg(test)]

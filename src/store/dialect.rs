@@ -6,14 +6,18 @@ use sqlx::error::DatabaseError;
 pub(super) trait Dialect {
     /// Appended to the inner `SELECT` of a lease.
     const SKIP_LOCKED: &'static str;
+    /// Appended to a `SELECT` whose rows nobody else may change until the transaction ends.
+    const HOLD: &'static str;
 }
 
 impl Dialect for sqlx::Sqlite {
     const SKIP_LOCKED: &'static str = "";
+    const HOLD: &'static str = "";
 }
 
 impl Dialect for sqlx::Postgres {
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
+    const HOLD: &'static str = " FOR SHARE";
 }
 
 /// Whether a database's own error may go away: busy, locked, full, read-only for now, starting up, or out of connections.

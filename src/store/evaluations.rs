@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
-use super::{Store, StoreError, read, row, rows, transaction};
+use super::{Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Score, SubjectContent};
 
 /// An evaluation this worker may now bring to its judge.
@@ -159,7 +159,7 @@ impl Store {
         let now_ms = self.now_ms();
         let (finals, postponed): (Vec<&EvaluationResult>, Vec<&EvaluationResult>) =
             results.iter().partition(|result| matches!(result, EvaluationResult::Final { .. }));
-        let effective = transaction!(self, DB, tx => {
+        let (effective, is_owed) = transaction!(self, DB, tx => {
             let mut effective: HashSet<EvaluationId> = HashSet::new();
             for finals in finals.chunks(ROWS_PER_STATEMENT) {
                 let mut update = QueryBuilder::<DB>::new(
@@ -233,9 +233,11 @@ impl Store {
                 insert.push(" ON CONFLICT (evaluation_id, sink) DO NOTHING");
                 insert.build().execute(&mut *tx).await?;
             }
-            effective
+            (effective, !owed.is_empty())
         });
-        self.wakeups.deliveries.notify_waiters();
+        if is_owed {
+            self.wakeups.ring(Stage::Deliver);
+        }
         Ok(effective)
     }
 

@@ -105,7 +105,7 @@ impl Store {
         times: SettleTimes,
     ) -> Result<Vec<Committed>, StoreError> {
         let now_ms = self.now_ms();
-        let committed = transaction!(self, DB, tx => {
+        let (committed, traces) = transaction!(self, DB, tx => {
             let mut committed = Vec::with_capacity(batches.len());
             let mut arrivals: BTreeMap<TraceId, TraceArrival> = BTreeMap::new();
             for batch in batches {
@@ -226,8 +226,11 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             }
-            committed
+            (committed, arrivals.len())
         });
+        if traces > 0 {
+            self.wakeups.trace_due(now_ms + times.settle_ms.min(times.max_wait_ms), now_ms);
+        }
         Ok(committed)
     }
 
@@ -247,13 +250,6 @@ impl Store {
             kept.extend(rows.iter().filter_map(|(id,)| TraceId::try_from(id.as_slice()).ok()));
         }
         Ok(kept)
-    }
-
-    /// Forgets digests of requests received before `before_ms`: no exporter retries that long.
-    pub async fn forget_batches(&self, before_ms: i64) -> Result<u64, StoreError> {
-        Ok(transaction!(self, DB, tx => {
-            sqlx::query("DELETE FROM batches WHERE received_at_ms < $1").bind(before_ms).execute(&mut *tx).await?.rows_affected()
-        }))
     }
 }
 

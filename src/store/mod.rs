@@ -7,20 +7,24 @@
 //! want of a lock, and several readers. Every statement that several workers may run touches rows in key order, so that
 //! they cannot deadlock on PostgreSQL.
 
+mod backfill;
 mod deliveries;
 mod dialect;
 mod evaluations;
 mod intake;
 mod labels;
+mod leader;
 mod ledger;
 mod migrate;
 mod pages;
 mod plan;
 mod reports;
+mod retention;
 mod rows;
 mod rubrics;
 mod sessions;
 mod traces;
+mod wakeups;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -31,22 +35,25 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
 pub use evaluations::{EvaluationResult, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
+pub use leader::{Leader, SharedDuty};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
 pub use pages::{
     DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
 };
 pub use plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
+pub use retention::Forgotten;
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use sessions::DueSession;
 pub use traces::{DueTrace, TraceRecords};
+pub use wakeups::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 
 use crate::clock::Clock;
 
@@ -119,16 +126,6 @@ pub struct Store {
     clock: Clock,
     worker: String,
     wakeups: Arc<Wakeups>,
-}
-
-/// Tells the stages of this process that there may be work, so that they need not wait for their next look. Only a hint:
-/// a stage looks by itself as well, for work that other processes made.
-#[derive(Debug, Default)]
-pub struct Wakeups {
-    /// Evaluations were planned.
-    pub evaluations: Notify,
-    /// Deliveries are owed.
-    pub deliveries: Notify,
 }
 
 /// A struct that a row of either database is read into, column by field name. sqlx's own derive would bring the drivers of
@@ -227,7 +224,7 @@ impl Store {
         self.clock.now_ms()
     }
 
-    /// The hints between the stages of this process.
+    /// The hints between the stages.
     pub fn wakeups(&self) -> &Wakeups {
         &self.wakeups
     }

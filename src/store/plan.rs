@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{DueSession, DueTrace, Store, StoreError, read, rows, transaction};
+use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId, SubjectKind};
 
 /// A subject as it is stored: frozen content and the digest that tells whether late spans changed it.
@@ -116,13 +116,14 @@ impl Store {
             }
             for trace in from.traces {
                 lost += 1 - sqlx::query(
-                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, \
+                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, rate = COALESCE($5, rate), \
                      due_at_ms = CASE WHEN arrivals = $2 THEN NULL ELSE due_at_ms END WHERE trace_id = $3 AND lease_owner = $4",
                 )
                 .bind(now_ms)
                 .bind(trace.arrivals)
                 .bind(trace.trace_id.as_bytes().as_slice())
                 .bind(&self.worker)
+                .bind(trace.rate.map(Probability::get))
                 .execute(&mut *tx)
                 .await?
                 .rows_affected();
@@ -244,8 +245,8 @@ impl Store {
                 .await?;
             }
         });
-        if !evaluations.is_empty() {
-            self.wakeups.evaluations.notify_waiters();
+        if evaluations.iter().any(|(_, decision)| decision.outcome == Outcome::Pending) {
+            self.wakeups.ring(Stage::Evaluate);
         }
         Ok(())
     }

@@ -22,6 +22,8 @@ pub struct DueTrace {
     pub arrivals: i64,
     /// Whether it was assembled before and something late came.
     pub late: bool,
+    /// The highest rate that any rubric gives it: known once its spans were read.
+    pub rate: Option<Probability>,
 }
 
 /// What is stored of one trace.
@@ -65,6 +67,7 @@ impl Store {
                     root_seen,
                     arrivals,
                     late: assembled_at_ms.is_some(),
+                    rate: None,
                 })
             })
             .collect()
@@ -127,28 +130,5 @@ impl Store {
             }
         }
         Ok(records)
-    }
-}
-
-impl Store {
-    /// Deletes spans, log records and the content of subjects that are older than `before_ms`; scores and labels stay.
-    /// Traces that still wait for assembly are left alone. Returns how many subjects lost their content.
-    pub async fn forget_content(&self, before_ms: i64) -> Result<u64, StoreError> {
-        Ok(transaction!(self, DB, tx => {
-            for table in ["spans", "log_records"] {
-                sqlx::query(AssertSqlSafe(format!(
-                    "DELETE FROM {table} WHERE trace_id IN \
-                     (SELECT trace_id FROM traces WHERE last_seen_ms < $1 AND due_at_ms IS NULL)"
-                )))
-                .bind(before_ms)
-                .execute(&mut *tx)
-                .await?;
-            }
-            sqlx::query("UPDATE subjects SET content = NULL WHERE content IS NOT NULL AND created_at_ms < $1")
-                .bind(before_ms)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-        }))
     }
 }

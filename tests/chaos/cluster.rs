@@ -1,5 +1,6 @@
 //! The workers: real processes, killed and started again.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -108,12 +109,18 @@ impl Cluster {
         }
     }
 
+    /// Every second life is one of the previous release, when the environment names its binary.
+    fn release(life: u64) -> OsString {
+        let previous = std::env::var_os("JUDGED_CHAOS_PREVIOUS").filter(|_| life.is_multiple_of(2));
+        previous.unwrap_or_else(|| env!("CARGO_BIN_EXE_judged").into())
+    }
+
     fn spawn(&self, life: u64) -> Worker {
         let config = self.folder.join(format!("{life}.toml"));
         fs::write(&config, self.settings.file(life)).unwrap();
         let log = File::create(self.log(life)).unwrap();
         let process = self
-            .judged(&config)
+            .judged(Self::release(life), &config)
             .args(["run", "--roles", "intake,assemble,evaluate,deliver,calibrate"])
             .stdout(Stdio::null())
             .stderr(log)
@@ -122,8 +129,8 @@ impl Cluster {
         Worker { life, process }
     }
 
-    fn judged(&self, config: &Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_judged"));
+    fn judged(&self, binary: impl AsRef<OsStr>, config: &Path) -> Command {
+        let mut command = Command::new(binary);
         command.arg("--config").arg(config).current_dir(&self.folder).stdin(Stdio::null());
         command
     }
@@ -169,7 +176,8 @@ impl Cluster {
     /// What `judged ledger` prints, and whether it says that both accounts balance.
     pub fn ledger(&self) -> (bool, String) {
         let config = self.folder.join(format!("{}.toml", self.lives));
-        let output = self.judged(&config).args(["ledger", "--format", "json"]).output().unwrap();
+        let output =
+            self.judged(env!("CARGO_BIN_EXE_judged"), &config).args(["ledger", "--format", "json"]).output().unwrap();
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     }
 

@@ -3,7 +3,7 @@
 //! outcome, and every score has reached its sink once.
 //!
 //! The short form runs with the suite. `scripts/chaos [--kills N] [--seed S]` runs the long one, which also restarts
-//! PostgreSQL and RabbitMQ.
+//! PostgreSQL and RabbitMQ, and with `--previous BINARY` lets every second worker be one of the previous release.
 
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 #![allow(

@@ -16,15 +16,10 @@ use judged::store::{EvaluationAccount, KeptSpan, SettleTimes, Store};
 use judged::telemetry::Metrics;
 
 use crate::on_both_databases;
-use crate::support::records::{batch, kept_span, span_id, trace_id};
+use crate::support::records::{attribute, batch, kept_span, span_id, trace_id};
 
 const TIMES: SettleTimes = SettleTimes { settle_ms: 10, max_wait_ms: 100 };
 const IDLE: Duration = Duration::from_mins(30);
-
-fn attribute(key: &str, value: String) -> wire::KeyValue {
-    let value = Some(wire::AnyValue { value: Some(wire::any_value::Value::StringValue(value)) });
-    wire::KeyValue { key: key.to_owned(), value, ..wire::KeyValue::default() }
-}
 
 /// One turn of a conversation: a trace of one model call.
 fn turn(number: u64, session: &str) -> KeptSpan {

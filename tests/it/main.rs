@@ -10,6 +10,7 @@
 )]
 
 mod assembly;
+mod backfill;
 mod cli_rubrics;
 mod deploy;
 mod example_config;
@@ -22,4 +23,5 @@ mod sinks;
 mod statistics_vectors;
 mod store;
 mod support;
+mod wakeups;
 mod web;

@@ -251,3 +251,46 @@ on_both_databases! {
         assert_eq!((account.owed, account.sent, account.given_up), (0, 1, 0));
     }
 }
+
+on_both_databases! {
+    retention_empties_a_few_traces_at_a_time_and_comes_back_for_what_came_later(database) {
+        let store = &database.store;
+        let spans = (1..=3).map(|number| kept_span(number, number, true)).collect();
+        store.commit_intake(&[batch(1, spans, 0)], TIMES).await.unwrap();
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(2, LEASE_MS).await.unwrap();
+        let plans: Vec<_> = (1..=3).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &plans).await.unwrap();
+        database.clock.advance(1);
+        let now_ms = store.now_ms();
+        assert_eq!(store.forget_content(now_ms - TIMES.settle_ms - 1, 10).await.unwrap().traces, 0, "nothing is so old");
+        let first = store.forget_content(now_ms, 1).await.unwrap();
+        assert_eq!((first.traces, first.subjects), (1, 1));
+        let rest = store.forget_content(now_ms, 10).await.unwrap();
+        assert_eq!((rest.traces, rest.subjects), (1, 1), "the third still waits for assembly");
+        assert_eq!(store.forget_content(now_ms, 10).await.unwrap().traces, 0, "once is enough");
+
+        let emptied = due[0].trace_id;
+        let records = store.trace_records(&[emptied]).await.unwrap();
+        assert!(records[0].spans.is_empty());
+        let late = (1..=3).find(|number| trace_id(*number) == emptied).unwrap();
+        store.commit_intake(&[batch(2, vec![kept_span(late, 9, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &[]).await.unwrap();
+        database.clock.advance(1);
+        assert_eq!(store.forget_content(store.now_ms(), 10).await.unwrap().traces, 2, "the late one and the third");
+        assert!(store.trace_records(&[emptied]).await.unwrap()[0].spans.is_empty());
+    }
+}
+
+on_both_databases! {
+    digests_are_forgotten_a_few_at_a_time(database) {
+        for digest in 1..=3 {
+            database.store.commit_intake(&[batch(digest, Vec::new(), 1)], TIMES).await.unwrap();
+        }
+        let later_ms = database.store.now_ms() + 1;
+        assert_eq!(database.store.forget_batches(later_ms, 2).await.unwrap(), 2);
+        assert_eq!(database.store.forget_batches(later_ms, 2).await.unwrap(), 1);
+    }
+}

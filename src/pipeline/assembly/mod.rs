@@ -11,4 +11,5 @@ mod stage;
 pub mod subjects;
 pub mod trace;
 
+pub(in crate::pipeline) use planner::decide;
 pub use stage::Assembly;

@@ -46,7 +46,13 @@ pub(super) fn plan(
         .collect()
 }
 
-fn decide(subject: &Subject, rubric: &Rubric, u: f64, rate: Probability) -> (Outcome, Option<String>) {
+/// One decision: filtered and why, not drawn, or to be judged.
+pub(in crate::pipeline) fn decide(
+    subject: &Subject,
+    rubric: &Rubric,
+    u: f64,
+    rate: Probability,
+) -> (Outcome, Option<String>) {
     let filtered = |reason: &str| (Outcome::Filtered, Some(reason.to_owned()));
     if let Some(reason) = &subject.unjudgeable {
         return filtered(reason);

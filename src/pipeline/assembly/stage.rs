@@ -13,7 +13,9 @@ use crate::model::{Probability, Subject, SubjectId, SubjectKind};
 use crate::pipeline::patience::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
-use crate::store::{DueSession, DueTrace, PlannedFrom, PlannedSubject, Store, StoreError, TraceRecords};
+use crate::store::{
+    DueSession, DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords,
+};
 use crate::telemetry::Metrics;
 
 /// What the assembly stage works with.
@@ -45,18 +47,22 @@ const SESSIONS_AT_ONCE: usize = 4;
 const TRACES_OF_A_SESSION: usize = 200;
 
 /// The longest wait between two looks: other processes may have stored traces that settle sooner.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(LOOK_AT_LEAST_MS as u64);
 
 impl Assembly {
     /// Works until `soft` is cancelled.
     pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
         let mut patience = Patience::new("assembly");
         while !soft.is_cancelled() {
+            let woken = self.store.wakeups().woken(Stage::Assemble);
+            self.store.wakeups().assembly_looks_at(self.store.now_ms() + LOOK_AT_LEAST_MS);
             let Some(traces) = patience.with(&soft, self.assemble_due().await).await? else { continue };
             let Some(sessions) = patience.with(&soft, self.assemble_due_sessions().await).await? else { continue };
             if traces == 0 && sessions == 0 {
                 let wait = patience.with(&soft, self.until_next_due().await).await?.unwrap_or(IDLE);
+                self.store.wakeups().assembly_looks_at(self.store.now_ms() + wait.as_millis() as i64);
                 tokio::select! {
+                    () = woken => {}
                     () = tokio::time::sleep(wait) => {}
                     () = soft.cancelled() => {}
                 }
@@ -73,18 +79,20 @@ impl Assembly {
 
     /// Assembles and plans one group of due traces. Returns how many there were.
     pub async fn assemble_due(&self) -> Result<usize, StoreError> {
-        let due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
+        let mut due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
         if due.is_empty() {
             return Ok(0);
         }
         let ids: Vec<_> = due.iter().map(|trace| trace.trace_id).collect();
         let records = self.store.trace_records(&ids).await?;
         let mut subjects = Vec::new();
-        for (trace, records) in due.iter().zip(records) {
+        for (trace, records) in due.iter_mut().zip(records) {
             if records.damaged > 0 {
                 tracing::error!(trace_id = %trace.trace_id, damaged = records.damaged, "stored records cannot be read back");
             }
-            subjects.extend(self.subjects_of(trace, records));
+            let matches = self.matches(&records);
+            trace.rate = Some(self.sampler.rate_of(matches, None));
+            subjects.extend(self.subjects_of(trace, records, matches));
         }
         let planned = self.plan(subjects).await?;
         let session_idle_ms = self.judges_sessions().then_some(self.session_idle.as_millis() as i64);
@@ -148,8 +156,7 @@ impl Assembly {
         each.fold(Matches::default(), Matches::or)
     }
 
-    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords) -> Vec<Drawn> {
-        let matches = self.matches(&records);
+    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, matches: Matches) -> Vec<Drawn> {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let mut assembled = assemble(records.spans, records.logs);
         crate::privacy::renumber(&mut assembled.steps);

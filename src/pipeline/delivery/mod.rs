@@ -14,7 +14,7 @@ use self::sinks::{Disposition, Sink};
 use super::patience::Patience;
 use crate::model::{Evaluation, EvaluationId};
 use crate::rubrics::Catalogue;
-use crate::store::{DeliveryOutcome, OwedDelivery, Store, StoreError};
+use crate::store::{DeliveryOutcome, OwedDelivery, Stage, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// What the delivery stage works with.
@@ -65,7 +65,7 @@ impl Delivery {
         let mut patience = Patience::new("delivery");
         let mut away = false;
         while !soft.is_cancelled() {
-            let woken = self.store.wakeups().deliveries.notified();
+            let woken = self.store.wakeups().woken(Stage::Deliver);
             let Some(owed) = patience.with(&soft, self.owed(&sink).await).await? else { continue };
             if owed.is_empty() {
                 tokio::select! {

@@ -23,7 +23,7 @@ use super::patience::Patience;
 use crate::judges::{Judge, Judges};
 use crate::model::Outcome;
 use crate::rubrics::Catalogue;
-use crate::store::{EvaluationResult, LeasedEvaluation, Store, StoreError};
+use crate::store::{EvaluationResult, LeasedEvaluation, Stage, Store, StoreError};
 
 /// What the evaluation stage works with.
 #[derive(Clone)]
@@ -146,7 +146,7 @@ impl JudgeLoop {
                 }
                 continue;
             }
-            let planned = self.stage.store.wakeups().evaluations.notified();
+            let planned = self.stage.store.wakeups().woken(Stage::Evaluate);
             if let Some(wait) = pause.left(self.stage.store.now_ms()) {
                 tokio::select! {
                     () = tokio::time::sleep(wait.min(IDLE * 4)) => {}

@@ -32,6 +32,11 @@ pub fn kept_span(trace: u64, span: u64, is_root: bool) -> KeptSpan {
     }
 }
 
+pub fn attribute(key: &str, value: String) -> wire::KeyValue {
+    let value = Some(wire::AnyValue { value: Some(wire::any_value::Value::StringValue(value)) });
+    wire::KeyValue { key: key.to_owned(), value, ..wire::KeyValue::default() }
+}
+
 /// A request of `spans` kept and `sampled_out` dropped spans; `digest` tells requests apart.
 pub fn batch(digest: u8, spans: Vec<KeptSpan>, sampled_out: u64) -> IntakeBatch {
     IntakeBatch {

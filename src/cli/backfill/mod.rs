@@ -1,0 +1,208 @@
+//! `judged backfill`: judges the past through the same ledger.
+
+mod progress;
+mod summary;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use self::progress::Progress;
+use self::summary::Summary;
+use super::{Usage, open_existing_store, since};
+use crate::config::Config;
+use crate::judges::{Judge, JudgeEnvironment, Judges};
+use crate::lifecycle::{library, spending};
+use crate::model::Probability;
+use crate::pipeline::backfill::{Backfill, Estimate, Known, Pace, Survey, estimate};
+use crate::rubrics::RubricReference;
+use crate::sampling::Sampler;
+use crate::store::{BackfillScope, Store};
+
+/// Judges what was observed in the past and is still stored, with a rubric version and a judge of today.
+///
+/// First it says what there is, what it will take and whether the budget covers it, and asks. Then it plans: the
+/// evaluations go into the ledger, and the running judged does them, beside today's. What is judged already by the same
+/// version and judge is left alone. Killed half-way, it is simply run again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// From when on: `7d`, `2026-01-31`, `2026-01-31T12:00:00Z`.
+    #[arg(long)]
+    since: String,
+    /// Until when, in the same forms; without it until now.
+    #[arg(long)]
+    until: Option<String>,
+    /// The rubric: `faithfulness` is the version in production (else the newest), `faithfulness@2` that one.
+    #[arg(long)]
+    rubric: RubricReference,
+    /// The share of the traffic to judge. More than was kept is not possible; without it all that was kept.
+    #[arg(long, value_parser = share)]
+    rate: Option<Probability>,
+    /// Another judge than the rubric's own.
+    #[arg(long)]
+    judge: Option<String>,
+    /// At most so many evaluations fall due in a minute; without it half of what the judge's limits allow.
+    #[arg(long, value_parser = positive)]
+    per_minute: Option<f64>,
+    /// Only say what it would take.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Says what it takes, asks, plans.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    if !args.dry_run && !args.yes && (args.format == Format::Json || !std::io::stdin().is_terminal()) {
+        return Err(Usage("nobody can be asked here: add --yes to plan, or --dry-run to only look".to_owned()).into());
+    }
+    let store = open_existing_store(config).await?;
+    let result = run_on(&args, config, &store).await;
+    store.close().await;
+    result
+}
+
+async fn run_on(args: &Args, config: &Config, store: &Store) -> anyhow::Result<ExitCode> {
+    let (backfill, judge) = prepare(args, config, store).await?;
+    let survey = {
+        let mut progress = Progress::new();
+        backfill.survey(&mut |subjects| progress.show(&format!("{subjects} subjects looked at"))).await?
+    };
+    let estimate = assess(args, store, &backfill, &judge, &survey).await?;
+    let mut summary = Summary::new(&backfill, survey, estimate);
+    if args.format == Format::Table {
+        print!("{}", summary.render());
+    }
+    if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary)?) {
+        library::publish(store, std::slice::from_ref(&backfill.rubric)).await?;
+        summary.planned = Some(plan(config, store, &backfill, &summary).await?);
+    }
+    match args.format {
+        Format::Json => println!("{}", serde_json::to_string_pretty(&summary)?),
+        Format::Table => print!("{}", summary.render_end(args.dry_run)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<(Backfill, Arc<Judge>)> {
+    let moment = |flag: &str, text: &str| {
+        since::parse(text, store.now_ms()).map_err(|message| Usage(format!("{flag}: {message}")))
+    };
+    let since_ms = moment("--since", &args.since)?;
+    let until_ms = args.until.as_deref().map_or(Ok(store.now_ms()), |text| moment("--until", text))?;
+    if since_ms >= until_ms {
+        return Err(Usage("--since is not before --until, so that nothing lies between them".to_owned()).into());
+    }
+    let rubric = library::version(store, &config.rubrics, &args.rubric).await?;
+    let name = args.judge.as_deref().unwrap_or(&rubric.judge);
+    let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
+    let judge = judges.get(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = judges.all().map(|judge| judge.name()).collect();
+        Usage(format!("no judge is called `{name}`; there are {}, and [judges.{name}] would add it", known.join(", ")))
+    })?;
+    let scope = BackfillScope {
+        kind: rubric.subject,
+        since_ms,
+        until_ms,
+        rubric: rubric.name.clone(),
+        version: rubric.version,
+        judge: judge.name().to_owned(),
+    };
+    let sampler = Sampler::from_config(&config.sampling)?;
+    let rate = args.rate.unwrap_or(Probability::ONE);
+    Ok((Backfill { store: store.clone(), rubric, scope, rate, sampler }, judge))
+}
+
+async fn assess(
+    args: &Args,
+    store: &Store,
+    backfill: &Backfill,
+    judge: &Judge,
+    survey: &Survey,
+) -> anyhow::Result<Estimate> {
+    Ok(estimate(&Known {
+        to_judge: survey.to_judge,
+        terms: judge.terms(),
+        history: store.judge_history(judge.name(), Some(&backfill.scope.rubric)).await?,
+        any_rubric: store.judge_history(judge.name(), None).await?,
+        rendered: survey.rendered,
+        spent: spending(store).await?.remove(judge.name()).unwrap_or_default(),
+        per_minute: args.per_minute,
+    }))
+}
+
+async fn plan(config: &Config, store: &Store, backfill: &Backfill, summary: &Summary) -> anyhow::Result<u64> {
+    let now_ms = store.now_ms();
+    // Behind what an earlier backfill left, so that two of them are no faster than one.
+    let last_ms = store.last_due_ms(&backfill.scope.judge).await?.unwrap_or(now_ms);
+    let interval_ms = summary.estimate.per_minute.map_or(0.0, |pace| 60_000.0 / pace);
+    let pace = Pace {
+        start_ms: if interval_ms > 0.0 { last_ms.max(now_ms) } else { now_ms },
+        interval_ms,
+        deadline: config.evaluation.deadline,
+    };
+    let mut progress = Progress::new();
+    let all = summary.survey.subjects;
+    backfill
+        .plan(pace, &mut |subjects, planned| {
+            progress.show(&format!("{subjects} of {all} subjects, {planned} evaluations planned"));
+        })
+        .await
+        .context("planning stopped; what was planned stays planned, and the same command goes on from there")
+}
+
+fn ask(summary: &Summary) -> anyhow::Result<bool> {
+    print!("\n{} ", summary.question());
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn share(text: &str) -> Result<Probability, String> {
+    let refused = || "expected a number above 0 and at most 1".to_owned();
+    let number: f64 = text.parse().map_err(|_| refused())?;
+    Probability::try_from(number).ok().filter(|share| *share > Probability::ZERO).ok_or_else(refused)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("expected a number above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_above_nothing_and_at_most_everything() {
+        assert_eq!(share("0.2").map(Probability::get), Ok(0.2));
+        assert_eq!(share("1"), Ok(Probability::ONE));
+        for wrong in ["0", "1.5", "-0.1", "NaN", "all"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pace_is_a_number_above_zero() {
+        assert_eq!(positive("12.5"), Ok(12.5));
+        for wrong in ["0", "-1", "inf", "fast"] {
+            assert!(positive(wrong).is_err(), "{wrong}");
+        }
+    }
+}

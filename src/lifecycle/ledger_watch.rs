@@ -1,0 +1,60 @@
+//! The gauge that tells whether the ledger balances.
+//!
+//! The ledger is exact because it is summed over every row there is, and that takes longer the longer judged has run. So
+//! one process of a deployment sums it, and rests in proportion to what it took: the sum costs a database connection at
+//! most one fiftieth of its time, however much is stored.
+
+use std::time::{Duration, Instant};
+
+use crate::store::{Leader, SharedDuty, Store, StoreError};
+use crate::telemetry::StoreGauges;
+
+/// Rest for each second that the sum took.
+const REST: u32 = 50;
+
+/// The longest rest: an account that does not balance is heard of within the hour.
+const LONGEST_REST: Duration = Duration::from_hours(1);
+
+/// Reads the ledger at intervals, while no other process does.
+pub(super) struct LedgerWatch {
+    store: Store,
+    leader: Leader,
+    next: Instant,
+}
+
+impl LedgerWatch {
+    pub(super) fn new(store: Store) -> Self {
+        Self { leader: store.leader(SharedDuty::Ledger), store, next: Instant::now() }
+    }
+
+    /// Reads it, if it is time to and this process's duty.
+    pub(super) async fn look(&mut self, gauges: &StoreGauges) -> Result<(), StoreError> {
+        if Instant::now() < self.next || !self.leader.holds().await? {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let ledger = self.store.ledger(0).await?;
+        self.next = Instant::now() + rest(start.elapsed());
+        if !ledger.balanced {
+            tracing::error!("the ledger does not balance; `judged ledger` shows where");
+        }
+        gauges.balanced(ledger.balanced);
+        Ok(())
+    }
+}
+
+fn rest(took: Duration) -> Duration {
+    took.saturating_mul(REST).min(LONGEST_REST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_that_takes_longer_is_read_less_often() {
+        assert_eq!(rest(Duration::from_millis(2)), Duration::from_millis(100));
+        assert_eq!(rest(Duration::from_secs(6)), Duration::from_mins(5));
+        assert_eq!(rest(Duration::from_mins(10)), LONGEST_REST);
+    }
+}

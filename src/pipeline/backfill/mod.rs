@@ -1,0 +1,205 @@
+//! Judging the past: decisions about stored subjects, committed to the same ledger that assembly plans into. The stages
+//! of a running judged do the rest.
+//!
+//! First everything in range is looked at and counted, then decisions are committed page by page. A page that was
+//! committed changes nothing when it comes again, so that a backfill that was killed is simply run once more.
+
+mod decision;
+mod estimate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use estimate::{Basis, BudgetAnswer, Estimate, Known, Range, Spent, estimate};
+
+use crate::model::{EvaluationId, Outcome, Probability, SubjectKind};
+use crate::rubrics::{Rubric, fence_key};
+use crate::sampling::Sampler;
+use crate::store::{BackfillScope, PastCursor, PastDecision, PastSubject, PlannedEvaluation, Store, StoreError};
+
+/// Subjects read, and decisions committed, at a time.
+const PAGE: usize = 200;
+
+/// Prompts that are rendered for an estimate of their length.
+const RENDERED: u64 = 200;
+
+/// A commit that the database refused for a passing reason is tried so often.
+const TRIES: u32 = 6;
+
+/// A backfill.
+pub struct Backfill {
+    /// Where the past is.
+    pub store: Store,
+    /// The version to judge with.
+    pub rubric: Arc<Rubric>,
+    /// Which part of the past, by whom.
+    pub scope: BackfillScope,
+    /// The share of the traffic to judge; more than was kept is not possible.
+    pub rate: Probability,
+    /// Draws sessions.
+    pub sampler: Sampler,
+}
+
+/// What there is in range, and what a backfill would decide about it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Survey {
+    /// Subjects in range.
+    pub subjects: u64,
+    /// Decided by the same rubric version and judge before, by outcome.
+    pub decided_before: BTreeMap<&'static str, u64>,
+    /// Not judged, by reason.
+    pub filtered: BTreeMap<String, u64>,
+    /// Not drawn.
+    pub sampled_out: u64,
+    /// To judge.
+    pub to_judge: u64,
+    /// Prompts that were rendered, and their length together.
+    #[serde(skip)]
+    pub rendered: Rendered,
+}
+
+/// Rendered prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rendered {
+    /// How many.
+    pub prompts: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
+/// When the judge may take what is planned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// When the first may be taken, milliseconds since the Unix epoch.
+    pub start_ms: i64,
+    /// Between one and the next, in milliseconds.
+    pub interval_ms: f64,
+    /// How long each may wait once it is due.
+    pub deadline: Duration,
+}
+
+impl Pace {
+    fn due_at_ms(&self, index: u64) -> i64 {
+        self.start_ms.saturating_add((index as f64 * self.interval_ms) as i64)
+    }
+}
+
+impl Backfill {
+    /// Looks at everything in range and commits nothing. `seen` hears how many subjects were looked at.
+    pub async fn survey(&self, seen: &mut dyn FnMut(u64)) -> Result<Survey, StoreError> {
+        let mut survey = Survey::default();
+        let mut after = Some(PastCursor::start_of(&self.scope));
+        while let Some(cursor) = after {
+            let (page, next) = self.page(cursor).await?;
+            for past in &page {
+                self.count(past, &mut survey);
+            }
+            seen(survey.subjects);
+            after = next;
+        }
+        Ok(survey)
+    }
+
+    /// Commits a decision about everything in range. Returns how many evaluations became pending; `seen` hears how many
+    /// subjects were looked at, and how many evaluations are pending so far.
+    pub async fn plan(&self, pace: Pace, seen: &mut dyn FnMut(u64, u64)) -> Result<u64, StoreError> {
+        let (mut subjects, mut pending) = (0, 0);
+        let mut after = Some(PastCursor::start_of(&self.scope));
+        while let Some(cursor) = after {
+            let (page, next) = self.page(cursor).await?;
+            let mut index = pending;
+            let decisions: Vec<PastDecision> = page.iter().map(|past| self.planned(past, pace, &mut index)).collect();
+            if !decisions.is_empty() {
+                pending += self.commit(&decisions).await?;
+                self.store.tell_others().await?;
+            }
+            subjects += page.len() as u64;
+            seen(subjects, pending);
+            after = next;
+        }
+        Ok(pending)
+    }
+
+    async fn page(&self, after: PastCursor) -> Result<(Vec<PastSubject>, Option<PastCursor>), StoreError> {
+        let (mut page, next) = self.store.past_subjects(&self.scope, after, PAGE).await?;
+        if self.scope.kind == SubjectKind::Session {
+            // Sessions are drawn by their own id; only those of which every trace was kept are judgeable at all.
+            for past in &mut page {
+                past.u = self.sampler.u_of_subject(past.subject.id);
+                (past.upstream, past.rate) = (Probability::ONE, Some(Probability::ONE));
+            }
+        }
+        Ok((page, next))
+    }
+
+    fn count(&self, past: &PastSubject, survey: &mut Survey) {
+        survey.subjects += 1;
+        if let Some((outcome, _)) = past.decided.filter(|_| !past.is_open()) {
+            *survey.decided_before.entry(outcome.as_str()).or_default() += 1;
+            return;
+        }
+        let decision = decision::decide(past, &self.rubric, self.rate);
+        match decision.outcome {
+            Outcome::Pending => {
+                survey.to_judge += 1;
+                self.measure(past, survey);
+            }
+            Outcome::Filtered => {
+                *survey.filtered.entry(decision.reason.unwrap_or_default()).or_default() += 1;
+            }
+            _ => survey.sampled_out += 1,
+        }
+    }
+
+    fn measure(&self, past: &PastSubject, survey: &mut Survey) {
+        // The key has the length of the one that judging will use; nobody reads this prompt.
+        let key = fence_key(b"estimate", &past.subject.id.to_string());
+        if survey.rendered.prompts < RENDERED
+            && let Ok(prompt) = self.rubric.render(&past.subject.content, &key)
+        {
+            survey.rendered.prompts += 1;
+            survey.rendered.bytes += (prompt.system.len() + prompt.user.len()) as u64;
+        }
+    }
+
+    fn planned(&self, past: &PastSubject, pace: Pace, index: &mut u64) -> PastDecision {
+        let decision = decision::decide(past, &self.rubric, self.rate);
+        let due_at_ms = pace.due_at_ms(*index);
+        *index += u64::from(past.is_open() && decision.outcome == Outcome::Pending);
+        let BackfillScope { rubric, version, judge, .. } = &self.scope;
+        PastDecision {
+            subject: past.subject.id,
+            kind: self.scope.kind,
+            trace_id: past.subject.trace_id,
+            session_id: past.subject.session_id.clone(),
+            revision: past.revision,
+            evaluation: PlannedEvaluation {
+                id: EvaluationId::derive(past.subject.id, past.revision, rubric, *version, judge),
+                rubric: rubric.clone(),
+                version: *version,
+                judge: judge.clone(),
+                outcome: decision.outcome,
+                reason: decision.reason,
+                inclusion_probability: decision.probability,
+                deadline_ms: due_at_ms.saturating_add(pace.deadline.as_millis() as i64),
+            },
+            due_at_ms,
+        }
+    }
+
+    async fn commit(&self, decisions: &[PastDecision]) -> Result<u64, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.store.commit_backfill(decisions).await {
+                Err(error) if error.is_transient() && tries < TRIES => {
+                    tokio::time::sleep(Duration::from_millis(100 << tries)).await;
+                    tries += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Judging the past: reading stored subjects in order of time, and committing decisions about them to the same ledger.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sqlx::{AssertSqlSafe, QueryBuilder};
+use uuid::Uuid;
+
+use super::dialect::Dialect;
+use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
+use crate::model::{Outcome, Probability, Subject, SubjectId, SubjectKind, TraceId};
+
+/// Which part of the past, and under which rubric version and judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackfillScope {
+    /// What the rubric judges.
+    pub kind: SubjectKind,
+    /// The first moment of observation, milliseconds since the Unix epoch.
+    pub since_ms: i64,
+    /// The moment after the last.
+    pub until_ms: i64,
+    /// The rubric's name.
+    pub rubric: String,
+    /// Its version.
+    pub version: u32,
+    /// The judge's name.
+    pub judge: String,
+}
+
+/// Where the next page of the past begins: after this subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastCursor {
+    observed_at_ms: i64,
+    id: Uuid,
+}
+
+impl PastCursor {
+    /// Before everything in `scope`.
+    pub fn start_of(scope: &BackfillScope) -> Self {
+        Self { observed_at_ms: scope.since_ms.saturating_sub(1), id: Uuid::max() }
+    }
+}
+
+/// A stored subject, and what is known of how it came to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastSubject {
+    /// The subject. Its content is read only where there is something to decide.
+    pub subject: Subject,
+    /// Its revision.
+    pub revision: u32,
+    /// Whether retention has left its content in place.
+    pub content_kept: bool,
+    /// Its trace's number in [0, 1).
+    pub u: f64,
+    /// The probability with which samplers upstream kept the trace.
+    pub upstream: Probability,
+    /// A rate below which every trace like this one was kept; `None` when nothing recorded tells.
+    pub rate: Option<Probability>,
+    /// What the scope's rubric version and judge came to already, and the probability recorded with it.
+    pub decided: Option<(Outcome, Probability)>,
+}
+
+/// A decision about a stored subject.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastDecision {
+    /// The subject.
+    pub subject: SubjectId,
+    /// Its kind.
+    pub kind: SubjectKind,
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its conversation.
+    pub session_id: Option<String>,
+    /// The revision that was looked at.
+    pub revision: u32,
+    /// The decision.
+    pub evaluation: PlannedEvaluation,
+    /// When a judge may take it, milliseconds since the Unix epoch.
+    pub due_at_ms: i64,
+}
+
+/// What recent evaluations by a judge took, for an estimate of what more of them would.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct JudgeHistory {
+    /// Evaluations that were looked at.
+    pub evaluations: i64,
+    /// Mean tokens read.
+    pub input_tokens: Option<f64>,
+    /// Mean tokens written.
+    pub output_tokens: Option<f64>,
+    /// Evaluations whose cost is known.
+    pub priced: i64,
+    /// Mean cost, US dollars.
+    pub cost_usd: Option<f64>,
+    /// Mean of the squared cost.
+    pub cost_usd_squared: Option<f64>,
+    /// Mean time a judge took, milliseconds.
+    pub latency_ms: Option<f64>,
+}
+
+row! {
+    struct PastRow {
+        id: Uuid,
+        trace_id: Vec<u8>,
+        span_id: Vec<u8>,
+        session_id: Option<String>,
+        revision: i64,
+        observed_at_ms: i64,
+        response_id: Option<String>,
+        model: Option<String>,
+        operation: Option<String>,
+        unjudgeable: Option<String>,
+        segments: String,
+        content_kept: bool,
+        content: Option<String>,
+        u: f64,
+        upstream_probability: f64,
+        rate: Option<f64>,
+        recorded: Option<f64>,
+        outcome: Option<String>,
+        inclusion_probability: Option<f64>,
+    }
+}
+
+row! {
+    struct HistoryRow {
+        evaluations: i64,
+        input_tokens: Option<f64>,
+        output_tokens: Option<f64>,
+        priced: i64,
+        cost_usd: Option<f64>,
+        cost_usd_squared: Option<f64>,
+        latency_ms: Option<f64>,
+    }
+}
+
+/// Evaluations that an estimate looks back on at most.
+const HISTORY: i64 = 1_000;
+
+/// 13 columns a row: far below the databases' limits for parameters.
+const ROWS_PER_STATEMENT: usize = 50;
+
+/// Outcomes that a backfill may take up again: nobody was asked for a verdict yet, and no sink has heard of them.
+const OPEN: [Outcome; 2] = [Outcome::SampledOut, Outcome::Expired];
+
+impl PastSubject {
+    /// Whether a backfill may still decide about it.
+    pub fn is_open(&self) -> bool {
+        self.decided.is_none_or(|(outcome, _)| OPEN.contains(&outcome))
+    }
+}
+
+impl Store {
+    /// The next `limit` subjects of `scope` after `after`, in order of time, and where to go on; `None` at the end.
+    pub async fn past_subjects(
+        &self,
+        scope: &BackfillScope,
+        after: PastCursor,
+        limit: usize,
+    ) -> Result<(Vec<PastSubject>, Option<PastCursor>), StoreError> {
+        let found: Vec<PastRow> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT s.id, s.trace_id, s.span_id, s.session_id, s.revision, s.observed_at_ms, s.response_id, s.model, \
+                 s.operation, s.unjudgeable, s.segments, s.content IS NOT NULL AS content_kept, \
+                 CASE WHEN e.id IS NULL OR e.outcome IN ('sampled_out', 'expired') THEN s.content END AS content, \
+                 t.u, t.upstream_probability, t.rate, \
+                 CASE WHEN t.rate IS NULL THEN (SELECT max(o.inclusion_probability) FROM evaluations o \
+                     JOIN subjects x ON x.id = o.subject_id WHERE x.trace_id = s.trace_id AND x.kind <> 'session') END AS recorded, \
+                 e.outcome, e.inclusion_probability \
+                 FROM subjects s JOIN traces t ON t.trace_id = s.trace_id \
+                 LEFT JOIN evaluations e ON e.subject_id = s.id AND e.revision = s.revision \
+                     AND e.rubric = $1 AND e.version = $2 AND e.judge = $3 \
+                 WHERE s.kind = $4 AND s.observed_at_ms < $5 AND (s.observed_at_ms, s.id) > ($6, $7) \
+                 ORDER BY s.observed_at_ms, s.id LIMIT $8",
+            )
+            .bind(&scope.rubric)
+            .bind(i64::from(scope.version))
+            .bind(&scope.judge)
+            .bind(scope.kind.as_str())
+            .bind(scope.until_ms)
+            .bind(after.observed_at_ms)
+            .bind(after.id)
+            .bind(limit as i64)
+            .fetch_all(pool)
+            .await?
+        });
+        let next = found.last().map(|last| PastCursor { observed_at_ms: last.observed_at_ms, id: last.id });
+        let subjects = found.into_iter().map(|row| row.into_past(scope.kind)).collect::<Result<Vec<_>, _>>()?;
+        Ok((subjects, next))
+    }
+
+    /// Commits decisions about stored subjects. Returns how many evaluations became pending.
+    ///
+    /// A subject that is decided already keeps its outcome, unless it was sampled out or expired; its probability becomes
+    /// the larger of the two draws. A subject that late spans changed since it was read is left alone.
+    pub async fn commit_backfill(&self, decisions: &[PastDecision]) -> Result<u64, StoreError> {
+        let now_ms = self.now_ms();
+        let traces: BTreeSet<&[u8]> =
+            decisions.iter().map(|decision| decision.trace_id.as_bytes().as_slice()).collect();
+        let sessions: BTreeSet<&str> = decisions
+            .iter()
+            .filter(|decision| decision.kind == SubjectKind::Session)
+            .filter_map(|decision| decision.session_id.as_deref())
+            .collect();
+
+        let pending = transaction!(self, DB, tx => {
+            // Assembly touches these rows before it replaces a subject; while they are held it waits, and then supersedes
+            // what is planned here. In its order, so that neither waits for the other in a circle.
+            if !sessions.is_empty() {
+                let mut lock = QueryBuilder::<DB>::new("SELECT session_id FROM sessions WHERE session_id IN (");
+                let mut list = lock.separated(", ");
+                for session in &sessions {
+                    list.push_bind(*session);
+                }
+                lock.push(") ORDER BY session_id").push(<DB as Dialect>::HOLD);
+                lock.build().execute(&mut *tx).await?;
+            }
+            let mut lock = QueryBuilder::<DB>::new("SELECT trace_id FROM traces WHERE trace_id IN (");
+            let mut list = lock.separated(", ");
+            for trace in &traces {
+                list.push_bind(*trace);
+            }
+            lock.push(") ORDER BY trace_id").push(<DB as Dialect>::HOLD);
+            lock.build().execute(&mut *tx).await?;
+
+            let mut select = QueryBuilder::<DB>::new("SELECT id, revision FROM subjects WHERE id IN (");
+            let mut list = select.separated(", ");
+            for decision in decisions {
+                list.push_bind(decision.subject.as_uuid());
+            }
+            select.push(")");
+            let revisions: HashMap<Uuid, i64> =
+                select.build_query_as::<(Uuid, i64)>().fetch_all(&mut *tx).await?.into_iter().collect();
+            let current: Vec<&PastDecision> = decisions
+                .iter()
+                .filter(|decision| revisions.get(&decision.subject.as_uuid()) == Some(&i64::from(decision.revision)))
+                .collect();
+
+            let mut pending = 0_u64;
+            let mut inserted: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
+            for decisions in current.chunks(ROWS_PER_STATEMENT) {
+                let mut insert = QueryBuilder::<DB>::new(
+                    "INSERT INTO evaluations (id, subject_id, revision, rubric, version, judge, outcome, reason, inclusion_probability, \
+                     due_at_ms, deadline_ms, created_at_ms, finished_at_ms) ",
+                );
+                insert.push_values(decisions, |mut row, decision| {
+                    let evaluation = &decision.evaluation;
+                    row.push_bind(evaluation.id.as_uuid())
+                        .push_bind(decision.subject.as_uuid())
+                        .push_bind(i64::from(decision.revision))
+                        .push_bind(evaluation.rubric.as_str())
+                        .push_bind(i64::from(evaluation.version))
+                        .push_bind(evaluation.judge.as_str())
+                        .push_bind(evaluation.outcome.as_str())
+                        .push_bind(evaluation.reason.as_deref())
+                        .push_bind(evaluation.inclusion_probability.get())
+                        .push_bind(decision.due_at_ms)
+                        .push_bind(evaluation.deadline_ms)
+                        .push_bind(now_ms)
+                        .push_bind((evaluation.outcome != Outcome::Pending).then_some(now_ms));
+                });
+                insert.push(" ON CONFLICT (id) DO NOTHING RETURNING outcome, rubric, version, judge");
+                let rows: Vec<(String, String, i64, String)> = insert.build_query_as().fetch_all(&mut *tx).await?;
+                for (outcome, rubric, version, judge) in rows {
+                    pending += u64::from(outcome == Outcome::Pending.as_str());
+                    *inserted.entry((rubric, version, judge)).or_default() += 1;
+                }
+
+                let mut reopen = QueryBuilder::<DB>::new(
+                    "UPDATE evaluations SET outcome = v.column2, reason = v.column3, due_at_ms = v.column4, deadline_ms = v.column5, \
+                     finished_at_ms = v.column6, attempts = 0 FROM (",
+                );
+                reopen.push_values(decisions, |mut row, decision| {
+                    let evaluation = &decision.evaluation;
+                    row.push_bind(evaluation.id.as_uuid())
+                        .push_bind(evaluation.outcome.as_str())
+                        .push_bind(evaluation.reason.as_deref())
+                        .push_bind(decision.due_at_ms)
+                        .push_bind(evaluation.deadline_ms)
+                        .push_bind((evaluation.outcome != Outcome::Pending).then_some(now_ms));
+                });
+                reopen.push(
+                    ") AS v WHERE evaluations.id = v.column1 AND evaluations.outcome IN ('sampled_out', 'expired') \
+                     AND evaluations.outcome <> v.column2 RETURNING evaluations.outcome",
+                );
+                let reopened: Vec<(String,)> = reopen.build_query_as().fetch_all(&mut *tx).await?;
+                pending += reopened.iter().filter(|(outcome,)| outcome == Outcome::Pending.as_str()).count() as u64;
+
+                let mut raise = QueryBuilder::<DB>::new("UPDATE evaluations SET inclusion_probability = v.column2 FROM (");
+                raise.push_values(decisions, |mut row, decision| {
+                    row.push_bind(decision.evaluation.id.as_uuid())
+                        .push_bind(decision.evaluation.inclusion_probability.get());
+                });
+                raise.push(") AS v WHERE evaluations.id = v.column1 AND evaluations.inclusion_probability < v.column2");
+                raise.build().execute(&mut *tx).await?;
+            }
+
+            for ((rubric, version, judge), subjects) in &inserted {
+                sqlx::query(
+                    "INSERT INTO planning_account AS account (hour_ms, worker, rubric, version, judge, subjects) \
+                     VALUES ($1, $2, $3, $4, $5, $6) \
+                     ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
+                )
+                .bind(now_ms - now_ms.rem_euclid(3_600_000))
+                .bind(&self.worker)
+                .bind(rubric)
+                .bind(version)
+                .bind(judge)
+                .bind(subjects)
+                .execute(&mut *tx)
+                .await?;
+            }
+            pending
+        });
+        if pending > 0 {
+            self.wakeups.ring(Stage::Evaluate);
+        }
+        Ok(pending)
+    }
+
+    /// What the latest evaluations by `judge` took, under `rubric` or under any.
+    pub async fn judge_history(&self, judge: &str, rubric: Option<&str>) -> Result<JudgeHistory, StoreError> {
+        let of_rubric = if rubric.is_some() { "rubric = $2" } else { "$2 = ''" };
+        let found: HistoryRow = read!(self, DB, pool => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT count(*) AS evaluations, CAST(avg(input_tokens) AS DOUBLE PRECISION) AS input_tokens, \
+                 CAST(avg(output_tokens) AS DOUBLE PRECISION) AS output_tokens, count(cost_usd) AS priced, \
+                 CAST(avg(cost_usd) AS DOUBLE PRECISION) AS cost_usd, \
+                 CAST(avg(cost_usd * cost_usd) AS DOUBLE PRECISION) AS cost_usd_squared, \
+                 CAST(avg(latency_ms) AS DOUBLE PRECISION) AS latency_ms FROM (\
+                     SELECT input_tokens, output_tokens, cost_usd, latency_ms FROM evaluations \
+                     WHERE judge = $1 AND {of_rubric} AND outcome IN ('scored', 'abstained') \
+                     ORDER BY created_at_ms DESC LIMIT $3) AS latest",
+            )))
+            .bind(judge)
+            .bind(rubric.unwrap_or_default())
+            .bind(HISTORY)
+            .fetch_one(pool)
+            .await?
+        });
+        Ok(JudgeHistory {
+            evaluations: found.evaluations,
+            input_tokens: found.input_tokens,
+            output_tokens: found.output_tokens,
+            priced: found.priced,
+            cost_usd: found.cost_usd,
+            cost_usd_squared: found.cost_usd_squared,
+            latency_ms: found.latency_ms,
+        })
+    }
+
+    /// When the last evaluation that waits for `judge` may be taken, if any waits.
+    pub async fn last_due_ms(&self, judge: &str) -> Result<Option<i64>, StoreError> {
+        let (last,): (Option<i64>,) = read!(self, DB, pool => {
+            sqlx::query_as("SELECT max(due_at_ms) FROM evaluations WHERE outcome = 'pending' AND judge = $1")
+                .bind(judge)
+                .fetch_one(pool)
+                .await?
+        });
+        Ok(last)
+    }
+}
+
+impl PastRow {
+    fn into_past(self, kind: SubjectKind) -> Result<PastSubject, StoreError> {
+        let upstream = rows::probability("traces", "upstream_probability", self.upstream_probability)?;
+        // A recorded probability is a rate times what samplers upstream did. The largest of a trace is at most the rate it
+        // was kept with.
+        let recorded = self.recorded.map(|recorded| (recorded / upstream.get()).min(1.0));
+        let rate = self.rate.or(recorded).filter(|rate| !rate.is_nan());
+        let decided = match (self.outcome, self.inclusion_probability) {
+            (Some(outcome), Some(probability)) => Some((
+                rows::outcome(&outcome)?,
+                rows::probability("evaluations", "inclusion_probability", probability)?,
+            )),
+            _ => None,
+        };
+        // Only the end is stored; nothing that decides asks for the start.
+        let end = u64::try_from(self.observed_at_ms).unwrap_or_default().saturating_mul(1_000_000);
+        Ok(PastSubject {
+            subject: Subject {
+                id: self.id.into(),
+                kind,
+                trace_id: rows::trace_id("subjects", &self.trace_id)?,
+                span_id: rows::span_id("subjects", &self.span_id)?,
+                session_id: self.session_id,
+                start: end,
+                end,
+                response_id: self.response_id,
+                model: self.model,
+                operation: self.operation,
+                unjudgeable: self.unjudgeable,
+                segments: rows::json("subjects", "segments", &self.segments)?,
+                content: self
+                    .content
+                    .map(|text| rows::json("subjects", "content", &text))
+                    .transpose()?
+                    .unwrap_or_default(),
+            },
+            revision: self.revision as u32,
+            content_kept: self.content_kept,
+            u: self.u,
+            upstream,
+            rate: rate.map(|rate| rows::probability("traces", "rate", rate)).transpose()?,
+            decided,
+        })
+    }
+}

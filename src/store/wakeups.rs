@@ -1,0 +1,248 @@
+//! Hints that there may be work, so that a stage need not wait for its next look: within a process at once, between
+//! processes over PostgreSQL's LISTEN and NOTIFY. Only hints: every stage looks by itself as well, and a hint that is
+//! lost costs the wait until then.
+//!
+//! A NOTIFY takes a lock of the whole server while its transaction commits, so that notifying transactions commit one
+//! after the other. The transactions that make work therefore never notify. After their commit they leave a mark here,
+//! and one task tells the others of all marks together, on a connection of the pool, at most once in [`PAUSE`].
+
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+use tokio_util::sync::CancellationToken;
+
+use super::{Pool, Store, StoreError};
+
+/// The channel that workers of one database share.
+const CHANNEL: &str = "judged";
+
+/// Between two messages of one process to the others.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Assembly looks at least this often; what falls due later needs no hint.
+pub const LOOK_AT_LEAST_MS: i64 = 1_000;
+
+/// Between two attempts to listen.
+const LISTEN_AGAIN: Duration = Duration::from_secs(5);
+
+/// A stage that can be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A trace is due, or will be before assembly looks.
+    Assemble,
+    /// Evaluations were planned.
+    Evaluate,
+    /// Deliveries are owed.
+    Deliver,
+}
+
+impl Stage {
+    const ALL: [Self; 3] = [Self::Assemble, Self::Evaluate, Self::Deliver];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Assemble => "assemble",
+            Self::Evaluate => "evaluate",
+            Self::Deliver => "deliver",
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The hints of one process.
+#[derive(Debug)]
+pub struct Wakeups {
+    stages: [Notify; 3],
+    /// When assembly looks next by itself.
+    assembly_looks_at_ms: AtomicI64,
+    /// Stages of which the other processes have not been told yet, one bit each.
+    untold: AtomicU8,
+    to_tell: Notify,
+}
+
+impl Default for Wakeups {
+    fn default() -> Self {
+        Self {
+            stages: Default::default(),
+            assembly_looks_at_ms: AtomicI64::new(i64::MAX),
+            untold: AtomicU8::new(0),
+            to_tell: Notify::new(),
+        }
+    }
+}
+
+impl Wakeups {
+    /// Ends at the next hint. Ask before looking for work, so that none is missed between the look and the wait.
+    pub fn woken(&self, stage: Stage) -> Notified<'_> {
+        self.stages[stage as usize].notified()
+    }
+
+    /// Assembly says when it will look by itself: what falls due earlier wakes it.
+    pub fn assembly_looks_at(&self, moment_ms: i64) {
+        self.assembly_looks_at_ms.store(moment_ms, Ordering::SeqCst);
+    }
+
+    /// Work for `stage` was committed.
+    pub(super) fn ring(&self, stage: Stage) {
+        self.ring_here(stage);
+        self.untold.fetch_or(stage.bit(), Ordering::SeqCst);
+        self.to_tell.notify_one();
+    }
+
+    /// Traces were committed of which the first falls due at `due_at_ms`.
+    pub(super) fn trace_due(&self, due_at_ms: i64, now_ms: i64) {
+        if due_at_ms - now_ms < LOOK_AT_LEAST_MS {
+            self.untold.fetch_or(Stage::Assemble.bit(), Ordering::SeqCst);
+            self.to_tell.notify_one();
+        }
+        if due_at_ms < self.assembly_looks_at_ms.load(Ordering::SeqCst) {
+            self.ring_here(Stage::Assemble);
+        }
+    }
+
+    fn ring_here(&self, stage: Stage) {
+        self.stages[stage as usize].notify_waiters();
+    }
+
+    fn ring_all_here(&self) {
+        for stage in Stage::ALL {
+            self.ring_here(stage);
+        }
+    }
+
+    fn take_untold(&self) -> Vec<Stage> {
+        let untold = self.untold.swap(0, Ordering::SeqCst);
+        Stage::ALL.into_iter().filter(|stage| untold & stage.bit() != 0).collect()
+    }
+
+    /// A message of another process, or of this one.
+    fn hear(&self, message: &str, own_name: &str) {
+        let (stage, teller) = message.split_once(' ').unwrap_or((message, ""));
+        if teller == own_name {
+            return;
+        }
+        // A stage of a later release is none of ours.
+        if let Some(stage) = Stage::ALL.into_iter().find(|known| known.as_str() == stage) {
+            self.ring_here(stage);
+        }
+    }
+}
+
+impl Store {
+    /// Carries hints to the other processes on this database and from them, until `stop`.
+    pub async fn carry_wakeups(self, stop: CancellationToken) -> Result<(), StoreError> {
+        let Pool::Postgres(pool) = &self.pool else {
+            // SQLite has one process, which needs no carrier.
+            stop.cancelled().await;
+            return Ok(());
+        };
+        tokio::select! {
+            () = self.tell_all() => {}
+            () = self.listen_all(pool) => {}
+            () = stop.cancelled() => {}
+        }
+        Ok(())
+    }
+
+    /// Tells the other processes now what they have not been told: for a command that does not stay.
+    pub async fn tell_others(&self) -> Result<(), StoreError> {
+        let stages = self.wakeups.take_untold();
+        if let Pool::Postgres(pool) = &self.pool
+            && !stages.is_empty()
+        {
+            let messages: Vec<String> =
+                stages.iter().map(|stage| format!("{} {}", stage.as_str(), self.worker)).collect();
+            sqlx::query("SELECT pg_notify($1, message) FROM unnest($2) AS message")
+                .bind(CHANNEL)
+                .bind(messages)
+                .execute(pool)
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn tell_all(&self) {
+        loop {
+            self.wakeups.to_tell.notified().await;
+            if let Err(error) = self.tell_others().await {
+                tracing::debug!(
+                    error = crate::causes::causes(&error),
+                    "other workers were not told; they look by themselves"
+                );
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn listen_all(&self, pool: &PgPool) {
+        loop {
+            if let Err(error) = self.listen(pool).await {
+                tracing::debug!(error = %error, "other workers are not heard; trying again");
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    }
+
+    async fn listen(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        // A connection of its own, that no statement waits for and no lifetime ends.
+        let own = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with((*pool.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&own).await?;
+        listener.listen(CHANNEL).await?;
+        loop {
+            // What was said while nobody listened is lost.
+            self.wakeups.ring_all_here();
+            while let Some(notification) = listener.try_recv().await? {
+                self.wakeups.hear(notification.payload(), &self.worker);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use futures_util::poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_trace_wakes_assembly_only_when_it_is_due_before_the_next_look() {
+        let wakeups = Wakeups::default();
+        wakeups.assembly_looks_at(5_000);
+        let mut woken = pin!(wakeups.woken(Stage::Assemble));
+        assert_eq!(poll!(&mut woken), Poll::Pending);
+        wakeups.trace_due(12_000, 2_000);
+        assert_eq!(poll!(&mut woken), Poll::Pending);
+        assert!(wakeups.take_untold().is_empty(), "the others look in time as well");
+        wakeups.trace_due(2_050, 2_000);
+        assert_eq!(poll!(&mut woken), Poll::Ready(()));
+        assert_eq!(wakeups.take_untold(), [Stage::Assemble]);
+        assert!(wakeups.take_untold().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_own_voice_and_unknown_words_wake_nobody() {
+        let wakeups = Wakeups::default();
+        let mut woken = pin!(wakeups.woken(Stage::Deliver));
+        assert_eq!(poll!(&mut woken), Poll::Pending);
+        wakeups.hear("deliver me", "me");
+        wakeups.hear("calibrate other", "me");
+        wakeups.hear("evaluate other", "me");
+        assert_eq!(poll!(&mut woken), Poll::Pending);
+        wakeups.hear("deliver other", "me");
+        assert_eq!(poll!(&mut woken), Poll::Ready(()));
+    }
+}
