@@ -7,11 +7,14 @@
 //! want of a lock, and several readers. Every statement that several workers may run touches rows in key order, so that
 //! they cannot deadlock on PostgreSQL.
 
+mod alert_deliveries;
+mod alerts;
 mod deliveries;
 mod dialect;
 mod evaluations;
 mod intake;
 mod labels;
+mod leaders;
 mod ledger;
 mod migrate;
 mod pages;
@@ -34,6 +37,8 @@ use sqlx::sqlite::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use alert_deliveries::{AlertDeliveryState, OwedAlert};
+pub use alerts::{AlertRoute, AlertWrite};
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
 pub use evaluations::{EvaluationResult, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
@@ -129,6 +134,8 @@ pub struct Wakeups {
     pub evaluations: Notify,
     /// Deliveries are owed.
     pub deliveries: Notify,
+    /// Messages about alerts are owed.
+    pub alerts: Notify,
 }
 
 /// A struct that a row of either database is read into, column by field name. sqlx's own derive would bring the drivers of
