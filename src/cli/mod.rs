@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
+mod alerts;
 mod demo;
 mod doctor;
 mod drift;
@@ -33,6 +34,7 @@ use crate::judges::JudgesConfigError;
 use crate::lifecycle::StartError;
 use crate::lifecycle::library::LibraryError;
 use crate::pipeline::delivery::sinks::SinkConfigError;
+use crate::pipeline::delivery::webhooks::WebhookConfigError;
 use crate::privacy::PrivacyError;
 use crate::sampling::SamplerError;
 use crate::store::{Store, StoreError};
@@ -56,6 +58,8 @@ enum Command {
     Demo(demo::Args),
     /// Runs the service.
     Run(run::Args),
+    /// Lists alerts, and says that somebody has looked at one or that it is over.
+    Alerts(alerts::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
     /// Checks configuration, database, broker, judges and sinks, and says what to fix.
@@ -117,6 +121,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<Usage>()
             || cause.is::<JudgesConfigError>()
             || cause.is::<SinkConfigError>()
+            || cause.is::<WebhookConfigError>()
             || cause.is::<SamplerError>()
             || cause.is::<PrivacyError>()
             || cause.is::<TelemetryError>()
@@ -149,6 +154,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args, config()?).await,
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
+        Command::Alerts(args) => alerts::run(args, &config()?).await,
         Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),

@@ -5,6 +5,7 @@
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
 mod calibration;
+mod leadership;
 pub mod library;
 mod service;
 
@@ -31,9 +32,9 @@ pub enum Role {
     Assemble,
     /// Brings evaluations to their judges.
     Evaluate,
-    /// Sends scores to the sinks.
+    /// Sends scores to the sinks and alerts to the webhooks.
     Deliver,
-    /// Compares scores with labels; deletes what is too old.
+    /// Compares scores with labels and keeps alerts; deletes what is too old.
     Calibrate,
     /// Serves pages and metrics.
     Web,

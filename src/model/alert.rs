@@ -1,5 +1,7 @@
 //! An alert: something moved, and somebody should look at it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::AlertId;
@@ -86,6 +88,22 @@ pub struct AlertEffect {
     pub reason: Option<String>,
 }
 
+impl fmt::Display for AlertEffect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signed = |number: f64| format!("{number:+.2}").replace('-', "−");
+        match (self.value, self.low, self.high) {
+            (Some(value), Some(low), Some(high)) => {
+                write!(f, "{} [{}, {}]", signed(value), signed(low), signed(high))
+            }
+            (Some(value), ..) => match &self.reason {
+                Some(reason) => write!(f, "{} (no interval: {reason})", signed(value)),
+                None => f.write_str(&signed(value)),
+            },
+            (None, ..) => write!(f, "an unknown amount ({})", self.reason.as_deref().unwrap_or("no reason given")),
+        }
+    }
+}
+
 /// How sure it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertEvidence {
@@ -133,6 +151,22 @@ impl AlertFinding {
     pub fn is_about_the_same(&self, other: &Self) -> bool {
         (&self.rubric, &self.judge, &self.kind, &self.segment)
             == (&other.rubric, &other.judge, &other.kind, &other.segment)
+    }
+
+    /// One line for people: what moved, by how much, since when.
+    pub fn summary(&self) -> String {
+        let moved = match self.kind.as_str() {
+            "agreement" => "agreement with people moved by",
+            "judge" => "the judge changed its verdict on known items, share",
+            "score" => "the judge's mean verdict moved by",
+            "input_mix" => "the share of a segment moved by",
+            "rater" => "a person labels otherwise, by",
+            other => other,
+        };
+        let part = self.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
+        let since = jiff::Timestamp::from_millisecond(self.since_ms)
+            .map_or_else(|_| String::new(), |time| format!(" since {}", time.strftime("%-d %b %Y, %H:%M UTC")));
+        format!("{}{part}: {moved} {}{since}", self.rubric, self.effect)
     }
 
     /// The identity of the alert that this finding opens.
@@ -302,6 +336,17 @@ mod tests {
         assert_eq!(json["resolved_at"], serde_json::Value::Null);
         let back: Alert = serde_json::from_value(json).unwrap();
         assert_eq!(back, Alert { events: 0, told_at_ms: 0, ..alert });
+    }
+
+    #[test]
+    fn a_summary_says_what_by_how_much_and_since_when() {
+        assert_eq!(
+            finding().summary(),
+            "faithfulness: agreement with people moved by −0.25 [−0.40, −0.10] since 1 Jan 2026, 00:00 UTC"
+        );
+        let effect = AlertEffect { value: None, low: None, high: None, reason: Some("too few labels".into()) };
+        let unknown = AlertFinding { segment: Some("returns".into()), effect, ..finding() }.summary();
+        assert!(unknown.contains("[returns]") && unknown.contains("an unknown amount (too few labels)"), "{unknown}");
     }
 
     #[test]

@@ -108,11 +108,13 @@ macro_rules! write_changes {
             let Some(event) = event else { continue };
             // Of several reminders only the latest says anything.
             if *event == AlertEvent::Standing {
-                sqlx::query("DELETE FROM alert_deliveries WHERE alert_id = $1 AND event = 'standing' AND lease_until_ms <= $2")
-                    .bind(alert.id.as_uuid())
-                    .bind($now_ms)
-                    .execute(&mut *$tx)
-                    .await?;
+                sqlx::query(
+                    "DELETE FROM alert_deliveries WHERE alert_id = $1 AND event = 'standing' AND lease_until_ms <= $2",
+                )
+                .bind(alert.id.as_uuid())
+                .bind($now_ms)
+                .execute(&mut *$tx)
+                .await?;
             }
             for route in $routes.iter().filter(|route| route.events.contains(event)) {
                 sqlx::query(OWE)
@@ -239,8 +241,7 @@ impl Store {
 
 impl AlertRow {
     fn into_alert(self) -> Result<Alert, StoreError> {
-        let inconsistent =
-            |column, found: String| StoreError::Inconsistent { table: "alerts", column, found };
+        let inconsistent = |column, found: String| StoreError::Inconsistent { table: "alerts", column, found };
         let state = AlertState::parse(&self.state).ok_or_else(|| inconsistent("state", self.state.clone()))?;
         Ok(Alert {
             id: self.id.into(),

@@ -18,6 +18,9 @@ use crate::store::ScoredEvaluation;
 pub struct Flag {
     /// The rubric; absent for the whole.
     pub rubric: Option<String>,
+    /// The judge that is watched; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// What moved, as `judged drift` writes it.
     #[serde(flatten)]
     pub flag: drift::Flag,
@@ -45,6 +48,14 @@ pub struct Watch {
     pub baseline: Estimate,
 }
 
+/// What the detectors say of one rubric.
+pub(super) struct Finding {
+    pub(super) rubric: String,
+    /// The judge whose verdicts were looked at.
+    pub(super) judge: Option<String>,
+    pub(super) found: drift::Report,
+}
+
 impl Watch {
     /// Whether there are enough to say that agreement fell.
     pub fn can_see(&self) -> bool {
@@ -54,11 +65,12 @@ impl Watch {
 
 impl DriftReport {
     /// What the detectors say, in the report's words; `flags` are known already.
-    pub(super) fn of(findings: Vec<(String, drift::Report)>, mut flags: Vec<Flag>) -> Self {
+    pub(super) fn of(findings: Vec<Finding>, mut flags: Vec<Flag>) -> Self {
         let needed = Settings::default().baseline as u64;
         let mut watching = Vec::new();
-        for (rubric, found) in findings {
-            flags.extend(found.flags.into_iter().map(|flag| Flag { rubric: Some(rubric.clone()), flag }));
+        for Finding { rubric, judge, found } in findings {
+            let of = |flag| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag };
+            flags.extend(found.flags.into_iter().map(of));
             watching.push(Watch { rubric, labels: found.labels as u64, needed, baseline: found.baseline.agreement });
         }
         Self { watching, flags }

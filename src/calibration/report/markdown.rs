@@ -137,7 +137,7 @@ fn drift(text: &mut String, report: &ReportData) {
     if report.drift.flags.is_empty() {
         line(text, "No drift is flagged.");
     }
-    for Flag { rubric, flag } in &report.drift.flags {
+    for Flag { rubric, flag, .. } in &report.drift.flags {
         let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
         line(
             text,
