@@ -8,3 +8,4 @@ pub mod labels;
 pub mod queue;
 pub mod report;
 pub mod simulation;
+pub mod snapshots;

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod alerts;
+mod calibration;
 mod demo;
 mod doctor;
 mod drift;
@@ -62,6 +63,8 @@ enum Command {
     Alerts(alerts::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
+    /// Prints what calibration said of each rubric version and judge, as it was said.
+    Calibration(calibration::Args),
     /// Checks configuration, database, broker, judges and sinks, and says what to fix.
     Doctor(doctor::Args),
     /// Prints one line for each thing that moved in a history of labels.
@@ -155,6 +158,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
         Command::Alerts(args) => alerts::run(args, &config()?).await,
+        Command::Calibration(args) => calibration::run(args, &config()?).await,
         Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, holding, leads};
-use crate::calibration::alerts;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
+use crate::calibration::{alerts, snapshots};
 use crate::model::AlertEvent;
 use crate::rubrics::Catalogue;
 use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
@@ -81,6 +81,7 @@ impl Calibration {
         let report = tokio::task::spawn_blocking(move || ReportData::build(&input)).await?;
         record(&report, gauges);
         self.alert(&report).await?;
+        self.store.keep_snapshots(&snapshots::snapshots(&report)).await?;
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod reports;
 mod rows;
 mod rubrics;
 mod sessions;
+mod snapshots;
 mod traces;
 
 use std::str::FromStr;
@@ -51,6 +52,7 @@ pub use plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use sessions::DueSession;
+pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
 pub use traces::{DueTrace, TraceRecords};
 
 use crate::clock::Clock;

@@ -46,6 +46,12 @@ pub struct Watch {
     pub needed: u64,
     /// Agreement in the baseline.
     pub baseline: Estimate,
+    /// The judge that is watched.
+    #[serde(skip)]
+    pub judge: Option<String>,
+    /// The time of the last label of the baseline; the first ones make it up.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub baseline_until: Value,
 }
 
 /// What the detectors say of one rubric.
@@ -71,7 +77,14 @@ impl DriftReport {
         for Finding { rubric, judge, found } in findings {
             let of = |flag| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag };
             flags.extend(found.flags.into_iter().map(of));
-            watching.push(Watch { rubric, labels: found.labels as u64, needed, baseline: found.baseline.agreement });
+            watching.push(Watch {
+                rubric,
+                labels: found.labels as u64,
+                needed,
+                baseline: found.baseline.agreement,
+                judge,
+                baseline_until: found.baseline.until,
+            });
         }
         Self { watching, flags }
     }

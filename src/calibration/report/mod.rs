@@ -31,7 +31,7 @@ pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 
-use crate::model::{Label, LabelStream, Outcome, Scale};
+use crate::model::{Alert, Label, LabelStream, Outcome, Scale};
 use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
 use scores::Scored;
@@ -72,12 +72,17 @@ impl ReportData {
             actions,
             rubrics,
             drift,
+            alerts: input.alerts.iter().map(alert).collect(),
             labels: progress,
             content,
             judges,
             ledger: input.ledger.clone(),
         }
     }
+}
+
+fn alert(alert: &Alert) -> AlertReport {
+    AlertReport { summary: alert.finding.summary(), alert: alert.clone() }
 }
 
 fn newest(input: &ReportInput) -> Option<i64> {

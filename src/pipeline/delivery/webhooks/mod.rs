@@ -158,7 +158,8 @@ impl Webhook {
     pub async fn check(&self) -> Result<String, DeliveryError> {
         if self.kind == WebhookKind::Alertmanager {
             let mut url = self.url.clone();
-            url.set_path(&url.path().replace("/alerts", "/status"));
+            let beside = url.path().strip_suffix("/alerts").map(|path| format!("{path}/status"));
+            url.set_path(&beside.unwrap_or_default());
             let answer = exchange(self.client.get(url.clone()), &url, self.timeout).await?;
             return if answer.status.is_success() {
                 Ok("alertmanager reachable".to_owned())
