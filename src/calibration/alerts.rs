@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(look(&mut known, &[], 200), []);
         assert_eq!(look(&mut known, &[finding(5)], 300), [], "back again: it did not flap");
         assert_eq!(look(&mut known, &[], 400), []);
-        assert_eq!(look(&mut known, &[], 399 + HOUR), []);
+        assert_eq!(look(&mut known, &[], 399 + HOUR), [AlertEvent::Standing], "it is not over yet");
         assert_eq!(look(&mut known, &[], 400 + HOUR), [AlertEvent::Resolved]);
         assert_eq!(known[0].resolved_by, None);
         assert_eq!(look(&mut known, &[], 401 + HOUR), []);

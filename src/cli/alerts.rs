@@ -9,8 +9,8 @@ use super::table::Table;
 use super::{Usage, open_existing_store};
 use crate::config::Config;
 use crate::model::{Alert, AlertChange, AlertId, AlertState};
-use crate::pipeline::delivery::webhooks::Webhook;
-use crate::store::{AlertDeliveryState, AlertRoute, Store};
+use crate::pipeline::delivery::webhooks::{self, Webhook};
+use crate::store::{AlertDeliveryState, Store};
 
 /// Lists alerts, and says that somebody has looked at one or that it is over.
 #[derive(Debug, clap::Args)]
@@ -162,7 +162,7 @@ async fn change(
     decide: &(dyn Fn(Alert) -> Option<AlertChange> + Sync),
 ) -> anyhow::Result<ExitCode> {
     let id = find(&store.alerts().await?, id)?;
-    let routes = routes(config)?;
+    let routes = webhooks::routes(&config.alerts);
     match store.change_alert(id, &routes, decide).await? {
         Some((alert, true)) => println!("{} is {}: {}", short(id), state(&alert), alert.finding.summary()),
         Some((alert, false)) => println!("{} stays as it was: {}", short(id), state(&alert)),
@@ -171,17 +171,9 @@ async fn change(
     Ok(ExitCode::SUCCESS)
 }
 
-fn routes(config: &Config) -> anyhow::Result<Vec<AlertRoute>> {
-    Ok(webhooks(config)?.iter().map(|webhook| webhook.route()).collect())
-}
-
-fn webhooks(config: &Config) -> anyhow::Result<Vec<std::sync::Arc<Webhook>>> {
-    Ok(Webhook::all(&config.alerts, &|name| std::env::var(name).ok())?)
-}
-
 /// Exit code 1 when a webhook does not take it.
 async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
-    let webhooks = webhooks(config)?;
+    let webhooks = Webhook::all(&config.alerts, &|name| std::env::var(name).ok())?;
     let chosen: Vec<_> = webhooks.iter().filter(|webhook| only.is_none_or(|name| name == webhook.name())).collect();
     if chosen.is_empty() {
         let known: Vec<&str> = webhooks.iter().map(|webhook| webhook.name()).collect();

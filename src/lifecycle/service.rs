@@ -21,7 +21,7 @@ use crate::model::Outcome;
 use crate::pipeline::assembly::Assembly;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
-use crate::pipeline::delivery::webhooks::{Notification, Webhook, WebhookConfigError};
+use crate::pipeline::delivery::webhooks::{self, Notification, Webhook, WebhookConfigError};
 use crate::pipeline::evaluation::{Evaluation, Routing};
 use crate::pipeline::intake::{self, Intake, IntakeError, Listeners};
 use crate::privacy::{PrivacyError, Redactor};
@@ -190,7 +190,7 @@ impl Service {
 
     /// What each webhook wants to hear of.
     pub fn alert_routes(&self) -> Vec<AlertRoute> {
-        self.webhooks.iter().map(|webhook| webhook.route()).collect()
+        webhooks::routes(&self.config.alerts)
     }
 
     /// Starts every role as a task of `lifecycle`.
@@ -252,7 +252,7 @@ impl Service {
                 catalogue: self.catalogue.clone(),
                 baselines: super::baselines(&self.config),
                 resolve_after: self.config.alerts.resolve_after,
-                routes: self.webhooks.iter().map(|webhook| webhook.route()).collect(),
+                routes: webhooks::routes(&self.config.alerts),
             };
             lifecycle.spawn("calibration", calibration.watch(soft.clone()));
         }

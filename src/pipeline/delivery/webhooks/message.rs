@@ -48,11 +48,12 @@ impl Message<'_> {
 
     fn slack(self) -> Json {
         let finding = &self.alert.finding;
-        let heading = match self.event {
-            AlertEvent::Opened | AlertEvent::Standing => format!("Drift: {}", finding.rubric),
-            AlertEvent::Acknowledged => format!("Acknowledged: drift of {}", finding.rubric),
-            AlertEvent::Resolved => format!("Resolved: drift of {}", finding.rubric),
+        let what = match self.event {
+            AlertEvent::Opened | AlertEvent::Standing => "Drift",
+            AlertEvent::Acknowledged => "Drift, acknowledged",
+            AlertEvent::Resolved => "Drift, resolved",
         };
+        let heading = format!("{what}: {}", finding.rubric);
         let summary = finding.summary();
         let mut blocks = vec![
             json!({ "type": "header", "text": { "type": "plain_text", "text": cut(&heading, SLACK_HEADING) } }),
@@ -74,7 +75,7 @@ impl Message<'_> {
             note += &format!(" · <{link}|open in judged>");
         }
         blocks.push(json!({ "type": "context", "elements": [{ "type": "mrkdwn", "text": note }] }));
-        json!({ "text": format!("{}: {}", slack_text(&heading), slack_text(&summary)), "blocks": blocks })
+        json!({ "text": format!("{what}: {}", slack_text(&summary)), "blocks": blocks })
     }
 
     /// Who acknowledged or resolved it, in a sentence.

@@ -36,7 +36,6 @@ pub struct Webhook {
     client: Client,
     key: Option<SigningKey>,
     timeout: Duration,
-    events: BTreeSet<AlertEvent>,
     public_url: Option<String>,
 }
 
@@ -58,17 +57,12 @@ impl Webhook {
         let headers = settings::headers(config, variables)?;
         let client = bounded_client(headers, config.timeout)
             .map_err(|source| WebhookConfigError::Client { webhook: name.clone(), source })?;
-        let mut events: BTreeSet<AlertEvent> = config.on.iter().copied().collect();
-        if config.kind == WebhookKind::Alertmanager && events.contains(&AlertEvent::Opened) {
-            events.insert(AlertEvent::Standing);
-        }
         Ok(Self {
             kind: config.kind,
             url: settings::address(config, variables)?,
             client,
             key: settings::signing_key(config, variables)?,
             timeout: config.timeout,
-            events,
             public_url: public_url.map(str::to_owned),
             name,
         })
@@ -105,11 +99,6 @@ impl Webhook {
     /// Whether its messages are signed.
     pub fn is_signed(&self) -> bool {
         self.key.is_some()
-    }
-
-    /// What it wants to hear of.
-    pub fn route(&self) -> AlertRoute {
-        AlertRoute { webhook: self.name.clone(), events: self.events.clone() }
     }
 
     /// Sends one message; `now_ms` is the time that its signature bears.
@@ -178,6 +167,18 @@ impl Webhook {
         };
         Ok(format!("{} reachable{signed}; `judged alerts test` sends a message", self.kind.as_str()))
     }
+}
+
+/// What each configured webhook wants to hear of; its secrets are not asked for.
+pub fn routes(config: &AlertsConfig) -> Vec<AlertRoute> {
+    let route = |webhook: &WebhookConfig| {
+        let mut events: BTreeSet<AlertEvent> = webhook.on.iter().copied().collect();
+        if webhook.kind == WebhookKind::Alertmanager && events.contains(&AlertEvent::Opened) {
+            events.insert(AlertEvent::Standing);
+        }
+        AlertRoute { webhook: webhook.name().to_owned(), events }
+    };
+    config.webhook.iter().map(route).collect()
 }
 
 /// An alert that nothing happened for.
