@@ -204,7 +204,7 @@ mod tests {
     fn alerts() -> Vec<Alert> {
         ["agreement", "judge"]
             .map(|kind| {
-                let mut finding = crate::pipeline::delivery::webhooks::sample(1_767_225_600_000).finding;
+                let mut finding = webhooks::sample(1_767_225_600_000).finding;
                 kind.clone_into(&mut finding.kind);
                 Alert::open(finding, 1_767_312_000_000)
             })

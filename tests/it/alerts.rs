@@ -185,7 +185,7 @@ async fn until_asked(database: &Database, webhooks: Vec<Arc<Webhook>>, api: &Fak
             database.store.wakeups().alerts.notify_waiters();
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), asked).await.expect("the webhook is asked");
+    tokio::time::timeout(Duration::from_mins(1), asked).await.expect("the webhook is asked");
     soft.cancel();
     running.await.unwrap().unwrap();
 }
@@ -321,7 +321,7 @@ on_both_databases! {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), told).await.expect("somebody is told");
+        tokio::time::timeout(Duration::from_mins(1), told).await.expect("somebody is told");
         lifecycle.stop();
         lifecycle.drain(Duration::from_secs(20)).await;
 

