@@ -9,8 +9,8 @@
 //! pipeline::intake      decode → gate (sample by trace id) → redact → store        one transaction per batch, then ack
 //! pipeline::assembly    wait until the trace is complete → normalise → match rubrics → decide, recording the probability
 //! pipeline::evaluation  lease → render rubric → call judge → parse verdict → store score + deliveries   one transaction
-//! pipeline::delivery    OTLP (log event + linked span) · MLflow · Phoenix · Langfuse
-//! calibration           labels + scores → agreement, corrected quality, drift → report
+//! pipeline::delivery    OTLP (log event + linked span) · MLflow · Phoenix · Langfuse; alerts to webhooks
+//! calibration           labels + scores → agreement, corrected quality, drift → report, alerts
 //! ```
 //!
 //! Each arrow is a durable hand-over in [`store`]: any process can die at any point and the next one goes on.

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges};
 use crate::lifecycle::library;
 use crate::pipeline::delivery::sinks::Sink;
+use crate::pipeline::delivery::webhooks::Webhook;
 use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
@@ -69,6 +70,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     if config.sinks.is_empty() {
         findings.note("sinks", Ok("none configured: scores stay in the store (add [[sinks]])".to_owned()));
     }
+    check_webhooks(config, &mut findings).await;
     if findings.wrong == 0 {
         println!("\nEverything is as it should be.");
         Ok(ExitCode::SUCCESS)
@@ -159,4 +161,18 @@ async fn check_sink(config: &crate::config::sinks::SinkConfig) -> anyhow::Result
     let sink = Sink::from_config(config, &|name| std::env::var(name).ok())?;
     sink.check().await?;
     Ok(format!("{} reachable", sink.type_name()))
+}
+
+async fn check_webhooks(config: &Config, findings: &mut Findings) {
+    let webhooks = match Webhook::all(&config.alerts, &|name| std::env::var(name).ok()) {
+        Ok(webhooks) => webhooks,
+        Err(error) => return findings.note("webhooks", Err(error.into())),
+    };
+    for webhook in &webhooks {
+        findings.note(&format!("webhook {}", webhook.name()), webhook.check().await.map_err(Into::into));
+    }
+    if webhooks.is_empty() {
+        let detail = "none configured: alerts are on the pages and in the metrics only (add [[alerts.webhook]])";
+        findings.note("webhooks", Ok(detail.to_owned()));
+    }
 }

@@ -4,7 +4,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
+mod alerts;
 mod backfill;
+mod calibration;
 mod demo;
 mod doctor;
 mod drift;
@@ -34,6 +36,7 @@ use crate::judges::JudgesConfigError;
 use crate::lifecycle::StartError;
 use crate::lifecycle::library::LibraryError;
 use crate::pipeline::delivery::sinks::SinkConfigError;
+use crate::pipeline::delivery::webhooks::WebhookConfigError;
 use crate::privacy::PrivacyError;
 use crate::sampling::SamplerError;
 use crate::store::{Store, StoreError};
@@ -57,10 +60,14 @@ enum Command {
     Demo(demo::Args),
     /// Runs the service.
     Run(run::Args),
+    /// Lists alerts, and says that somebody has looked at one or that it is over.
+    Alerts(alerts::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
     /// Judges the past through the same ledger, with a cost estimate first.
     Backfill(backfill::Args),
+    /// Prints what calibration said of each rubric version and judge, as it was said.
+    Calibration(calibration::Args),
     /// Checks configuration, database, broker, judges and sinks, and says what to fix.
     Doctor(doctor::Args),
     /// Prints one line for each thing that moved in a history of labels.
@@ -120,6 +127,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<Usage>()
             || cause.is::<JudgesConfigError>()
             || cause.is::<SinkConfigError>()
+            || cause.is::<WebhookConfigError>()
             || cause.is::<SamplerError>()
             || cause.is::<PrivacyError>()
             || cause.is::<TelemetryError>()
@@ -153,6 +161,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
         Command::Backfill(args) => backfill::run(args, &config()?).await,
+        Command::Alerts(args) => alerts::run(args, &config()?).await,
+        Command::Calibration(args) => calibration::run(args, &config()?).await,
         Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),

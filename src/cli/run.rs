@@ -61,6 +61,7 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: 
         catalogue: service.catalogue.clone(),
         fence_secret: config.sampling.salt.as_bytes().into(),
         baselines: crate::lifecycle::baselines(config),
+        alert_routes: service.alert_routes(),
         token,
         ready: Arc::new(move || match status.troubles() {
             troubles if troubles.is_empty() => Ok(()),

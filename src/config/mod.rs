@@ -3,6 +3,7 @@
 //!
 //! The sections are plain data: the rooms turn them into what they need and report what is wrong with the values.
 
+pub mod alerts;
 mod assembly;
 mod delivery;
 pub mod duration;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use alerts::{AlertsConfig, WebhookConfig};
 pub use assembly::AssemblyConfig;
 pub use delivery::DeliveryConfig;
 pub use evaluation::EvaluationConfig;
@@ -68,6 +70,8 @@ pub struct Config {
     pub privacy: PrivacyConfig,
     /// Where scores go.
     pub sinks: Vec<SinkConfig>,
+    /// What becomes of drift flags, and who is told.
+    pub alerts: AlertsConfig,
     /// Pages, API, health and metrics.
     pub web: WebConfig,
 }

@@ -169,7 +169,10 @@ fn text_length(documents: &[Document]) -> usize {
 
 /// Literals by which producers say that they masked a text.
 fn is_mask(text: &str) -> bool {
-    matches!(text.trim(), "__REDACTED__" | "<elided>" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED")
+    matches!(
+        text.trim(),
+        "__REDACTED__" | "<elided>" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED"
+    )
 }
 
 /// Whether an answer is there to be judged.

@@ -1,41 +1,35 @@
-//! The calibrate role: at intervals, how well judges agree with people and what moved, as metrics and log lines.
+//! The calibrate role: at intervals, how well judges agree with people and what moved, as metrics and alerts.
+//!
+//! Any number of workers may have the role; one of them looks at a time, and another goes on when it is gone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::leadership::{CALIBRATION, holding, leads};
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
+use crate::calibration::{alerts, snapshots};
+use crate::model::AlertEvent;
 use crate::rubrics::Catalogue;
-use crate::store::{Store, StoreError};
+use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
 use crate::telemetry::StoreGauges;
 
 /// How often agreement and drift are computed.
 const INTERVAL: Duration = Duration::from_mins(5);
 
-/// Looks until `soft` is cancelled. Flags are logged once, when they are first seen.
-pub(super) async fn watch(
-    store: Store,
-    catalogue: Catalogue,
-    baselines: Vec<String>,
-    soft: CancellationToken,
-) -> Result<(), StoreError> {
-    let gauges = StoreGauges::default();
-    let mut seen = BTreeSet::new();
-    while !soft.is_cancelled() {
-        match look(&store, &catalogue, &baselines).await {
-            Ok(report) => tell(&report, &gauges, &mut seen),
-            Err(error) => tracing::warn!(
-                error = crate::causes::causes(&error),
-                "agreement and drift could not be computed; trying again later"
-            ),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            () = soft.cancelled() => {}
-        }
-    }
-    Ok(())
+/// How often a worker asks whether it has to look, and the one that does renews its lease.
+const QUESTION: Duration = Duration::from_secs(30);
+
+/// What the role works with.
+pub(super) struct Calibration {
+    pub(super) store: Store,
+    pub(super) catalogue: Catalogue,
+    pub(super) baselines: Vec<String>,
+    /// An alert whose flag has been gone for so long is over.
+    pub(super) resolve_after: Duration,
+    /// Who is told of alerts.
+    pub(super) routes: Vec<AlertRoute>,
 }
 
 /// Why a look came to nothing.
@@ -47,15 +41,84 @@ enum LookError {
     Statistics(#[from] tokio::task::JoinError),
 }
 
-async fn look(store: &Store, catalogue: &Catalogue, baselines: &[String]) -> Result<ReportData, LookError> {
-    let rubrics = catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
-    let options = ReportOptions { baselines: baselines.to_vec(), ..ReportOptions::default() };
-    let input = ReportInput::read_labelled(store, rubrics, options).await?;
-    // Statistics of many labels take a while, and a worker has other things to do meanwhile.
-    Ok(tokio::task::spawn_blocking(move || ReportData::build(&input)).await?)
+impl Calibration {
+    /// Looks until `soft` is cancelled.
+    pub(super) async fn watch(self, soft: CancellationToken) -> Result<(), StoreError> {
+        let gauges = StoreGauges::default();
+        let mut next_ms = i64::MIN;
+        while !soft.is_cancelled() {
+            match leads(&self.store, CALIBRATION).await {
+                Ok(true) if self.store.now_ms() >= next_ms => {
+                    next_ms = self.store.now_ms() + INTERVAL.as_millis() as i64;
+                    if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
+                        tracing::warn!(
+                            error = crate::causes::causes(&error),
+                            "agreement and drift could not be computed; trying again later"
+                        );
+                    }
+                }
+                // Who takes over looks at once.
+                Ok(false) => next_ms = i64::MIN,
+                Ok(true) => {}
+                Err(error) => tracing::debug!(error = crate::causes::causes(&error), "nobody could be asked who looks"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(QUESTION) => {}
+                () = soft.cancelled() => {}
+            }
+        }
+        if let Err(error) = self.store.give_up_lead(CALIBRATION).await {
+            tracing::debug!(error = crate::causes::causes(&error), "the lease on calibration will expire by itself");
+        }
+        Ok(())
+    }
+
+    async fn look(&self, gauges: &StoreGauges) -> Result<(), LookError> {
+        let rubrics = self.catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
+        let options = ReportOptions { baselines: self.baselines.clone(), ..ReportOptions::default() };
+        let input = ReportInput::read_labelled(&self.store, rubrics, options).await?;
+        // Statistics of many labels take a while, and a worker has other things to do meanwhile.
+        let report = tokio::task::spawn_blocking(move || ReportData::build(&input)).await?;
+        record(&report, gauges);
+        self.alert(&report).await?;
+        self.store.keep_snapshots(&snapshots::snapshots(&report)).await?;
+        Ok(())
+    }
+
+    /// Opens, refreshes and resolves alerts.
+    async fn alert(&self, report: &ReportData) -> Result<(), StoreError> {
+        let findings = alerts::findings(report);
+        let (now_ms, resolve_after_ms) = (self.store.now_ms(), self.resolve_after.as_millis() as i64);
+        let decide = |known: &[_]| alerts::reconcile(known, &findings, now_ms, resolve_after_ms);
+        match self.store.reconcile_alerts(CALIBRATION, &self.routes, &decide).await? {
+            AlertWrite::NotLeading => tracing::debug!("another worker has taken calibration over"),
+            AlertWrite::Written(changes) => {
+                for change in changes {
+                    let finding = &change.alert.finding;
+                    match change.event {
+                        Some(AlertEvent::Opened) => tracing::warn!(
+                            rubric = finding.rubric,
+                            kind = finding.kind,
+                            alert = %change.alert.id,
+                            advice = finding.advice,
+                            "drift is flagged; see the report"
+                        ),
+                        Some(AlertEvent::Resolved) => tracing::info!(
+                            rubric = finding.rubric,
+                            kind = finding.kind,
+                            alert = %change.alert.id,
+                            "drift is not flagged any more"
+                        ),
+                        Some(AlertEvent::Acknowledged | AlertEvent::Standing) | None => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-fn tell(report: &ReportData, gauges: &StoreGauges, seen: &mut BTreeSet<String>) {
+fn record(report: &ReportData, gauges: &StoreGauges) {
     for rubric in &report.rubrics {
         let Some(series) = rubric.current.and_then(|index| rubric.series.get(index)) else { continue };
         if let Some(agreement) = series.agreement.raw_agreement().value() {
@@ -67,17 +130,6 @@ fn tell(report: &ReportData, gauges: &StoreGauges, seen: &mut BTreeSet<String>) 
         }
         for flag in report.drift.flags.iter().filter(|flag| flag.rubric.as_deref() == Some(&rubric.name)) {
             *kinds.entry(flag.flag.kind.as_str()).or_default() += 1;
-            let identity =
-                format!("{}/{}/{:?}/{}", rubric.name, flag.flag.kind.as_str(), flag.flag.segment, flag.flag.since);
-            if seen.insert(identity) {
-                tracing::warn!(
-                    rubric = rubric.name,
-                    kind = flag.flag.kind.as_str(),
-                    since = %flag.flag.since,
-                    advice = flag.flag.advice,
-                    "drift is flagged; see the report"
-                );
-            }
         }
         for (kind, number) in kinds {
             gauges.drift_flags(&rubric.name, kind, number);

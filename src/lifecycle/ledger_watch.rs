@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::store::{Leader, SharedDuty, Store, StoreError};
+use super::leadership::{LEDGER, holding, leads};
+use crate::store::{Store, StoreError};
 use crate::telemetry::StoreGauges;
 
 /// Rest for each second that the sum took.
@@ -18,22 +19,22 @@ const LONGEST_REST: Duration = Duration::from_hours(1);
 /// Reads the ledger at intervals, while no other process does.
 pub(super) struct LedgerWatch {
     store: Store,
-    leader: Leader,
     next: Instant,
 }
 
 impl LedgerWatch {
     pub(super) fn new(store: Store) -> Self {
-        Self { leader: store.leader(SharedDuty::Ledger), store, next: Instant::now() }
+        Self { store, next: Instant::now() }
     }
 
     /// Reads it, if it is time to and this process's duty.
     pub(super) async fn look(&mut self, gauges: &StoreGauges) -> Result<(), StoreError> {
-        if Instant::now() < self.next || !self.leader.holds().await? {
+        // The duty is kept through the rest: otherwise every process would sum in turn.
+        if !leads(&self.store, LEDGER).await? || Instant::now() < self.next {
             return Ok(());
         }
         let start = Instant::now();
-        let ledger = self.store.ledger(0).await?;
+        let ledger = holding(&self.store, LEDGER, self.store.ledger(0)).await?;
         self.next = Instant::now() + rest(start.elapsed());
         if !ledger.balanced {
             tracing::error!("the ledger does not balance; `judged ledger` shows where");

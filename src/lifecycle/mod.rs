@@ -5,6 +5,7 @@
 //! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
 
 mod calibration;
+mod leadership;
 mod ledger_watch;
 pub mod library;
 mod retention;
@@ -33,9 +34,9 @@ pub enum Role {
     Assemble,
     /// Brings evaluations to their judges.
     Evaluate,
-    /// Sends scores to the sinks.
+    /// Sends scores to the sinks and alerts to the webhooks.
     Deliver,
-    /// Compares scores with labels; deletes what is too old.
+    /// Compares scores with labels and keeps alerts; deletes what is too old.
     Calibrate,
     /// Serves pages and metrics.
     Web,

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::leadership::{RETENTION, holding, leads};
 use crate::config::Config;
-use crate::store::{SharedDuty, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// How often it is looked for what is too old.
 const INTERVAL: Duration = Duration::from_hours(1);
@@ -23,12 +24,10 @@ const ONE_DAY_MS: i64 = 86_400_000;
 
 /// Deletes until `soft` is cancelled.
 pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result<(), StoreError> {
-    let mut leader = store.leader(SharedDuty::Retention);
     while !soft.is_cancelled() {
         let pass = async {
-            if leader.holds().await? {
-                forget_content(&store, config.privacy.retention_days, &soft).await?;
-                forget_batches(&store, config.store.keep_digests, &soft).await?;
+            if leads(&store, RETENTION).await? {
+                holding(&store, RETENTION, forget(&store, &config, &soft)).await?;
             }
             Ok::<(), StoreError>(())
         };
@@ -44,6 +43,11 @@ pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken
         }
     }
     Ok(())
+}
+
+async fn forget(store: &Store, config: &Config, soft: &CancellationToken) -> Result<(), StoreError> {
+    forget_content(store, config.privacy.retention_days, soft).await?;
+    forget_batches(store, config.store.keep_digests, soft).await
 }
 
 async fn forget_content(store: &Store, retention_days: u32, soft: &CancellationToken) -> Result<(), StoreError> {

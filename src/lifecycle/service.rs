@@ -11,9 +11,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use super::calibration::Calibration;
 use super::ledger_watch::LedgerWatch;
 use super::library::{self, LibraryError};
-use super::{Lifecycle, Role, calibration, retention};
+use super::{Lifecycle, Role, retention};
 use crate::config::Config;
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
@@ -22,12 +23,13 @@ use crate::pipeline::assembly::Assembly;
 use crate::pipeline::backfill::Spent;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
+use crate::pipeline::delivery::webhooks::{self, Notification, Webhook, WebhookConfigError};
 use crate::pipeline::evaluation::{Evaluation, Routing};
 use crate::pipeline::intake::{self, Intake, IntakeError, Listeners};
 use crate::privacy::{PrivacyError, Redactor};
 use crate::rubrics::Catalogue;
 use crate::sampling::{Sampler, SamplerError};
-use crate::store::{SettleTimes, Store, StoreError};
+use crate::store::{AlertRoute, SettleTimes, Store, StoreError};
 use crate::telemetry::{Metrics, StoreGauges};
 
 /// Why the service does not start.
@@ -66,6 +68,9 @@ pub enum StartError {
     /// The sinks.
     #[error(transparent)]
     Sink(#[from] SinkConfigError),
+    /// The webhooks.
+    #[error(transparent)]
+    Webhook(#[from] WebhookConfigError),
     /// The intake role without any way in.
     #[error(
         "nothing can come in: intake.otlp.http and intake.otlp.grpc are off and there is no [intake.amqp]; turn one on, or start \
@@ -87,6 +92,7 @@ impl StartError {
             | Self::UnknownJudge { .. }
             | Self::PrivacyKey(_)
             | Self::Sink(_)
+            | Self::Webhook(_)
             | Self::NoIntake => true,
             Self::Rubrics(error) => !matches!(error, LibraryError::Store(_)),
             Self::Store(error) => matches!(error, StoreError::Url(_)),
@@ -110,6 +116,7 @@ pub struct Service {
     budget: Arc<MemoryBudget>,
     sampler: Arc<Sampler>,
     sinks: Vec<Arc<Sink>>,
+    webhooks: Vec<Arc<Webhook>>,
     config: Config,
     roles: BTreeSet<Role>,
 }
@@ -146,6 +153,7 @@ impl Service {
             }
         }
         let sinks = Sink::all(&config.sinks, &|name| std::env::var(name).ok())?;
+        let webhooks = Webhook::all(&config.alerts, &|name| std::env::var(name).ok())?;
         let listeners = if roles.contains(&Role::Intake) { Some(intake::bind(&config.intake).await?) } else { None };
         if listeners.as_ref().is_some_and(Listeners::is_empty) {
             return Err(StartError::NoIntake);
@@ -166,6 +174,7 @@ impl Service {
             budget,
             sampler: Arc::new(sampler),
             sinks,
+            webhooks,
             config,
             roles,
         })
@@ -174,6 +183,11 @@ impl Service {
     /// Where OTLP/HTTP and OTLP/gRPC are reachable.
     pub fn intake_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         self.listeners.as_ref().map_or((None, None), |listeners| (listeners.http_address(), listeners.grpc_address()))
+    }
+
+    /// What each webhook wants to hear of.
+    pub fn alert_routes(&self) -> Vec<AlertRoute> {
+        webhooks::routes(&self.config.alerts)
     }
 
     /// Starts every role as a task of `lifecycle`.
@@ -217,19 +231,33 @@ impl Service {
                 catalogue: self.catalogue.clone(),
                 sinks: self.sinks.clone(),
                 lease: self.config.delivery.lease,
-                metrics,
+                metrics: metrics.clone(),
             };
             lifecycle.spawn("delivery", delivery.run(soft.clone()));
+            let notification = Notification {
+                store: self.store.clone(),
+                webhooks: self.webhooks.clone(),
+                lease: self.config.delivery.lease,
+                metrics,
+            };
+            lifecycle.spawn("alerts", notification.run(soft.clone()));
         }
         if self.roles.contains(&Role::Calibrate) {
             lifecycle.spawn("retention", retention::retain(self.store.clone(), self.config.clone(), soft.clone()));
-            let baselines = super::baselines(&self.config);
-            let watch = calibration::watch(self.store.clone(), self.catalogue.clone(), baselines, soft.clone());
-            lifecycle.spawn("calibration", watch);
+            let calibration = Calibration {
+                store: self.store.clone(),
+                catalogue: self.catalogue.clone(),
+                baselines: super::baselines(&self.config),
+                resolve_after: self.config.alerts.resolve_after,
+                routes: webhooks::routes(&self.config.alerts),
+            };
+            lifecycle.spawn("calibration", calibration.watch(soft.clone()));
         }
         let queues = Queues {
             judges: self.judges.all().map(|judge| judge.name().to_owned()).collect(),
             sinks: self.sinks.iter().map(|sink| sink.name().to_owned()).collect(),
+            webhooks: self.webhooks.iter().map(|webhook| webhook.name().to_owned()).collect(),
+            alerts: BTreeSet::new(),
         };
         // Spending is summed over a month of evaluations: only for those who set a limit.
         let budget = has_budget(&self.config).then_some(self.budget);
@@ -305,6 +333,9 @@ async fn read_gauges(
 struct Queues {
     judges: BTreeSet<String>,
     sinks: BTreeSet<String>,
+    webhooks: BTreeSet<String>,
+    /// Rubric, kind and state.
+    alerts: BTreeSet<(String, String, String)>,
 }
 
 async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGauges) -> Result<(), StoreError> {
@@ -314,6 +345,15 @@ async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGaug
     }
     for (sink, number, age_seconds) in lengths(&mut queues.sinks, &store.owed_by_sink().await?, now_ms) {
         gauges.owed(&sink, number, age_seconds);
+    }
+    for (webhook, number, age_seconds) in lengths(&mut queues.webhooks, &store.owed_by_webhook().await?, now_ms) {
+        gauges.webhook_owed(&webhook, number, age_seconds);
+    }
+    let alerts = store.alert_counts().await?;
+    queues.alerts.extend(alerts.keys().cloned());
+    for (rubric, kind, state) in &queues.alerts {
+        let number = alerts.get(&(rubric.clone(), kind.clone(), state.clone())).copied().unwrap_or(0);
+        gauges.alerts(rubric, kind, state, number);
     }
     Ok(())
 }

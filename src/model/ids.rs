@@ -149,6 +149,27 @@ derived_id!(
     "Identity of an evaluation: (subject, content revision, rubric version, judge) decide it, so that planning twice is harmless."
 );
 
+derived_id!(AlertId, "Identity of an alert: what moved, and when it began.");
+derived_id!(
+    AlertDeliveryId,
+    "Identity of a message to a webhook: the same at every attempt, so that a receiver can recognise a repetition."
+);
+
+impl AlertId {
+    /// The episode of `kind` that began at `since_ms`, for a rubric, a judge and a segment.
+    pub fn derive(rubric: &str, judge: &str, kind: &str, segment: Option<&str>, since_ms: i64) -> Self {
+        // Debug quotes the names, so that no two of them run together.
+        Self(Uuid::new_v5(&NAMESPACE, format!("alert/{rubric:?}/{judge:?}/{kind:?}/{segment:?}/{since_ms}").as_bytes()))
+    }
+}
+
+impl AlertDeliveryId {
+    /// The message to `webhook` about event number `sequence` of an alert.
+    pub fn derive(alert: AlertId, webhook: &str, sequence: u32) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("alert delivery/{alert}/{webhook}/{sequence}").as_bytes()))
+    }
+}
+
 impl SubjectId {
     /// The generation carried by one span.
     pub fn of_generation(trace_id: TraceId, span_id: SpanId) -> Self {

@@ -3,6 +3,7 @@
 //! Everything that crosses from one room to another is one of these types. They are made at an edge (a decoder, a
 //! configuration file, a database row), where wrong input is refused, and are correct from then on.
 
+mod alert;
 mod attributes;
 mod evaluation;
 mod ids;
@@ -16,9 +17,10 @@ mod step;
 mod subject;
 mod verdict;
 
+pub use alert::{Alert, AlertChange, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 pub use attributes::{Attributes, Value};
 pub use evaluation::Evaluation;
-pub use ids::{EvaluationId, IdError, SpanId, SubjectId, TraceId};
+pub use ids::{AlertDeliveryId, AlertId, EvaluationId, IdError, SpanId, SubjectId, TraceId};
 pub use label::{Label, LabelStream};
 pub use message::{Message, Part, Role, ToolCall};
 pub use probability::{Probability, ProbabilityError};

@@ -2,22 +2,26 @@
 
 use sqlx::error::DatabaseError;
 
-/// The clause that lets several workers take different rows of one queue. SQLite has one writer and needs none.
+/// The clauses that lock rows. SQLite has one writer and needs none.
 pub(super) trait Dialect {
-    /// Appended to the inner `SELECT` of a lease.
+    /// Appended to the inner `SELECT` of a lease: several workers take different rows of one queue.
     const SKIP_LOCKED: &'static str;
     /// Appended to a `SELECT` whose rows nobody else may change until the transaction ends.
     const HOLD: &'static str;
+    /// Appended to a `SELECT` whose rows the transaction goes on to change.
+    const FOR_UPDATE: &'static str;
 }
 
 impl Dialect for sqlx::Sqlite {
     const SKIP_LOCKED: &'static str = "";
     const HOLD: &'static str = "";
+    const FOR_UPDATE: &'static str = "";
 }
 
 impl Dialect for sqlx::Postgres {
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
     const HOLD: &'static str = " FOR SHARE";
+    const FOR_UPDATE: &'static str = " FOR UPDATE";
 }
 
 /// Whether a database's own error may go away: busy, locked, full, read-only for now, starting up, or out of connections.

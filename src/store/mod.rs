@@ -7,13 +7,15 @@
 //! want of a lock, and several readers. Every statement that several workers may run touches rows in key order, so that
 //! they cannot deadlock on PostgreSQL.
 
+mod alert_deliveries;
+mod alerts;
 mod backfill;
 mod deliveries;
 mod dialect;
 mod evaluations;
 mod intake;
 mod labels;
-mod leader;
+mod leaders;
 mod ledger;
 mod migrate;
 mod pages;
@@ -23,6 +25,7 @@ mod retention;
 mod rows;
 mod rubrics;
 mod sessions;
+mod snapshots;
 mod traces;
 mod wakeups;
 
@@ -37,12 +40,13 @@ use sqlx::sqlite::{
 };
 use uuid::Uuid;
 
+pub use alert_deliveries::{AlertDeliveryState, OwedAlert};
+pub use alerts::{AlertRoute, AlertWrite};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
 pub use evaluations::{EvaluationResult, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
-pub use leader::{Leader, SharedDuty};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
 pub use pages::{
     DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
@@ -52,6 +56,7 @@ pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use retention::Forgotten;
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use sessions::DueSession;
+pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
 pub use traces::{DueTrace, TraceRecords};
 pub use wakeups::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 

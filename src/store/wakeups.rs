@@ -38,16 +38,19 @@ pub enum Stage {
     Evaluate,
     /// Deliveries are owed.
     Deliver,
+    /// Messages about alerts are owed.
+    Notify,
 }
 
 impl Stage {
-    const ALL: [Self; 3] = [Self::Assemble, Self::Evaluate, Self::Deliver];
+    const ALL: [Self; 4] = [Self::Assemble, Self::Evaluate, Self::Deliver, Self::Notify];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Assemble => "assemble",
             Self::Evaluate => "evaluate",
             Self::Deliver => "deliver",
+            Self::Notify => "notify",
         }
     }
 
@@ -59,7 +62,7 @@ impl Stage {
 /// The hints of one process.
 #[derive(Debug)]
 pub struct Wakeups {
-    stages: [Notify; 3],
+    stages: [Notify; Stage::ALL.len()],
     /// When assembly looks next by itself.
     assembly_looks_at_ms: AtomicI64,
     /// Stages of which the other processes have not been told yet, one bit each.
@@ -90,7 +93,7 @@ impl Wakeups {
     }
 
     /// Work for `stage` was committed.
-    pub(super) fn ring(&self, stage: Stage) {
+    pub fn ring(&self, stage: Stage) {
         self.ring_here(stage);
         self.untold.fetch_or(stage.bit(), Ordering::SeqCst);
         self.to_tell.notify_one();

@@ -15,6 +15,7 @@ pub struct Metrics {
     latency: Histogram<f64>,
     cost: Counter<f64>,
     deliveries: Counter<u64>,
+    webhooks: Counter<u64>,
 }
 
 impl Default for Metrics {
@@ -40,6 +41,7 @@ impl Default for Metrics {
                 .with_description(names::EVALUATION_COST.description)
                 .build(),
             deliveries: counter(&meter, names::DELIVERIES),
+            webhooks: counter(&meter, names::WEBHOOK_DELIVERIES),
         }
     }
 }
@@ -79,6 +81,11 @@ impl Metrics {
             self.deliveries.add(number, &[KeyValue::new("sink", sink.to_owned()), KeyValue::new("result", result)]);
         }
     }
+
+    /// A message about an alert was tried.
+    pub fn webhook_tried(&self, webhook: &str, result: &'static str) {
+        self.webhooks.add(1, &[KeyValue::new("webhook", webhook.to_owned()), KeyValue::new("result", result)]);
+    }
 }
 
 /// What the instruments need to know of a finished evaluation.
@@ -110,6 +117,9 @@ pub struct StoreGauges {
     balanced: Gauge<u64>,
     agreement: Gauge<f64>,
     flags: Gauge<u64>,
+    alerts: Gauge<u64>,
+    webhook_owed: Gauge<u64>,
+    webhook_owed_age: Gauge<f64>,
 }
 
 impl Default for StoreGauges {
@@ -123,6 +133,9 @@ impl Default for StoreGauges {
             balanced: gauge(&meter, names::LEDGER_BALANCED),
             agreement: float_gauge(&meter, names::AGREEMENT),
             flags: gauge(&meter, names::DRIFT_FLAGS),
+            alerts: gauge(&meter, names::ALERTS),
+            webhook_owed: gauge(&meter, names::WEBHOOK_OWED),
+            webhook_owed_age: float_gauge(&meter, names::WEBHOOK_OWED_AGE),
         }
     }
 }
@@ -161,6 +174,23 @@ impl StoreGauges {
     pub fn drift_flags(&self, rubric: &str, kind: &str, number: u64) {
         let attributes = [KeyValue::new("rubric", rubric.to_owned()), KeyValue::new("kind", kind.to_owned())];
         self.flags.record(number, &attributes);
+    }
+
+    /// Alerts that are not over.
+    pub fn alerts(&self, rubric: &str, kind: &str, state: &str, number: u64) {
+        let attributes = [
+            KeyValue::new("rubric", rubric.to_owned()),
+            KeyValue::new("kind", kind.to_owned()),
+            KeyValue::new("state", state.to_owned()),
+        ];
+        self.alerts.record(number, &attributes);
+    }
+
+    /// Messages about alerts owed to `webhook`, and the age of the oldest.
+    pub fn webhook_owed(&self, webhook: &str, number: u64, age_seconds: f64) {
+        let attributes = [KeyValue::new("webhook", webhook.to_owned())];
+        self.webhook_owed.record(number, &attributes);
+        self.webhook_owed_age.record(age_seconds, &attributes);
     }
 }
 

@@ -55,4 +55,9 @@ metrics! {
     LEDGER_BALANCED "judged.ledger.balanced" "gauge" "1" "1 when both accounts of the ledger balance, else 0";
     AGREEMENT "judged.agreement" "gauge" "1" "Raw agreement of a judge with human labels, by rubric, version and judge";
     DRIFT_FLAGS "judged.drift.flags" "gauge" "{flag}" "Open drift flags, by rubric and kind";
+    ALERTS "judged.alerts" "gauge" "{alert}" "Alerts that are not over, by rubric, kind and state";
+    WEBHOOK_DELIVERIES "judged.webhook.deliveries" "counter" "{delivery}"
+        "Attempts to tell a webhook of an alert, by webhook and result: sent, retry, given_up";
+    WEBHOOK_OWED "judged.queue.webhooks" "gauge" "{message}" "Messages about alerts owed to a webhook, by webhook";
+    WEBHOOK_OWED_AGE "judged.queue.webhooks.age" "gauge" "s" "Age of the oldest message owed to a webhook, by webhook";
 }

@@ -18,7 +18,7 @@ use crate::calibration::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
 
-const ANNOTATOR: &str = "judged_annotator";
+pub(super) const ANNOTATOR: &str = "judged_annotator";
 const ANNOTATOR_SECONDS: u32 = 365 * 86_400;
 /// A name longer than this is no name.
 const NAME_MAX: usize = 80;
@@ -79,7 +79,7 @@ pub(super) async fn page(
             rubrics => Vec::<Value>::new(),
         },
     )?;
-    Ok((remember(annotator), page).into_response())
+    Ok((remember(annotator, "/label"), page).into_response())
 }
 
 /// What the form sends.
@@ -130,7 +130,7 @@ pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) ->
     };
     web.parts.store.insert_labels(&[label]).await?;
     let next = format!("/label?rubric={}", encoded(&rubric.name));
-    Ok((remember(&annotator), Redirect::to(&next)).into_response())
+    Ok((remember(&annotator, "/label"), Redirect::to(&next)).into_response())
 }
 
 impl Web {
@@ -188,15 +188,15 @@ fn again_of(subject: SubjectId, drawn: &[Drawn], done: &Done) -> Option<Drawn> {
 }
 
 /// A name as it is stored.
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let name: String = text.trim().chars().filter(|character| !character.is_control()).take(NAME_MAX).collect();
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// Keeps the annotator's name for next time.
-fn remember(annotator: &str) -> [(header::HeaderName, String); 1] {
+/// Keeps the name of who acted for the next time on these pages.
+pub(super) fn remember(annotator: &str, pages: &str) -> [(header::HeaderName, String); 1] {
     let cookie = format!(
-        "{ANNOTATOR}={}; Path=/label; HttpOnly; SameSite=Strict; Max-Age={ANNOTATOR_SECONDS}",
+        "{ANNOTATOR}={}; Path={pages}; HttpOnly; SameSite=Strict; Max-Age={ANNOTATOR_SECONDS}",
         encoded(annotator)
     );
     [(header::SET_COOKIE, cookie)]

@@ -4,6 +4,7 @@
 //! Text from spans is only ever shown as text. Without a token the pages answer on loopback only, and only to requests
 //! that name it; with one, a log-in is asked for.
 
+mod alerts;
 mod api;
 mod evaluations;
 mod filter;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::WebConfig;
 use crate::rubrics::Catalogue;
-use crate::store::{Store, StoreError};
+use crate::store::{AlertRoute, Store, StoreError};
 use overview::ReportCache;
 use pages::Pages;
 
@@ -81,6 +82,8 @@ pub struct WebParts {
     pub fence_secret: Arc<[u8]>,
     /// Judges that are the offline baseline.
     pub baselines: Vec<String>,
+    /// Which webhooks hear of what happens to alerts.
+    pub alert_routes: Vec<AlertRoute>,
     /// The log-in token.
     pub token: Option<SecretString>,
     /// Whether the process is ready, and if not why; the database is asked besides.
@@ -129,12 +132,16 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/report", get(overview::report))
         .route("/ledger", get(overview::ledger))
         .route("/judges", get(overview::judges))
+        .route("/alerts", get(alerts::page))
+        .route("/alerts/{id}", post(alerts::settle))
         .route("/evaluations", get(evaluations::list))
         .route("/evaluations/{id}", get(evaluations::one))
         .route("/label", get(labelling::page).post(labelling::save))
         .route("/rubrics", get(rubrics::list))
         .route("/rubrics/{name}", get(rubrics::one))
         .route("/metrics", get(health::metrics))
+        .route("/api/alerts", get(alerts::list_api))
+        .route("/api/alerts/{id}", post(alerts::settle_api))
         .route("/api/evaluations", get(api::evaluations))
         .route("/api/evaluations/{id}", get(api::evaluation))
         .route("/api/ledger", get(api::ledger))

@@ -42,7 +42,7 @@ impl Web {
     }
 }
 
-/// Verdicts, what to do next, and what waits.
+/// Open alerts, verdicts, what to do next, and what waits.
 pub(super) async fn overview(State(web): State<Shared>) -> Result<Response, PageError> {
     let report = web.current_report().await?;
     let waiting = web.parts.store.pending_by_judge().await?;
@@ -53,7 +53,9 @@ pub(super) async fn overview(State(web): State<Shared>) -> Result<Response, Page
             context! { judge, number, minutes => (now_ms - since_ms).max(0) / 60_000 }
         })
         .collect();
-    web.pages.render("overview.html", context! { here => "/", live => true, waiting, ..html::body_context(&report) })
+    let alerts = web.open_alerts().await?;
+    web.pages
+        .render("overview.html", context! { here => "/", live => true, waiting, alerts, ..html::body_context(&report) })
 }
 
 /// The whole report.

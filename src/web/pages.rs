@@ -16,6 +16,9 @@ pub(super) struct Pages(Environment<'static>);
 
 const TEMPLATES: &[(&str, &str)] = &[
     ("layout.html", include_str!("templates/layout.html")),
+    ("alerts.html", include_str!("templates/alerts.html")),
+    ("alerts_open.html", include_str!("templates/alerts_open.html")),
+    ("alert_deliveries.html", include_str!("templates/alert_deliveries.html")),
     ("overview.html", include_str!("templates/overview.html")),
     ("report_page.html", include_str!("templates/report_page.html")),
     ("ledger.html", include_str!("templates/ledger.html")),

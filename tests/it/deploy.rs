@@ -49,6 +49,10 @@ const LABELS: &[(&str, &[&str])] = &[
     ("judged.ledger.balanced", &[]),
     ("judged.agreement", &["rubric", "version", "judge"]),
     ("judged.drift.flags", &["rubric", "kind"]),
+    ("judged.alerts", &["rubric", "kind", "state"]),
+    ("judged.webhook.deliveries", &["webhook", "result"]),
+    ("judged.queue.webhooks", &["webhook"]),
+    ("judged.queue.webhooks.age", &["webhook"]),
 ];
 
 /// Labels that come from scraping, not from judged.
@@ -159,6 +163,9 @@ async fn record_everything() {
     gauges.balanced(true);
     gauges.agreement("faithfulness", 1, "default", 0.9);
     gauges.drift_flags("faithfulness", "agreement", 1);
+    gauges.alerts("faithfulness", "agreement", "open", 1);
+    metrics.webhook_tried("chat", "sent");
+    gauges.webhook_owed("chat", 1, 1.0);
 
     let database = Database::sqlite().await;
     let redactor = Redactor::from_config(&PrivacyConfig::default(), b"key").unwrap();

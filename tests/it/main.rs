@@ -9,6 +9,7 @@
     reason = "a test fails loudly; helpers outside the test functions as well"
 )]
 
+mod alerts;
 mod assembly;
 mod backfill;
 mod cli_rubrics;

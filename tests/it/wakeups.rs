@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use judged::model::Outcome;
-use judged::store::{PlannedFrom, SettleTimes, SharedDuty, Stage, Store};
+use judged::store::{PlannedFrom, SettleTimes, Stage, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::on_both_databases;
@@ -63,26 +63,4 @@ async fn a_command_that_does_not_stay_tells_the_others_before_it_goes() {
     tokio::time::timeout(SOON, hint).await.expect("the other worker was told");
     stop.cancel();
     there.await.unwrap().unwrap();
-}
-
-#[tokio::test]
-async fn a_duty_is_one_processs_until_its_session_ends() {
-    let database = Database::postgres().await;
-    let other = database.another_worker().await;
-    let mut first = database.store.leader(SharedDuty::Retention);
-    let mut second = other.leader(SharedDuty::Retention);
-    assert!(first.holds().await.unwrap());
-    assert!(first.holds().await.unwrap(), "it stays the holder");
-    assert!(!second.holds().await.unwrap());
-    assert!(other.leader(SharedDuty::Ledger).holds().await.unwrap(), "another duty is another's");
-    let mut elsewhere = Database::postgres().await.store.leader(SharedDuty::Retention);
-    assert!(elsewhere.holds().await.unwrap(), "so is that of another deployment on the same server");
-
-    drop(first);
-    let taken_over = async {
-        while !second.holds().await.unwrap() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, taken_over).await.expect("the server gave the lock free");
 }

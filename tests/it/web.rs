@@ -34,6 +34,10 @@ impl Site {
             catalogue: Catalogue::new(rubrics, Vec::new()),
             fence_secret: b"secret".as_slice().into(),
             baselines: vec!["baseline".into()],
+            alert_routes: vec![judged::store::AlertRoute {
+                webhook: "chat".into(),
+                events: judged::model::AlertEvent::ALL.into(),
+            }],
             token: token.map(|token| SecretString::from(token.to_owned())),
             ready: Arc::new(|| Ok(())),
             metrics: Arc::new(|| "judged_up 1\n".into()),
@@ -353,4 +357,61 @@ async fn programs_label_and_read_through_the_api() {
     assert_eq!(report["format"], 1);
     let ledger: serde_json::Value = site.get("/api/ledger").await.json().await.unwrap();
     assert_eq!(ledger["balanced"], true);
+}
+
+on_both_databases! {
+    an_alert_is_settled_on_its_page_by_somebody_from_here(database) {
+        let store = &database.store;
+        assert!(store.take_lead("calibration", 60_000).await.unwrap());
+        let mut finding = judged::pipeline::delivery::webhooks::sample(store.now_ms()).finding;
+        finding.segment = Some(HOSTILE.to_owned());
+        let now_ms = store.now_ms();
+        let open = |known: &[judged::model::Alert]| {
+            judged::calibration::alerts::reconcile(known, std::slice::from_ref(&finding), now_ms, 1)
+        };
+        store.reconcile_alerts("calibration", &[], &open).await.unwrap();
+        let id = store.alerts().await.unwrap()[0].id;
+        let site = Site::of(store, None).await;
+        for page in ["/", "/alerts"] {
+            let text = site.page(page).await;
+            assert!(text.contains(&id.to_string()) && !text.contains("<script>alert"), "{page}");
+        }
+        let there = format!("/alerts/{id}");
+
+        let nameless = site.send(&there, &[("action", "acknowledge"), ("by", " ")]).await;
+        assert_eq!(nameless.status(), StatusCode::BAD_REQUEST);
+        let unknown = site.send(&there, &[("action", "delete"), ("by", "ada")]).await;
+        assert_eq!(unknown.status(), StatusCode::BAD_REQUEST);
+        let nowhere = site.send("/alerts/00000000-0000-0000-0000-000000000000", &[("action", "resolve"), ("by", "ada")]).await;
+        assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+        let elsewhere = site
+            .client
+            .post(format!("{}{there}", site.base))
+            .header("origin", "https://evil.example")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body("action=resolve&by=eve")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
+
+        let acknowledged = site.send(&there, &[("action", "acknowledge"), ("by", "ada")]).await;
+        assert_eq!(acknowledged.status(), StatusCode::SEE_OTHER);
+        assert!(site.page("/alerts").await.contains("ada looks after it since"));
+        let resolved = site
+            .client
+            .post(format!("{}/api/alerts/{id}", site.base))
+            .json(&serde_json::json!({ "action": "resolve", "by": "bob" }))
+            .send()
+            .await
+            .unwrap();
+        let alert: serde_json::Value = resolved.json().await.unwrap();
+        assert_eq!((&alert["state"], &alert["resolved_by"]), (&"resolved".into(), &"bob".into()));
+        assert!(site.page("/alerts").await.contains("No alert is open."));
+        assert_eq!(store.owed_by_webhook().await.unwrap()["chat"].0, 2, "both are told");
+
+        let guarded = Site::of(store, Some("secret")).await;
+        let stranger = guarded.send(&there, &[("action", "resolve"), ("by", "eve")]).await;
+        assert_eq!(stranger.headers()[header::LOCATION].to_str().unwrap().split('?').next(), Some("/login"));
+    }
 }

@@ -34,6 +34,18 @@ pub enum Attribution {
 }
 
 impl Attribution {
+    /// Its name in the output format.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::JudgePrompt => "judge_prompt",
+            Self::JudgeModel => "judge_model",
+            Self::Raters => "raters",
+            Self::InputMix => "input_mix",
+            Self::NewContent => "new_content",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+
     /// What to do.
     pub fn advice(self) -> &'static str {
         match self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::drift::DriftReport;
-use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
+use crate::model::{Alert, EvaluationId, SpanId, SubjectId, TraceId};
 use crate::statistics::ppi::Method;
 use crate::statistics::{Estimate, Reason};
 use crate::store::Ledger;
@@ -48,6 +48,8 @@ pub struct ReportData {
     pub rubrics: Vec<RubricReport>,
     /// Drift.
     pub drift: DriftReport,
+    /// What moved and is not settled.
+    pub alerts: Vec<AlertReport>,
     /// How far labelling is.
     pub labels: LabelProgress,
     /// What could not be judged for want of content.
@@ -56,6 +58,16 @@ pub struct ReportData {
     pub judges: Vec<JudgeReport>,
     /// Both accounts.
     pub ledger: Ledger,
+}
+
+/// An alert that is not over.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlertReport {
+    /// What moved, by how much, since when.
+    pub summary: String,
+    /// The alert.
+    #[serde(flatten)]
+    pub alert: Alert,
 }
 
 /// Something to do.

@@ -18,6 +18,9 @@ use crate::store::ScoredEvaluation;
 pub struct Flag {
     /// The rubric; absent for the whole.
     pub rubric: Option<String>,
+    /// The judge that is watched; absent where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// What moved, as `judged drift` writes it.
     #[serde(flatten)]
     pub flag: drift::Flag,
@@ -43,6 +46,20 @@ pub struct Watch {
     pub needed: u64,
     /// Agreement in the baseline.
     pub baseline: Estimate,
+    /// The judge that is watched.
+    #[serde(skip)]
+    pub judge: Option<String>,
+    /// The time of the last label of the baseline; the first ones make it up.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    pub baseline_until: Value,
+}
+
+/// What the detectors say of one rubric.
+pub(super) struct Finding {
+    pub(super) rubric: String,
+    /// The judge whose verdicts were looked at.
+    pub(super) judge: Option<String>,
+    pub(super) found: drift::Report,
 }
 
 impl Watch {
@@ -54,12 +71,20 @@ impl Watch {
 
 impl DriftReport {
     /// What the detectors say, in the report's words; `flags` are known already.
-    pub(super) fn of(findings: Vec<(String, drift::Report)>, mut flags: Vec<Flag>) -> Self {
+    pub(super) fn of(findings: Vec<Finding>, mut flags: Vec<Flag>) -> Self {
         let needed = Settings::default().baseline as u64;
         let mut watching = Vec::new();
-        for (rubric, found) in findings {
-            flags.extend(found.flags.into_iter().map(|flag| Flag { rubric: Some(rubric.clone()), flag }));
-            watching.push(Watch { rubric, labels: found.labels as u64, needed, baseline: found.baseline.agreement });
+        for Finding { rubric, judge, found } in findings {
+            let of = |flag| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag };
+            flags.extend(found.flags.into_iter().map(of));
+            watching.push(Watch {
+                rubric,
+                labels: found.labels as u64,
+                needed,
+                baseline: found.baseline.agreement,
+                judge,
+                baseline_until: found.baseline.until,
+            });
         }
         Self { watching, flags }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Label, Scale};
+use crate::model::{Alert, Label, Scale};
 use crate::rubrics::{Rubric, scale_text};
 use crate::store::{ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
 
@@ -74,6 +74,8 @@ pub struct ReportInput {
     pub rubrics: Vec<RubricFacts>,
     /// What drift detection found.
     pub drift: Vec<Flag>,
+    /// The alerts that are not over.
+    pub alerts: Vec<Alert>,
     /// What the reader chose.
     pub options: ReportOptions,
 }
@@ -94,6 +96,7 @@ impl ReportInput {
             production: production(store).await?,
             rubrics,
             drift: Vec::new(),
+            alerts: Vec::new(),
             options,
         })
     }
@@ -115,6 +118,7 @@ impl ReportInput {
             production: production(store).await?,
             rubrics,
             drift,
+            alerts: store.unresolved_alerts().await?,
             options,
         })
     }

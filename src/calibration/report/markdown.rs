@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::data::{ReportData, RubricReport, SeriesReport, Urgency, Verdict};
+use super::data::{AlertReport, ReportData, RubricReport, SeriesReport, Urgency, Verdict};
 use super::drift::Flag;
 use super::words::{
     MILLISECONDS, code, count, date, dollars, in_words, number_estimate, percent, percent_estimate, plural,
@@ -28,6 +28,7 @@ pub fn render(report: &ReportData) -> String {
             ),
         );
     }
+    alerts(&mut text, report);
     verdicts(&mut text, report);
     actions(&mut text, report);
     drift(&mut text, report);
@@ -76,6 +77,19 @@ fn verdict_word(verdict: Verdict) -> &'static str {
         Verdict::NoScores => "no scores",
         Verdict::WithCare => "with care",
         Verdict::Trust => "trust",
+    }
+}
+
+fn alerts(text: &mut String, report: &ReportData) {
+    let of = |alert: &AlertReport| {
+        let by = match &alert.alert.acknowledged_by {
+            Some(by) => format!("{} looks after it", plain(by)),
+            None => "nobody looks after it yet".to_owned(),
+        };
+        format!("- **Alert**: {} ({by})", plain(&alert.summary))
+    };
+    if !report.alerts.is_empty() {
+        line(text, &report.alerts.iter().map(of).collect::<Vec<_>>().join("\n"));
     }
 }
 
@@ -137,7 +151,7 @@ fn drift(text: &mut String, report: &ReportData) {
     if report.drift.flags.is_empty() {
         line(text, "No drift is flagged.");
     }
-    for Flag { rubric, flag } in &report.drift.flags {
+    for Flag { rubric, flag, .. } in &report.drift.flags {
         let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
         line(
             text,

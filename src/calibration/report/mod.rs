@@ -31,7 +31,7 @@ pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 
-use crate::model::{Label, LabelStream, Outcome, Scale};
+use crate::model::{Alert, Label, LabelStream, Outcome, Scale};
 use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
 use scores::Scored;
@@ -52,7 +52,7 @@ impl ReportData {
     pub fn build(input: &ReportInput) -> Self {
         let names = rubric_names(input);
         let (labels, abstained): (Vec<Label>, Vec<Label>) = input.labels.iter().cloned().partition(has_verdict);
-        let drift = DriftReport::of(drift_of(input), input.drift.clone());
+        let drift = DriftReport::of(findings(input), input.drift.clone());
         let mut rubrics: Vec<RubricReport> =
             names.into_iter().map(|name| rubric(input, &labels, &drift.flags, name)).collect();
         // What needs attention first, then by name.
@@ -72,12 +72,17 @@ impl ReportData {
             actions,
             rubrics,
             drift,
+            alerts: input.alerts.iter().map(alert).collect(),
             labels: progress,
             content,
             judges,
             ledger: input.ledger.clone(),
         }
     }
+}
+
+fn alert(alert: &Alert) -> AlertReport {
+    AlertReport { summary: alert.finding.summary(), alert: alert.clone() }
 }
 
 fn newest(input: &ReportInput) -> Option<i64> {
@@ -128,12 +133,16 @@ fn has_verdict(label: &Label) -> bool {
 
 /// What the drift detectors say of each rubric.
 pub fn drift_of(input: &ReportInput) -> Vec<(String, crate::calibration::drift::Report)> {
+    findings(input).into_iter().map(|finding| (finding.rubric, finding.found)).collect()
+}
+
+fn findings(input: &ReportInput) -> Vec<drift::Finding> {
     let labels: Vec<Label> = input.labels.iter().filter(|label| has_verdict(label)).cloned().collect();
-    rubric_names(input).into_iter().map(|name| (name.to_owned(), drift_of_rubric(input, &labels, name))).collect()
+    rubric_names(input).into_iter().map(|name| finding(input, &labels, name)).collect()
 }
 
 /// Over all series of the judge that the rubric is judged by now.
-fn drift_of_rubric(input: &ReportInput, labels: &[Label], name: &str) -> crate::calibration::drift::Report {
+fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding {
     let own: Vec<&ScoredEvaluation> = input.scored.iter().filter(|evaluation| evaluation.rubric == name).collect();
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let newest = own.iter().rev().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.last());
@@ -142,7 +151,8 @@ fn drift_of_rubric(input: &ReportInput, labels: &[Label], name: &str) -> crate::
         own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
     let facts = input.rubrics.iter().filter(|facts| facts.name == name);
     let scale = facts.max_by_key(|facts| (newest.is_some_and(|newest| newest.version == facts.version), facts.version));
-    drift::detect(name, &same, labels, scale.map(|facts| &facts.scale))
+    let found = drift::detect(name, &same, labels, scale.map(|facts| &facts.scale));
+    drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), found }
 }
 
 /// One rubric.

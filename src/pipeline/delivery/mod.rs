@@ -3,7 +3,9 @@
 //! Each sink has a loop of its own, so that one that is down holds up no other. A crash between sending and recording
 //! sends again; every sink's identities are deterministic, so that the effect is one.
 
+mod secrets;
 pub mod sinks;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,10 +120,8 @@ impl Delivery {
         match error.disposition() {
             Disposition::Retry { after } => {
                 tracing::debug!(sink = sink.name(), evaluation = %owed.evaluation.id, %error, "not accepted yet");
-                let wait_ms = (1_000_i64 << owed.attempts.min(10)).min(LONGEST_WAIT_MS);
-                let asked_ms = after.map_or(0, |after| after.as_millis() as i64);
                 DeliveryOutcome::Retry {
-                    due_at_ms: self.store.now_ms() + wait_ms.max(asked_ms),
+                    due_at_ms: self.store.now_ms() + wait_ms(owed.attempts, after),
                     error: error.to_string(),
                 }
             }
@@ -136,6 +136,12 @@ impl Delivery {
             }
         }
     }
+}
+
+/// How long to wait after so many attempts that came to nothing, and at least as long as was asked for.
+fn wait_ms(attempts: u32, asked: Option<Duration>) -> i64 {
+    let wait_ms = (1_000_i64 << attempts.min(10)).min(LONGEST_WAIT_MS);
+    wait_ms.max(asked.map_or(0, |asked| asked.as_millis() as i64))
 }
 
 /// Says when a sink stops taking scores, with what it says, and when it takes them again.

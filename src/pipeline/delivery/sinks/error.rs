@@ -1,4 +1,4 @@
-//! Why a score was not accepted, and whether trying again can help.
+//! Why a score or an alert was not accepted, and whether trying again can help.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const UNTIL_REPAIRED: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DeliveryError {
     /// No answer: refused connection, broken connection, name not found.
-    #[error("{host} cannot be reached; check that it runs and that the sink's address is right")]
+    #[error("{host} cannot be reached; check that it runs and that its address is right")]
     Unreachable {
         /// Host and port.
         host: String,
@@ -32,7 +32,7 @@ pub enum DeliveryError {
         source: Arc<reqwest::Error>,
     },
     /// No answer in time.
-    #[error("{host} did not answer within {}; raise the sink's `timeout` if it is only slow", crate::config::duration::format(*.timeout))]
+    #[error("{host} did not answer within {}; raise its `timeout` in the configuration if it is only slow", crate::config::duration::format(*.timeout))]
     Timeout {
         /// Host and port.
         host: String,
@@ -40,7 +40,7 @@ pub enum DeliveryError {
         timeout: Duration,
     },
     /// The sink is overloaded or down for the moment.
-    #[error("the sink is not ready ({status}): {message}")]
+    #[error("the receiver is not ready ({status}): {message}")]
     NotReady {
         /// The HTTP status or gRPC code.
         status: String,
@@ -56,7 +56,7 @@ pub enum DeliveryError {
         what: String,
     },
     /// The address or the credentials are wrong.
-    #[error("the sink refuses judged ({status}): {message}; check the sink's address and its key")]
+    #[error("the receiver refuses judged ({status}): {message}; check its address and its key")]
     Misconfigured {
         /// The HTTP status or gRPC code.
         status: String,
@@ -64,7 +64,7 @@ pub enum DeliveryError {
         message: String,
     },
     /// The sink refuses the score itself.
-    #[error("the sink refused the score ({status}): {message}")]
+    #[error("the receiver refused what was sent ({status}): {message}")]
     Refused {
         /// The HTTP status or gRPC code.
         status: String,
@@ -82,7 +82,7 @@ pub enum DeliveryError {
         message: String,
     },
     /// An answer that this API does not give.
-    #[error("the sink answered what its API does not: {what}")]
+    #[error("the receiver answered what its API does not: {what}")]
     UnexpectedAnswer {
         /// What was wrong with it.
         what: String,

@@ -1,4 +1,4 @@
-//! A bounded HTTP exchange with a sink, and what its status means.
+//! A bounded HTTP exchange with a sink or a webhook, and what its status means.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,11 @@ const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
 /// A client that never follows a redirect, which would carry the credentials elsewhere.
 pub(super) fn client(sink: &str, headers: HeaderMap, timeout: Duration) -> Result<Client, SinkConfigError> {
+    bounded_client(headers, timeout).map_err(|source| SinkConfigError::Client { sink: sink.to_owned(), source })
+}
+
+/// The same without a name.
+pub(in crate::pipeline::delivery) fn bounded_client(headers: HeaderMap, timeout: Duration) -> reqwest::Result<Client> {
     install_tls();
     Client::builder()
         .user_agent(concat!("judged/", env!("CARGO_PKG_VERSION")))
@@ -28,7 +33,6 @@ pub(super) fn client(sink: &str, headers: HeaderMap, timeout: Duration) -> Resul
         .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .map_err(|source| SinkConfigError::Client { sink: sink.to_owned(), source })
 }
 
 /// The program installs its TLS provider at start; where a caller has not, building a client would panic.
@@ -45,14 +49,18 @@ pub(super) fn host_of(url: &Url) -> String {
 }
 
 /// A complete answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(in crate::pipeline::delivery) struct Answer {
+    pub(in crate::pipeline::delivery) status: StatusCode,
     pub(super) body: Vec<u8>,
     retry_after: Option<Duration>,
 }
 
 /// Sends and reads to the end, within the client's timeout and a bounded size.
-pub(super) async fn exchange(request: RequestBuilder, url: &Url, timeout: Duration) -> Result<Answer, DeliveryError> {
+pub(in crate::pipeline::delivery) async fn exchange(
+    request: RequestBuilder,
+    url: &Url,
+    timeout: Duration,
+) -> Result<Answer, DeliveryError> {
     let failed = |error: reqwest::Error| {
         if error.is_timeout() {
             DeliveryError::Timeout { host: host_of(url), timeout }
@@ -95,7 +103,7 @@ impl Answer {
     }
 
     /// The same for an API that is idempotent, where a server's own failure may be tried again.
-    pub(super) fn idempotent_error(&self) -> DeliveryError {
+    pub(in crate::pipeline::delivery) fn idempotent_error(&self) -> DeliveryError {
         match self.error() {
             DeliveryError::Refused { status, message } if self.status.is_server_error() => {
                 DeliveryError::NotReady { status, message, retry_after: self.retry_after }

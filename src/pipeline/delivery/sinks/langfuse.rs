@@ -10,10 +10,11 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value as Json, json};
 
+use super::super::secrets::Variables;
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::native;
-use super::settings::{self, Variables};
+use super::settings;
 use crate::config::sinks::SinkConfig;
 use crate::model::{Evaluation, Outcome, Scale, SubjectKind};
 

@@ -10,9 +10,10 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value as Json, json};
 
+use super::super::secrets::Variables;
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
-use super::settings::{self, Variables};
+use super::settings;
 use super::{native, payload};
 use crate::config::sinks::SinkConfig;
 use crate::model::{Evaluation, Outcome, SubjectKind};

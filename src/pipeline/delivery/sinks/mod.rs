@@ -2,7 +2,7 @@
 //! from the evaluation, so that a repetition is recognised or replaces itself.
 
 mod error;
-mod http;
+pub(super) mod http;
 mod langfuse;
 mod mlflow;
 mod native;

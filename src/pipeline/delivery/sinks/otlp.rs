@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::super::secrets::Variables;
 use super::error::{DeliveryError, Disposition, SinkConfigError};
-use super::settings::{self, Variables};
+use super::settings;
 use super::{otlp_grpc, otlp_http, payload};
 use crate::config::sinks::{OtlpProtocol, SinkConfig};
 use crate::model::{Evaluation, EvaluationId};

@@ -6,11 +6,9 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::super::secrets::{SecretPlace, SecretProblem, Variables};
 use super::error::SinkConfigError;
 use crate::config::sinks::{OtlpProtocol, SinkConfig, SinkType};
-
-/// Looks up an environment variable.
-pub(super) type Variables<'v> = &'v dyn Fn(&str) -> Option<String>;
 
 /// The type's name as it is configured.
 pub(super) fn type_name(kind: SinkType) -> &'static str {
@@ -152,28 +150,10 @@ fn secret(
     file: Option<&PathBuf>,
     variables: Variables<'_>,
 ) -> Result<Option<SecretString>, SinkConfigError> {
-    let sink = || config.name.clone();
-    let nothing = |key, place: String, source| SinkConfigError::Secret { sink: sink(), key, place, source };
-    let (text, key, place) = match (env, file) {
-        (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            let problem = format!("`{env_key}` is given too; keep one of them");
-            return Err(SinkConfigError::Value { sink: sink(), key: file_key, problem });
-        }
-        (Some(variable), None) => {
-            let place = format!("the environment variable `{variable}`");
-            (variables(variable).unwrap_or_default(), env_key, place)
-        }
-        (None, Some(path)) => {
-            let place = format!("the file `{}`", path.display());
-            match std::fs::read_to_string(path) {
-                Ok(text) => (text, file_key, place),
-                Err(source) => return Err(nothing(file_key, place, Some(source))),
-            }
-        }
-    };
-    match text.trim() {
-        "" => Err(nothing(key, place, None)),
-        secret => Ok(Some(SecretString::from(secret))),
-    }
+    let sink = config.name.clone();
+    let place = SecretPlace { env_key, env: env.map(String::as_str), file_key, file: file.map(PathBuf::as_path) };
+    place.read(variables).map_err(|problem| match problem {
+        SecretProblem::GivenTwice { key, problem } => SinkConfigError::Value { sink, key, problem },
+        SecretProblem::Nothing { key, place, source } => SinkConfigError::Secret { sink, key, place, source },
+    })
 }

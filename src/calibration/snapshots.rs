@@ -1,0 +1,42 @@
+//! What a look says of each rubric version and judge, in a form that is kept. Pure.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::calibration::report::{Flag, ReportData};
+use crate::store::CalibrationSnapshot;
+
+/// One snapshot for each rubric version and judge that people labelled answers of: agreement with its intervals, the
+/// baseline of the watch, and what is flagged.
+pub fn snapshots(report: &ReportData) -> Vec<CalibrationSnapshot> {
+    let mut taken = Vec::new();
+    for rubric in &report.rubrics {
+        let watch = report.drift.watching.iter().find(|watch| watch.rubric == rubric.name);
+        let flags: Vec<&Flag> =
+            report.drift.flags.iter().filter(|flag| flag.rubric.as_deref() == Some(&rubric.name)).collect();
+        // The newest series of a version and judge comes first; earlier models of the judge are history.
+        let mut seen = BTreeSet::new();
+        for series in rubric.series.iter().filter(|series| seen.insert((series.version, &series.judge))) {
+            let watched = watch.filter(|watch| watch.judge.as_deref() == Some(&series.judge));
+            let content = json!({
+                "judge_model": series.judge_model,
+                "verdict": rubric.verdict.verdict,
+                "labels": series.agreement.items,
+                "agreement": series.agreement,
+                "watch": watched,
+                "flags": if watched.is_some() { flags.as_slice() } else { &[] },
+            })
+            .to_string();
+            taken.push(CalibrationSnapshot {
+                rubric: rubric.name.clone(),
+                version: series.version,
+                judge: series.judge.clone(),
+                digest: Sha256::digest(&content).into(),
+                content,
+            });
+        }
+    }
+    taken
+}

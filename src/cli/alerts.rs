@@ -1,0 +1,231 @@
+//! `judged alerts`: what moved and is not settled.
+
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::table::Table;
+use super::{Usage, open_existing_store};
+use crate::config::Config;
+use crate::model::{Alert, AlertChange, AlertId, AlertState};
+use crate::pipeline::delivery::webhooks::{self, Webhook};
+use crate::store::{AlertDeliveryState, Store};
+
+/// Lists alerts, and says that somebody has looked at one or that it is over.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Prints the alerts that are not over.
+    List {
+        /// Those that are over as well.
+        #[arg(long)]
+        all: bool,
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Says that somebody looks after an alert.
+    Acknowledge(Settle),
+    /// Says that an alert is over. It stays so until something moves after this moment.
+    Resolve(Settle),
+    /// Sends a made-up alert to the webhooks, once, and says what they answer.
+    Test {
+        /// Only to this webhook.
+        #[arg(long, value_name = "NAME")]
+        webhook: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Settle {
+    /// The alert, or as much of its beginning as no other has.
+    id: String,
+    /// Who says so.
+    #[arg(long, env = "USER", default_value = "somebody")]
+    by: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+}
+
+/// Prints or changes.
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    if let Action::Test { webhook } = &args.action {
+        return test(config, webhook.as_deref()).await;
+    }
+    let store = open_existing_store(config).await?;
+    let result = act(&store, config, args.action).await;
+    store.close().await;
+    result
+}
+
+async fn act(store: &Store, config: &Config, action: Action) -> anyhow::Result<ExitCode> {
+    match action {
+        Action::List { all, format } => list(store, all, format).await,
+        Action::Acknowledge(settle) => {
+            let now_ms = store.now_ms();
+            change(store, config, &settle.id, &|alert| alert.acknowledged(&settle.by, now_ms)).await
+        }
+        Action::Resolve(settle) => {
+            let now_ms = store.now_ms();
+            change(store, config, &settle.id, &|alert| alert.resolved(Some(&settle.by), now_ms)).await
+        }
+        Action::Test { webhook } => test(config, webhook.as_deref()).await,
+    }
+}
+
+/// An alert and how far the messages about it are.
+#[derive(Debug, Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    alert: Alert,
+    deliveries: Vec<AlertDeliveryState>,
+}
+
+async fn list(store: &Store, all: bool, format: Format) -> anyhow::Result<ExitCode> {
+    let alerts = if all { store.alerts().await? } else { store.unresolved_alerts().await? };
+    match format {
+        Format::Json => {
+            let mut states = store.alert_delivery_states().await?;
+            let listed: Vec<Listed> = alerts
+                .into_iter()
+                .map(|alert| Listed { deliveries: states.remove(&alert.id).unwrap_or_default(), alert })
+                .collect();
+            println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "alerts": listed }))?);
+        }
+        Format::Table => print!("{}", render(&alerts, all)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn render(alerts: &[Alert], all: bool) -> String {
+    if alerts.is_empty() {
+        return if all { "There was no alert yet.\n" } else { "No alert is open.\n" }.to_owned();
+    }
+    let mut table = Table::new(&["alert", "state", "first seen", "judge", "what moved", "what to do"]);
+    for alert in alerts {
+        let finding = &alert.finding;
+        table.row(vec![
+            short(alert.id),
+            state(alert),
+            day(alert.first_seen_ms),
+            finding.judge.clone(),
+            finding.summary(),
+            finding.advice.clone(),
+        ]);
+    }
+    table.render()
+}
+
+fn state(alert: &Alert) -> String {
+    match (alert.state, &alert.acknowledged_by, &alert.resolved_by) {
+        (AlertState::Acknowledged, Some(by), _) => format!("acknowledged by {by}"),
+        (AlertState::Resolved, _, Some(by)) => format!("resolved by {by}"),
+        (state, ..) => state.as_str().to_owned(),
+    }
+}
+
+/// As much of an id as a person wants to type.
+fn short(id: AlertId) -> String {
+    id.to_string().chars().take(8).collect()
+}
+
+fn day(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// The one alert whose id begins so.
+fn find(alerts: &[Alert], id: &str) -> Result<AlertId, Usage> {
+    let wanted = id.trim().to_lowercase();
+    let mut found = alerts.iter().filter(|alert| !wanted.is_empty() && alert.id.to_string().starts_with(&wanted));
+    match (found.next(), found.next()) {
+        (Some(alert), None) => Ok(alert.id),
+        (None, _) => Err(Usage(format!("there is no alert `{id}`; `judged alerts list --all` shows them"))),
+        (Some(_), Some(_)) => Err(Usage(format!("several alerts begin with `{id}`; write more of it"))),
+    }
+}
+
+async fn change(
+    store: &Store,
+    config: &Config,
+    id: &str,
+    decide: &(dyn Fn(Alert) -> Option<AlertChange> + Sync),
+) -> anyhow::Result<ExitCode> {
+    let id = find(&store.alerts().await?, id)?;
+    let routes = webhooks::routes(&config.alerts);
+    match store.change_alert(id, &routes, decide).await? {
+        Some((alert, true)) => println!("{} is {}: {}", short(id), state(&alert), alert.finding.summary()),
+        Some((alert, false)) => println!("{} stays as it was: {}", short(id), state(&alert)),
+        None => return Err(Usage(format!("the alert {id} is gone")).into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Exit code 1 when a webhook does not take it.
+async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
+    let webhooks = Webhook::all(&config.alerts, &|name| std::env::var(name).ok())?;
+    let chosen: Vec<_> = webhooks.iter().filter(|webhook| only.is_none_or(|name| name == webhook.name())).collect();
+    if chosen.is_empty() {
+        let known: Vec<&str> = webhooks.iter().map(|webhook| webhook.name()).collect();
+        return Err(match only {
+            Some(name) => Usage(format!("there is no webhook `{name}`; there are: {}", known.join(", "))),
+            None => Usage("no webhook is configured; add [[alerts.webhook]]".to_owned()),
+        }
+        .into());
+    }
+    let now_ms = crate::clock::Clock::system().now_ms();
+    let mut well = true;
+    for webhook in chosen {
+        match webhook.send_test(now_ms).await {
+            Ok(()) => println!("  sent   {}", webhook.name()),
+            Err(error) => {
+                well = false;
+                println!("  WRONG  {}: {}", webhook.name(), crate::causes::causes(&error));
+            }
+        }
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alerts() -> Vec<Alert> {
+        ["agreement", "judge"]
+            .map(|kind| {
+                let mut finding = webhooks::sample(1_767_225_600_000).finding;
+                kind.clone_into(&mut finding.kind);
+                Alert::open(finding, 1_767_312_000_000)
+            })
+            .into()
+    }
+
+    #[test]
+    fn an_alert_is_found_by_the_beginning_of_its_id() {
+        let alerts = alerts();
+        assert_eq!(find(&alerts, &short(alerts[1].id)).unwrap(), alerts[1].id);
+        assert!(find(&alerts, "").is_err());
+        assert!(find(&alerts, "zzzz").unwrap_err().to_string().contains("there is no alert `zzzz`"));
+    }
+
+    #[test]
+    fn a_list_says_what_moved_and_what_to_do() {
+        let mut alerts = alerts();
+        alerts[1] = alerts[1].clone().acknowledged("ada", 1_767_312_000_001).unwrap().alert;
+        let text = render(&alerts, false);
+        assert!(text.contains("acknowledged by ada") && text.contains("2026-01-02 00:00"), "{text}");
+        assert!(text.contains("agreement with people moved by"), "{text}");
+        assert_eq!(render(&[], false), "No alert is open.\n");
+    }
+}

@@ -1,0 +1,120 @@
+//! From an `[[alerts.webhook]]` section to checked parts: address, headers, key of the signature.
+
+use std::path::PathBuf;
+
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::secrets::{SecretPlace, SecretProblem, Variables};
+use super::error::WebhookConfigError;
+use super::signature::SigningKey;
+use crate::config::alerts::{WebhookConfig, WebhookKind};
+
+/// What Alertmanager's address is completed by.
+const ALERTS_PATH: &str = "/api/v2/alerts";
+
+fn secret(
+    config: &WebhookConfig,
+    (env_key, env): (&'static str, Option<&String>),
+    (file_key, file): (&'static str, Option<&PathBuf>),
+    variables: Variables<'_>,
+) -> Result<Option<SecretString>, WebhookConfigError> {
+    let webhook = config.name().to_owned();
+    let place = SecretPlace { env_key, env: env.map(String::as_str), file_key, file: file.map(PathBuf::as_path) };
+    place.read(variables).map_err(|problem| match problem {
+        SecretProblem::GivenTwice { key, problem } => WebhookConfigError::Value { webhook, key, problem },
+        SecretProblem::Nothing { key, place, source } => WebhookConfigError::Secret { webhook, key, place, source },
+    })
+}
+
+/// Where messages go.
+pub(super) fn address(config: &WebhookConfig, variables: Variables<'_>) -> Result<Url, WebhookConfigError> {
+    let webhook = || config.name().to_owned();
+    let elsewhere =
+        secret(config, ("url_env", config.url_env.as_ref()), ("url_file", config.url_file.as_ref()), variables)?;
+    let text = match (&config.url, elsewhere) {
+        (Some(_), Some(_)) => {
+            let problem = "it is given elsewhere too; keep one of `url`, `url_env` and `url_file`".to_owned();
+            return Err(WebhookConfigError::Value { webhook: webhook(), key: "url", problem });
+        }
+        (Some(url), None) => SecretString::from(url.0.clone()),
+        (None, Some(url)) => url,
+        (None, None) => {
+            let remedy =
+                "write the receiver's address, or name the variable (`url_env`) or file (`url_file`) that holds it";
+            return Err(WebhookConfigError::Missing { webhook: webhook(), key: "url", remedy });
+        }
+    };
+    // The address may be a secret, so that no error repeats it.
+    let refuse =
+        |problem: &str| WebhookConfigError::Value { webhook: webhook(), key: "url", problem: problem.to_owned() };
+    let mut url = Url::parse(text.expose_secret()).map_err(|_| refuse("this is not a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(refuse("this is not an http or https URL"));
+    }
+    if config.kind == WebhookKind::Alertmanager {
+        let path = url.path().trim_end_matches('/').to_owned();
+        if !path.ends_with(ALERTS_PATH) {
+            url.set_path(&format!("{path}{ALERTS_PATH}"));
+        }
+    }
+    Ok(url)
+}
+
+/// The request headers, credentials among them.
+pub(super) fn headers(config: &WebhookConfig, variables: Variables<'_>) -> Result<HeaderMap, WebhookConfigError> {
+    let refuse = |key, problem: String| WebhookConfigError::Value { webhook: config.name().to_owned(), key, problem };
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in &config.headers.0 {
+        let name: HeaderName = name.parse().map_err(|_| refuse("headers", format!("`{name}` is not a header name")))?;
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| refuse("headers", format!("`{name}` has a value that no header can carry")))?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    let token = secret(
+        config,
+        ("token_env", config.token_env.as_ref()),
+        ("token_file", config.token_file.as_ref()),
+        variables,
+    )?;
+    if let Some(token) = token {
+        let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
+        let mut value = HeaderValue::from_str(bearer.expose_secret())
+            .map_err(|_| refuse("token_env", "the token holds characters that no header can carry".into()))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+/// The key of the signature, which only the generic kind has: the others' receivers look at none.
+pub(super) fn signing_key(
+    config: &WebhookConfig,
+    variables: Variables<'_>,
+) -> Result<Option<SigningKey>, WebhookConfigError> {
+    let given = [("secret_env", config.secret_env.is_some()), ("secret_file", config.secret_file.is_some())];
+    if let Some((key, _)) = given.iter().find(|(_, given)| *given)
+        && config.kind != WebhookKind::Generic
+    {
+        let (webhook, kind) = (config.name().to_owned(), config.kind.as_str());
+        return Err(WebhookConfigError::Foreign { webhook, key, kind });
+    }
+    let secret = secret(
+        config,
+        ("secret_env", config.secret_env.as_ref()),
+        ("secret_file", config.secret_file.as_ref()),
+        variables,
+    )?;
+    secret
+        .map(|secret| {
+            SigningKey::of(&secret).map_err(|problem| WebhookConfigError::Value {
+                webhook: config.name().to_owned(),
+                key: given.iter().find(|(_, given)| *given).map_or("secret_env", |(key, _)| key),
+                problem: problem.to_string(),
+            })
+        })
+        .transpose()
+}
