@@ -102,6 +102,7 @@ fn history(rubric: &str, evaluations: &[&ScoredEvaluation], labels: &[Label], sc
             human,
             judge: if again { Value::Null } else { verdict(scale, &evaluation.score).unwrap_or(Value::Null) },
             segment: None,
+            segments: BTreeMap::new(),
             probability: None,
             annotator: Some(label.annotator.clone()),
             anchor: false,
