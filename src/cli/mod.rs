@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
+mod anchors;
 mod demo;
 mod doctor;
 mod drift;
@@ -58,6 +59,8 @@ enum Command {
     Run(run::Args),
     /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
+    /// Chooses and lists the fixed sets that judges are held against.
+    Anchors(anchors::Args),
     /// Checks configuration, database, broker, judges and sinks, and says what to fix.
     Doctor(doctor::Args),
     /// Prints one line for each thing that moved in a history of labels.
@@ -149,6 +152,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args, config()?).await,
         Command::Run(args) => run::run(args, config()?).await,
         Command::Agreement(args) => agreement::run(args),
+        Command::Anchors(args) => anchors::run(args, &config()?).await,
         Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),

@@ -4,6 +4,7 @@
 //! The sections are plain data: the rooms turn them into what they need and report what is wrong with the values.
 
 mod assembly;
+mod calibration;
 mod delivery;
 pub mod duration;
 mod environment;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use assembly::AssemblyConfig;
+pub use calibration::CalibrationConfig;
 pub use delivery::DeliveryConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub assembly: AssemblyConfig,
     /// How pending evaluations are worked on.
     pub evaluation: EvaluationConfig,
+    /// How judges are watched.
+    pub calibration: CalibrationConfig,
     /// How owed deliveries are worked on.
     pub delivery: DeliveryConfig,
     /// Which criteria judge.

@@ -1,10 +1,12 @@
-//! The calibrate role: at intervals, how well judges agree with people and what moved, as metrics and log lines.
+//! The calibrate role: at intervals, which anchors are to be judged again, how well judges agree with people and what
+//! moved, as metrics and log lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::calibration::anchors::{self, Rounds};
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::rubrics::Catalogue;
 use crate::store::{Store, StoreError};
@@ -18,11 +20,20 @@ pub(super) async fn watch(
     store: Store,
     catalogue: Catalogue,
     baselines: Vec<String>,
+    rounds: Rounds,
     soft: CancellationToken,
 ) -> Result<(), StoreError> {
     let gauges = StoreGauges::default();
     let mut seen = BTreeSet::new();
     while !soft.is_cancelled() {
+        match anchors::plan(&store, &catalogue.active(), rounds).await {
+            Ok(0) => {}
+            Ok(planned) => tracing::info!(planned, "anchors are judged again"),
+            Err(error) => tracing::warn!(
+                error = crate::causes::causes(&error),
+                "the round of anchors could not be planned; trying again later"
+            ),
+        }
         match look(&store, &catalogue, &baselines).await {
             Ok(report) => tell(&report, &gauges, &mut seen),
             Err(error) => tracing::warn!(

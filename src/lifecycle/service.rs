@@ -227,7 +227,11 @@ impl Service {
         if self.roles.contains(&Role::Calibrate) {
             lifecycle.spawn("retention", retain(self.store.clone(), self.config.clone(), soft.clone()));
             let baselines = super::baselines(&self.config);
-            let watch = calibration::watch(self.store.clone(), self.catalogue.clone(), baselines, soft.clone());
+            let rounds = crate::calibration::anchors::Rounds {
+                every: self.config.calibration.anchors_every,
+                deadline: self.config.evaluation.deadline,
+            };
+            let watch = calibration::watch(self.store.clone(), self.catalogue.clone(), baselines, rounds, soft.clone());
             lifecycle.spawn("calibration", watch);
         }
         let queues = Queues {

@@ -21,7 +21,7 @@ fn migration(version: i64, description: &'static str, sql: &'static str) -> Migr
 impl Store {
     /// Applies what is missing. On PostgreSQL an advisory lock lets many workers start at once.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        let (sqlite, postgres) = migrations![1 "initial" "0001_initial.sql"];
+        let (sqlite, postgres) = migrations![1 "initial" "0001_initial.sql", 4 "anchors" "0004_anchors.sql"];
         match &self.pool {
             Pool::Sqlite { writer, .. } => migrator(sqlite()).run(writer).await?,
             Pool::Postgres(pool) => migrator(postgres()).run(pool).await?,

@@ -7,6 +7,7 @@
 //! want of a lock, and several readers. Every statement that several workers may run touches rows in key order, so that
 //! they cannot deadlock on PostgreSQL.
 
+mod anchors;
 mod deliveries;
 mod dialect;
 mod evaluations;
@@ -34,6 +35,7 @@ use sqlx::sqlite::{
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
 pub use evaluations::{EvaluationResult, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};

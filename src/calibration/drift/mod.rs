@@ -256,8 +256,14 @@ impl Found<'_> {
     }
 
     fn replay_flags(&self) -> Vec<Flag> {
-        let evidence =
-            Evidence { entries: self.entries, judge: self.judge, human: self.human, input: None, within: false, one_rater: false };
+        let evidence = Evidence {
+            entries: self.entries,
+            judge: self.judge,
+            human: self.human,
+            input: None,
+            within: false,
+            one_rater: false,
+        };
         let judge = self.judge.alarm.map(|moved| {
             let attribution = match &self.human.alarm {
                 Some(_) => Attribution::Ambiguous,

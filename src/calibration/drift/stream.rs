@@ -152,9 +152,9 @@ pub(super) fn fell_within(
     let Some(lowest) = bounds.values().copied().min_by(f64::total_cmp) else { return false };
     let Ok(mut detector) = Detector::new(lowest, Carry::ShiryaevRoberts) else { return false };
     labels.iter().any(|label| {
-        part(label.index).and_then(|name| bounds.get(&name)).is_some_and(|bound| {
-            detector.observe_against(*bound, label.closeness, label.weight) >= settings.run_length
-        })
+        part(label.index)
+            .and_then(|name| bounds.get(&name))
+            .is_some_and(|bound| detector.observe_against(*bound, label.closeness, label.weight) >= settings.run_length)
     })
 }
 

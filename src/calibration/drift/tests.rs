@@ -231,5 +231,5 @@ fn a_fall_within_segments_is_not_put_down_to_a_mix_that_moved_as_well() {
     let fall = flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none()).unwrap();
     assert_eq!(fall.attribution, Attribution::NewContent);
     let mix = flags.iter().find(|flag| flag.kind == Kind::InputMix).unwrap();
-    assert_eq!(mix.segment.as_deref(), Some("channel=app"));
+    assert!(mix.segment.as_deref().is_some_and(|segment| segment.starts_with("channel=")), "{mix:?}");
 }
