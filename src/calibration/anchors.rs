@@ -110,7 +110,7 @@ mod tests {
 
     fn rubric(version: u32) -> Rubric {
         let (_, text) = SHIPPED.iter().find(|(path, _)| *path == "answer_relevance/v1.md").unwrap();
-        Rubric { version, ..Rubric::parse("answer_relevance", 1, Path::new("v1.md"), text).unwrap() }
+        Rubric::parse("answer_relevance", version, Path::new("v1.md"), text).unwrap()
     }
 
     fn anchor(name: &str) -> Anchor {
