@@ -2,6 +2,7 @@
 
 pub mod agreement;
 pub mod alerts;
+pub mod anchors;
 pub mod baseline;
 pub mod drift;
 pub mod labels;

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod alerts;
+mod anchors;
 mod backfill;
 mod calibration;
 mod demo;
@@ -68,6 +69,8 @@ enum Command {
     Backfill(backfill::Args),
     /// Prints what calibration said of each rubric version and judge, as it was said.
     Calibration(calibration::Args),
+    /// Chooses and lists the fixed sets that judges are held against.
+    Anchors(anchors::Args),
     /// Checks configuration, database, broker, judges and sinks, and says what to fix.
     Doctor(doctor::Args),
     /// Prints one line for each thing that moved in a history of labels.
@@ -163,6 +166,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Backfill(args) => backfill::run(args, &config()?).await,
         Command::Alerts(args) => alerts::run(args, &config()?).await,
         Command::Calibration(args) => calibration::run(args, &config()?).await,
+        Command::Anchors(args) => anchors::run(args, &config()?).await,
         Command::Doctor(args) => doctor::run(args, &config()?).await,
         Command::Drift(args) => drift::run(args, config).await,
         Command::Plan(args) => plan::run(args),

@@ -56,6 +56,22 @@ pub(super) async fn write(store: &Store, config: &Config, out: &Path) -> anyhow:
     Ok(report)
 }
 
+/// The same of verdicts that were made up; `note` says so in the report.
+pub(super) async fn write_simulated(
+    store: &Store,
+    config: &Config,
+    out: &Path,
+    note: String,
+) -> anyhow::Result<ReportData> {
+    let mut input = input(store, config, None).await?;
+    input.options.simulation = Some(note);
+    let report = ReportData::build(&input);
+    for format in [Format::Html, Format::Md, Format::Json] {
+        write_as(&report, format, out)?;
+    }
+    Ok(report)
+}
+
 async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportData> {
     Ok(ReportData::build(&input(store, config, since_ms).await?))
 }

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 mod assembly;
+mod calibration;
 mod delivery;
 pub mod duration;
 mod environment;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use alerts::{AlertsConfig, WebhookConfig};
 pub use assembly::AssemblyConfig;
+pub use calibration::CalibrationConfig;
 pub use delivery::DeliveryConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
@@ -56,6 +58,8 @@ pub struct Config {
     pub assembly: AssemblyConfig,
     /// How pending evaluations are worked on.
     pub evaluation: EvaluationConfig,
+    /// How judges are watched.
+    pub calibration: CalibrationConfig,
     /// How owed deliveries are worked on.
     pub delivery: DeliveryConfig,
     /// Which criteria judge.

@@ -128,15 +128,12 @@ impl<'t> Reader<'t> {
         while !self.take(')') {
             let before = self.rest;
             let key = self.name().filter(|name| !name.is_empty()).map(str::to_owned);
-            match key.filter(|_| self.rest.starts_with('=')) {
-                Some(key) => {
-                    self.take('=');
-                    entries.push((Cow::Owned(key), self.value(depth + 1)?));
-                }
-                None => {
-                    self.rest = before;
-                    self.value(depth + 1)?;
-                }
+            if let Some(key) = key.filter(|_| self.rest.starts_with('=')) {
+                self.take('=');
+                entries.push((Cow::Owned(key), self.value(depth + 1)?));
+            } else {
+                self.rest = before;
+                self.value(depth + 1)?;
             }
             self.separator(')')?;
         }

@@ -7,7 +7,7 @@ macro_rules! spaces {
         /// A name space that some convention uses.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Space {
-            $(#[doc = $name] $space),*
+            $(#[doc = concat!("`", $name, "`")] $space),*
         }
 
         impl Space {

@@ -1,4 +1,5 @@
-//! The calibrate role: at intervals, how well judges agree with people and what moved, as metrics and alerts.
+//! The calibrate role: at intervals, which anchors are to be judged again, how well judges agree with people and what
+//! moved, as metrics and alerts.
 //!
 //! Any number of workers may have the role; one of them looks at a time, and another goes on when it is gone.
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, holding, leads};
+use crate::calibration::anchors::{self, Rounds};
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::calibration::{alerts, snapshots};
 use crate::model::AlertEvent;
@@ -30,6 +32,8 @@ pub(super) struct Calibration {
     pub(super) resolve_after: Duration,
     /// Who is told of alerts.
     pub(super) routes: Vec<AlertRoute>,
+    /// When anchors are judged again.
+    pub(super) rounds: Rounds,
 }
 
 /// Why a look came to nothing.
@@ -50,6 +54,7 @@ impl Calibration {
             match leads(&self.store, CALIBRATION).await {
                 Ok(true) if self.store.now_ms() >= next_ms => {
                     next_ms = self.store.now_ms() + INTERVAL.as_millis() as i64;
+                    self.plan_anchors().await;
                     if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
                         tracing::warn!(
                             error = crate::causes::causes(&error),
@@ -71,6 +76,18 @@ impl Calibration {
             tracing::debug!(error = crate::causes::causes(&error), "the lease on calibration will expire by itself");
         }
         Ok(())
+    }
+
+    /// Anchors that are due to be judged again become evaluations.
+    async fn plan_anchors(&self) {
+        match anchors::plan(&self.store, &self.catalogue.active(), self.rounds).await {
+            Ok(0) => {}
+            Ok(planned) => tracing::info!(planned, "anchors are judged again"),
+            Err(error) => tracing::warn!(
+                error = crate::causes::causes(&error),
+                "the round of anchors could not be planned; trying again later"
+            ),
+        }
     }
 
     async fn look(&self, gauges: &StoreGauges) -> Result<(), LookError> {

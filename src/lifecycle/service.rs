@@ -15,6 +15,7 @@ use super::calibration::Calibration;
 use super::ledger_watch::LedgerWatch;
 use super::library::{self, LibraryError};
 use super::{Lifecycle, Role, retention};
+use crate::calibration::anchors::Rounds;
 use crate::config::Config;
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
@@ -250,6 +251,10 @@ impl Service {
                 baselines: super::baselines(&self.config),
                 resolve_after: self.config.alerts.resolve_after,
                 routes: webhooks::routes(&self.config.alerts),
+                rounds: Rounds {
+                    every: self.config.calibration.anchors_every,
+                    deadline: self.config.evaluation.deadline,
+                },
             };
             lifecycle.spawn("calibration", calibration.watch(soft.clone()));
         }

@@ -188,6 +188,11 @@ impl SubjectId {
 }
 
 impl EvaluationId {
+    /// The evaluation of an anchor in one of the rounds in which it is judged again.
+    pub fn of_replay(subject: SubjectId, rubric: &str, version: u32, judge: &str, round: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("replay/{subject}/{rubric}/{version}/{judge}/{round}").as_bytes()))
+    }
+
     /// The evaluation of `subject`, as it stood at `revision`, by `judge` under `rubric` version `version`.
     pub fn derive(subject: SubjectId, revision: u32, rubric: &str, version: u32, judge: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("evaluation/{subject}/{revision}/{rubric}/{version}/{judge}").as_bytes()))

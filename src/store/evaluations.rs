@@ -160,7 +160,7 @@ impl Store {
         let (finals, postponed): (Vec<&EvaluationResult>, Vec<&EvaluationResult>) =
             results.iter().partition(|result| matches!(result, EvaluationResult::Final { .. }));
         let (effective, is_owed) = transaction!(self, DB, tx => {
-            let mut effective: HashSet<EvaluationId> = HashSet::new();
+            let (mut effective, mut replays) = (HashSet::<EvaluationId>::new(), HashSet::<EvaluationId>::new());
             for finals in finals.chunks(ROWS_PER_STATEMENT) {
                 let mut update = QueryBuilder::<DB>::new(
                     "UPDATE evaluations SET outcome = v.column2, reason = v.column3, score = v.column4, label = v.column5, \
@@ -191,9 +191,10 @@ impl Store {
                 });
                 update.push(") AS v WHERE evaluations.id = v.column1 AND evaluations.outcome = 'pending' AND evaluations.lease_owner = ");
                 update.push_bind(self.worker.as_str());
-                update.push(" RETURNING evaluations.id");
-                let taken: Vec<(Uuid,)> = update.build_query_as().fetch_all(&mut *tx).await?;
-                effective.extend(taken.into_iter().map(|(id,)| EvaluationId::from(id)));
+                update.push(" RETURNING evaluations.id, evaluations.anchor_round IS NOT NULL");
+                let taken: Vec<(Uuid, bool)> = update.build_query_as().fetch_all(&mut *tx).await?;
+                replays.extend(taken.iter().filter(|(_, replay)| *replay).map(|(id, _)| EvaluationId::from(*id)));
+                effective.extend(taken.into_iter().map(|(id, _)| EvaluationId::from(id)));
             }
             for result in &postponed {
                 let EvaluationResult::Postponed { id, due_at_ms, reason, counts } = result else { continue };
@@ -215,7 +216,8 @@ impl Store {
             }
             let owed: Vec<(EvaluationId, String)> = finals
                 .iter()
-                .filter(|result| effective.contains(&result.id()))
+                // What is said of an anchor again measures the judge, not the answer: sinks have its score.
+                .filter(|result| effective.contains(&result.id()) && !replays.contains(&result.id()))
                 .flat_map(|result| match result {
                     EvaluationResult::Final { id, outcome, .. } => sinks_of(*outcome).into_iter().map(|sink| (*id, sink)).collect(),
                     EvaluationResult::Postponed { .. } => Vec::new(),

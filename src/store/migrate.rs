@@ -21,8 +21,12 @@ fn migration(version: i64, description: &'static str, sql: &'static str) -> Migr
 impl Store {
     /// Applies what is missing. On PostgreSQL an advisory lock lets many workers start at once.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        let (sqlite, postgres) =
-            migrations![1 "initial" "0001_initial.sql", 2 "alerts" "0002_alerts.sql", 3 "past" "0003_past.sql"];
+        let (sqlite, postgres) = migrations![
+            1 "initial" "0001_initial.sql",
+            2 "alerts" "0002_alerts.sql",
+            3 "past" "0003_past.sql",
+            4 "anchors" "0004_anchors.sql",
+        ];
         match &self.pool {
             Pool::Sqlite { writer, .. } => migrator(sqlite()).run(writer).await?,
             Pool::Postgres(pool) => migrator(postgres()).run(pool).await?,

@@ -9,6 +9,7 @@
 
 mod alert_deliveries;
 mod alerts;
+mod anchors;
 mod backfill;
 mod deliveries;
 mod dialect;
@@ -42,6 +43,7 @@ use uuid::Uuid;
 
 pub use alert_deliveries::{AlertDeliveryState, OwedAlert};
 pub use alerts::{AlertRoute, AlertWrite};
+pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
 pub use evaluations::{EvaluationResult, LeasedEvaluation};

@@ -219,7 +219,7 @@ impl Store {
         let segment = filter.segment.as_ref().map(segment_text).transpose()?;
         let found: Vec<SummaryRow> = read!(self, DB, pool => {
             let mut select = QueryBuilder::<DB>::new(SUMMARIES);
-            select.push("1 = 1");
+            select.push("e.anchor_round IS NULL");
             if let Some(rubric) = &filter.rubric {
                 select.push(" AND e.rubric = ").push_bind(rubric.as_str());
             }
@@ -327,7 +327,7 @@ impl Store {
             let mut select = QueryBuilder::<DB>::new(
                 "SELECT e.subject_id, CAST(min(e.value) AS DOUBLE PRECISION) FROM evaluations e \
                  JOIN subjects s ON s.id = e.subject_id \
-                 WHERE e.outcome = 'scored' AND s.content IS NOT NULL AND e.rubric = ",
+                 WHERE e.outcome = 'scored' AND e.anchor_round IS NULL AND s.content IS NOT NULL AND e.rubric = ",
             );
             select.push_bind(rubric).push(" AND e.created_at_ms >= ").push_bind(since_ms);
             for judge in ignored {

@@ -34,7 +34,7 @@ pub struct ScoredEvaluation {
     pub score: Score,
     /// The judge's reasons; read only where a human labelled the same subject for the rubric.
     pub rationale: Option<String>,
-    /// The probability with which it was drawn.
+    /// The probability with which it was drawn; of no meaning where an anchor was judged again.
     pub inclusion_probability: Probability,
     /// How long the judge took.
     pub latency_ms: Option<i64>,
@@ -63,6 +63,8 @@ pub struct OutcomeCount {
     pub outcome: Outcome,
     /// Why.
     pub reason: Option<String>,
+    /// Whether anchors were judged again, rather than answers for the first time.
+    pub replay: bool,
     /// How many.
     pub count: u64,
     /// How many of them have a known cost.
@@ -120,6 +122,7 @@ row! {
         judge_model: Option<String>,
         outcome: String,
         reason: Option<String>,
+        replay: bool,
         number: i64,
         priced: i64,
         cost_usd: Option<f64>,
@@ -132,13 +135,23 @@ row! {
 impl Store {
     /// Every scored evaluation planned since `since_ms`, in order of observation.
     pub async fn scored_evaluations(&self, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
-        self.scored_where("", since_ms).await
+        self.scored_where("AND e.anchor_round IS NULL", since_ms).await
     }
 
     /// Every scored evaluation of an answer that a human labelled for the rubric, in order of observation.
     pub async fn labelled_evaluations(&self) -> Result<Vec<ScoredEvaluation>, StoreError> {
         self.scored_where(
-            "AND EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric)",
+            "AND e.anchor_round IS NULL \
+             AND EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric)",
+            0,
+        )
+        .await
+    }
+
+    /// What judges said of anchors: in the rounds, and before.
+    pub async fn anchor_verdicts(&self) -> Result<Vec<ScoredEvaluation>, StoreError> {
+        self.scored_where(
+            "AND EXISTS (SELECT 1 FROM anchors a WHERE a.subject_id = e.subject_id AND a.rubric = e.rubric)",
             0,
         )
         .await
@@ -180,13 +193,13 @@ impl Store {
     pub async fn outcome_counts(&self, since_ms: i64) -> Result<Vec<OutcomeCount>, StoreError> {
         let found: Vec<OutcomeRow> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT rubric, version, judge, judge_model, outcome, reason, count(*) AS number, count(cost_usd) AS priced, \
+                "SELECT rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL AS replay, count(*) AS number, count(cost_usd) AS priced, \
                  CAST(sum(cost_usd) AS DOUBLE PRECISION) AS cost_usd, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, \
                  CAST(sum(output_tokens) AS BIGINT) AS output_tokens, \
                  max(COALESCE(finished_at_ms, created_at_ms)) AS latest_ms \
                  FROM evaluations WHERE created_at_ms >= $1 \
-                 GROUP BY rubric, version, judge, judge_model, outcome, reason \
-                 ORDER BY rubric, version, judge, judge_model, outcome, reason",
+                 GROUP BY rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL \
+                 ORDER BY rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL",
             )
             .bind(since_ms)
             .fetch_all(pool)
@@ -203,6 +216,7 @@ impl Store {
                     judge_model: row.judge_model,
                     outcome: rows::outcome(&row.outcome)?,
                     reason: row.reason,
+                    replay: row.replay,
                     count: count(Some(row.number)),
                     priced: count(Some(row.priced)),
                     cost_usd: row.cost_usd.unwrap_or(0.0),

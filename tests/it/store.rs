@@ -1,7 +1,7 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
 use judged::model::{EvaluationId, Outcome, Scale, Score};
-use judged::store::{DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store};
+use judged::store::{AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store};
 
 use crate::on_both_databases;
 use crate::support::records::{batch, kept_span, planned, trace_id};
@@ -292,5 +292,46 @@ on_both_databases! {
         let later_ms = database.store.now_ms() + 1;
         assert_eq!(database.store.forget_batches(later_ms, 2).await.unwrap(), 2);
         assert_eq!(database.store.forget_batches(later_ms, 2).await.unwrap(), 1);
+    }
+}
+
+on_both_databases! {
+    an_anchor_is_judged_again_once_a_round_and_counts_in_the_ledger_alone(database) {
+        let plan = planned(1, 0, Outcome::Pending, "an answer");
+        let (subject, original) = (plan.subject.id, plan.evaluations[0].clone());
+        database.store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(original.id)], &sink).await.unwrap();
+        assert_eq!(database.store.add_anchors(&original.rubric, &[subject, subject]).await.unwrap(), 1);
+        assert!(database.store.anchors().await.unwrap()[0].judgeable);
+
+        let replay = AnchorReplay {
+            subject,
+            rubric: original.rubric.clone(),
+            version: original.version,
+            judge: "default".into(),
+            round: "2026-01-01T00:00:00Z".into(),
+        };
+        let other = database.another_worker().await;
+        assert_eq!(database.store.plan_replays(std::slice::from_ref(&replay), i64::MAX).await.unwrap(), 1);
+        assert_eq!(other.plan_replays(&[replay], i64::MAX).await.unwrap(), 0, "the round was planned by another worker");
+        let leased = other.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        assert_eq!(leased.len(), 1);
+        other.finish_evaluations(&[scored(leased[0].id)], &sink).await.unwrap();
+
+        assert_eq!(database.store.scored_evaluations(EVER).await.unwrap().len(), 1, "quality is of first verdicts");
+        assert_eq!(database.store.anchor_verdicts().await.unwrap().len(), 2);
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced);
+        assert_eq!((ledger.rubrics[0].subjects, ledger.rubrics[0].scored), (2, 2));
+        assert_eq!(ledger.deliveries["otel"].owed, 1, "sinks have the score of the answer already");
+        let counts = database.store.outcome_counts(EVER).await.unwrap();
+        assert_eq!(counts.iter().map(|count| (count.replay, count.count)).collect::<Vec<_>>(), [(false, 1), (true, 1)]);
+        assert_eq!(
+            database.store.newest_model(&original.rubric, original.version, "default").await.unwrap().as_deref(),
+            Some("m-1")
+        );
+        assert_eq!(database.store.remove_anchors(&original.rubric, &[subject]).await.unwrap(), 1);
+        assert!(database.store.anchor_evaluations(&original.rubric).await.unwrap().is_empty());
     }
 }

@@ -73,6 +73,8 @@ pub(super) struct Evidence<'a> {
     pub(super) judge: &'a Replays,
     pub(super) human: &'a Replays,
     pub(super) input: Option<&'a Shift>,
+    /// Whether agreement fell within the segments of the attribute whose shares moved.
+    pub(super) within: bool,
     /// Whether one annotator fell and the others did not.
     pub(super) one_rater: bool,
 }
@@ -91,9 +93,9 @@ impl Evidence<'_> {
         match (self.judge.alarm.is_some(), self.human.alarm.is_some() || self.one_rater) {
             (true, false) => self.of_judge(detected),
             (false, true) => Attribution::Raters,
-            (false, false) if self.input.is_some() && by_mix => Attribution::InputMix,
-            // The mix moved and explains a good part of the fall: too few labels to say that it is not the whole.
-            (false, false) if self.input.is_some() && by_part => Attribution::Ambiguous,
+            (false, false) if self.input.is_some() && by_mix && !self.within => Attribution::InputMix,
+            // The mix moved and explains a good part of the fall, or nothing proves that anything else moved.
+            (false, false) if self.input.is_some() && (by_part || !self.within) => Attribution::Ambiguous,
             // People whose labels changed more than they do may be the cause, though not yet proven to be.
             (false, false) if quiet && !self.human.is_restless(since) => Attribution::NewContent,
             // Both moved, or nothing that could tell the causes apart was replayed.
@@ -121,12 +123,15 @@ fn changed<'a>(entries: &'a [Entry], detected: usize, field: impl Fn(&'a Entry) 
 
 /// Splits the change of agreement between two sets of labels into mix and within; `None` unless every segment after
 /// existed before.
-pub(super) fn split(before: &[Agreement], after: &[Agreement], entries: &[Entry]) -> Option<Decomposition> {
+pub(super) fn split(
+    before: &[Agreement],
+    after: &[Agreement],
+    part: impl Fn(usize) -> Option<String>,
+) -> Option<Decomposition> {
     let sums = |labels: &[Agreement]| {
         let mut sums: BTreeMap<Option<String>, (f64, f64)> = BTreeMap::new();
         for label in labels {
-            let segment = entries.get(label.index).and_then(|entry| entry.segment.clone());
-            let sum = sums.entry(segment).or_default();
+            let sum = sums.entry(part(label.index)).or_default();
             sum.0 += label.weight;
             sum.1 += label.weight * label.closeness;
         }

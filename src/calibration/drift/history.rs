@@ -22,6 +22,9 @@ pub struct Entry {
     pub judge: Value,
     /// The segment.
     pub segment: Option<String>,
+    /// Its segments, where several attributes divide the items: attribute → value.
+    #[serde(default)]
+    pub segments: BTreeMap<String, String>,
     /// The probability with which the item was drawn for labelling.
     pub probability: Option<f64>,
     /// Who labelled.
@@ -65,6 +68,19 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// The segments it belongs to: the attribute, empty for the only one, and the segment's name.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (&str, String)> {
+        let only = self.segment.iter().map(|value| ("", value.clone()));
+        only.chain(self.segments.iter().map(|(name, value)| (name.as_str(), format!("{name}={value}"))))
+    }
+
+    /// The segment it belongs to by `attribute`.
+    pub(super) fn part(&self, attribute: &str) -> Option<String> {
+        self.parts().find(|(name, _)| *name == attribute).map(|(_, part)| part)
+    }
+}
+
 /// An entry on the scale.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Event {
@@ -76,7 +92,6 @@ pub(super) struct Event {
     pub(super) again: bool,
     pub(super) human: Option<Place>,
     pub(super) judge: Option<Place>,
-    pub(super) segment: Option<String>,
     pub(super) annotator: Option<String>,
     pub(super) anchor: bool,
     /// Inverse probability as a fraction of the largest one in the history.
@@ -109,7 +124,6 @@ impl History {
                     again,
                     human: place(&entry.human),
                     judge: place(&entry.judge),
-                    segment: entry.segment.clone(),
                     annotator: entry.annotator.clone(),
                     anchor: entry.anchor,
                     weight: rarest / entry.probability.unwrap_or(1.0),

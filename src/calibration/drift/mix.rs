@@ -1,6 +1,6 @@
 //! What comes in and what the judge says about it: segment shares and verdicts, window by window against the baseline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calibration::agreement::Kind;
 use crate::statistics::distance::chi_squared;
@@ -8,7 +8,7 @@ use crate::statistics::two_sample::kolmogorov_smirnov;
 use crate::statistics::{CONFIDENCE, Estimate, Interval, distribution, newcombe};
 
 use super::Settings;
-use super::history::{Event, History};
+use super::history::{Entry, Event, History};
 
 /// Entries of one window; also the least size of the baseline here.
 const WINDOW: usize = 100;
@@ -23,6 +23,8 @@ pub(super) struct Shift {
     pub(super) since: usize,
     pub(super) detected: usize,
     pub(super) entries: usize,
+    /// The attribute whose shares moved; empty for verdicts, and where the only attribute has no name.
+    pub(super) attribute: String,
     /// The segment whose share moved most; none for verdicts.
     pub(super) segment: Option<String>,
     pub(super) effect: Estimate,
@@ -36,13 +38,27 @@ fn split(history: &History, until: usize) -> (Vec<&Event>, Vec<&Event>) {
     fresh.partition(|event| event.index <= until)
 }
 
-/// The first window in which segments have other shares: chi-squared at levels that sum to 1 %, and a share that moved by
-/// at least twice the tolerance.
-pub(super) fn input_shift(history: &History, until: usize, settings: &Settings) -> Option<Shift> {
+/// The first window in which the segments of some attribute have other shares: chi-squared at levels that sum to 1 % over
+/// windows and attributes, and a share that moved by at least twice the tolerance.
+pub(super) fn input_shift(history: &History, entries: &[Entry], until: usize, settings: &Settings) -> Option<Shift> {
+    let attributes: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.parts().map(|(name, _)| name)).collect();
+    let tests = attributes.len() as f64;
+    let shifts = attributes.into_iter().filter_map(|name| shift_of(history, entries, name, until, tests, settings));
+    shifts.min_by(|a, b| a.detected.cmp(&b.detected).then_with(|| a.p.total_cmp(&b.p)))
+}
+
+fn shift_of(
+    history: &History,
+    entries: &[Entry],
+    attribute: &str,
+    until: usize,
+    tests: f64,
+    settings: &Settings,
+) -> Option<Shift> {
     let (before, after) = split(history, until);
     let count = |events: &[&Event]| {
         let mut counts: BTreeMap<String, f64> = BTreeMap::new();
-        for name in events.iter().filter_map(|event| event.segment.clone()) {
+        for name in events.iter().filter_map(|event| entries.get(event.index)?.part(attribute)) {
             *counts.entry(name).or_default() += 1.0;
         }
         counts
@@ -62,7 +78,8 @@ pub(super) fn input_shift(history: &History, until: usize, settings: &Settings) 
         let most = (0..names.len()).max_by(|a, b| moved(a).total_cmp(&moved(b)))?;
         let effect = Estimate::new(Ok(c[most] / m - r[most] / n), newcombe(c[most], m, r[most], n, CONFIDENCE));
         let worth = moved(&most) >= 2.0 * settings.tolerance;
-        shift(round, window, test.p, Some(names[most].clone()), effect).filter(|_| worth)
+        let found = shift(round, window, test.p * tests, effect).filter(|_| worth)?;
+        Some(Shift { attribute: attribute.to_owned(), segment: Some(names[most].clone()), ..found })
     })
 }
 
@@ -91,7 +108,7 @@ pub(super) fn score_shift(history: &History, until: usize, settings: &Settings) 
         };
         let effect = mean_difference(&numbers(&before), &numbers(window), history.range());
         let worth = effect.value().is_some_and(|effect| effect.abs() >= settings.tolerance);
-        shift(round, window, p, None, effect).filter(|_| worth)
+        shift(round, window, p, effect).filter(|_| worth)
     })
 }
 
@@ -102,13 +119,14 @@ fn windows<'a, 'b>(before: &[&'a Event], after: &'b [&'a Event]) -> impl Iterato
 }
 
 /// Round k is tested at `SPENT / (k (k+1))`.
-fn shift(round: usize, window: &[&Event], p: f64, segment: Option<String>, effect: Estimate) -> Option<Shift> {
+fn shift(round: usize, window: &[&Event], p: f64, effect: Estimate) -> Option<Shift> {
     let level = SPENT / (round * (round + 1)) as f64;
     (p <= level).then(|| Shift {
         since: window.first().map_or(0, |event| event.index),
         detected: window.last().map_or(0, |event| event.index),
         entries: window.len(),
-        segment,
+        attribute: String::new(),
+        segment: None,
         effect,
         p,
         level,

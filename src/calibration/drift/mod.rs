@@ -24,7 +24,7 @@ use attribution::{Evidence, split};
 use history::{History, as_items};
 use mix::{Shift, input_shift, score_shift};
 use replay::{Moved, Replays, Side, replays};
-use stream::{Agreement, Alarm, Baseline, agreements, watch_all, watch_parts};
+use stream::{Agreement, Alarm, Baseline, agreements, fell_within, watch_all, watch_parts};
 
 /// How to watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +155,7 @@ pub fn detect(entries: &[Entry], settings: &Settings) -> Report {
     let labels = agreements(&history);
     let judge = replays(&history, Side::Judge, settings);
     let human = replays(&history, Side::Human, settings);
-    let found = Found { entries, history: &history, labels: &labels, judge: &judge, human: &human, settings };
+    let found = Found { entries, history: &history, judge: &judge, human: &human, settings };
     let size = settings.baseline.max(1);
     let enough = labels.len() >= size;
     let first = &labels[..size.min(labels.len())];
@@ -184,7 +184,6 @@ pub fn detect(entries: &[Entry], settings: &Settings) -> Report {
 struct Found<'a> {
     entries: &'a [Entry],
     history: &'a History,
-    labels: &'a [Agreement],
     judge: &'a Replays,
     human: &'a Replays,
     settings: &'a Settings,
@@ -193,24 +192,26 @@ struct Found<'a> {
 impl Found<'_> {
     fn flags(&self, baseline: Baseline, first: &[Agreement], later: &[Agreement]) -> Vec<Flag> {
         let until = first.last().map_or(0, |label| label.index);
-        let input = input_shift(self.history, until, self.settings);
+        let input = input_shift(self.history, self.entries, until, self.settings);
         let score = score_shift(self.history, until, self.settings);
         let raters = self.raters(first, later);
+        let alarm = watch_all(later, baseline, self.settings);
+        let part = |index: usize| self.entries.get(index)?.part(&input.as_ref()?.attribute);
+        let around = alarm.map_or(&[][..], |alarm| self.around(&alarm, later));
         let evidence = Evidence {
             entries: self.entries,
             judge: self.judge,
             human: self.human,
             input: input.as_ref(),
+            within: fell_within(first, around, part, self.settings),
             one_rater: !raters.is_empty(),
         };
         let mut flags = Vec::new();
-        if let Some(alarm) = watch_all(later, baseline, self.settings) {
-            let after = self.between(alarm.since, alarm.detected);
-            let parts = split(first, &after, self.entries);
+        if let Some(alarm) = alarm {
+            let parts = split(first, around, part);
             flags.push(self.agreement_flag(None, &alarm, evidence.of_agreement(alarm.since, alarm.detected, parts)));
         }
-        let segment = |index: usize| self.entries.get(index).and_then(|entry| entry.segment.clone());
-        for (name, alarm) in watch_parts(first, later, segment, self.settings) {
+        for (name, alarm) in watch_parts(first, later, |index| self.segments_of(index), self.settings) {
             let attribution = evidence.of_agreement(alarm.since, alarm.detected, None);
             flags.push(self.agreement_flag(Some(name), &alarm, attribution));
         }
@@ -234,12 +235,13 @@ impl Found<'_> {
     /// Annotators whose agreement fell while that of the others fell less than half as much.
     fn raters(&self, first: &[Agreement], later: &[Agreement]) -> BTreeMap<String, Alarm> {
         let annotator = |index: usize| self.entries.get(index).and_then(|entry| entry.annotator.clone());
+        let annotators = |index: usize| annotator(index).into_iter().collect();
         let mean = |labels: &mut dyn Iterator<Item = &Agreement>| {
             let (sum, weight) = labels
                 .fold((0.0, 0.0), |(sum, weight), label| (sum + label.weight * label.closeness, weight + label.weight));
             (weight > 0.0).then(|| sum / weight)
         };
-        let mut alarms = watch_parts(first, later, annotator, self.settings);
+        let mut alarms = watch_parts(first, later, annotators, self.settings);
         alarms.retain(|name, alarm| {
             let others = |label: &&Agreement| annotator(label.index).is_some_and(|other| other != *name);
             let since = |label: &&Agreement| label.index >= alarm.since;
@@ -254,8 +256,14 @@ impl Found<'_> {
     }
 
     fn replay_flags(&self) -> Vec<Flag> {
-        let evidence =
-            Evidence { entries: self.entries, judge: self.judge, human: self.human, input: None, one_rater: false };
+        let evidence = Evidence {
+            entries: self.entries,
+            judge: self.judge,
+            human: self.human,
+            input: None,
+            within: false,
+            one_rater: false,
+        };
         let judge = self.judge.alarm.map(|moved| {
             let attribution = match &self.human.alarm {
                 Some(_) => Attribution::Ambiguous,
@@ -270,8 +278,17 @@ impl Found<'_> {
         judge.into_iter().chain(human).collect()
     }
 
-    fn between(&self, since: usize, detected: usize) -> Vec<Agreement> {
-        self.labels.iter().filter(|label| (since..=detected).contains(&label.index)).copied().collect()
+    /// The labels from which an alarm is explained: those since it likely began, as many as the baseline has. The ones that
+    /// raised it are not enough: they were the unlucky ones.
+    fn around<'l>(&self, alarm: &Alarm, later: &'l [Agreement]) -> &'l [Agreement] {
+        let start = later.partition_point(|label| label.index < alarm.since);
+        let detected = later.partition_point(|label| label.index <= alarm.detected);
+        let end = (start + self.settings.baseline).max(detected).min(later.len());
+        &later[start..end]
+    }
+
+    fn segments_of(&self, index: usize) -> Vec<String> {
+        self.entries.get(index).map_or_else(Vec::new, |entry| entry.parts().map(|(_, part)| part).collect())
     }
 
     fn agreement_flag(&self, segment: Option<String>, alarm: &Alarm, attribution: Attribution) -> Flag {

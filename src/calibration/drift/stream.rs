@@ -130,20 +130,48 @@ pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Set
     })
 }
 
-/// The first alarm of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest
-/// evidence alarm when each has at least `run length · K / k`.
-///
-/// `part` names the part of an entry. A part needs 30 labels in the baseline; smaller ones are watched only as part
-/// of the whole.
-pub(super) fn watch_parts(
+/// Whether agreement fell within the parts, whatever their shares: a detector that holds each label against the baseline of
+/// its own part. Labels of parts without a baseline of 30 are passed over.
+pub(super) fn fell_within(
     baseline: &[Agreement],
     labels: &[Agreement],
     part: impl Fn(usize) -> Option<String>,
     settings: &Settings,
-) -> BTreeMap<String, Alarm> {
+) -> bool {
     let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
     for label in baseline {
         if let Some(name) = part(label.index) {
+            baselines.entry(name).or_default().push(*label);
+        }
+    }
+    baselines.retain(|_, labels| labels.len() >= MIN_PART);
+    let bounds: BTreeMap<String, f64> = baselines
+        .iter()
+        .filter_map(|(name, labels)| Some((name.clone(), Baseline::of(labels, settings.tolerance).ok()?.bound)))
+        .collect();
+    let Some(lowest) = bounds.values().copied().min_by(f64::total_cmp) else { return false };
+    let Ok(mut detector) = Detector::new(lowest, Carry::ShiryaevRoberts) else { return false };
+    labels.iter().any(|label| {
+        part(label.index)
+            .and_then(|name| bounds.get(&name))
+            .is_some_and(|bound| detector.observe_against(*bound, label.closeness, label.weight) >= settings.run_length)
+    })
+}
+
+/// The first alarm of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest
+/// evidence alarm when each has at least `run length · K / k`.
+///
+/// `parts` names those that an entry belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
+/// part of the whole.
+pub(super) fn watch_parts(
+    baseline: &[Agreement],
+    labels: &[Agreement],
+    parts: impl Fn(usize) -> Vec<String>,
+    settings: &Settings,
+) -> BTreeMap<String, Alarm> {
+    let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
+    for label in baseline {
+        for name in parts(label.index) {
             baselines.entry(name).or_default().push(*label);
         }
     }
@@ -153,15 +181,17 @@ pub(super) fn watch_parts(
             watches.insert(name, watch);
         }
     }
-    let parts = watches.len() as f64;
+    let number = watches.len() as f64;
     let mut alarms: BTreeMap<String, Alarm> = BTreeMap::new();
     for label in labels {
-        let Some(name) = part(label.index) else { continue };
-        let Some(watch) = watches.get_mut(&name) else { continue };
-        watch.observe(*label);
+        for name in parts(label.index) {
+            if let Some(watch) = watches.get_mut(&name) {
+                watch.observe(*label);
+            }
+        }
         let mut evidence: Vec<f64> = watches.values().map(|watch| watch.detector.evidence()).collect();
         evidence.sort_by(|a, b| b.total_cmp(a));
-        let needed = |rank: usize| settings.run_length * parts / rank as f64;
+        let needed = |rank: usize| settings.run_length * number / rank as f64;
         let threshold = (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed);
         for (name, watch) in &watches {
             let over = threshold.filter(|threshold| watch.detector.evidence() >= *threshold);

@@ -213,3 +213,23 @@ fn too_few_labels_are_no_baseline() {
     assert!(report.flags.is_empty());
     assert_eq!(detect(&[], &Settings::default()).labels, 0);
 }
+
+#[test]
+fn a_fall_within_segments_is_not_put_down_to_a_mix_that_moved_as_well() {
+    let mut story = Story::new(5);
+    story.anchors(0.0, 0.0, json!({}));
+    let (web, app) = (json!({"segments": {"channel": "web"}}), json!({"segments": {"channel": "app"}}));
+    story.labels(100, 0.9, web.clone());
+    story.labels(100, 0.9, app.clone());
+    story.anchors(0.0, 0.0, json!({}));
+    for _ in 0..30 {
+        story.labels(1, 0.55, web.clone());
+        story.labels(5, 0.55, app.clone());
+    }
+    story.anchors(0.0, 0.0, json!({}));
+    let flags = story.flags();
+    let fall = flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none()).unwrap();
+    assert_eq!(fall.attribution, Attribution::NewContent);
+    let mix = flags.iter().find(|flag| flag.kind == Kind::InputMix).unwrap();
+    assert!(mix.segment.as_deref().is_some_and(|segment| segment.starts_with("channel=")), "{mix:?}");
+}

@@ -34,6 +34,8 @@ impl Serialize for Moment {
 pub struct ReportData {
     /// Version of this format; grows when a field changes its meaning.
     pub format: u32,
+    /// What is made up, when it is.
+    pub simulation: Option<String>,
     /// The newest datum's time, unless another was asked for.
     pub generated_at: Option<Moment>,
     /// The first and last observation reported on.

@@ -1,6 +1,6 @@
 //! The report's drift section: what the detectors say of each rubric's uniformly drawn labels, in order of time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -90,51 +90,125 @@ impl DriftReport {
     }
 }
 
-/// Looks at one rubric: `evaluations` are those of its judge, over all versions and models.
+/// Looks at one rubric: `evaluations` are those of its judge, over all versions and models, `anchors` what it said of the
+/// fixed set.
 pub(super) fn detect(
     rubric: &str,
     evaluations: &[&ScoredEvaluation],
+    anchors: &[&ScoredEvaluation],
     labels: &[Label],
     scale: Option<&Scale>,
 ) -> drift::Report {
     let settings = Settings { scale: scale.map(declaration), ..Settings::default() };
-    let history = scale.map_or_else(Vec::new, |scale| history(rubric, evaluations, labels, scale));
+    let history = scale.map_or_else(Vec::new, |scale| {
+        let own = labels.iter().filter(|label| label.rubric == rubric);
+        Material { evaluations, anchors, labels: own.collect(), scale }.history()
+    });
     drift::detect(&history, &settings)
 }
 
-/// Uniform labels in order of time, each with the judge's verdict on its subject. What an annotator says of an item again
-/// stands without the verdict, which was not given again; a second annotator's word on a known item is left to the
-/// agreement among people.
-fn history(rubric: &str, evaluations: &[&ScoredEvaluation], labels: &[Label], scale: &Scale) -> Vec<Entry> {
-    let judged: BTreeMap<SubjectId, &ScoredEvaluation> =
-        evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect();
-    let mut first: BTreeMap<SubjectId, &str> = BTreeMap::new();
-    let mut entries = Vec::new();
-    let uniform = labels.iter().filter(|label| label.rubric == rubric && label.stream == LabelStream::Uniform);
-    for label in uniform {
-        let (Some(evaluation), Some(human)) = (judged.get(&label.subject), verdict(scale, &label.score)) else {
-            continue;
-        };
-        let again = match first.get(&label.subject) {
-            Some(annotator) if *annotator != label.annotator => continue,
-            Some(_) => true,
-            None => false,
-        };
-        first.insert(label.subject, &label.annotator);
-        entries.push(Entry {
-            time: json!(Moment(label.labelled_at_ms)),
-            item_id: json!(label.subject),
-            human,
-            judge: if again { Value::Null } else { verdict(scale, &evaluation.score).unwrap_or(Value::Null) },
-            segment: None,
-            probability: None,
-            annotator: Some(label.annotator.clone()),
-            anchor: false,
-            rubric_version: Some(json!(evaluation.version)),
-            judge_model: evaluation.judge_model.as_ref().map(|model| json!(model)),
-        });
+/// What the history of a rubric is made of.
+struct Material<'a> {
+    evaluations: &'a [&'a ScoredEvaluation],
+    anchors: &'a [&'a ScoredEvaluation],
+    labels: Vec<&'a Label>,
+    scale: &'a Scale,
+}
+
+impl Material<'_> {
+    /// Labels and verdicts on anchors, in order of time.
+    fn history(&self) -> Vec<Entry> {
+        let fixed: BTreeSet<SubjectId> = self.anchors.iter().map(|verdict| verdict.subject).collect();
+        let mut drawn: BTreeMap<SubjectId, i64> = BTreeMap::new();
+        let mut entries = self.labelled(&fixed, &mut drawn);
+        let judged = self.judged();
+        for verdict in self.anchors {
+            let at = verdict.finished_at_ms.unwrap_or(verdict.observed_at_ms);
+            // A drawn answer enters with its label and the verdict that stood then; what was said of it before is that.
+            let known = drawn.get(&verdict.subject).is_some_and(|labelled_at| {
+                at <= *labelled_at || judged.get(&verdict.subject).is_some_and(|known| known.id == verdict.id)
+            });
+            if !known && let Some(judge) = self.verdict(&verdict.score) {
+                entries.push((at, Entry { judge, anchor: true, ..entry(at, verdict, None) }));
+            }
+        }
+        entries.sort_by_key(|(at, _)| *at);
+        let mut entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
+        drop_undivided(&mut entries);
+        entries
     }
-    entries
+
+    /// Uniform labels, each with the judge's verdict on its subject, and all labels of anchors. What an annotator says of
+    /// an item again stands without the verdict, which was not given again; a second annotator's word on a known item is
+    /// left to the agreement among people.
+    fn labelled(&self, fixed: &BTreeSet<SubjectId>, drawn: &mut BTreeMap<SubjectId, i64>) -> Vec<(i64, Entry)> {
+        let judged = self.judged();
+        let mut first: BTreeMap<SubjectId, &str> = BTreeMap::new();
+        let mut entries = Vec::new();
+        for label in &self.labels {
+            let uniform = label.stream == LabelStream::Uniform;
+            if !uniform && !fixed.contains(&label.subject) {
+                continue;
+            }
+            let (Some(evaluation), Some(human)) = (judged.get(&label.subject), self.verdict(&label.score)) else {
+                continue;
+            };
+            let again = match first.get(&label.subject) {
+                Some(annotator) if *annotator != label.annotator => continue,
+                Some(_) => true,
+                None => false,
+            };
+            first.insert(label.subject, &label.annotator);
+            let at = label.labelled_at_ms;
+            let said = Entry { human, ..entry(at, evaluation, Some(label.annotator.clone())) };
+            if uniform && !again {
+                drawn.insert(label.subject, at);
+                let judge = self.verdict(&evaluation.score).unwrap_or(Value::Null);
+                entries.push((at, Entry { judge, ..said }));
+            } else {
+                entries.push((at, Entry { anchor: fixed.contains(&label.subject), ..said }));
+            }
+        }
+        entries
+    }
+
+    fn judged(&self) -> BTreeMap<SubjectId, &ScoredEvaluation> {
+        self.evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()
+    }
+
+    fn verdict(&self, score: &Score) -> Option<Value> {
+        verdict(self.scale, score)
+    }
+}
+
+/// An attribute that says the same everywhere divides nothing.
+fn drop_undivided(entries: &mut [Entry]) {
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, value) in entries.iter().flat_map(|entry| &entry.segments) {
+        values.entry(name.clone()).or_default().insert(value.clone());
+    }
+    for entry in entries {
+        entry.segments.retain(|name, _| values.get(name).is_some_and(|values| values.len() > 1));
+    }
+}
+
+/// An entry about the answer that an evaluation is of, without anybody's verdict.
+fn entry(at_ms: i64, evaluation: &ScoredEvaluation, annotator: Option<String>) -> Entry {
+    let model = evaluation.model.iter().map(|model| ("model".to_owned(), model.clone()));
+    let segments = evaluation.segments.iter().map(|(name, value)| (name.clone(), value.clone()));
+    Entry {
+        time: json!(Moment(at_ms)),
+        item_id: json!(evaluation.subject),
+        human: Value::Null,
+        judge: Value::Null,
+        segment: None,
+        segments: model.chain(segments).collect(),
+        probability: None,
+        annotator,
+        anchor: false,
+        rubric_version: Some(json!(evaluation.version)),
+        judge_model: evaluation.judge_model.as_ref().map(|model| json!(model)),
+    }
 }
 
 /// A verdict as the detectors compare it: pass or fail where the scale divides them, else the level or the number.

@@ -45,13 +45,15 @@ pub struct ReportOptions {
     pub since_ms: Option<i64>,
     /// The time the report bears; by default that of its newest datum, so that the same data give the same report.
     pub generated_at_ms: Option<i64>,
+    /// What the report says of itself when its verdicts are made up.
+    pub simulation: Option<String>,
     /// Judges that stand for the bar a real judge must clear.
     pub baselines: Vec<String>,
 }
 
 impl Default for ReportOptions {
     fn default() -> Self {
-        Self { since_ms: None, generated_at_ms: None, baselines: vec!["baseline".to_owned()] }
+        Self { since_ms: None, generated_at_ms: None, simulation: None, baselines: vec!["baseline".to_owned()] }
     }
 }
 
@@ -60,6 +62,8 @@ impl Default for ReportOptions {
 pub struct ReportInput {
     /// Scored evaluations, in order of observation.
     pub scored: Vec<ScoredEvaluation>,
+    /// What judges said of anchors, in order of observation.
+    pub anchors: Vec<ScoredEvaluation>,
     /// Counts of every outcome.
     pub outcomes: Vec<OutcomeCount>,
     /// All labels, in order of time.
@@ -89,6 +93,7 @@ impl ReportInput {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             scored: store.labelled_evaluations().await?,
+            anchors: store.anchor_verdicts().await?,
             outcomes: Vec::new(),
             labels: store.labels().await?,
             contents: Vec::new(),
@@ -111,6 +116,7 @@ impl ReportInput {
         let since_ms = options.since_ms.unwrap_or(0);
         Ok(Self {
             scored: store.scored_evaluations(since_ms).await?,
+            anchors: store.anchor_verdicts().await?,
             outcomes: store.outcome_counts(since_ms).await?,
             labels: store.labels().await?,
             contents: store.content_states(since_ms).await?,

@@ -13,6 +13,9 @@ use crate::statistics::ppi::Method;
 /// The report as Markdown.
 pub fn render(report: &ReportData) -> String {
     let mut text = String::from("# judged report\n\n");
+    if let Some(note) = &report.simulation {
+        line(&mut text, &format!("> **{}**", plain(note)));
+    }
     if report.headline.is_empty() {
         line(&mut text, "**Nothing has been judged yet.**");
     } else {

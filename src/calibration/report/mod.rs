@@ -65,6 +65,7 @@ impl ReportData {
         let observed = input.scored.iter().map(|evaluation| evaluation.observed_at_ms);
         Self {
             format: FORMAT,
+            simulation: input.options.simulation.clone(),
             generated_at: input.options.generated_at_ms.or_else(|| newest(input)).map(Moment),
             period: observed.clone().min().zip(observed.max()).map(|(from, until)| (Moment(from), Moment(until))),
             confidence: CONFIDENCE,
@@ -151,7 +152,12 @@ fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding 
         own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
     let facts = input.rubrics.iter().filter(|facts| facts.name == name);
     let scale = facts.max_by_key(|facts| (newest.is_some_and(|newest| newest.version == facts.version), facts.version));
-    let found = drift::detect(name, &same, labels, scale.map(|facts| &facts.scale));
+    let anchors: Vec<&ScoredEvaluation> = input
+        .anchors
+        .iter()
+        .filter(|verdict| verdict.rubric == name && Some(verdict.judge.as_str()) == judge)
+        .collect();
+    let found = drift::detect(name, &same, &anchors, labels, scale.map(|facts| &facts.scale));
     drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), found }
 }
 
@@ -163,7 +169,8 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     for evaluation in input.scored.iter().filter(|evaluation| evaluation.rubric == name) {
         members.entry(key_of(evaluation)).or_default().push(evaluation);
     }
-    let counts: Vec<&OutcomeCount> = input.outcomes.iter().filter(|count| count.rubric == name).collect();
+    let counts: Vec<&OutcomeCount> =
+        input.outcomes.iter().filter(|count| count.rubric == name && !count.replay).collect();
     for count in &counts {
         let known = members.keys().any(|key| key.version == count.version && key.judge == count.judge);
         if !known {

@@ -5,6 +5,7 @@
 
 mod data;
 mod receiver;
+mod scenario;
 mod summary;
 
 use std::path::PathBuf;
@@ -34,6 +35,12 @@ pub(super) struct Args {
     /// Where database and report go; by default a new directory among the temporary files.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Simulates weeks in which something moves, or nothing does, and shows what the drift report makes of them.
+    #[arg(long, value_enum, conflicts_with = "rate")]
+    scenario: Option<scenario::Scenario>,
+    /// The same seed gives the same simulation.
+    #[arg(long, default_value_t = 3, requires = "scenario")]
+    seed: u64,
 }
 
 /// Longer than any stage should take, even with a slow judge.
@@ -43,6 +50,9 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let rate = Probability::try_from(args.rate).context("--rate")?;
     let out = directory(args.out)?;
+    if let Some(scenario) = args.scenario {
+        return scenario::run(scenario, args.seed, config, &out).await;
+    }
     let telemetry = Telemetry::start(&quiet(&config))?;
     let lifecycle = Lifecycle::new();
     let receiver = Receiver::start(lifecycle.soft()).await.context("cannot listen on the loopback interface")?;

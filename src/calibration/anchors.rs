@@ -1,0 +1,166 @@
+//! Anchors: which labelled answers make a good fixed set, and when it is due to be judged again.
+//!
+//! Only the judge can move its verdicts on answers that never change. A round is named by its cause, so that every worker
+//! that looks plans the same one and it is judged once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::report::Moment;
+use crate::model::{Label, SubjectId};
+use crate::rubrics::Rubric;
+use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
+
+/// When rounds are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rounds {
+    /// How often without another cause; zero for never.
+    pub every: Duration,
+    /// How long a replay may wait for its judge.
+    pub deadline: Duration,
+}
+
+/// Plans what is due for every rubric. Returns how many evaluations that makes.
+pub async fn plan(store: &Store, rubrics: &[Arc<Rubric>], rounds: Rounds) -> Result<u64, StoreError> {
+    let anchors = store.anchors().await?;
+    let mut planned = 0;
+    for rubric in rubrics {
+        let own: Vec<&Anchor> =
+            anchors.iter().filter(|anchor| anchor.rubric == rubric.name && anchor.judgeable).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let evaluated = store.anchor_evaluations(&rubric.name).await?;
+        let model = store.newest_model(&rubric.name, rubric.version, &rubric.judge).await?;
+        let now_ms = store.now_ms();
+        let due = due(&own, &evaluated, rubric, model.as_deref(), now_ms, rounds.every);
+        planned += store.plan_replays(&due, now_ms + rounds.deadline.as_millis() as i64).await?;
+    }
+    Ok(planned)
+}
+
+/// The replays that are due: of anchors that this version and judge have never seen, of all when the provider reports
+/// another model, and of all once in every period.
+fn due(
+    anchors: &[&Anchor],
+    evaluated: &[AnchorEvaluation],
+    rubric: &Rubric,
+    model: Option<&str>,
+    now_ms: i64,
+    every: Duration,
+) -> Vec<AnchorReplay> {
+    let same = |known: &&AnchorEvaluation| known.version == rubric.version && known.judge == rubric.judge;
+    let seen: BTreeSet<SubjectId> = evaluated.iter().filter(same).map(|known| known.subject).collect();
+    let (known, new): (Vec<&Anchor>, Vec<&Anchor>) = anchors.iter().partition(|anchor| seen.contains(&anchor.subject));
+    let replay = |anchor: &Anchor, round: String| AnchorReplay {
+        subject: anchor.subject,
+        rubric: rubric.name.clone(),
+        version: rubric.version,
+        judge: rubric.judge.clone(),
+        round,
+    };
+    let mut replays: Vec<AnchorReplay> = new.iter().map(|anchor| replay(anchor, "first".to_owned())).collect();
+    if let Some(model) = model
+        && !evaluated.iter().filter(same).any(|known| known.judge_model.as_deref() == Some(model))
+    {
+        replays.extend(known.iter().map(|anchor| replay(anchor, format!("model {model}"))));
+    }
+    let every_ms = every.as_millis() as i64;
+    if every_ms > 0 {
+        let start_ms = now_ms - now_ms.rem_euclid(every_ms);
+        let old = known.iter().filter(|anchor| anchor.added_at_ms < start_ms);
+        replays.extend(old.map(|anchor| replay(anchor, Moment(start_ms).to_string())));
+    }
+    replays
+}
+
+/// Up to `number` labelled answers that are not among `taken`, as evenly as there are over what people said of them: a
+/// set of good answers alone would not show a judge that became lenient.
+pub fn choose(labels: &[Label], rubric: &str, taken: &BTreeSet<SubjectId>, number: usize) -> Vec<SubjectId> {
+    let mut verdicts: BTreeMap<SubjectId, String> = BTreeMap::new();
+    for label in labels.iter().filter(|label| label.rubric == rubric && !taken.contains(&label.subject)) {
+        let score = label.score.score.map(|score| score.to_string());
+        if let Some(verdict) = score.or_else(|| label.score.label.clone()) {
+            verdicts.entry(label.subject).or_insert(verdict);
+        }
+    }
+    // Ids are derived by a hash: their order has nothing to do with what was answered.
+    let mut levels: BTreeMap<String, VecDeque<SubjectId>> = BTreeMap::new();
+    for (subject, verdict) in verdicts {
+        levels.entry(verdict).or_default().push_back(subject);
+    }
+    let mut chosen = Vec::new();
+    while chosen.len() < number && levels.values().any(|level| !level.is_empty()) {
+        let next = levels.values_mut().filter_map(VecDeque::pop_front);
+        chosen.extend(next.take(number - chosen.len()));
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::{LabelStream, Score};
+    use crate::rubrics::SHIPPED;
+
+    const WEEK: Duration = Duration::from_hours(168);
+
+    fn rubric(version: u32) -> Rubric {
+        let (_, text) = SHIPPED.iter().find(|(path, _)| *path == "answer_relevance/v1.md").unwrap();
+        Rubric::parse("answer_relevance", version, Path::new("v1.md"), text).unwrap()
+    }
+
+    fn anchor(name: &str) -> Anchor {
+        let subject = SubjectId::of_session(name);
+        Anchor { rubric: "answer_relevance".into(), subject, added_at_ms: 0, judgeable: true }
+    }
+
+    fn judged(anchor: &Anchor, model: &str) -> AnchorEvaluation {
+        AnchorEvaluation {
+            subject: anchor.subject,
+            version: 1,
+            judge: rubric(1).judge,
+            judge_model: Some(model.to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_round_is_due_once_a_period_and_at_every_change() {
+        let (a, b) = (anchor("a"), anchor("b"));
+        let evaluated = [judged(&a, "m"), judged(&b, "m")];
+        let rounds = |version: u32, model: &str, now_ms: i64| {
+            let due = due(&[&a, &b], &evaluated, &rubric(version), Some(model), now_ms, WEEK);
+            due.into_iter().map(|replay| replay.round).collect::<BTreeSet<_>>()
+        };
+        let week_ms = WEEK.as_millis() as i64;
+        assert!(rounds(1, "m", week_ms - 1).is_empty(), "no week has begun since they were added");
+        assert_eq!(rounds(1, "m", week_ms), rounds(1, "m", 2 * week_ms - 1));
+        assert_ne!(rounds(1, "m", week_ms), rounds(1, "m", 2 * week_ms));
+        assert_eq!(rounds(1, "n", 1), ["model n".to_owned()].into());
+        assert_eq!(rounds(2, "m", 1), ["first".to_owned()].into());
+    }
+
+    #[test]
+    fn a_set_holds_what_people_failed_as_well() {
+        let label = |number: usize| Label {
+            subject: SubjectId::of_session(&number.to_string()),
+            rubric: "r".into(),
+            annotator: "ann".into(),
+            score: Score { score: Some(if number < 90 { 5.0 } else { 1.0 }), label: None, value: None },
+            rationale: None,
+            stream: LabelStream::Uniform,
+            probability: None,
+            labelled_at_ms: 0,
+        };
+        let labels: Vec<Label> = (0..100).map(label).collect();
+        let chosen = choose(&labels, "r", &BTreeSet::new(), 15);
+        let bad = labels[90..].iter().filter(|label| chosen.contains(&label.subject)).count();
+        assert_eq!((chosen.len(), bad), (15, 7));
+        let taken: BTreeSet<SubjectId> = chosen.into_iter().collect();
+        assert!(choose(&labels, "r", &taken, 100).iter().all(|subject| !taken.contains(subject)));
+        assert!(choose(&labels, "another", &taken, 10).is_empty());
+    }
+}

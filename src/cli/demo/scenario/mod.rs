@@ -1,0 +1,118 @@
+//! `judged demo --scenario`: what drift looks like in the report. A simulation, and said to be one.
+//!
+//! The verdicts of judge and people are made up from a seed, so that the truth is known. Nothing else is: the answers are
+//! those of the bundled traces, everything goes through the store, and the report knows nothing of what was made up.
+
+mod answers;
+mod history;
+mod words;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use crate::calibration::drift::Attribution;
+use crate::clock::Clock;
+use crate::config::{Config, RubricsConfig};
+use crate::store::Store;
+use history::{RUBRIC, START_MS};
+
+/// What happens half-way through the simulated weeks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Scenario {
+    /// The provider replaces the judge's model silently.
+    JudgeDrift,
+    /// A kind of question at which the judge is worse becomes the commonest.
+    InputShift,
+    /// People change their minds about what is good.
+    RaterDrift,
+    /// Nothing moves.
+    Healthy,
+}
+
+impl Scenario {
+    /// The right answer of the report: which cause, if any.
+    fn truth(self) -> Option<Attribution> {
+        match self {
+            Self::JudgeDrift => Some(Attribution::JudgeModel),
+            Self::InputShift => Some(Attribution::InputMix),
+            Self::RaterDrift => Some(Attribution::Raters),
+            Self::Healthy => None,
+        }
+    }
+}
+
+/// Simulates, reports, and holds what the report found against the truth.
+pub(super) async fn run(scenario: Scenario, seed: u64, config: Config, out: &Path) -> anyhow::Result<ExitCode> {
+    words::opening(scenario, seed, out);
+    let (report, changed_at_ms) = simulate(scenario, seed, config, out).await?;
+    words::result(scenario, &report, changed_at_ms, out);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the report of simulated weeks to `out`, and tells when things changed.
+async fn simulate(
+    scenario: Scenario,
+    seed: u64,
+    mut config: Config,
+    out: &Path,
+) -> anyhow::Result<(crate::calibration::report::ReportData, i64)> {
+    config.store.url = format!("sqlite://{}", out.join("judged.db").display());
+    config.rubrics = RubricsConfig { enabled: vec![RUBRIC.to_owned()], ..RubricsConfig::default() };
+    let clock = Clock::manual(START_MS);
+    let store = Store::open(&config.store.url, clock.clone()).await?;
+    let changed_at_ms = history::fill(&store, &clock, scenario, seed, &config).await?;
+    let note = words::note(scenario, seed);
+    let report = super::super::report::write_simulated(&store, &config, out, note).await?;
+    store.close().await;
+    Ok((report, changed_at_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibration::drift::Kind;
+
+    async fn causes(scenario: Scenario) -> Vec<(Kind, Option<String>, Attribution)> {
+        let out = tempfile::tempdir().unwrap();
+        let (report, _) = simulate(scenario, 1, Config::default(), out.path()).await.unwrap();
+        assert!(report.ledger.balanced);
+        assert!(report.simulation.is_some());
+        assert!(std::fs::read_to_string(out.path().join("report.html")).unwrap().contains("simulation"));
+        assert!(std::fs::read_to_string(out.path().join("report.md")).unwrap().contains("simulation"));
+        report.drift.flags.into_iter().map(|flag| (flag.flag.kind, flag.flag.segment, flag.flag.attribution)).collect()
+    }
+
+    fn of_the_whole(found: &[(Kind, Option<String>, Attribution)], kind: Kind) -> Option<Attribution> {
+        found.iter().find(|(found, segment, _)| *found == kind && segment.is_none()).map(|(_, _, cause)| *cause)
+    }
+
+    #[tokio::test]
+    async fn a_judge_that_drifted_is_the_judges_model() {
+        let found = causes(Scenario::JudgeDrift).await;
+        assert_eq!(of_the_whole(&found, Kind::Agreement), Some(Attribution::JudgeModel), "{found:?}");
+        assert_eq!(of_the_whole(&found, Kind::Judge), Some(Attribution::JudgeModel), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn an_input_that_shifted_is_the_mix() {
+        let found = causes(Scenario::InputShift).await;
+        assert_eq!(of_the_whole(&found, Kind::Agreement), Some(Attribution::InputMix), "{found:?}");
+        assert!(found.iter().any(|(kind, _, _)| *kind == Kind::InputMix), "{found:?}");
+        assert_eq!(of_the_whole(&found, Kind::Judge), None, "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn people_who_changed_their_minds_are_the_raters() {
+        let found = causes(Scenario::RaterDrift).await;
+        assert_eq!(of_the_whole(&found, Kind::Agreement), Some(Attribution::Raters), "{found:?}");
+        assert_eq!(of_the_whole(&found, Kind::Rater), Some(Attribution::Raters), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn health_raises_no_flag() {
+        let found = causes(Scenario::Healthy).await;
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
