@@ -78,17 +78,26 @@ impl<'t> Reader<'t> {
         (self.take(',') || self.peek()? == close).then_some(())
     }
 
-    /// `<Name.MEMBER: value>`; an object without a literal (`<object at 0x7f…>`) is null.
+    /// `<Name.MEMBER: value>`; what has no literal (`<function f.<locals>.<lambda> at 0x7f…>`) is null.
     fn member(&mut self, depth: usize) -> Option<Node<'static>> {
         self.take('<');
-        let end = self.rest.find(['>', ':'])?;
-        let has_value = self.rest[end..].starts_with(':');
-        self.rest = &self.rest[end + 1..];
-        if !has_value {
-            return Some(Node::Null);
+        self.name()?;
+        if self.rest.starts_with(':') {
+            self.take(':');
+            let value = self.value(depth + 1)?;
+            return self.take('>').then_some(value);
         }
-        let value = self.value(depth + 1)?;
-        self.take('>').then_some(value)
+        let mut open = 1usize;
+        let end = self.rest.find(|c: char| {
+            match c {
+                '<' => open += 1,
+                '>' => open -= 1,
+                _ => {}
+            }
+            open == 0
+        })?;
+        self.rest = &self.rest[end + 1..];
+        Some(Node::Null)
     }
 
     fn number(&mut self) -> Option<Node<'static>> {
@@ -194,7 +203,7 @@ mod tests {
 
     #[test]
     fn objects_are_maps_of_their_arguments() {
-        let printed = "ChatMessage(_role=<ChatRole.USER: 'user'>, _content=[TextContent(text='Why?')], at=<x at 0x7f>)";
+        let printed = "ChatMessage(_role=<ChatRole.USER: 'user'>, _content=[TextContent(text='Why?')], at=<f.<locals>.<lambda> at 0x7f>)";
         assert_eq!(read(printed), Some(json!({"_role": "user", "_content": [{"text": "Why?"}], "at": null})));
     }
 

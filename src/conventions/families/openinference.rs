@@ -181,7 +181,10 @@ fn prompts(source: &Source<'_>) -> Vec<Message> {
 
 /// What the raw body says where the messages were flattened without their content (lists of parts, in LangChain.js).
 fn unflattened(source: &Source<'_>, parts: &Parts, output: &[Message]) -> Option<Said> {
-    if output.iter().any(|message| !message.parts.is_empty()) {
+    let has_content = |key: &str| key.starts_with("llm.output_messages.") && key.contains(".content");
+    if output.iter().any(|message| !message.parts.is_empty())
+        || source.span.attributes.iter().any(|(key, _)| has_content(key))
+    {
         return None;
     }
     let mut raw = Parts { kind: parts.kind, ..Parts::default() };
