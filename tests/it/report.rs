@@ -140,7 +140,7 @@ async fn a_flag_is_shown_and_outweighs_the_labels() {
         attribution: drift::Attribution::JudgeModel,
         advice: "Replay the anchors.",
     };
-    input.drift = vec![Flag { rubric: Some("answer_relevance".into()), judge: None, flag }];
+    input.drift = vec![Flag { rubric: Some("answer_relevance".into()), judge: None, flag, also: Vec::new() }];
     let report = ReportData::build(&input);
     assert_eq!(report.rubrics[0].verdict.verdict, Verdict::DoNotTrust);
     let page = html::render(&report).unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::data::Moment;
 use super::placing::{has_threshold, levels, place};
 use crate::calibration::agreement::Declaration;
-use crate::calibration::drift::{self, Entry, Settings};
+use crate::calibration::drift::{self, Entry, Kind, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
 use crate::store::ScoredEvaluation;
@@ -24,6 +24,9 @@ pub struct Flag {
     /// What moved, as `judged drift` writes it.
     #[serde(flatten)]
     pub flag: drift::Flag,
+    /// The same fall with the same cause, as segments see it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<drift::Flag>,
 }
 
 /// What a report says of drift.
@@ -75,8 +78,8 @@ impl DriftReport {
         let needed = Settings::default().baseline as u64;
         let mut watching = Vec::new();
         for Finding { rubric, judge, found } in findings {
-            let of = |flag| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag };
-            flags.extend(found.flags.into_iter().map(of));
+            let of = |(flag, also)| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag, also };
+            flags.extend(folded(found.flags).into_iter().map(of));
             watching.push(Watch {
                 rubric,
                 labels: found.labels as u64,
@@ -88,6 +91,21 @@ impl DriftReport {
         }
         Self { watching, flags }
     }
+}
+
+/// One fall is told once: what segments see of the fall of the whole, with the same cause, goes with it.
+fn folded(flags: Vec<drift::Flag>) -> Vec<(drift::Flag, Vec<drift::Flag>)> {
+    let whole = |flag: &drift::Flag| flag.kind == Kind::Agreement && flag.segment.is_none();
+    let cause = flags.iter().find(|flag| whole(flag)).map(|flag| flag.attribution);
+    let (also, leading): (Vec<_>, Vec<_>) = flags
+        .into_iter()
+        .partition(|flag| flag.kind == Kind::Agreement && flag.segment.is_some() && cause == Some(flag.attribution));
+    let mut also = Some(also);
+    let with = |flag: drift::Flag| {
+        let parts = also.take_if(|_| whole(&flag)).unwrap_or_default();
+        (flag, parts)
+    };
+    leading.into_iter().map(with).collect()
 }
 
 /// Looks at one rubric: `evaluations` are those of its judge, over all versions and models, `anchors` what it said of the

@@ -149,24 +149,34 @@ fn name(value: &impl serde::Serialize) -> String {
     }
 }
 
+/// The segments that see the same fall.
+fn seen_in(also: &[crate::calibration::drift::Flag]) -> String {
+    let segments: Vec<String> = also
+        .iter()
+        .filter_map(|flag| Some(format!("{} {}", plain(flag.segment.as_deref()?), signed_estimate(&flag.effect))))
+        .collect();
+    if segments.is_empty() { String::new() } else { format!(". Seen in: {}", segments.join(", ")) }
+}
+
 fn drift(text: &mut String, report: &ReportData) {
     line(text, "## What moved");
     if report.drift.flags.is_empty() {
         line(text, "No drift is flagged.");
     }
-    for Flag { rubric, flag, .. } in &report.drift.flags {
+    for Flag { rubric, flag, also, .. } in &report.drift.flags {
         let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
         line(
             text,
             &format!(
-                "- **{}**{}{} since {}: {}; {}. {}",
+                "- **{}**{}{} since {}: {}; {}. {}{}",
                 name(&flag.kind),
                 of(rubric),
                 of(&flag.segment),
                 name(&flag.since),
                 signed_estimate(&flag.effect),
                 name(&flag.attribution),
-                plain(flag.advice)
+                plain(flag.advice),
+                seen_in(also)
             ),
         );
     }

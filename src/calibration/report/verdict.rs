@@ -78,12 +78,15 @@ fn plain(verdict: Verdict, headline: &str, reasons: Vec<String>) -> VerdictRepor
 
 fn flagged(flags: &[&Flag]) -> Vec<String> {
     let moved = flags.iter().map(|flag| &flag.flag).filter(|flag| matches!(flag.kind, Kind::Agreement | Kind::Judge));
-    let since = |since: &serde_json::Value| since.as_str().map_or_else(|| since.to_string(), str::to_owned);
+    let day = |time: &serde_json::Value| match time.as_str() {
+        Some(text) => text.chars().take("2026-01-31".len()).collect(),
+        None => time.to_string(),
+    };
     moved
         .map(|flag| {
             let what =
                 if flag.kind == Kind::Judge { "the judge's verdicts on known items" } else { "agreement with people" };
-            format!("{what} moved on {}: {}", since(&flag.since), flag.advice)
+            format!("{what} moved on {}: {}", day(&flag.since), flag.advice)
         })
         .collect()
 }
