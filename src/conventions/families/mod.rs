@@ -63,7 +63,7 @@ pub const FAMILIES: &[Family] = &[
     family!(
         openllmetry,
         "openllmetry",
-        "0.2 to 0.62",
+        "0.15 to 0.62",
         "gen_ai.prompt.N, gen_ai.completion.N, traceloop.entity.*, db.query.result events"
     ),
     family!(haystack, "haystack", "2 to 3", "haystack.component.{type,input,output}"),
@@ -74,7 +74,7 @@ pub const FAMILIES: &[Family] = &[
         "pydantic_ai.all_messages, final_result, events"
     ),
     family!(logfire, "logfire", "3 to 4", "request_data, response_data, streamed log spans"),
-    family!(strands, "strands", "1", "split operation.details events, Bedrock blocks"),
+    family!(strands, "strands", "0.1 to 1", "split operation.details events, Bedrock blocks"),
     family!(google_adk, "google-adk", "1 to 2", "gcp.vertex.agent.{llm_request,llm_response,tool_call_args}"),
     family!(coding_agents, "claude-code", "2", "span.type, user_prompt, response.model_output"),
     family!(livekit, "livekit", "1", "lk.{chat_ctx,user_input,response.text}"),
