@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Reading spans is many small allocations: half again as fast as with the system's allocator (`cargo bench`).
+/// Decoding and reading spans is many small allocations, at which the system's allocator is slow (docs/benchmarks.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

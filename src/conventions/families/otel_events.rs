@@ -103,8 +103,14 @@ impl Reading {
     /// without content is an empty answer.
     fn forget_withheld(&mut self) {
         let is_bare = |messages: &[Message]| messages.iter().all(|message| message.parts.is_empty());
-        if is_bare(&self.input) && is_bare(&self.output) {
-            self.input.clear();
+        // The names of tools are not content; their results are.
+        let is_content = |part: &Part| match part {
+            Part::ToolCall(_) => false,
+            Part::ToolResult { text, .. } => !text.is_empty(),
+            _ => true,
+        };
+        if is_bare(&self.output) && !self.input.iter().flat_map(|message| &message.parts).any(is_content) {
+            self.input.retain(|message| !message.parts.is_empty());
             self.output.clear();
         }
     }
@@ -251,6 +257,21 @@ mod tests {
         assert_eq!(choice("").content, ContentState::NotCaptured);
         assert_eq!(choice("Why?").content, ContentState::Empty);
         assert_eq!(choice("").finish_reasons, ["stop"]);
+    }
+
+    #[test]
+    fn names_of_tools_are_no_captured_content() {
+        let call = r#"{"role":"assistant","tool_calls":[{"id":"c1","type":"function","function":{"name":"f"}}]}"#;
+        let said = r#"{"index":0,"message":{"role":"assistant"}}"#;
+        let span = |result: &str| {
+            chat()
+                .event("gen_ai.assistant.message", &[("gen_ai.event.content", call)])
+                .event("gen_ai.tool.message", &[("gen_ai.event.content", result)])
+                .event("gen_ai.choice", &[("gen_ai.event.content", said)])
+                .step()
+        };
+        assert_eq!(span(r#"{"role":"tool","id":"c1"}"#).content, ContentState::NotCaptured);
+        assert_eq!(span(r#"{"role":"tool","id":"c1","content":"2"}"#).content, ContentState::Empty);
     }
 
     #[test]
