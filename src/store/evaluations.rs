@@ -189,9 +189,8 @@ impl Store {
                         .push_bind(*cost_usd)
                         .push_bind(*latency_ms);
                 });
-                // The concatenation keeps PostgreSQL's planner from the index of what is pending, which it takes for small: with
-                // a backlog, every group of results would read the whole of it instead of its own rows by key.
-                update.push(") AS v WHERE evaluations.id = v.column1 AND evaluations.outcome || '' = 'pending' AND evaluations.lease_owner = ");
+                update.push(") AS v WHERE evaluations.id = v.column1 AND ").push(<DB as Dialect>::IS_PENDING);
+                update.push(" AND evaluations.lease_owner = ");
                 update.push_bind(self.worker.as_str());
                 update.push(" RETURNING evaluations.id, evaluations.anchor_round IS NOT NULL");
                 let taken: Vec<(Uuid, bool)> = update.build_query_as().fetch_all(&mut *tx).await?;
