@@ -7,4 +7,5 @@ pub mod delivery;
 pub mod evaluation;
 pub mod intake;
 
+mod loops;
 mod patience;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::plan::account_planned;
 use super::{Stage, Store, StoreError, read, transaction};
 use crate::model::{EvaluationId, SubjectId};
 
@@ -47,8 +48,6 @@ pub struct AnchorReplay {
     /// What names the round: the same on every worker, so that planning it twice is harmless.
     pub round: String,
 }
-
-const ONE_HOUR_MS: i64 = 3_600_000;
 
 impl Store {
     /// Adds subjects to the fixed set of a rubric. Returns how many were new; subjects that are not stored are passed over.
@@ -156,7 +155,7 @@ impl Store {
         let mut ordered: Vec<&AnchorReplay> = replays.iter().collect();
         ordered.sort_by_key(|replay| (replay.subject, replay.version));
         let planned = transaction!(self, DB, tx => {
-            let mut planned: BTreeMap<(&str, u32, &str), i64> = BTreeMap::new();
+            let mut planned: BTreeMap<(&str, i64, &str), i64> = BTreeMap::new();
             for replay in ordered {
                 let id = EvaluationId::of_replay(
                     replay.subject, &replay.rubric, replay.version, &replay.judge, &replay.round,
@@ -178,23 +177,9 @@ impl Store {
                 .execute(&mut *tx)
                 .await?
                 .rows_affected() as i64;
-                *planned.entry((&replay.rubric, replay.version, &replay.judge)).or_default() += new;
+                *planned.entry((&replay.rubric, i64::from(replay.version), &replay.judge)).or_default() += new;
             }
-            for ((rubric, version, judge), subjects) in planned.iter().filter(|(_, subjects)| **subjects > 0) {
-                sqlx::query(
-                    "INSERT INTO planning_account AS account (hour_ms, worker, rubric, version, judge, subjects) \
-                     VALUES ($1, $2, $3, $4, $5, $6) \
-                     ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
-                )
-                .bind(now_ms - now_ms.rem_euclid(ONE_HOUR_MS))
-                .bind(&self.worker)
-                .bind(rubric)
-                .bind(i64::from(*version))
-                .bind(judge)
-                .bind(subjects)
-                .execute(&mut *tx)
-                .await?;
-            }
+            account_planned!(self, tx, now_ms, planned.iter().filter(|(_, subjects)| **subjects > 0));
             planned.values().sum::<i64>()
         });
         if planned > 0 {

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
+use super::plan::account_planned;
 use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{Outcome, Probability, Subject, SubjectId, SubjectKind, TraceId};
 
@@ -294,21 +295,7 @@ impl Store {
                 raise.build().execute(&mut *tx).await?;
             }
 
-            for ((rubric, version, judge), subjects) in &inserted {
-                sqlx::query(
-                    "INSERT INTO planning_account AS account (hour_ms, worker, rubric, version, judge, subjects) \
-                     VALUES ($1, $2, $3, $4, $5, $6) \
-                     ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
-                )
-                .bind(now_ms - now_ms.rem_euclid(3_600_000))
-                .bind(&self.worker)
-                .bind(rubric)
-                .bind(version)
-                .bind(judge)
-                .bind(subjects)
-                .execute(&mut *tx)
-                .await?;
-            }
+            account_planned!(self, tx, now_ms, &inserted);
             pending
         });
         if pending > 0 {

@@ -9,6 +9,29 @@ use uuid::Uuid;
 use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId, SubjectKind};
 
+/// Counts newly planned evaluations in the account, within the transaction that plans them; `$planned` is a map from rubric,
+/// version and judge, whose order keeps workers from deadlock.
+macro_rules! account_planned {
+    ($store:expr, $tx:ident, $now_ms:expr, $planned:expr) => {
+        for ((rubric, version, judge), subjects) in $planned {
+            sqlx::query(
+                "INSERT INTO planning_account AS account (hour_ms, worker, rubric, version, judge, subjects) \
+                 VALUES ($1, $2, $3, $4, $5, $6) \
+                 ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
+            )
+            .bind($now_ms - $now_ms.rem_euclid(3_600_000))
+            .bind($store.worker())
+            .bind(rubric)
+            .bind(version)
+            .bind(judge)
+            .bind(subjects)
+            .execute(&mut *$tx)
+            .await?;
+        }
+    };
+}
+pub(super) use account_planned;
+
 /// A subject as it is stored: frozen content and the digest that tells whether late spans changed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedSubject {
@@ -218,21 +241,7 @@ impl Store {
                 }
             }
 
-            for ((rubric, version, judge), subjects) in &inserted {
-                sqlx::query(
-                    "INSERT INTO planning_account AS account (hour_ms, worker, rubric, version, judge, subjects) \
-                     VALUES ($1, $2, $3, $4, $5, $6) \
-                     ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
-                )
-                .bind(now_ms - now_ms.rem_euclid(3_600_000))
-                .bind(&self.worker)
-                .bind(rubric)
-                .bind(version)
-                .bind(judge)
-                .bind(subjects)
-                .execute(&mut *tx)
-                .await?;
-            }
+            account_planned!(self, tx, now_ms, &inserted);
 
             for (session_id, due_at_ms) in &idle {
                 sqlx::query(

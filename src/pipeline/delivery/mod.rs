@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use self::sinks::{Disposition, Sink};
+use super::loops;
 use super::patience::Patience;
 use crate::model::{Evaluation, EvaluationId};
 use crate::rubrics::Catalogue;
@@ -53,14 +54,7 @@ impl Delivery {
         if loops.is_empty() {
             soft.cancelled().await;
         }
-        let mut failed = Ok(());
-        while let Some(ended) = loops.join_next().await {
-            if let Ok(Err(error)) = ended {
-                soft.cancel();
-                failed = Err(error);
-            }
-        }
-        failed
+        loops::ended(loops, &soft).await
     }
 
     async fn serve(self, sink: Arc<Sink>, soft: CancellationToken) -> Result<(), StoreError> {

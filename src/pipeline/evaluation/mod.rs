@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use self::attempt::Attempt;
 use self::leases::Leases;
 use self::pause::Pause;
+use super::loops;
 use super::patience::Patience;
 use crate::judges::{Judge, Judges};
 use crate::model::Outcome;
@@ -67,7 +68,6 @@ impl Evaluation {
         let expiry = tokio::spawn(expire(self.store.clone(), soft.clone()));
 
         let judges: Vec<Arc<Judge>> = self.judges.all().cloned().collect();
-        let mut failed = None;
         let mut loops = tokio::task::JoinSet::new();
         for judge in judges {
             let worker = JudgeLoop {
@@ -79,19 +79,14 @@ impl Evaluation {
             };
             loops.spawn(worker.run(soft.clone(), hard.clone()));
         }
-        while let Some(ended) = loops.join_next().await {
-            if let Ok(Err(error)) = ended {
-                soft.cancel();
-                failed = Some(error);
-            }
-        }
+        let looped = loops::ended(loops, &soft).await;
         tasks.close();
         tokio::select! {
             () = tasks.wait() => {}
             () = hard.cancelled() => {}
         }
         drop(results);
-        let committed = committer.await.unwrap_or(Ok(()));
+        let committed = loops::not_panicked(committer.await).unwrap_or(Ok(()));
         heartbeat.abort();
         expiry.abort();
         // What was leased but never begun, or cut off: others need not wait for the lease to end.
@@ -99,7 +94,7 @@ impl Evaluation {
         if !left.is_empty() {
             self.store.release_evaluations(&left).await?;
         }
-        failed.map_or(committed, Err)
+        looped.and(committed)
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::sinks::{DeliveryError, Disposition};
 use super::super::wait_ms;
 use super::Webhook;
+use crate::pipeline::loops;
 use crate::pipeline::patience::Patience;
 use crate::store::{DeliveryOutcome, OwedAlert, Stage, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -44,14 +45,7 @@ impl Notification {
         if loops.is_empty() {
             soft.cancelled().await;
         }
-        let mut failed = Ok(());
-        while let Some(ended) = loops.join_next().await {
-            if let Ok(Err(error)) = ended {
-                soft.cancel();
-                failed = Err(error);
-            }
-        }
-        failed
+        loops::ended(loops, &soft).await
     }
 
     async fn serve(self, webhook: Arc<Webhook>, soft: CancellationToken) -> Result<(), StoreError> {
