@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::node::{Node, Parsed, parse};
 use super::source::Source;
-use super::space::{BySpace, Space};
+use super::space::BySpace;
 use crate::model::{Attributes, Value};
 
 /// Where a conversation id may stand, in the order of trust.
@@ -122,8 +122,7 @@ impl Trusted {
 pub(crate) fn identity(source: &Source<'_>) -> Identity {
     let (mut session, mut user) = (Trusted::NONE, Trusted::NONE);
     let (mut tags, mut metadata) = (Vec::new(), Vec::new());
-    for (key, value) in source.span.attributes.iter() {
-        let Some(space) = Space::of(key) else { continue };
+    for (space, key, value) in source.spaced() {
         for (name, carrier) in CARRIERS.get(space) {
             match carrier {
                 Carrier::Session(rank) if key == *name => session.offer(*rank, value),
@@ -215,6 +214,7 @@ pub fn environment(span: &Attributes, resource: &Attributes) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::space::Space;
     use super::*;
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn list<'a>(attributes: &'a Attributes, prefix: &'a str) -> Vec<Node<
     }
     // Stable, so that the last of a repeated name stays last and wins.
     pairs.sort_by(|(one, _), (two, _)| by_segments(one, two));
-    match build(&pairs, 0) {
+    match build(&mut pairs, 0) {
         Node::List(items) => items,
         _ => Vec::new(),
     }
@@ -43,6 +43,9 @@ fn by_segments(one: &str, two: &str) -> Ordering {
 }
 
 fn by_number(one: &str, two: &str) -> Ordering {
+    if one == two {
+        return Ordering::Equal;
+    }
     match (one.parse::<u64>(), two.parse::<u64>()) {
         (Ok(a), Ok(b)) => a.cmp(&b).then_with(|| one.cmp(two)),
         (Ok(_), Err(_)) => Ordering::Less,
@@ -51,26 +54,28 @@ fn by_number(one: &str, two: &str) -> Ordering {
     }
 }
 
-/// Builds the tree of names that share everything before their `depth`-th segment; `pairs` is sorted.
-fn build<'a>(pairs: &[(&'a str, &'a Value)], depth: usize) -> Node<'a> {
+/// Builds the tree of names that share everything before their `depth`-th segment; `pairs` is sorted, and its names are
+/// shortened on the way.
+fn build<'a>(pairs: &mut [(&'a str, &'a Value)], depth: usize) -> Node<'a> {
     if let [.., (rest, value)] = pairs
         && rest.is_empty()
     {
         return Node::of_value(value);
     }
     let mut entries: Vec<(Cow<'a, str>, Node<'a>)> = Vec::new();
-    let mut from = 0;
-    while from < pairs.len() {
-        let segment = head(pairs[from].0, depth).0;
-        let to = from + pairs[from..].iter().take_while(|(rest, _)| head(rest, depth).0 == segment).count();
+    let mut left = pairs;
+    while let Some((first, _)) = left.first() {
+        let segment = head(first, depth).0;
+        let same = left.iter().take_while(|(rest, _)| head(rest, depth).0 == segment).count();
+        let (group, others) = left.split_at_mut(same);
+        left = others;
         if segment.is_empty() {
-            from = to;
             continue;
         }
-        let inner: Vec<(&str, &Value)> =
-            pairs[from..to].iter().map(|(rest, value)| (head(rest, depth).1, *value)).collect();
-        entries.push((Cow::Borrowed(segment), build(&inner, depth + 1)));
-        from = to;
+        for (rest, _) in &mut *group {
+            *rest = head(rest, depth).1;
+        }
+        entries.push((Cow::Borrowed(segment), build(group, depth + 1)));
     }
     if entries.iter().all(|(key, _)| key.bytes().all(|byte| byte.is_ascii_digit())) {
         Node::List(entries.into_iter().map(|(_, node)| node).collect())

@@ -1,5 +1,7 @@
 //! The parts of a message, in every spelling that providers and frameworks give them.
 
+use std::borrow::Cow;
+
 use serde_json::Value as Json;
 
 use super::node::{Node, Parsed, parse};
@@ -45,7 +47,8 @@ fn part(node: &Node<'_>, depth: usize, found: &mut Vec<Part>) {
 }
 
 fn typed_part(node: &Node<'_>, kind: &str, depth: usize, found: &mut Vec<Part>) {
-    match kind.replace('-', "_").as_str() {
+    let kind = if kind.contains('-') { Cow::Owned(kind.replace('-', "_")) } else { Cow::Borrowed(kind) };
+    match &*kind {
         "text" | "input_text" | "output_text" | "summary_text" | "user_prompt" | "system_prompt" | "instruction" => {
             push_text_of(node, &["text", "content", "value"], found);
         }
@@ -72,7 +75,7 @@ fn typed_part(node: &Node<'_>, kind: &str, depth: usize, found: &mut Vec<Part>) 
             found.push(media(node, kind));
         }
         _ if node.str_of(&["text"]).is_some() => push_text_of(node, &["text"], found),
-        _ => untyped_or_other(node, kind, depth, found),
+        _ => untyped_or_other(node, &kind, depth, found),
     }
 }
 

@@ -145,10 +145,16 @@ fn role_of(node: &Node<'_>) -> Option<Role> {
 
 /// The role of a name; smolagents tells calls and results of tools apart by roles of its own.
 fn role(name: &str) -> Role {
-    match name.to_ascii_lowercase().replace('_', "-").as_str() {
-        "tool-call" => Role::Assistant,
-        "tool-response" | "tool-result" => Role::Tool,
-        _ => Role::parse(name),
+    let is = |other: &str| {
+        let same = |(one, two): (u8, u8)| one.eq_ignore_ascii_case(&two) || (one == b'_' && two == b'-');
+        name.len() == other.len() && name.bytes().zip(other.bytes()).all(same)
+    };
+    if is("tool-call") {
+        Role::Assistant
+    } else if is("tool-response") || is("tool-result") {
+        Role::Tool
+    } else {
+        Role::parse(name)
     }
 }
 

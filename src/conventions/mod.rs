@@ -101,7 +101,7 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         prompt_version: parts.prompt_version,
         prompt_variables: parts.prompt_variables,
         reference: parts.reference,
-        unmapped: names::unmapped(span),
+        unmapped: names::unmapped(&source),
         problems: source.into_problems(),
         ..Step::bare(span.trace_id, span.span_id)
     }

@@ -1,11 +1,10 @@
 //! Which attribute names are explained: what looks like an LLM convention's and is not gets reported, never dropped.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::families::FAMILIES;
+use super::source::Source;
 use super::space::{BySpace, Space};
-use crate::model::Span;
 
 /// Google Cloud's own space holds more than agents.
 const GCP_AGENT: &str = "gcp.vertex.agent.";
@@ -30,44 +29,72 @@ impl Prefixes {
         Self(apart)
     }
 
-    fn begin(&self, key: &str) -> bool {
+    fn of(&self, key: &str) -> Option<&'static str> {
         let after = self.0.partition_point(|prefix| *prefix <= key);
-        after > 0 && key.starts_with(self.0[after - 1])
+        self.0[..after].last().copied().filter(|prefix| key.starts_with(prefix))
+    }
+}
+
+/// Names by their length, of which hardly two in a space are alike.
+struct Names(Vec<Vec<&'static str>>);
+
+impl Names {
+    fn new(names: impl Iterator<Item = &'static str>) -> Self {
+        let mut by_length: Vec<Vec<&str>> = Vec::new();
+        for name in names {
+            by_length.resize_with(by_length.len().max(name.len() + 1), Vec::new);
+            by_length[name.len()].push(name);
+        }
+        Self(by_length)
+    }
+
+    fn contain(&self, key: &str) -> bool {
+        self.0.get(key.len()).is_some_and(|names| names.contains(&key))
     }
 }
 
 /// The names that families explain in one space.
 struct Known {
-    exact: HashSet<&'static str>,
+    exact: Names,
     prefixes: Prefixes,
 }
 
 static KNOWN: LazyLock<BySpace<Known>> = LazyLock::new(|| {
     let names = FAMILIES.iter().flat_map(|family| family.known).map(|name| (*name, ()));
     BySpace::group(names).map(|names| Known {
-        exact: names.iter().map(|(name, ())| *name).filter(|name| !name.ends_with('*')).collect(),
+        exact: Names::new(names.iter().map(|(name, ())| *name).filter(|name| !name.ends_with('*'))),
         prefixes: Prefixes::new(names.iter().filter_map(|(name, ())| name.strip_suffix('*'))),
     })
 });
 
-/// Attribute and event names of `span` that look like an LLM convention's but that no family explains.
-pub(super) fn unmapped(span: &Span) -> Vec<String> {
+/// Attribute names of a span that look like an LLM convention's but that no family explains.
+pub(super) fn unmapped(source: &Source<'_>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for (key, _) in span.attributes.iter() {
-        if let Some(space) = llm_space(key)
-            && found.len() < MAX_UNMAPPED
-            && !is_known(space, key)
-            && !found.iter().any(|name| name == key)
-        {
-            found.push(key.to_owned());
+    // Flattened messages are many names in a row that begin alike.
+    let mut last_prefix = None;
+    for (space, key, _) in source.spaced() {
+        if last_prefix.is_some_and(|prefix| key.starts_with(prefix)) || !looks_llm(space, key) {
+            continue;
+        }
+        match explanation(space, key) {
+            Some(Explanation::Prefix(prefix)) => last_prefix = Some(prefix),
+            Some(Explanation::Name) => {}
+            None if found.len() < MAX_UNMAPPED && !found.iter().any(|name| name == key) => found.push(key.to_owned()),
+            None => {}
         }
     }
     found
 }
 
-/// The space of a name that looks like an LLM convention's.
-fn llm_space(key: &str) -> Option<Space> {
-    Space::of(key).filter(|space| match space {
+/// How a name is known.
+enum Explanation {
+    Name,
+    Prefix(&'static str),
+}
+
+/// Whether a name looks like an LLM convention's.
+fn looks_llm(space: Space, key: &str) -> bool {
+    match space {
         Space::Gcp => key.starts_with(GCP_AGENT),
         // Everybody's words, or tools that do more than call models.
         Space::Enduser
@@ -84,12 +111,15 @@ fn llm_space(key: &str) -> Option<Space> {
         | Space::User
         | Space::Voltagent => false,
         _ => true,
-    })
+    }
 }
 
-fn is_known(space: Space, key: &str) -> bool {
+fn explanation(space: Space, key: &str) -> Option<Explanation> {
     let known = KNOWN.get(space);
-    known.prefixes.begin(key) || known.exact.contains(key)
+    if known.exact.contain(key) {
+        return Some(Explanation::Name);
+    }
+    known.prefixes.of(key).map(Explanation::Prefix)
 }
 
 #[cfg(test)]
@@ -101,13 +131,14 @@ mod tests {
         fn a_prefix_is_found_as_by_looking_at_all(key in "(gen_ai|llm|ai|db|ag)?[._a-c]{0,4}") {
             let all = ["gen_ai.", "gen_ai.a", "llm.", "ai.", "ai.b.", "db", "a"];
             let naive = all.iter().any(|prefix| key.starts_with(prefix));
-            proptest::prop_assert_eq!(Prefixes::new(all.into_iter()).begin(&key), naive);
+            proptest::prop_assert_eq!(Prefixes::new(all.into_iter()).of(&key).is_some(), naive);
         }
     }
 
     #[test]
     fn a_name_that_no_family_explains_is_named() {
-        let unexplained = |key| llm_space(key).is_some_and(|space| !is_known(space, key));
+        let unexplained =
+            |key| Space::of(key).is_some_and(|space| looks_llm(space, key) && explanation(space, key).is_none());
         assert!(unexplained("gen_ai.brand_new.thing"));
         assert!(!unexplained("gen_ai.input.messages") && !unexplained("llm.input_messages.0.message.role"));
         assert!(!unexplained("http.route") && !unexplained("gcp.region") && !unexplained("genkit:type"));

@@ -162,7 +162,11 @@ impl<'a> Node<'a> {
     /// The value under `key` of a map; null counts as absent.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         let Self::Map(entries) = self else { return None };
-        entries.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value).filter(|value| **value != Self::Null)
+        entries.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value).filter(|value| !value.is_null())
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
     }
 
     /// The first of `keys` that is there.
@@ -228,7 +232,7 @@ impl<'a> Node<'a> {
             Self::Null => true,
             Self::Str(text) => text.is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Map(entries) => entries.iter().all(|(_, value)| *value == Self::Null),
+            Self::Map(entries) => entries.iter().all(|(_, value)| value.is_null()),
             Self::Bool(_) | Self::Int(_) | Self::Float(_) => false,
         }
     }
@@ -373,7 +377,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut items = Vec::new();
+        let Some(first) = access.next_element()? else { return Ok(Node::List(Vec::new())) };
+        let mut items = beginning_with(first);
         while let Some(item) = access.next_element()? {
             items.push(item);
         }
@@ -381,12 +386,20 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let mut entries = Vec::new();
+        let Some((Key(key), value)) = access.next_entry()? else { return Ok(Node::Map(Vec::new())) };
+        let mut entries = beginning_with((key, value));
         while let Some((Key(key), value)) = access.next_entry()? {
             entries.push((key, value));
         }
         Ok(Node::Map(entries))
     }
+}
+
+/// Room for a few at once is cheaper than growth from nothing.
+fn beginning_with<T>(first: T) -> Vec<T> {
+    let mut items = Vec::with_capacity(4);
+    items.push(first);
+    items
 }
 
 #[cfg(test)]

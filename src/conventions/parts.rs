@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::messages::answer_text;
 use super::usage::Tokens;
 use crate::model::{ContentState, Document, Message, Part, Role, StepKind, ToolDefinition};
 
@@ -188,11 +187,11 @@ pub(crate) fn content_state(output: Option<&[Message]>, absence: Option<ContentS
     if texts().next().is_some() && texts().all(|text| is_mask(text)) {
         return ContentState::Redacted;
     }
-    let text = answer_text(messages);
+    let says = messages
+        .iter()
+        .filter(|message| message.role != Role::Tool)
+        .flat_map(|message| &message.parts)
+        .any(|part| matches!(part, Part::Text { text } if !text.trim().is_empty()));
     let asks_or_shows = parts().any(|part| matches!(part, Part::ToolCall(_) | Part::Media { .. } | Part::Other { .. }));
-    match text {
-        Some(text) if !text.trim().is_empty() => ContentState::Captured,
-        _ if asks_or_shows => ContentState::Captured,
-        _ => absence.unwrap_or(ContentState::Empty),
-    }
+    if says || asks_or_shows { ContentState::Captured } else { absence.unwrap_or(ContentState::Empty) }
 }

@@ -24,6 +24,12 @@ impl<'a> Source<'a> {
         self.spaces.has_any(spaces)
     }
 
+    /// The attributes that stand in some convention's name space, with it.
+    pub(super) fn spaced(&self) -> impl Iterator<Item = (Space, &'a str, &'a Value)> {
+        let pairs = self.spaces.each().zip(self.span.attributes.iter());
+        pairs.filter_map(|(space, (key, value))| Some((space?, key, value)))
+    }
+
     pub(crate) fn scope(&self) -> &'a str {
         &self.span.scope.name
     }

@@ -14,12 +14,8 @@ macro_rules! spaces {
             /// How many there are.
             pub(super) const COUNT: usize = [$($name),*].len();
 
-            fn named(segment: &str) -> Option<Self> {
-                match segment {
-                    $($name => Some(Self::$space),)*
-                    _ => None,
-                }
-            }
+            const ALL: [Self; Self::COUNT] = [$(Self::$space),*];
+            const NAMES: [&'static str; Self::COUNT] = [$($name),*];
         }
     };
 }
@@ -39,24 +35,68 @@ spaces! {
 impl Space {
     /// The space of a name: what stands before its first dot or colon.
     pub(super) fn of(key: &str) -> Option<Self> {
+        // Asked of every attribute of every span: only the few names with the same first letter are compared.
+        let letter = key.bytes().next()?.checked_sub(b'a')? as usize;
+        let (from, to) = (*BY_FIRST_LETTER.get(letter)?, *BY_FIRST_LETTER.get(letter + 1)?);
+        let candidates = Self::NAMES.get(from..to)?;
         let end = key.bytes().position(|byte| byte == b'.' || byte == b':').unwrap_or(key.len());
-        Self::named(&key[..end])
+        let found = candidates.iter().position(|name| *name == &key[..end])?;
+        Self::ALL.get(from + found).copied()
+    }
+
+    /// Whether `key` is a name of this space with more than one segment.
+    fn holds(self, key: &str) -> bool {
+        let name = Self::NAMES[self as usize];
+        matches!(key.as_bytes().get(name.len()), Some(b'.' | b':')) && key.starts_with(name)
     }
 }
 
-/// The spaces in which a span has attributes, so that a family whose names do not occur costs nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Spaces(u64);
+/// Where the names with each letter begin, and after the last letter how many names there are; the names are in order.
+const BY_FIRST_LETTER: [usize; 27] = {
+    let mut begins = [0; 27];
+    let mut letter = 0;
+    while letter < begins.len() {
+        let mut before = 0;
+        while before < Space::COUNT && ((Space::NAMES[before].as_bytes()[0] - b'a') as usize) < letter {
+            before += 1;
+        }
+        begins[letter] = before;
+        letter += 1;
+    }
+    begins
+};
+
+/// The spaces of a span's attributes, so that a family whose names do not occur costs nothing.
+#[derive(Debug)]
+pub(super) struct Spaces {
+    /// One bit a space that occurs.
+    occurring: u64,
+    /// Of each attribute.
+    each: Vec<Option<Space>>,
+}
 
 impl Spaces {
     pub(super) fn of(attributes: &Attributes) -> Self {
-        let bits =
-            attributes.iter().filter_map(|(key, _)| Space::of(key)).fold(0, |bits, space| bits | Self::bit(space));
-        Self(bits)
+        let mut before = None;
+        let each: Vec<Option<Space>> = attributes
+            .iter()
+            .map(|(key, _)| {
+                // Mostly that of the name before.
+                before = before.filter(|space: &Space| space.holds(key)).or_else(|| Space::of(key));
+                before
+            })
+            .collect();
+        let occurring = each.iter().flatten().fold(0, |bits, space| bits | Self::bit(*space));
+        Self { occurring, each }
     }
 
-    pub(super) fn has_any(self, spaces: &[Space]) -> bool {
-        spaces.iter().any(|space| self.0 & Self::bit(*space) != 0)
+    pub(super) fn has_any(&self, spaces: &[Space]) -> bool {
+        spaces.iter().any(|space| self.occurring & Self::bit(*space) != 0)
+    }
+
+    /// The space of each attribute, in their order.
+    pub(super) fn each(&self) -> impl Iterator<Item = Option<Space>> {
+        self.each.iter().copied()
     }
 
     fn bit(space: Space) -> u64 {
@@ -99,12 +139,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_space_is_found_by_its_name() {
+        assert!(Space::NAMES.is_sorted());
+        for (space, name) in Space::ALL.into_iter().zip(Space::NAMES) {
+            assert_eq!(Space::of(&format!("{name}.x")), Some(space));
+        }
+    }
+
+    #[test]
     fn the_first_segment_decides() {
         assert_eq!(Space::of("gen_ai.input.messages"), Some(Space::GenAi));
         assert_eq!(Space::of("genkit:metadata:subtype"), Some(Space::Genkit));
         assert_eq!(Space::of("input"), Some(Space::Input));
         assert_eq!(Space::of("generic.thing"), None);
-        assert_eq!(Space::of(""), None);
+        for key in ["", ".", "Gen_ai.x", "zebra", "\u{e4}ther"] {
+            assert_eq!(Space::of(key), None, "{key}");
+        }
     }
 
     #[test]

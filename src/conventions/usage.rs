@@ -74,7 +74,11 @@ pub(crate) fn of_attributes(attributes: &Attributes) -> Tokens {
     let mut tokens = Tokens::default();
     let mut best = [usize::MAX; 6];
     for (key, value) in attributes.iter() {
-        if !(key.starts_with("gen_ai.usage.") || key.starts_with("llm.") || key.starts_with("ai.usage.")) {
+        if !(key.starts_with("gen_ai.usage.")
+            || key.starts_with("llm.token_count.")
+            || key.starts_with("llm.usage.")
+            || key.starts_with("ai.usage."))
+        {
             continue;
         }
         let slots = [

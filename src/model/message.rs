@@ -23,6 +23,16 @@ pub enum Role {
 impl Role {
     /// Reads any producer's name for a role (`human`, `ai`, `model`, `developer`, `AIMessageChunk`, …).
     pub fn parse(name: &str) -> Self {
+        match name {
+            "system" => Self::System,
+            "user" => Self::User,
+            "assistant" => Self::Assistant,
+            "tool" => Self::Tool,
+            _ => Self::parse_any_spelling(name),
+        }
+    }
+
+    fn parse_any_spelling(name: &str) -> Self {
         match name.trim().to_ascii_lowercase().as_str() {
             "system" | "developer" | "systemmessage" | "systemmessagechunk" => Self::System,
             "user" | "human" | "humanmessage" | "humanmessagechunk" => Self::User,

@@ -202,6 +202,21 @@ fn read_response_id(source: &Source<'_>, parts: &mut Parts) {
 
 /// The `id` member of a JSON object, without building the object.
 fn id_of_body(text: &str) -> Option<String> {
+    // LangChain's results, which are long, have none.
+    if text.starts_with(r#"{"generations""#) {
+        return None;
+    }
+    first_member_id(text).map(str::to_owned).or_else(|| id_of_any_body(text))
+}
+
+/// The id where it shows by itself that it is a response's and is the first thing said, which spares reading the rest.
+fn first_member_id(text: &str) -> Option<&str> {
+    let (id, _) = text.strip_prefix(r#"{"id":"#)?.trim_start().strip_prefix('"')?.split_once('"')?;
+    let is_response = ["chatcmpl-", "resp_", "msg_"].iter().any(|prefix| id.starts_with(prefix));
+    (is_response && !id.contains('\\')).then_some(id)
+}
+
+fn id_of_any_body(text: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Body {
         #[serde(default)]
