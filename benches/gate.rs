@@ -59,7 +59,12 @@ fn sampler(rate: f64) -> Sampler {
 fn sift(sampler: &Sampler, body: &[u8], at_least: usize) {
     let sifted = gate::sift(sampler, Signal::Traces, black_box(body)).unwrap();
     assert!(sifted.received == SPANS && sifted.candidates.len() >= at_least);
+    let mut emitter = None;
     for candidate in &sifted.candidates {
+        if emitter != Some(candidate.emitter) {
+            black_box(sifted.emitter(candidate.emitter).unwrap());
+            emitter = Some(candidate.emitter);
+        }
         black_box(sifted.decode::<wire::Span>(candidate).unwrap());
     }
 }

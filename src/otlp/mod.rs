@@ -8,7 +8,7 @@ mod stored;
 mod to_model;
 
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
-pub use stored::{StoredError, log_record_from_bytes, log_record_to_bytes, span_from_bytes, span_to_bytes};
+pub use stored::{Origin, StoredError, log_record_from_bytes, span_from_bytes};
 pub use to_model::{RecordError, attributes_to_model, log_records, spans, value_to_model};
 
 /// The generated wire types, under short names.

@@ -3,11 +3,10 @@
 //! The wire format is its own version contract, so that rows written by one release are read by the next.
 
 use prost::Message;
+use prost::encoding::{self, WireType};
 
 use super::wire::Span as WireSpan;
-use super::wire::{
-    InstrumentationScope, LogRecord as WireLog, Resource, ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans,
-};
+use super::wire::{InstrumentationScope, LogRecord as WireLog, Resource, ResourceLogs, ResourceSpans};
 use crate::model::{LogRecord, Span};
 
 /// Why stored bytes cannot be read back: the row was damaged or written by something else.
@@ -21,30 +20,92 @@ pub enum StoredError {
     Empty,
 }
 
-/// The bytes to store for one span.
-pub fn span_to_bytes(resource: Option<&Resource>, scope: Option<&InstrumentationScope>, span: WireSpan) -> Vec<u8> {
-    let group = ScopeSpans { scope: scope.cloned(), spans: vec![span], schema_url: String::new() };
-    ResourceSpans { resource: resource.cloned(), scope_spans: vec![group], schema_url: String::new() }.encode_to_vec()
+/// Who emitted records, encoded once for all records of a block: each of them carries it into the store.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The field of the resource, if there is one.
+    resource: Vec<u8>,
+    /// The field of the scope, if there is one.
+    scope: Vec<u8>,
 }
 
-/// Reads back [`span_to_bytes`].
+/// The resource in a resource block, and the scope in a scope block.
+const ORIGIN_FIELD: u32 = 1;
+/// The scope blocks in a resource block, and the records in a scope block.
+const INNER_FIELD: u32 = 2;
+
+impl Origin {
+    /// Encodes them.
+    pub fn new(resource: Option<&Resource>, scope: Option<&InstrumentationScope>) -> Self {
+        let mut origin = Self::default();
+        if let Some(resource) = resource {
+            encoding::message::encode(ORIGIN_FIELD, resource, &mut origin.resource);
+        }
+        if let Some(scope) = scope {
+            encoding::message::encode(ORIGIN_FIELD, scope, &mut origin.scope);
+        }
+        origin
+    }
+
+    /// The bytes to store for one span.
+    pub fn span_to_bytes(&self, span: &WireSpan) -> Vec<u8> {
+        self.to_bytes(span)
+    }
+
+    /// The bytes to store for one log record.
+    pub fn log_record_to_bytes(&self, record: &WireLog) -> Vec<u8> {
+        self.to_bytes(record)
+    }
+
+    /// Spans and log records stand in blocks of the same field numbers.
+    fn to_bytes<R: Message>(&self, record: &R) -> Vec<u8> {
+        let group = self.scope.len() + encoding::message::encoded_len(INNER_FIELD, record);
+        let block = encoding::key_len(INNER_FIELD) + encoding::encoded_len_varint(group as u64) + group;
+        let mut bytes = Vec::with_capacity(self.resource.len() + block);
+        bytes.extend_from_slice(&self.resource);
+        encoding::encode_key(INNER_FIELD, WireType::LengthDelimited, &mut bytes);
+        encoding::encode_varint(group as u64, &mut bytes);
+        bytes.extend_from_slice(&self.scope);
+        encoding::message::encode(INNER_FIELD, record, &mut bytes);
+        bytes
+    }
+}
+
+/// Reads back [`Origin::span_to_bytes`].
 pub fn span_from_bytes(bytes: &[u8]) -> Result<Span, StoredError> {
     let block = ResourceSpans::decode(bytes)?;
     super::spans(block).into_iter().next().and_then(Result::ok).ok_or(StoredError::Empty)
 }
 
-/// The bytes to store for one log record.
-pub fn log_record_to_bytes(
-    resource: Option<&Resource>,
-    scope: Option<&InstrumentationScope>,
-    record: WireLog,
-) -> Vec<u8> {
-    let group = ScopeLogs { scope: scope.cloned(), log_records: vec![record], schema_url: String::new() };
-    ResourceLogs { resource: resource.cloned(), scope_logs: vec![group], schema_url: String::new() }.encode_to_vec()
-}
-
-/// Reads back [`log_record_to_bytes`].
+/// Reads back [`Origin::log_record_to_bytes`].
 pub fn log_record_from_bytes(bytes: &[u8]) -> Result<LogRecord, StoredError> {
     let block = ResourceLogs::decode(bytes)?;
     super::log_records(block).into_iter().next().and_then(Result::ok).ok_or(StoredError::Empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{KeyValue, ScopeLogs, ScopeSpans};
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_stored_is_a_block_of_one_record(names in proptest::collection::vec("[a-z.]{0,200}", 3), present in 0..4u8) {
+            let pair = KeyValue { key: names[0].clone(), ..KeyValue::default() };
+            let resource = (present & 1 != 0).then(|| Resource { attributes: vec![pair], ..Resource::default() });
+            let scope = (present & 2 != 0)
+                .then(|| InstrumentationScope { name: names[1].clone(), ..InstrumentationScope::default() });
+            let origin = Origin::new(resource.as_ref(), scope.as_ref());
+
+            let span = WireSpan { trace_id: vec![1; 16], name: names[2].clone(), ..WireSpan::default() };
+            let spans = ScopeSpans { scope: scope.clone(), spans: vec![span.clone()], ..ScopeSpans::default() };
+            let block = ResourceSpans { resource: resource.clone(), scope_spans: vec![spans], ..ResourceSpans::default() };
+            proptest::prop_assert_eq!(origin.span_to_bytes(&span), block.encode_to_vec());
+
+            let record = WireLog { trace_id: vec![1; 16], event_name: names[2].clone(), ..WireLog::default() };
+            let records = ScopeLogs { scope, log_records: vec![record.clone()], ..ScopeLogs::default() };
+            let block = ResourceLogs { resource, scope_logs: vec![records], ..ResourceLogs::default() };
+            proptest::prop_assert_eq!(origin.log_record_to_bytes(&record), block.encode_to_vec());
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use judged::config::SegmentConfig;
 use judged::config::sampling::SamplingConfig;
 use judged::model::Probability;
-use judged::otlp::{span_to_bytes, wire};
+use judged::otlp::{Origin, wire};
 use judged::pipeline::assembly::Assembly;
 use judged::rubrics::{Catalogue, Rubric};
 use judged::sampling::Sampler;
@@ -40,7 +40,7 @@ fn turn(number: u64, session: &str) -> KeptSpan {
         attributes: attributes.into_iter().map(|(key, value)| attribute(key, value)).collect(),
         ..wire::Span::default()
     };
-    KeptSpan { body: span_to_bytes(None, None, wire), ..kept_span(number, number, true) }
+    KeptSpan { body: Origin::default().span_to_bytes(&wire), ..kept_span(number, number, true) }
 }
 
 fn conversation_quality() -> Arc<Rubric> {

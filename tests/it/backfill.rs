@@ -8,7 +8,7 @@ use std::time::Duration;
 use judged::config::SegmentConfig;
 use judged::config::sampling::SamplingConfig;
 use judged::model::{Outcome, Probability, SubjectId, SubjectKind};
-use judged::otlp::{span_to_bytes, wire};
+use judged::otlp::{Origin, wire};
 use judged::pipeline::assembly::Assembly;
 use judged::pipeline::backfill::{Backfill, Pace, Survey};
 use judged::rubrics::{Catalogue, Rubric};
@@ -48,7 +48,7 @@ fn call(number: u64) -> KeptSpan {
     };
     KeptSpan {
         u: number as f64 / TRACES as f64,
-        body: span_to_bytes(None, None, wire),
+        body: Origin::default().span_to_bytes(&wire),
         ..kept_span(number, number, true)
     }
 }

@@ -7,13 +7,12 @@ use prost::Message;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
-use super::gate::{self, Candidate, Decoded, Sifted};
+use super::gate::{self, Candidate, EmitterId, Sifted};
 use super::guard;
 use super::protobuf::Malformed;
 use crate::model::{IdError, SpanId, TraceId};
 use crate::otlp::{
-    DecodeError, Encoding, Request as Decodable, Signal, decode, decode_as, log_record_to_bytes, sniff_encoding,
-    span_to_bytes, wire,
+    DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, sniff_encoding, wire,
 };
 use crate::privacy::Redactor;
 use crate::sampling::{Matches, Sampler};
@@ -175,7 +174,7 @@ pub fn prepare(
         spans: Vec::new(),
         logs: Vec::new(),
     };
-    let mut filling = Filling { sampler, redactor, batch, complaint: None };
+    let mut filling = Filling { sampler, redactor, batch, emitter: None, complaint: None };
     if sifted.rejected > 0 {
         filling.complaint = Some("without a valid trace id or span id, or not readable".to_owned());
     }
@@ -228,8 +227,29 @@ struct Filling<'a> {
     sampler: &'a Sampler,
     redactor: &'a dyn Redact,
     batch: IntakeBatch,
+    /// Whose the record before was: records of one block stand together.
+    emitter: Option<(EmitterId, Result<Emitter, prost::DecodeError>)>,
     /// The first reason for a rejection, to be told to the sender.
     complaint: Option<String>,
+}
+
+/// Who emitted records, as far as they need it.
+#[derive(Debug, Clone)]
+struct Emitter {
+    is_evaluator: bool,
+    /// Redacted, for the store.
+    origin: Origin,
+}
+
+impl Emitter {
+    fn read(sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
+        let mut read = sifted.emitter(id)?;
+        let is_evaluator = read.resource.as_ref().is_some_and(guard::is_evaluator_resource);
+        if let Some(resource) = &mut read.resource {
+            redactor.redact_resource(resource);
+        }
+        Ok(Self { is_evaluator, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
+    }
 }
 
 /// Why a kept record is not kept after all.
@@ -255,11 +275,7 @@ impl From<IdError> for Refusal {
 
 impl Filling<'_> {
     fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) {
-        let kept = match self.batch.signal {
-            Signal::Traces => self.span(sifted, candidate).map(|span| self.batch.spans.push(span)),
-            Signal::Logs => self.log_record(sifted, candidate).map(|record| self.batch.logs.push(record)),
-        };
-        let complaint = match kept {
+        let complaint = match self.kept(sifted, candidate) {
             Ok(()) => return,
             Err(Refusal::Own) => {
                 self.batch.own += 1;
@@ -273,53 +289,76 @@ impl Filling<'_> {
         self.complaint.get_or_insert(complaint);
     }
 
-    fn span(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptSpan, Refusal> {
-        let Decoded { mut resource, scope, record: mut span } = sifted.decode::<wire::Span>(candidate)?;
-        if span.trace_id != candidate.trace_id.as_bytes() {
-            return Err(Refusal::TwoTraceIds);
+    fn kept(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Refusal> {
+        let emitter = match self.emitter.take() {
+            Some((id, known)) if id == candidate.emitter => known,
+            _ => Emitter::read(sifted, candidate.emitter, self.redactor),
+        };
+        let (_, emitter) = self.emitter.insert((candidate.emitter, emitter));
+        let emitter = emitter.as_ref().map_err(Clone::clone)?;
+        match self.batch.signal {
+            Signal::Traces => {
+                let span = span(self.sampler, self.redactor, emitter, candidate, sifted.decode(candidate)?)?;
+                self.batch.spans.push(span);
+            }
+            Signal::Logs => {
+                let record = log_record(self.redactor, emitter, candidate, sifted.decode(candidate)?)?;
+                self.batch.logs.push(record);
+            }
         }
-        let span_id = SpanId::try_from(span.span_id.as_slice())?;
-        if guard::is_evaluator_span(resource.as_ref(), &span) {
-            return Err(Refusal::Own);
-        }
-        let draw = self.sampler.u(candidate.trace_id, &span.trace_state);
-        self.redactor.redact_span(&mut span);
-        if let Some(resource) = &mut resource {
-            self.redactor.redact_resource(resource);
-        }
-        Ok(KeptSpan {
-            trace_id: candidate.trace_id,
-            span_id,
-            is_root: SpanId::try_from(span.parent_span_id.as_slice()).is_err(),
-            end: span.end_time_unix_nano.max(span.start_time_unix_nano),
-            u: draw.u,
-            upstream_probability: draw.upstream,
-            body: span_to_bytes(resource.as_ref(), scope.as_ref(), span),
-        })
+        Ok(())
     }
+}
 
-    fn log_record(&self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<KeptLogRecord, Refusal> {
-        let Decoded { mut resource, scope, mut record } = sifted.decode::<wire::LogRecord>(candidate)?;
-        if record.trace_id != candidate.trace_id.as_bytes() {
-            return Err(Refusal::TwoTraceIds);
-        }
-        let span_id = SpanId::try_from(record.span_id.as_slice())?;
-        if guard::is_evaluation_event(&record) {
-            return Err(Refusal::Own);
-        }
-        self.redactor.redact_log_record(&mut record);
-        if let Some(resource) = &mut resource {
-            self.redactor.redact_resource(resource);
-        }
-        let body = log_record_to_bytes(resource.as_ref(), scope.as_ref(), record);
-        Ok(KeptLogRecord {
-            trace_id: candidate.trace_id,
-            span_id,
-            u: candidate.u,
-            digest: Sha256::digest(&body).into(),
-            body,
-        })
+fn span(
+    sampler: &Sampler,
+    redactor: &dyn Redact,
+    emitter: &Emitter,
+    candidate: &Candidate<'_>,
+    mut span: wire::Span,
+) -> Result<KeptSpan, Refusal> {
+    if span.trace_id != candidate.trace_id.as_bytes() {
+        return Err(Refusal::TwoTraceIds);
     }
+    let span_id = SpanId::try_from(span.span_id.as_slice())?;
+    if emitter.is_evaluator || guard::is_evaluator_span(&span) {
+        return Err(Refusal::Own);
+    }
+    let draw = sampler.u(candidate.trace_id, &span.trace_state);
+    redactor.redact_span(&mut span);
+    Ok(KeptSpan {
+        trace_id: candidate.trace_id,
+        span_id,
+        is_root: SpanId::try_from(span.parent_span_id.as_slice()).is_err(),
+        end: span.end_time_unix_nano.max(span.start_time_unix_nano),
+        u: draw.u,
+        upstream_probability: draw.upstream,
+        body: emitter.origin.span_to_bytes(&span),
+    })
+}
+
+fn log_record(
+    redactor: &dyn Redact,
+    emitter: &Emitter,
+    candidate: &Candidate<'_>,
+    mut record: wire::LogRecord,
+) -> Result<KeptLogRecord, Refusal> {
+    if record.trace_id != candidate.trace_id.as_bytes() {
+        return Err(Refusal::TwoTraceIds);
+    }
+    let span_id = SpanId::try_from(record.span_id.as_slice())?;
+    if guard::is_evaluation_event(&record) {
+        return Err(Refusal::Own);
+    }
+    redactor.redact_log_record(&mut record);
+    let body = emitter.origin.log_record_to_bytes(&record);
+    Ok(KeptLogRecord {
+        trace_id: candidate.trace_id,
+        span_id,
+        u: candidate.u,
+        digest: Sha256::digest(&body).into(),
+        body,
+    })
 }
 
 #[cfg(test)]

@@ -39,30 +39,36 @@ pub struct Candidate<'b> {
     pub u: f64,
     /// For a trace that is kept only if the rules or an earlier message say so: the rules that this span matches.
     pub doubt: Option<Matches>,
+    /// Whose it is.
+    pub emitter: EmitterId,
     raw: &'b [u8],
+}
+
+/// The resource and scope of a record, as their places in the request: records of one block share them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmitterId {
     resource: usize,
     scope: usize,
 }
 
-/// A kept record, decoded.
-#[derive(Debug)]
-pub struct Decoded<R> {
-    /// Who emitted it.
+/// Who emitted records, decoded.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Emitter {
+    /// The resource, if the request names it.
     pub resource: Option<wire::Resource>,
-    /// By which instrumentation.
+    /// The instrumentation, if the request names it.
     pub scope: Option<wire::InstrumentationScope>,
-    /// The span or log record.
-    pub record: R,
 }
 
 impl<'b> Sifted<'b> {
     /// Decodes one candidate: `wire::Span` for traces, `wire::LogRecord` for logs.
-    pub fn decode<R: Message + Default>(&self, candidate: &Candidate<'b>) -> Result<Decoded<R>, prost::DecodeError> {
-        Ok(Decoded {
-            resource: self.resources[candidate.resource].decode()?,
-            scope: self.scopes[candidate.scope].decode()?,
-            record: R::decode(candidate.raw)?,
-        })
+    pub fn decode<R: Message + Default>(&self, candidate: &Candidate<'b>) -> Result<R, prost::DecodeError> {
+        R::decode(candidate.raw)
+    }
+
+    /// Decodes who emitted a candidate.
+    pub fn emitter(&self, id: EmitterId) -> Result<Emitter, prost::DecodeError> {
+        Ok(Emitter { resource: self.resources[id.resource].decode()?, scope: self.scopes[id.scope].decode()? })
     }
 }
 
@@ -235,8 +241,8 @@ impl<'s, 'b> Pass<'s, 'b> {
                 Err(_) => return self.reject(),
             }
         };
-        let (resource, scope) = (self.sifted.resources.len() - 1, self.sifted.scopes.len());
-        self.sifted.candidates.push(Candidate { trace_id, u, doubt, raw, resource, scope });
+        let emitter = EmitterId { resource: self.sifted.resources.len() - 1, scope: self.sifted.scopes.len() };
+        self.sifted.candidates.push(Candidate { trace_id, u, doubt, emitter, raw });
     }
 
     fn reject(&mut self) {

@@ -23,13 +23,17 @@ const LANGFUSE_JUDGE: &str = "langfuse-llm-as-a-judge";
 const EVALUATION_EVENT: &str = "gen_ai.evaluation.result";
 
 /// Whether a span was emitted by an evaluator.
-pub(super) fn is_evaluator_span(resource: Option<&Resource>, span: &Span) -> bool {
-    let from_langfuse = |attribute: &KeyValue| {
-        ENVIRONMENT_ATTRIBUTES.contains(&attribute.key.as_str())
-            && text(attribute.value.as_ref()) == Some(LANGFUSE_JUDGE)
-    };
-    span.attributes.iter().any(|attribute| names_evaluator(attribute) || from_langfuse(attribute))
-        || resource.is_some_and(|resource| resource.attributes.iter().any(from_langfuse))
+pub(super) fn is_evaluator_span(span: &Span) -> bool {
+    span.attributes.iter().any(|attribute| names_evaluator(attribute) || is_of_langfuse_judge(attribute))
+}
+
+/// Whether a resource is an evaluator's.
+pub(super) fn is_evaluator_resource(resource: &Resource) -> bool {
+    resource.attributes.iter().any(is_of_langfuse_judge)
+}
+
+fn is_of_langfuse_judge(attribute: &KeyValue) -> bool {
+    ENVIRONMENT_ATTRIBUTES.contains(&attribute.key.as_str()) && text(attribute.value.as_ref()) == Some(LANGFUSE_JUDGE)
 }
 
 /// Whether a log record is the result of an evaluation.
@@ -69,18 +73,18 @@ mod tests {
 
     #[test]
     fn evaluators_are_known_by_the_kind_their_instrumentation_writes() {
-        assert!(is_evaluator_span(None, &span("openinference.span.kind", "EVALUATOR")));
-        assert!(is_evaluator_span(None, &span("mlflow.spanType", "\"EVALUATOR\"")));
-        assert!(is_evaluator_span(None, &span("langfuse.observation.type", "evaluator")));
-        assert!(!is_evaluator_span(None, &span("openinference.span.kind", "LLM")));
-        assert!(!is_evaluator_span(None, &span("topic", "evaluator")));
+        assert!(is_evaluator_span(&span("openinference.span.kind", "EVALUATOR")));
+        assert!(is_evaluator_span(&span("mlflow.spanType", "\"EVALUATOR\"")));
+        assert!(is_evaluator_span(&span("langfuse.observation.type", "evaluator")));
+        assert!(!is_evaluator_span(&span("openinference.span.kind", "LLM")));
+        assert!(!is_evaluator_span(&span("topic", "evaluator")));
     }
 
     #[test]
     fn the_environment_of_another_judge_is_left_alone() {
         let resource =
             Resource { attributes: vec![attribute("deployment.environment", LANGFUSE_JUDGE)], ..Default::default() };
-        assert!(is_evaluator_span(Some(&resource), &Span::default()));
+        assert!(is_evaluator_resource(&resource));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use judged::model::{
     EvaluationId, Outcome, Probability, SpanId, Subject, SubjectContent, SubjectId, SubjectKind, TraceId,
 };
-use judged::otlp::{Signal, span_to_bytes, wire};
+use judged::otlp::{Origin, Signal, wire};
 use judged::store::{IntakeBatch, KeptSpan, PlannedEvaluation, PlannedSubject};
 
 pub fn trace_id(number: u64) -> TraceId {
@@ -28,7 +28,7 @@ pub fn kept_span(trace: u64, span: u64, is_root: bool) -> KeptSpan {
         end: 0,
         u: 0.05,
         upstream_probability: Probability::ONE,
-        body: span_to_bytes(None, None, wire),
+        body: Origin::default().span_to_bytes(&wire),
     }
 }
 

@@ -119,8 +119,8 @@ fn log_records_follow_the_number_of_their_trace_up_to_the_highest_rate_of_any_ru
     let sifted = sift(&sampler, Signal::Logs, &body).unwrap();
     assert!(sifted.candidates.iter().all(|one| one.u < 0.6 && one.doubt.is_none()));
     assert!(sifted.candidates.iter().any(|one| one.u > 0.1));
-    let record: Decoded<wire::LogRecord> = sifted.decode(&sifted.candidates[0]).unwrap();
-    assert_eq!(record.record.trace_id, sifted.candidates[0].trace_id.as_bytes());
+    let record: wire::LogRecord = sifted.decode(&sifted.candidates[0]).unwrap();
+    assert_eq!(record.trace_id, sifted.candidates[0].trace_id.as_bytes());
 }
 
 fn repeats_a_trace_id(body: &[u8]) -> bool {
@@ -332,9 +332,10 @@ fn expect(sampler: &Sampler, request: wire::ExportTraceServiceRequest) -> Expect
 
 fn seen(sifted: &Sifted<'_>) -> Expected {
     let candidates = sifted.candidates.iter().map(|candidate| {
-        let decoded: Decoded<wire::Span> = sifted.decode(candidate).unwrap();
-        assert_eq!(decoded.record.trace_id, candidate.trace_id.as_bytes());
-        (decoded.resource, decoded.scope, decoded.record, candidate.doubt)
+        let record: wire::Span = sifted.decode(candidate).unwrap();
+        let emitter = sifted.emitter(candidate.emitter).unwrap();
+        assert_eq!(record.trace_id, candidate.trace_id.as_bytes());
+        (emitter.resource, emitter.scope, record, candidate.doubt)
     });
     Expected {
         received: sifted.received,
