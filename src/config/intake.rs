@@ -6,6 +6,8 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::stream::StreamStart;
+
 /// The section `[intake]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -76,6 +78,10 @@ pub struct AmqpConfig {
     /// The largest message accepted; a larger one is dead-lettered.
     #[serde(default = "max_message_bytes")]
     pub max_message_bytes: usize,
+    /// Set where the queues are streams: where reading begins. Later starts read on from where the last one ended;
+    /// another value reads anew from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_from: Option<StreamStart>,
 }
 
 impl PartialEq for AmqpConfig {
@@ -89,6 +95,7 @@ impl PartialEq for AmqpConfig {
                 config.prefetch,
                 config.heartbeat_seconds,
                 config.max_message_bytes,
+                config.stream_from,
             )
         };
         self.url.expose_secret() == other.url.expose_secret() && rest(self) == rest(other)
@@ -108,6 +115,7 @@ impl AmqpConfig {
             prefetch: prefetch(),
             heartbeat_seconds: heartbeat_seconds(),
             max_message_bytes: max_message_bytes(),
+            stream_from: None,
         }
     }
 }

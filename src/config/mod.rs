@@ -18,6 +18,7 @@ pub mod sampling;
 mod segments;
 pub mod sinks;
 mod store;
+pub mod stream;
 pub mod telemetry;
 mod web;
 

@@ -26,6 +26,7 @@ impl Store {
             2 "alerts" "0002_alerts.sql",
             3 "past" "0003_past.sql",
             4 "anchors" "0004_anchors.sql",
+            5 "streams" "0005_streams.sql",
         ];
         match &self.pool {
             Pool::Sqlite { writer, .. } => migrator(sqlite()).run(writer).await?,

@@ -27,6 +27,7 @@ mod rows;
 mod rubrics;
 mod sessions;
 mod snapshots;
+mod streams;
 mod traces;
 mod wakeups;
 
@@ -59,6 +60,7 @@ pub use retention::Forgotten;
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use sessions::DueSession;
 pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
+pub use streams::StreamClaim;
 pub use traces::{DueTrace, TraceRecords};
 pub use wakeups::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 

@@ -17,7 +17,7 @@ use judged::model::TraceId;
 use judged::otlp::wire;
 use judged::pipeline::intake::{self, Intake, IntakeError, IntakeStore, Redact};
 use judged::sampling::Sampler;
-use judged::store::{Committed, IntakeAccount, IntakeBatch, SettleTimes, Store, StoreError};
+use judged::store::{Committed, IntakeAccount, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +86,24 @@ impl IntakeStore for MoodyStore {
 
     fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>> {
         Box::pin(self.store.kept_traces(ids))
+    }
+
+    fn claim_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        began_at: &'a str,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<StreamClaim, StoreError>> {
+        Box::pin(self.store.claim_stream(queue, began_at, lease_ms))
+    }
+
+    fn advance_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        next: Option<u64>,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.store.advance_stream(queue, next, lease_ms))
     }
 }
 

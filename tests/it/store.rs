@@ -1,7 +1,9 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
 use judged::model::{EvaluationId, Outcome, Scale, Score};
-use judged::store::{AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store};
+use judged::store::{
+    AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store, StreamClaim,
+};
 
 use crate::on_both_databases;
 use crate::support::records::{batch, kept_span, planned, trace_id};
@@ -333,5 +335,18 @@ on_both_databases! {
         );
         assert_eq!(database.store.remove_anchors(&original.rubric, &[subject]).await.unwrap(), 1);
         assert!(database.store.anchor_evaluations(&original.rubric).await.unwrap().is_empty());
+    }
+}
+
+on_both_databases! {
+    a_stream_is_read_by_one_worker_and_its_position_belongs_to_its_beginning(database) {
+        let (mine, other) = (&database.store, database.another_worker().await);
+        assert_eq!(mine.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Held(None));
+        assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Taken);
+        assert!(mine.advance_stream("spans", Some(7), LEASE_MS).await.unwrap());
+        assert!(mine.advance_stream("spans", None, 0).await.unwrap(), "given up, the position stays");
+        assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Held(Some(7)));
+        assert!(!mine.advance_stream("spans", Some(9), LEASE_MS).await.unwrap(), "it is another's now");
+        assert_eq!(other.claim_stream("spans", "1h", LEASE_MS).await.unwrap(), StreamClaim::Held(None));
     }
 }

@@ -3,9 +3,11 @@
 //! Messages are acknowledged after their commit, one by one, while many are under way and share transactions. A broken
 //! connection is made anew from nothing (connection, queues, consumers): what was not acknowledged comes again and is
 //! recognised by its digest. A message that can never be read goes to the dead-letter queue with the reason; nothing
-//! that a message contains can end the consumer.
+//! that a message contains can end the consumer. A stream, from which nothing is ever taken off, is read on from the
+//! position that judged keeps itself.
 
 mod delivery;
+mod stream;
 mod topology;
 
 use std::sync::Arc;
@@ -13,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use lapin::message::Delivery;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
@@ -21,11 +22,12 @@ use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dependency, Intake};
+use super::{AcceptError, Dependency, Intake};
 use crate::causes::causes;
 use crate::config::intake::AmqpConfig;
 use crate::otlp::Signal;
-use delivery::Desk;
+use delivery::{Desk, Handled};
+use stream::StreamReading;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -55,6 +57,16 @@ enum SessionError {
     Broken(#[from] lapin::Error),
     #[error("the broker cancelled the consumer of `{0}`: the queue was deleted, or moved to another node")]
     Cancelled(String),
+    #[error("`{0}` is a stream: set intake.amqp.stream_from, or what comes while judged is away is never read")]
+    IsStream(String),
+    #[error(
+        "`{0}` is no stream, but intake.amqp.stream_from is set: remove the setting, or declare the queue as a stream"
+    )]
+    IsNoStream(String),
+    #[error("another worker has taken over the stream `{0}`")]
+    Taken(String),
+    #[error("the position in the stream cannot be read or written")]
+    Position(#[from] AcceptError),
 }
 
 /// A consumer of the configured queues, ready to run.
@@ -131,22 +143,30 @@ impl AmqpConsumer {
         if queue.is_empty() {
             return Ok(());
         }
+        let reading = match self.config.stream_from {
+            None => None,
+            Some(start) => match StreamReading::claim(&*intake.store, queue, start, shutdown).await? {
+                None => return Ok(()),
+                reading => reading,
+            },
+        };
         let channel = connection.create_channel().await?;
         channel.basic_qos(self.config.prefetch.max(1), BasicQosOptions::default()).await?;
         let (no_tag, options) = ("".into(), BasicConsumeOptions::default());
-        let consumer = channel
-            .basic_consume(queue.as_str().into(), no_tag, options, FieldTable::default())
-            .await
-            .map_err(|source| SessionError::Refused {
-                what: format!(
-                    "queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"
-                ),
-                source,
+        let arguments = reading.as_ref().map_or_else(FieldTable::default, StreamReading::arguments);
+        let consumer =
+            channel.basic_consume(queue.as_str().into(), no_tag, options, arguments).await.map_err(|source| {
+                SessionError::Refused {
+                    what: format!(
+                        "queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"
+                    ),
+                    source,
+                }
             })?;
         tracing::info!(queue, "consuming from RabbitMQ");
         intake.status().back(Dependency::Broker);
         let desk = Desk { intake, publisher, signal, queue, config: &self.config };
-        work_off(&channel, consumer, &desk, shutdown).await
+        work_off(&channel, consumer, &desk, reading, shutdown).await
     }
 }
 
@@ -155,19 +175,34 @@ async fn work_off(
     channel: &Channel,
     mut consumer: Consumer,
     desk: &Desk<'_>,
+    mut reading: Option<StreamReading<'_>>,
     shutdown: &CancellationToken,
 ) -> Result<(), SessionError> {
     let mut under_way = FuturesUnordered::new();
+    let mut beat = tokio::time::interval(stream::BEAT);
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cancelled = false;
     loop {
         tokio::select! {
             // What is finished is acknowledged before more is taken.
             biased;
-            Some(handled) = under_way.next() => {
-                let () = handled?;
+            Some(handled) = under_way.next() => finished(handled, reading.as_mut())?,
+            _ = beat.tick(), if reading.is_some() => {
+                if let Some(reading) = &reading {
+                    reading.note().await?;
+                }
             }
             next = consumer.next() => match next {
-                Some(Ok(delivery)) => under_way.push(handle(desk, delivery, shutdown)),
+                Some(Ok(delivery)) => {
+                    let offset = stream::offset(&delivery);
+                    match (&mut reading, offset) {
+                        (Some(reading), Some(offset)) => reading.taken(offset),
+                        (None, None) => {}
+                        (None, Some(_)) => return Err(SessionError::IsStream(desk.queue.to_owned())),
+                        (Some(_), None) => return Err(SessionError::IsNoStream(desk.queue.to_owned())),
+                    }
+                    under_way.push(async move { (offset, desk.handle(delivery, shutdown).await) });
+                }
                 Some(Err(error)) => return Err(error.into()),
                 // The end of the stream is the answer to our own cancelling, or the broker's doing.
                 None if cancelled => break,
@@ -180,13 +215,22 @@ async fn work_off(
         }
     }
     while let Some(handled) = under_way.next().await {
-        handled?;
+        finished(handled, reading.as_mut())?;
     }
-    Ok(())
+    match reading {
+        Some(reading) => reading.release().await,
+        None => Ok(()),
+    }
 }
 
-async fn handle(desk: &Desk<'_>, delivery: Delivery, shutdown: &CancellationToken) -> Result<(), SessionError> {
-    Ok(desk.handle(delivery, shutdown).await?)
+fn finished(
+    (offset, handled): (Option<u64>, Result<Handled, lapin::Error>),
+    reading: Option<&mut StreamReading<'_>>,
+) -> Result<(), SessionError> {
+    if let (Handled::Finished, Some(offset), Some(reading)) = (handled?, offset, reading) {
+        reading.done(offset);
+    }
+    Ok(())
 }
 
 async fn connect(uri: &AMQPUri) -> Result<Connection, SessionError> {

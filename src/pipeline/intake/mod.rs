@@ -43,7 +43,7 @@ pub use status::{Dependency, IntakeStatus};
 use crate::model::TraceId;
 use crate::otlp::{Encoding, Signal};
 use crate::sampling::Sampler;
-use crate::store::{Committed, IntakeBatch, SettleTimes, Store, StoreError};
+use crate::store::{Committed, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
 use batch::{Prepared, Request};
 use committer::Commits;
 use metrics::{Metrics, Transport};
@@ -59,6 +59,22 @@ pub trait IntakeStore: Send + Sync {
 
     /// Which of these traces have a span stored already.
     fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>>;
+
+    /// Takes a stream of the broker, which one worker at a time reads; see [`Store::claim_stream`].
+    fn claim_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        began_at: &'a str,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<StreamClaim, StoreError>>;
+
+    /// Notes how far a stream was read; see [`Store::advance_stream`].
+    fn advance_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        next: Option<u64>,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
 impl IntakeStore for Store {
@@ -72,6 +88,24 @@ impl IntakeStore for Store {
 
     fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>> {
         Box::pin(Store::kept_traces(self, ids))
+    }
+
+    fn claim_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        began_at: &'a str,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<StreamClaim, StoreError>> {
+        Box::pin(Store::claim_stream(self, queue, began_at, lease_ms))
+    }
+
+    fn advance_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        next: Option<u64>,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Store::advance_stream(self, queue, next, lease_ms))
     }
 }
 

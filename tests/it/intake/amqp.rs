@@ -249,3 +249,48 @@ async fn a_broken_connection_is_made_anew_without_loss_or_double() {
     service.stop().await;
     broker.clean_up().await;
 }
+
+#[tokio::test]
+async fn a_stream_is_read_on_from_where_it_was_left_and_anew_from_another_beginning() {
+    let broker = Broker::connect().await;
+    let from = |start: &str| broker.config(&format!("stream_from = \"{start}\""));
+    let service = Service::start(&from("first"), "rate = 1").await;
+    broker.declared().await;
+    assert!(broker.publish(&broker.traces, &traces(1, 2).encode_to_vec()).await);
+    assert!(broker.publish(&broker.traces, &[0xff, 0xfe, 0xfd]).await, "poison, which a stream cannot give away");
+    assert!(broker.publish(&broker.traces, &traces(2, 3).encode_to_vec()).await);
+    eventually("both messages", async || service.account().await.kept == 5).await;
+    assert_eq!(broker.next_dead_letter().await.delivery.data, [0xff, 0xfe, 0xfd]);
+    let database = service.stop().await;
+
+    assert!(broker.publish(&broker.traces, &traces(3, 4).encode_to_vec()).await, "while judged is away");
+    let service = Service::start_on(database, &from("first"), "rate = 1").await;
+    eventually("what came meanwhile", async || service.account().await.kept == 9).await;
+    assert_eq!(service.account().await.duplicate, 0, "nothing was read again");
+    let database = service.stop().await;
+
+    let service = Service::start_on(database, &from("1h"), "rate = 1").await;
+    eventually("all of it once more", async || service.account().await.duplicate == 9).await;
+    assert_eq!(service.account().await.kept, 9);
+    service.stop().await;
+    broker.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_announced_is_not_read_from_wherever_it_is() {
+    let broker = Broker::connect().await;
+    let mut stream = FieldTable::default();
+    stream.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    broker.channel.queue_declare(broker.traces.as_str().into(), durable, stream).await.unwrap();
+    let service = Service::start(&broker.config(""), "rate = 1").await;
+    eventually("the complaint", async || {
+        // Without an offset a consumer is shown only what comes after it.
+        assert!(broker.publish(&broker.traces, &traces(1, 1).encode_to_vec()).await);
+        service.intake.status().troubles().iter().any(|trouble| trouble.contains("set intake.amqp.stream_from"))
+    })
+    .await;
+    assert_eq!(service.account().await.kept, 0);
+    service.stop().await;
+    broker.clean_up().await;
+}

@@ -26,6 +26,15 @@ const MAX_REASON: usize = 1000;
 const REASON: &str = "judged-reason";
 const QUEUE: &str = "judged-queue";
 
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Handled {
+    /// Committed, or moved away; it need not come again.
+    Finished,
+    /// Left where it is, by a shutdown or a broken connection.
+    Left,
+}
+
 /// Where the messages of one queue are handled.
 pub(super) struct Desk<'a> {
     pub(super) intake: &'a Intake,
@@ -38,7 +47,11 @@ pub(super) struct Desk<'a> {
 
 impl Desk<'_> {
     /// Returns when the message is off the queue, or when `shutdown` leaves it there. Errors are the connection's.
-    pub(super) async fn handle(&self, delivery: Delivery, shutdown: &CancellationToken) -> Result<(), lapin::Error> {
+    pub(super) async fn handle(
+        &self,
+        delivery: Delivery,
+        shutdown: &CancellationToken,
+    ) -> Result<Handled, lapin::Error> {
         let Delivery { data, properties, acker, .. } = delivery;
         let data = Bytes::from(data);
         let encoding = properties.content_encoding().as_ref().map_or("", ShortString::as_str).to_owned();
@@ -48,7 +61,7 @@ impl Desk<'_> {
             match self.accept(&encoding, data.clone()).await {
                 Ok(()) => {
                     acker.ack(BasicAckOptions::default()).await?;
-                    return Ok(());
+                    return Ok(Handled::Finished);
                 }
                 Err(AcceptError::Unreadable(reason)) => break reason,
                 Err(AcceptError::Unavailable { reason, transient: false }) if refusals == REFUSALS => {
@@ -56,21 +69,21 @@ impl Desk<'_> {
                 }
                 Err(AcceptError::Unavailable { transient, .. }) => refusals += u32::from(!transient),
                 // Not acknowledged: the broker gives it to the next consumer.
-                Err(AcceptError::Stopping) => return Ok(()),
+                Err(AcceptError::Stopping) => return Ok(Handled::Left),
             }
             // Held back rather than given back: a message given back comes again at once, and counts as a failed one.
             if acker.poisoned() || !backoff.wait(shutdown).await {
-                return Ok(());
+                return Ok(Handled::Left);
             }
         };
         let mut backoff = Backoff::new();
         while !self.dead_letter(&reason, &data, &properties).await? {
             if acker.poisoned() || !backoff.wait(shutdown).await {
-                return Ok(());
+                return Ok(Handled::Left);
             }
         }
         acker.ack(BasicAckOptions::default()).await?;
-        Ok(())
+        Ok(Handled::Finished)
     }
 
     async fn accept(&self, encoding: &str, data: Bytes) -> Result<(), AcceptError> {

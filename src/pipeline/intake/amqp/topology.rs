@@ -23,14 +23,17 @@ pub(super) async fn declare(connection: &Connection, config: &AmqpConfig) -> Res
     }
     for queue in [config.traces_queue.as_str(), config.logs_queue.as_str()] {
         if !queue.is_empty() && !queue_exists(connection, queue).await? {
-            let arguments = arguments(&[
-                ("x-queue-type", text("quorum")),
-                ("x-dead-letter-exchange", text(dead_letters)),
-                ("x-dead-letter-strategy", text("at-least-once")),
-                // The strategy asks for it; without a length limit nothing is ever rejected.
-                ("x-overflow", text("reject-publish")),
-                ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT)),
-            ]);
+            let arguments = match config.stream_from {
+                Some(_) => arguments(&[("x-queue-type", text("stream"))]),
+                None => arguments(&[
+                    ("x-queue-type", text("quorum")),
+                    ("x-dead-letter-exchange", text(dead_letters)),
+                    ("x-dead-letter-strategy", text("at-least-once")),
+                    // The strategy asks for it; without a length limit nothing is ever rejected.
+                    ("x-overflow", text("reject-publish")),
+                    ("x-delivery-limit", AMQPValue::LongLongInt(DELIVERY_LIMIT)),
+                ]),
+            };
             declare_queue(connection, queue, arguments).await?;
         }
     }

@@ -1,0 +1,161 @@
+//! Reading a stream: nothing is taken off it, so that judged itself keeps how far it has read.
+//!
+//! The position is written behind the commits, at most a second late: what a crash makes judged read again is recognised
+//! by its digest. One worker at a time reads a stream; the others wait for its lease.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lapin::message::Delivery;
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use tokio_util::sync::CancellationToken;
+
+use super::SessionError;
+use crate::config::stream::StreamStart;
+use crate::pipeline::intake::{IntakeStore, answered};
+use crate::store::StreamClaim;
+
+const LEASE: Duration = Duration::from_secs(30);
+/// How often the position is written and the lease renewed.
+pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// How often a worker that waits for its turn asks.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The broker's name for a message's place in its stream, and for the place at which a consumer begins.
+const OFFSET: &str = "x-stream-offset";
+
+/// A stream that this worker holds.
+pub(super) struct StreamReading<'a> {
+    store: &'a dyn IntakeStore,
+    queue: &'a str,
+    start: StreamStart,
+    progress: Progress,
+}
+
+impl<'a> StreamReading<'a> {
+    /// Waits until the stream is this worker's to read; `None` when `shutdown` comes first.
+    pub(super) async fn claim(
+        store: &'a dyn IntakeStore,
+        queue: &'a str,
+        start: StreamStart,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Self>, SessionError> {
+        let began_at = start.to_string();
+        while !shutdown.is_cancelled() {
+            match answered(store.claim_stream(queue, &began_at, LEASE.as_millis() as i64)).await? {
+                StreamClaim::Held(next) => {
+                    let progress = Progress { next, under_way: BTreeSet::new() };
+                    return Ok(Some(Self { store, queue, start, progress }));
+                }
+                StreamClaim::Taken => tokio::select! {
+                    () = tokio::time::sleep(PATIENCE) => {}
+                    () = shutdown.cancelled() => {}
+                },
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the consumer tells the broker.
+    pub(super) fn arguments(&self) -> FieldTable {
+        let place = match (self.progress.next, self.start) {
+            (Some(next), _) => AMQPValue::LongLongInt(i64::try_from(next).unwrap_or(i64::MAX)),
+            (None, StreamStart::First) => AMQPValue::LongString(LongString::from("first")),
+            (None, StreamStart::Next) => AMQPValue::LongString(LongString::from("next")),
+            (None, StreamStart::Ago(length)) => AMQPValue::Timestamp(seconds_now().saturating_sub(length.as_secs())),
+            (None, StreamStart::At(moment)) => AMQPValue::Timestamp(moment.as_second().max(0) as u64),
+        };
+        let mut arguments = FieldTable::default();
+        arguments.insert(OFFSET.into(), place);
+        arguments
+    }
+
+    pub(super) fn taken(&mut self, offset: u64) {
+        self.progress.begin(offset);
+    }
+
+    pub(super) fn done(&mut self, offset: u64) {
+        self.progress.end(offset);
+    }
+
+    /// Writes how far everything is committed, and keeps the lease.
+    pub(super) async fn note(&self) -> Result<(), SessionError> {
+        self.advance(LEASE).await
+    }
+
+    /// Writes how far everything is committed, and lets the next worker read on.
+    pub(super) async fn release(&self) -> Result<(), SessionError> {
+        self.advance(Duration::ZERO).await
+    }
+
+    async fn advance(&self, lease: Duration) -> Result<(), SessionError> {
+        let next = self.progress.committed();
+        if answered(self.store.advance_stream(self.queue, next, lease.as_millis() as i64)).await? {
+            Ok(())
+        } else {
+            Err(SessionError::Taken(self.queue.to_owned()))
+        }
+    }
+}
+
+fn seconds_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A message's place in its stream; `None` for a message of any other queue.
+pub(super) fn offset(delivery: &Delivery) -> Option<u64> {
+    let headers = delivery.properties.headers().as_ref()?;
+    match headers.inner().get(&ShortString::from(OFFSET))? {
+        AMQPValue::LongLongInt(offset) => u64::try_from(*offset).ok(),
+        _ => None,
+    }
+}
+
+/// Messages are finished in any order; the position is that before which all are.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Behind the last message taken.
+    next: Option<u64>,
+    under_way: BTreeSet<u64>,
+}
+
+impl Progress {
+    fn begin(&mut self, offset: u64) {
+        self.under_way.insert(offset);
+        self.next = self.next.max(Some(offset.saturating_add(1)));
+    }
+
+    fn end(&mut self, offset: u64) {
+        self.under_way.remove(&offset);
+    }
+
+    /// The first message that is not finished; `None` when nothing was ever read.
+    fn committed(&self) -> Option<u64> {
+        self.under_way.first().copied().or(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn the_position_never_passes_a_message_that_is_not_finished(order in proptest::collection::vec(0..20u64, 0..40)) {
+            let mut progress = Progress::default();
+            (0..20).for_each(|offset| progress.begin(offset));
+            let mut finished = BTreeSet::new();
+            for offset in order {
+                progress.end(offset);
+                finished.insert(offset);
+                let first_left = (0..20).find(|offset| !finished.contains(offset)).unwrap_or(20);
+                proptest::prop_assert_eq!(progress.committed(), Some(first_left));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_never_read_has_no_position() {
+        assert_eq!(Progress::default().committed(), None);
+    }
+}

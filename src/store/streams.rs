@@ -1,0 +1,61 @@
+//! How far streams were read: one worker at a time holds each, by a lease that lives in the same row as the position.
+
+use super::{Store, StoreError, transaction};
+
+/// What a worker that reads a stream needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamClaim {
+    /// Another worker reads it.
+    Taken,
+    /// This worker reads it: from this offset, or where reading is to begin.
+    Held(Option<u64>),
+}
+
+impl Store {
+    /// Takes a stream for `lease_ms`. A beginning other than the one before forgets how far it was read.
+    pub async fn claim_stream(&self, queue: &str, began_at: &str, lease_ms: i64) -> Result<StreamClaim, StoreError> {
+        let now_ms = self.now_ms();
+        let held: Option<Option<i64>> = transaction!(self, DB, tx => {
+            sqlx::query_scalar(
+                "INSERT INTO streams (queue, began_at, next_offset, worker, until_ms) VALUES ($1, $2, NULL, $3, $4) \
+                 ON CONFLICT (queue) DO UPDATE SET \
+                     next_offset = CASE WHEN streams.began_at = excluded.began_at THEN streams.next_offset END, \
+                     began_at = excluded.began_at, worker = excluded.worker, until_ms = excluded.until_ms \
+                 WHERE streams.worker = excluded.worker OR streams.until_ms <= $5 \
+                 RETURNING next_offset",
+            )
+            .bind(queue)
+            .bind(began_at)
+            .bind(self.worker())
+            .bind(now_ms + lease_ms)
+            .bind(now_ms)
+            .fetch_optional(&mut *tx)
+            .await?
+        });
+        Ok(match held {
+            None => StreamClaim::Taken,
+            Some(next) => StreamClaim::Held(next.and_then(|next| u64::try_from(next).ok())),
+        })
+    }
+
+    /// Notes how far a stream was read and keeps it for `lease_ms` more; 0 gives it up. False when another worker has
+    /// taken it meanwhile.
+    pub async fn advance_stream(&self, queue: &str, next: Option<u64>, lease_ms: i64) -> Result<bool, StoreError> {
+        let next = next.map(|next| i64::try_from(next).unwrap_or(i64::MAX));
+        let now_ms = self.now_ms();
+        let advanced = transaction!(self, DB, tx => {
+            sqlx::query(
+                "UPDATE streams SET next_offset = COALESCE($1, next_offset), until_ms = $2 \
+                 WHERE queue = $3 AND worker = $4",
+            )
+            .bind(next)
+            .bind(now_ms + lease_ms)
+            .bind(queue)
+            .bind(self.worker())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+        });
+        Ok(advanced == 1)
+    }
+}
