@@ -270,16 +270,16 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         // FULL: an acknowledged batch survives a power cut, not only a crash. Commits are grouped, so that it costs little.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
-        // In KiB, for each connection.
-        .pragma("cache_size", "-8192")
         .pragma("temp_store", "memory");
+    // In KiB, for each connection: what readers look for is mostly elsewhere each time, and in the system's cache.
+    let (writers, readers) = (options.clone().pragma("cache_size", "-8192"), options.pragma("cache_size", "-2048"));
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .after_release(|connection, _| Box::pin(is_outside_transaction(connection)))
-        .connect_with(options.clone())
+        .connect_with(writers)
         .await
         .map_err(failed)?;
-    let reader = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await.map_err(failed)?;
+    let reader = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(readers).await.map_err(failed)?;
     Ok(Pool::Sqlite { writer, reader })
 }
 

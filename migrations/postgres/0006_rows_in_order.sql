@@ -1,0 +1,1 @@
+-- Nothing to do: the tables of PostgreSQL keep their rows in the order in which they came.
