@@ -2,29 +2,32 @@
 //!
 //! The first labels are the baseline; what follows is watched by tests that stay valid however often one looks:
 //! agreement, in all and by segment; the judge on items it has judged before; humans on items they have labelled before;
-//! the distribution of verdicts; the mix of segments. Each flag states its guarantee and what it is put down to.
+//! the distribution of verdicts; the mix of segments. Each flag states its guarantee and what it is put down to. What
+//! agreement, judge or humans have recovered from is told as such, and the watch begins anew against the same baseline.
 
 mod attribution;
+mod course;
 mod history;
 mod mix;
+mod recovery;
 mod replay;
 mod stream;
-
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
 pub use attribution::Attribution;
+pub use course::{Course, EvidencePoint, SeriesStart};
 pub use history::{BadEntry, Entry};
 
 use super::agreement::{Declaration, LabelScale};
 use crate::statistics::{Estimate, Reason};
 use attribution::{Evidence, split};
 use history::{History, as_items};
-use mix::{Shift, input_shift, score_shift};
+use mix::{Shift, input_shifts, score_shifts};
+use recovery::{Back, Period};
 use replay::{Moved, Replays, Side, replays};
-use stream::{Agreement, Alarm, Baseline, agreements, fell_within, watch_all, watch_parts};
+use stream::{Agreement, Alarm, Baseline, Fall, Watched, agreements, fell_within, watch_all, watch_parts};
 
 /// How to watch.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,6 +103,31 @@ pub struct Flag {
     pub advice: &'static str,
 }
 
+/// Something that had moved and is back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recovered {
+    /// What had moved.
+    #[serde(flatten)]
+    pub flag: Flag,
+    /// How it came back.
+    pub recovery: Recovery,
+}
+
+/// A return.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recovery {
+    /// Time of the entry since which it is likely back.
+    pub since: Value,
+    /// Time of the entry that showed it.
+    pub detected_at: Value,
+    /// Labels from the one to the other.
+    pub labels_to_detection: usize,
+    /// What remains of the effect.
+    pub effect: Estimate,
+    /// How sure.
+    pub evidence: Strength,
+}
+
 /// How sure a flag is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Strength {
@@ -118,8 +146,13 @@ pub struct Report {
     pub labels: usize,
     /// The baseline.
     pub baseline: BaselineReport,
-    /// What moved.
+    /// What moved and is not back.
     pub flags: Vec<Flag>,
+    /// What had moved and is back, in order of time.
+    pub recovered: Vec<Recovered>,
+    /// The evidence of the watch over time; none before there is a baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
     /// The scale, in the form that `--scale` accepts.
     pub scale: String,
     /// Whether nobody declared it.
@@ -160,10 +193,15 @@ pub fn detect(entries: &[Entry], settings: &Settings) -> Report {
     let enough = labels.len() >= size;
     let first = &labels[..size.min(labels.len())];
     let baseline = Baseline::of(first, settings.tolerance);
-    let flags = match &baseline {
-        Ok(baseline) if enough => found.flags(*baseline, first, &labels[size..]),
-        _ => found.replay_flags(),
-    };
+    let (mut said, mut course) = (found.replay_flags(), None);
+    if let Ok(baseline) = &baseline
+        && enough
+    {
+        let watched = watch_all(&labels[size..], *baseline, settings);
+        said = found.flags(&watched, first, &labels[size..]);
+        course = Some(course::course(entries, &labels, &watched.path, settings.run_length));
+    }
+    let (flags, recovered) = parted(said);
     let agreement = match &baseline {
         _ if !enough => Reason::TooFew.into(),
         Ok(baseline) => baseline.agreement,
@@ -174,10 +212,27 @@ pub fn detect(entries: &[Entry], settings: &Settings) -> Report {
         labels: labels.len(),
         baseline: BaselineReport { agreement, until, labels: first.len() },
         flags,
+        recovered,
+        course,
         scale: history.scale.to_string(),
         scale_inferred: history.scale.inferred(),
         replays: ReplayCount { judge: judge.seen.len(), human: human.seen.len() },
     }
+}
+
+/// A flag, and its end where it has one.
+type Said = (Flag, Option<Recovery>);
+
+/// What stands and what is over.
+fn parted(said: Vec<Said>) -> (Vec<Flag>, Vec<Recovered>) {
+    let (mut flags, mut recovered) = (Vec::new(), Vec::new());
+    for (flag, recovery) in said {
+        match recovery {
+            None => flags.push(flag),
+            Some(recovery) => recovered.push(Recovered { flag, recovery }),
+        }
+    }
+    (flags, recovered)
 }
 
 /// A history with what its repeated items say.
@@ -190,50 +245,56 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn flags(&self, baseline: Baseline, first: &[Agreement], later: &[Agreement]) -> Vec<Flag> {
+    fn flags(&self, watched: &Watched, first: &[Agreement], later: &[Agreement]) -> Vec<Said> {
         let until = first.last().map_or(0, |label| label.index);
-        let input = input_shift(self.history, self.entries, until, self.settings);
-        let score = score_shift(self.history, until, self.settings);
+        let input = input_shifts(self.history, self.entries, until, self.settings);
+        let score = score_shifts(self.history, until, self.settings);
+        let mix_in = |period: Period| input.iter().find(|shift| shift.period().overlaps(period));
         let raters = self.raters(first, later);
-        let alarm = watch_all(later, baseline, self.settings);
-        let part = |index: usize| self.entries.get(index)?.part(&input.as_ref()?.attribute);
-        let around = alarm.map_or(&[][..], |alarm| self.around(&alarm, later));
-        let evidence = Evidence {
+        let part = |index: usize| self.entries.get(index)?.part(&input.first()?.attribute);
+        let evidence = |period: Period, around: &[Agreement]| Evidence {
             entries: self.entries,
             judge: self.judge,
             human: self.human,
-            input: input.as_ref(),
+            input: mix_in(period),
             within: fell_within(first, around, part, self.settings),
-            one_rater: !raters.is_empty(),
+            one_rater: raters.iter().any(|(_, fall)| fall.period().overlaps(period)),
         };
-        let mut flags = Vec::new();
-        if let Some(alarm) = alarm {
+        let mut said = Vec::new();
+        for fall in &watched.falls {
+            let around = self.around(fall, later);
             let parts = split(first, around, part);
-            flags.push(self.agreement_flag(None, &alarm, evidence.of_agreement(alarm.since, alarm.detected, parts)));
+            let period = fall.period();
+            let attribution = evidence(period, around).of_agreement(period, fall.alarm.detected, parts);
+            said.push(self.fall_said(None, fall, attribution));
         }
-        for (name, alarm) in watch_parts(first, later, |index| self.segments_of(index), self.settings) {
-            let attribution = evidence.of_agreement(alarm.since, alarm.detected, None);
-            flags.push(self.agreement_flag(Some(name), &alarm, attribution));
+        // Segments are explained as the whole is: by what it saw of its latest fall.
+        let around = watched.falls.last().map_or(&[][..], |fall| self.around(fall, later));
+        for (name, fall) in watch_parts(first, later, |index| self.segments_of(index), self.settings) {
+            let period = fall.period();
+            let attribution = evidence(period, around).of_agreement(period, fall.alarm.detected, None);
+            said.push(self.fall_said(Some(name), &fall, attribution));
         }
-        flags.extend(self.replay_flags());
-        for (name, alarm) in raters {
-            let flag = self.agreement_flag(Some(name), &alarm, Attribution::Raters);
-            flags.push(Flag { kind: Kind::Rater, ..flag });
+        said.extend(self.replay_flags());
+        for (name, fall) in &raters {
+            let (flag, recovery) = self.fall_said(Some(name.clone()), fall, Attribution::Raters);
+            said.push((Flag { kind: Kind::Rater, ..flag }, recovery));
         }
-        flags.extend(score.map(|shift| {
-            let attribution = match (&self.judge.alarm, &input) {
-                (Some(_), _) => evidence.of_judge(shift.detected),
-                (None, Some(_)) => Attribution::InputMix,
-                (None, None) => Attribution::Ambiguous,
+        said.extend(score.iter().map(|shift| {
+            let period = shift.period();
+            let attribution = match (self.judge.moved_in(period), mix_in(period)) {
+                (true, _) => evidence(period, &[]).of_judge(shift.detected),
+                (false, Some(_)) => Attribution::InputMix,
+                (false, None) => Attribution::Ambiguous,
             };
-            self.shift_flag(Kind::Score, &shift, attribution)
+            self.shift_said(Kind::Score, shift, attribution)
         }));
-        flags.extend(input.as_ref().map(|shift| self.shift_flag(Kind::InputMix, shift, Attribution::InputMix)));
-        flags
+        said.extend(input.iter().map(|shift| self.shift_said(Kind::InputMix, shift, Attribution::InputMix)));
+        said
     }
 
-    /// Annotators whose agreement fell while that of the others fell less than half as much.
-    fn raters(&self, first: &[Agreement], later: &[Agreement]) -> BTreeMap<String, Alarm> {
+    /// Falls of annotators during which the agreement of the others fell less than half as much.
+    fn raters(&self, first: &[Agreement], later: &[Agreement]) -> Vec<(String, Fall)> {
         let annotator = |index: usize| self.entries.get(index).and_then(|entry| entry.annotator.clone());
         let annotators = |index: usize| annotator(index).into_iter().collect();
         let mean = |labels: &mut dyn Iterator<Item = &Agreement>| {
@@ -241,21 +302,21 @@ impl Found<'_> {
                 .fold((0.0, 0.0), |(sum, weight), label| (sum + label.weight * label.closeness, weight + label.weight));
             (weight > 0.0).then(|| sum / weight)
         };
-        let mut alarms = watch_parts(first, later, annotators, self.settings);
-        alarms.retain(|name, alarm| {
+        let mut falls = watch_parts(first, later, annotators, self.settings);
+        falls.retain(|(name, fall)| {
             let others = |label: &&Agreement| annotator(label.index).is_some_and(|other| other != *name);
-            let since = |label: &&Agreement| label.index >= alarm.since;
+            let during = |label: &&Agreement| fall.period().contains(label.index);
             let (before, now) =
-                (mean(&mut first.iter().filter(others)), mean(&mut later.iter().filter(others).filter(since)));
-            match (before, now, alarm.effect.value()) {
+                (mean(&mut first.iter().filter(others)), mean(&mut later.iter().filter(others).filter(during)));
+            match (before, now, fall.alarm.effect.value()) {
                 (Some(before), Some(now), Some(effect)) => now - before > effect / 2.0,
                 _ => false,
             }
         });
-        alarms
+        falls
     }
 
-    fn replay_flags(&self) -> Vec<Flag> {
+    fn replay_flags(&self) -> Vec<Said> {
         let evidence = Evidence {
             entries: self.entries,
             judge: self.judge,
@@ -264,31 +325,69 @@ impl Found<'_> {
             within: false,
             one_rater: false,
         };
-        let judge = self.judge.alarm.map(|moved| {
-            let attribution = match &self.human.alarm {
-                Some(_) => Attribution::Ambiguous,
-                None => evidence.of_judge(moved.detected),
-            };
-            self.replay_flag(Kind::Judge, &moved, attribution)
+        let judge = self.judge.moves.iter().map(|moved| {
+            let both = self.human.moved_in(moved.period());
+            let attribution = if both { Attribution::Ambiguous } else { evidence.of_judge(moved.detected) };
+            self.replay_said(Kind::Judge, moved, attribution)
         });
-        let human = self.human.alarm.map(|moved| {
-            let attribution = if self.judge.alarm.is_some() { Attribution::Ambiguous } else { Attribution::Raters };
-            self.replay_flag(Kind::Rater, &moved, attribution)
+        let human = self.human.moves.iter().map(|moved| {
+            let both = self.judge.moved_in(moved.period());
+            let attribution = if both { Attribution::Ambiguous } else { Attribution::Raters };
+            self.replay_said(Kind::Rater, moved, attribution)
         });
-        judge.into_iter().chain(human).collect()
+        judge.chain(human).collect()
     }
 
-    /// The labels from which an alarm is explained: those since it likely began, as many as the baseline has. The ones that
-    /// raised it are not enough: they were the unlucky ones.
-    fn around<'l>(&self, alarm: &Alarm, later: &'l [Agreement]) -> &'l [Agreement] {
-        let start = later.partition_point(|label| label.index < alarm.since);
-        let detected = later.partition_point(|label| label.index <= alarm.detected);
-        let end = (start + self.settings.baseline).max(detected).min(later.len());
+    /// The labels from which a fall is explained: those since it likely began and until it was back, as many as the
+    /// baseline has. The ones that raised the alarm are not enough: they were the unlucky ones.
+    fn around<'l>(&self, fall: &Fall, later: &'l [Agreement]) -> &'l [Agreement] {
+        let start = later.partition_point(|label| label.index < fall.alarm.since);
+        let detected = later.partition_point(|label| label.index <= fall.alarm.detected);
+        let back = fall.back.map_or(later.len(), |back| later.partition_point(|label| label.index < back.since));
+        let end = (start + self.settings.baseline).min(back).max(detected).min(later.len());
         &later[start..end]
     }
 
     fn segments_of(&self, index: usize) -> Vec<String> {
         self.entries.get(index).map_or_else(Vec::new, |entry| entry.parts().map(|(_, part)| part).collect())
+    }
+
+    fn fall_said(&self, segment: Option<String>, fall: &Fall, attribution: Attribution) -> Said {
+        let what = "agreement stays at or below";
+        (
+            self.agreement_flag(segment, &fall.alarm, attribution),
+            fall.back.map(|back| self.recovery(&back, what, "labels")),
+        )
+    }
+
+    fn replay_said(&self, kind: Kind, moved: &Moved, attribution: Attribution) -> Said {
+        let what = "the share of unchanged verdicts stays at or below";
+        let recovery = moved.back.map(|back| self.recovery(&back, what, "replays"));
+        (self.replay_flag(kind, moved, attribution), recovery)
+    }
+
+    fn shift_said(&self, kind: Kind, shift: &Shift, attribution: Attribution) -> Said {
+        let what = if shift.effect.value().is_some_and(|effect| effect < 0.0) {
+            "what fell stays at or below"
+        } else {
+            "the complement of what rose stays at or below"
+        };
+        let recovery = shift.back.map(|back| self.recovery(&back, what, "entries"));
+        (self.shift_flag(kind, shift, attribution), recovery)
+    }
+
+    fn recovery(&self, back: &Back, what: &str, unit: &str) -> Recovery {
+        let guarantee = format!(
+            "while {what} {:.3}, on average at least {} {unit} pass before it is called recovered",
+            back.level, self.settings.run_length
+        );
+        Recovery {
+            since: self.time(back.since),
+            detected_at: self.time(back.detected),
+            labels_to_detection: back.labels,
+            effect: back.effect,
+            evidence: Strength { statistic: back.statistic, threshold: back.threshold, guarantee },
+        }
     }
 
     fn agreement_flag(&self, segment: Option<String>, alarm: &Alarm, attribution: Attribution) -> Flag {

@@ -8,6 +8,7 @@ use crate::statistics::{CONFIDENCE, Estimate, Reason, newcombe, wilson};
 
 use super::Settings;
 use super::history::History;
+use super::recovery::{Back, Period, Recovery};
 
 /// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
 const MIN_PART: usize = 30;
@@ -43,6 +44,19 @@ pub(super) struct Alarm {
     pub(super) effect: Estimate,
     pub(super) statistic: f64,
     pub(super) threshold: f64,
+}
+
+/// A fall of agreement, and its end where it has one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fall {
+    pub(super) alarm: Alarm,
+    pub(super) back: Option<Back>,
+}
+
+impl Fall {
+    pub(super) fn period(&self) -> Period {
+        Period { since: self.alarm.since, until: self.back.map(|back| back.detected) }
+    }
 }
 
 /// First appearances, with both sides, of items that are no anchors: exchangeable while nothing changes.
@@ -84,25 +98,53 @@ impl Baseline {
     }
 }
 
-/// A detector over one stream, and where its evidence stood after each label.
+/// A detector over one stream: from fall to return to fall, each episode with a detector of its own against the same
+/// baseline, so that each has the promised run length.
 struct Watch {
     baseline: Baseline,
     detector: Detector,
     labels: Vec<Agreement>,
+    fallen: Option<(Alarm, Option<Recovery>)>,
+    over: Vec<Fall>,
 }
 
 impl Watch {
     fn new(baseline: Baseline) -> Result<Self, Reason> {
         let detector = Detector::new(baseline.bound, Carry::ShiryaevRoberts)?;
-        Ok(Self { baseline, detector, labels: Vec::new() })
+        Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, over: Vec::new() })
     }
 
-    fn observe(&mut self, label: Agreement) -> f64 {
+    /// Takes the next label and returns the evidence of this episode.
+    fn observe(&mut self, label: Agreement, settings: &Settings) -> f64 {
         self.labels.push(label);
-        self.detector.observe_weighted(label.closeness, label.weight)
+        let evidence = self.detector.observe_weighted(label.closeness, label.weight);
+        let baseline = self.baseline;
+        let Some((alarm, Some(recovery))) = &mut self.fallen else { return evidence };
+        let remains = |recent: &[Agreement]| baseline.effect(recent);
+        if let Some(back) = recovery.observe(label, settings.run_length, settings.tolerance, remains) {
+            self.over.push(Fall { alarm: *alarm, back: Some(back) });
+            self.rearm();
+        }
+        evidence
     }
 
-    /// The alarm, if the effect is worth one. `threshold` is what the evidence was compared with.
+    fn rearm(&mut self) {
+        if let Ok(fresh) = Self::new(self.baseline) {
+            *self = Self { over: std::mem::take(&mut self.over), ..fresh };
+        }
+    }
+
+    /// Raises the alarm if none stands, the evidence has reached `threshold` and the effect is worth one.
+    fn raise(&mut self, threshold: f64, settings: &Settings) {
+        if self.fallen.is_some() || self.detector.evidence() < threshold {
+            return;
+        }
+        self.fallen = self.alarm(threshold, settings.tolerance).map(|alarm| {
+            let mean = self.baseline.mean;
+            (alarm, alarm.effect.value().and_then(|effect| Recovery::new(mean, mean + effect, settings.tolerance)))
+        });
+    }
+
     fn alarm(&self, threshold: f64, tolerance: f64) -> Option<Alarm> {
         let start = self.detector.since() as usize;
         let recent = self.labels.get(start..)?;
@@ -119,15 +161,31 @@ impl Watch {
             threshold,
         })
     }
+
+    /// All falls, in order of time; only the last one may stand.
+    fn falls(self) -> Vec<Fall> {
+        let standing = self.fallen.map(|(alarm, _)| Fall { alarm, back: None });
+        self.over.into_iter().chain(standing).collect()
+    }
 }
 
-/// The first alarm of the whole stream after its baseline.
-pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Option<Alarm> {
-    let mut watch = Watch::new(baseline).ok()?;
-    labels.iter().find_map(|label| {
-        let evidence = watch.observe(*label);
-        if evidence >= settings.run_length { watch.alarm(settings.run_length, settings.tolerance) } else { None }
-    })
+/// What the detector of the whole stream saw after its baseline.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    pub(super) falls: Vec<Fall>,
+    /// The evidence after each label: index of its entry, statistic.
+    pub(super) path: Vec<(usize, f64)>,
+}
+
+/// Watches the whole stream after its baseline.
+pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Watched {
+    let Ok(mut watch) = Watch::new(baseline) else { return Watched::default() };
+    let mut path = Vec::with_capacity(labels.len());
+    for label in labels {
+        path.push((label.index, watch.observe(*label, settings)));
+        watch.raise(settings.run_length, settings);
+    }
+    Watched { falls: watch.falls(), path }
 }
 
 /// Whether agreement fell within the parts, whatever their shares: a detector that holds each label against the baseline of
@@ -158,8 +216,8 @@ pub(super) fn fell_within(
     })
 }
 
-/// The first alarm of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest
-/// evidence alarm when each has at least `run length · K / k`.
+/// The falls of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest evidence
+/// alarm when each has at least `run length · K / k`.
 ///
 /// `parts` names those that an entry belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
 /// part of the whole.
@@ -168,7 +226,7 @@ pub(super) fn watch_parts(
     labels: &[Agreement],
     parts: impl Fn(usize) -> Vec<String>,
     settings: &Settings,
-) -> BTreeMap<String, Alarm> {
+) -> Vec<(String, Fall)> {
     let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
     for label in baseline {
         for name in parts(label.index) {
@@ -182,23 +240,22 @@ pub(super) fn watch_parts(
         }
     }
     let number = watches.len() as f64;
-    let mut alarms: BTreeMap<String, Alarm> = BTreeMap::new();
     for label in labels {
         for name in parts(label.index) {
             if let Some(watch) = watches.get_mut(&name) {
-                watch.observe(*label);
+                watch.observe(*label, settings);
             }
         }
         let mut evidence: Vec<f64> = watches.values().map(|watch| watch.detector.evidence()).collect();
         evidence.sort_by(|a, b| b.total_cmp(a));
         let needed = |rank: usize| settings.run_length * number / rank as f64;
         let threshold = (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed);
-        for (name, watch) in &watches {
-            let over = threshold.filter(|threshold| watch.detector.evidence() >= *threshold);
-            if let Some(alarm) = over.and_then(|threshold| watch.alarm(threshold, settings.tolerance)) {
-                alarms.entry(name.clone()).or_insert(alarm);
+        if let Some(threshold) = threshold {
+            for watch in watches.values_mut() {
+                watch.raise(threshold, settings);
             }
         }
     }
-    alarms
+    let named = |(name, watch): (String, Watch)| watch.falls().into_iter().map(move |fall| (name.clone(), fall));
+    watches.into_iter().flat_map(named).collect()
 }

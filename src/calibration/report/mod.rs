@@ -28,7 +28,7 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
-pub use drift::{DriftReport, Flag, Watch};
+pub use drift::{DriftReport, Flag, Recovered, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 
 use crate::model::{Alert, Label, LabelStream, Outcome, Scale};

@@ -4,10 +4,12 @@
 //! narrow screens is drawn twice.
 
 mod bars;
+mod evidence;
 mod forest;
 mod timeline;
 
 pub use bars::{Bar, bars};
+pub use evidence::{Fell, Watched, evidence};
 pub use forest::{Row, forest, whisker};
 pub use timeline::{Course, timeline};
 
