@@ -2,8 +2,10 @@
 //! often nothing is flagged as something, how soon a drop is seen, whether the cause is named, and how often intervals
 //! cover.
 
+mod quality;
 mod rearming;
 
+pub use quality::{Answers, QualityCharacteristics, quality_characteristics};
 pub use rearming::{Rearming, rearming};
 
 use rand::rngs::Xoshiro256PlusPlus;

@@ -17,7 +17,8 @@ use crate::config::{Config, ConfigError};
 
 /// Has a judge drifted, since when, how sure is that, and what is it put down to?
 ///
-/// Without FILE: every rubric of the database, over its uniformly drawn labels; the settings below are then the defaults.
+/// Without FILE: every rubric of the database, over its uniformly drawn labels; the settings below are then the defaults. The
+/// scores of its current series are held against their own past as well, in all and by segment.
 ///
 /// FILE holds one JSON object a line, in order of time: `time`, `item_id`, `human`, `judge`; optionally `segment`,
 /// `probability` (with which the item was drawn for labelling), `annotator`, `anchor`, `rubric_version`, `judge_model`.
@@ -216,6 +217,7 @@ fn flag(flag: &Flag) -> String {
         Kind::Score => "the judge's mean verdict changed by",
         Kind::InputMix => "the share of a segment changed by",
         Kind::Rater => "a human labels otherwise, change",
+        Kind::Quality => "the answers' mean score changed by",
     };
     let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
     let attribution = serde_json::to_value(flag.attribution).map_or(String::new(), |value| plain(&value));

@@ -7,7 +7,8 @@ use clap::ValueEnum;
 
 use super::table::Table;
 use crate::calibration::simulation::{
-    Characteristics, Coverage, Rearming, Scenario, characteristics, coverage, rearming,
+    Answers, Characteristics, Coverage, QualityCharacteristics, Rearming, Scenario, characteristics, coverage,
+    quality_characteristics, rearming,
 };
 
 /// What agreement falls to, returns from and falls to again.
@@ -52,12 +53,21 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
     });
     anyhow::ensure!(drift.len() == Scenario::ALL.len(), "a simulation broke; please report this with its seed");
+    let quality = std::thread::scope(|threads| {
+        let started: Vec<_> = Answers::ALL
+            .map(|answers| threads.spawn(move || quality_characteristics(answers, args.streams, args.seed)))
+            .into_iter()
+            .collect();
+        started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+    });
+    anyhow::ensure!(quality.len() == Answers::ALL.len(), "a simulation broke; please report this with its seed");
     let again: Vec<Rearming> = FALLEN.map(|fallen| rearming(fallen, args.streams, args.seed)).into();
     let intervals = coverage(args.samples, args.seed);
-    let tables = || [scenarios(&drift), rearmed(&again), covered(&intervals)];
+    let tables = || [scenarios(&drift), rearmed(&again), answers(&quality), covered(&intervals)];
     let text = match args.format {
         Format::Json => {
-            let all = serde_json::json!({ "drift": drift, "rearming": again, "intervals": intervals });
+            let all =
+                serde_json::json!({ "drift": drift, "rearming": again, "quality": quality, "intervals": intervals });
             serde_json::to_string_pretty(&all)? + "\n"
         }
         Format::Table => tables().map(|table| table.render()).join("\n"),
@@ -90,13 +100,38 @@ fn scenarios(drift: &[Characteristics]) -> Table {
             one.streams.to_string(),
             per_alarm,
             if one.scenario == Scenario::Healthy { "–".to_owned() } else { one.found.to_string() },
-            one.delay.map_or_else(|| "–".to_owned(), |(median, most)| format!("{median:.0}, {most:.0}")),
+            delay(one.delay),
             of_found(one.right),
             of_found(one.ambiguous),
             of_found(one.wrong),
         ]);
     }
     scenarios
+}
+
+fn answers(quality: &[QualityCharacteristics]) -> Table {
+    let mut table = Table::new(&[
+        "what happens",
+        "streams",
+        "streams with a false alarm",
+        "found",
+        "its scores to detection (median, 90 %)",
+    ]);
+    for one in quality {
+        table.row(vec![
+            one.answers.describe(),
+            one.streams.to_string(),
+            one.false_alarms.to_string(),
+            if one.answers.is_healthy() { "–".to_owned() } else { one.found.to_string() },
+            delay(one.delay),
+        ]);
+    }
+    table
+}
+
+/// `44, 103`.
+fn delay(delay: Option<(f64, f64)>) -> String {
+    delay.map_or_else(|| "–".to_owned(), |(median, most)| format!("{median:.0}, {most:.0}"))
 }
 
 fn rearmed(again: &[Rearming]) -> Table {
@@ -109,9 +144,6 @@ fn rearmed(again: &[Rearming]) -> Table {
         "second fall found",
         "labels to that (median, 90 %)",
     ]);
-    let delay = |delay: Option<(f64, f64)>| {
-        delay.map_or_else(|| "–".to_owned(), |(median, most)| format!("{median:.0}, {most:.0}"))
-    };
     for one in again {
         table.row(vec![
             format!("{:.0} %", one.fallen * 100.0),

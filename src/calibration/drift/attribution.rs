@@ -30,6 +30,8 @@ pub enum Attribution {
     InputMix,
     /// Judge and humans stand still on known items, and agree less on new ones.
     NewContent,
+    /// Judge and humans agree as before: the answers themselves got worse.
+    Answers,
     /// The evidence does not single out one cause.
     Ambiguous,
 }
@@ -43,6 +45,7 @@ impl Attribution {
             Self::Raters => "raters",
             Self::InputMix => "input_mix",
             Self::NewContent => "new_content",
+            Self::Answers => "answers",
             Self::Ambiguous => "ambiguous",
         }
     }
@@ -60,6 +63,9 @@ impl Attribution {
             }
             Self::NewContent => {
                 "read the disagreements since then: the judge is weak on something new; extend the rubric and its cases"
+            }
+            Self::Answers => {
+                "the judge stands still, so it is the answers: read the failing ones since then, and see what changed in the application (prompt, model, retrieval)"
             }
             Self::Ambiguous => {
                 "replay the anchors with the old and the new prompt and model, and have some labelled again, to tell the causes apart"

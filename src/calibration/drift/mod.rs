@@ -9,6 +9,7 @@ mod attribution;
 mod course;
 mod history;
 mod mix;
+mod quality;
 mod recovery;
 mod replay;
 mod stream;
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub use attribution::Attribution;
 pub use course::{Course, EvidencePoint, SeriesStart};
 pub use history::{BadEntry, Entry};
+pub use quality::QualityScore;
 
 use super::agreement::{Declaration, LabelScale};
 use crate::statistics::{Estimate, Reason};
@@ -62,11 +64,13 @@ pub enum Kind {
     InputMix,
     /// An annotator labels otherwise.
     Rater,
+    /// The judge's scores fell.
+    Quality,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Agreement, Self::Judge, Self::Score, Self::InputMix, Self::Rater];
+    pub const ALL: [Self; 6] = [Self::Agreement, Self::Judge, Self::Score, Self::InputMix, Self::Rater, Self::Quality];
 
     /// Its name in the output format.
     pub fn as_str(self) -> &'static str {
@@ -76,6 +80,7 @@ impl Kind {
             Self::Score => "score",
             Self::InputMix => "input_mix",
             Self::Rater => "rater",
+            Self::Quality => "quality",
         }
     }
 }
@@ -91,7 +96,7 @@ pub struct Flag {
     pub since: Value,
     /// Time of the entry that raised the flag.
     pub detected_at: Value,
-    /// Labels (for score and mix: entries) from the one to the other.
+    /// Labels (for score and mix: entries; for quality: scores) from the one to the other.
     pub labels_to_detection: usize,
     /// By how much.
     pub effect: Estimate,

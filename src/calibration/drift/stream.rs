@@ -13,6 +13,23 @@ use super::recovery::{Back, Period, Recovery};
 /// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
 const MIN_PART: usize = 30;
 
+/// When evidence is an alarm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rule {
+    /// A fall below this is none.
+    pub(super) tolerance: f64,
+    /// Observations that pass on average before a false alarm, at least.
+    pub(super) run_length: f64,
+    /// Observations since the likely change that an alarm takes.
+    pub(super) least: usize,
+}
+
+impl From<&Settings> for Rule {
+    fn from(settings: &Settings) -> Self {
+        Self { tolerance: settings.tolerance, run_length: settings.run_length, least: 1 }
+    }
+}
+
 /// One observation of agreement, in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Agreement {
@@ -74,6 +91,11 @@ impl Baseline {
     /// The baseline of these labels. The bound is the mean less the tolerance, but never above the lower Wilson limit:
     /// a baseline that was overestimated by chance would void the guarantee.
     pub(super) fn of(labels: &[Agreement], tolerance: f64) -> Result<Self, Reason> {
+        Self::at(labels, tolerance, CONFIDENCE)
+    }
+
+    /// The same with the Wilson limit at another confidence.
+    pub(super) fn at(labels: &[Agreement], tolerance: f64, confidence: f64) -> Result<Self, Reason> {
         let weights = labels.iter().map(|label| label.weight);
         let total: f64 = weights.clone().sum();
         if labels.is_empty() || total <= 0.0 {
@@ -81,7 +103,7 @@ impl Baseline {
         }
         let mean = labels.iter().map(|label| label.weight * label.closeness).sum::<f64>() / total;
         let size = effective_size(weights);
-        let interval = wilson(mean * size, size, CONFIDENCE)?;
+        let interval = wilson(mean * size, size, confidence)?;
         let bound = (mean - tolerance).min(interval.low);
         Ok(Self { agreement: Estimate::new(Ok(mean), Ok(interval)), mean, size, bound })
     }
@@ -100,7 +122,7 @@ impl Baseline {
 
 /// A detector over one stream: from fall to return to fall, each episode with a detector of its own against the same
 /// baseline, so that each has the promised run length.
-struct Watch {
+pub(super) struct Watch {
     baseline: Baseline,
     detector: Detector,
     labels: Vec<Agreement>,
@@ -109,19 +131,19 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(baseline: Baseline) -> Result<Self, Reason> {
+    pub(super) fn new(baseline: Baseline) -> Result<Self, Reason> {
         let detector = Detector::new(baseline.bound, Carry::ShiryaevRoberts)?;
         Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, over: Vec::new() })
     }
 
     /// Takes the next label and returns the evidence of this episode.
-    fn observe(&mut self, label: Agreement, settings: &Settings) -> f64 {
+    pub(super) fn observe(&mut self, label: Agreement, rule: &Rule) -> f64 {
         self.labels.push(label);
         let evidence = self.detector.observe_weighted(label.closeness, label.weight);
         let baseline = self.baseline;
         let Some((alarm, Some(recovery))) = &mut self.fallen else { return evidence };
         let remains = |recent: &[Agreement]| baseline.effect(recent);
-        if let Some(back) = recovery.observe(label, settings.run_length, settings.tolerance, remains) {
+        if let Some(back) = recovery.observe(label, rule.run_length, rule.tolerance, remains) {
             self.over.push(Fall { alarm: *alarm, back: Some(back) });
             self.rearm();
         }
@@ -135,21 +157,21 @@ impl Watch {
     }
 
     /// Raises the alarm if none stands, the evidence has reached `threshold` and the effect is worth one.
-    fn raise(&mut self, threshold: f64, settings: &Settings) {
+    pub(super) fn raise(&mut self, threshold: f64, rule: &Rule) {
         if self.fallen.is_some() || self.detector.evidence() < threshold {
             return;
         }
-        self.fallen = self.alarm(threshold, settings.tolerance).map(|alarm| {
+        self.fallen = self.alarm(threshold, rule).map(|alarm| {
             let mean = self.baseline.mean;
-            (alarm, alarm.effect.value().and_then(|effect| Recovery::new(mean, mean + effect, settings.tolerance)))
+            (alarm, alarm.effect.value().and_then(|effect| Recovery::new(mean, mean + effect, rule.tolerance)))
         });
     }
 
-    fn alarm(&self, threshold: f64, tolerance: f64) -> Option<Alarm> {
+    fn alarm(&self, threshold: f64, rule: &Rule) -> Option<Alarm> {
         let start = self.detector.since() as usize;
-        let recent = self.labels.get(start..)?;
+        let recent = self.labels.get(start..).filter(|recent| recent.len() >= rule.least)?;
         let effect = self.baseline.effect(recent);
-        if effect.value().is_none_or(|effect| effect > -tolerance) {
+        if effect.value().is_none_or(|effect| effect > -rule.tolerance) {
             return None;
         }
         Some(Alarm {
@@ -163,7 +185,7 @@ impl Watch {
     }
 
     /// All falls, in order of time; only the last one may stand.
-    fn falls(self) -> Vec<Fall> {
+    pub(super) fn falls(self) -> Vec<Fall> {
         let standing = self.fallen.map(|(alarm, _)| Fall { alarm, back: None });
         self.over.into_iter().chain(standing).collect()
     }
@@ -180,10 +202,10 @@ pub(super) struct Watched {
 /// Watches the whole stream after its baseline.
 pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Watched {
     let Ok(mut watch) = Watch::new(baseline) else { return Watched::default() };
-    let mut path = Vec::with_capacity(labels.len());
+    let (rule, mut path) = (Rule::from(settings), Vec::with_capacity(labels.len()));
     for label in labels {
-        path.push((label.index, watch.observe(*label, settings)));
-        watch.raise(settings.run_length, settings);
+        path.push((label.index, watch.observe(*label, &rule)));
+        watch.raise(rule.run_length, &rule);
     }
     Watched { falls: watch.falls(), path }
 }
@@ -216,6 +238,20 @@ pub(super) fn fell_within(
     })
 }
 
+/// The evidence that e-BH asks of each of several watches now; none where no watch has enough.
+pub(super) fn least_evidence<'a>(watches: impl Iterator<Item = &'a Watch> + Clone, run_length: f64) -> Option<f64> {
+    // Even the first of many needs as much as a single one: most of the time there is nothing to sort.
+    let evidence = watches.map(|watch| watch.detector.evidence());
+    if evidence.clone().all(|evidence| evidence < run_length) {
+        return None;
+    }
+    let mut evidence: Vec<f64> = evidence.collect();
+    evidence.sort_by(|a, b| b.total_cmp(a));
+    let number = evidence.len() as f64;
+    let needed = |rank: usize| run_length * number / rank as f64;
+    (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed)
+}
+
 /// The falls of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest evidence
 /// alarm when each has at least `run length · K / k`.
 ///
@@ -239,20 +275,16 @@ pub(super) fn watch_parts(
             watches.insert(name, watch);
         }
     }
-    let number = watches.len() as f64;
+    let rule = Rule::from(settings);
     for label in labels {
         for name in parts(label.index) {
             if let Some(watch) = watches.get_mut(&name) {
-                watch.observe(*label, settings);
+                watch.observe(*label, &rule);
             }
         }
-        let mut evidence: Vec<f64> = watches.values().map(|watch| watch.detector.evidence()).collect();
-        evidence.sort_by(|a, b| b.total_cmp(a));
-        let needed = |rank: usize| settings.run_length * number / rank as f64;
-        let threshold = (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed);
-        if let Some(threshold) = threshold {
+        if let Some(threshold) = least_evidence(watches.values(), rule.run_length) {
             for watch in watches.values_mut() {
-                watch.raise(threshold, settings);
+                watch.raise(threshold, &rule);
             }
         }
     }

@@ -9,10 +9,10 @@ use super::charts::Fell;
 use super::data::Moment;
 use super::placing::{has_threshold, levels, place};
 use crate::calibration::agreement::Declaration;
-use crate::calibration::drift::{self, Entry, Kind, Settings};
+use crate::calibration::drift::{self, Entry, Kind, QualityScore, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
-use crate::store::ScoredEvaluation;
+use crate::store::{RecentScore, ScoredEvaluation};
 
 /// Something that moved, and the rubric it is about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -137,16 +137,14 @@ impl DriftReport {
 
 /// What is over, falls of segments with the fall of the whole that has the same cause and was not over when they began.
 fn told_once(recovered: Vec<drift::Recovered>) -> Vec<(drift::Recovered, Vec<drift::Flag>)> {
-    let is_part = |one: &drift::Recovered| one.flag.kind == Kind::Agreement && one.flag.segment.is_some();
+    let is_part = |one: &drift::Recovered| is_fall(&one.flag) && one.flag.segment.is_some();
     let (parts, leading): (Vec<_>, Vec<_>) = recovered.into_iter().partition(is_part);
     let mut told: Vec<(drift::Recovered, Vec<drift::Flag>)> =
         leading.into_iter().map(|one| (one, Vec::new())).collect();
     for part in parts {
         // Times are written in one format, so that they compare as they stand.
         let within = |whole: &drift::Recovered| {
-            whole.flag.kind == Kind::Agreement
-                && whole.flag.attribution == part.flag.attribution
-                && part.flag.since.as_str() <= whole.recovery.detected_at.as_str()
+            cause(&whole.flag) == cause(&part.flag) && part.flag.since.as_str() <= whole.recovery.detected_at.as_str()
         };
         match told.iter_mut().find(|(whole, _)| whole.flag.segment.is_none() && within(whole)) {
             Some((_, also)) => also.push(part.flag),
@@ -158,17 +156,25 @@ fn told_once(recovered: Vec<drift::Recovered>) -> Vec<(drift::Recovered, Vec<dri
 
 /// One fall is told once: what segments see of the fall of the whole, with the same cause, goes with it.
 fn folded(flags: Vec<drift::Flag>) -> Vec<(drift::Flag, Vec<drift::Flag>)> {
-    let whole = |flag: &drift::Flag| flag.kind == Kind::Agreement && flag.segment.is_none();
-    let cause = flags.iter().find(|flag| whole(flag)).map(|flag| flag.attribution);
-    let (also, leading): (Vec<_>, Vec<_>) = flags
-        .into_iter()
-        .partition(|flag| flag.kind == Kind::Agreement && flag.segment.is_some() && cause == Some(flag.attribution));
-    let mut also = Some(also);
+    let causes: Vec<_> = flags.iter().filter(|flag| is_fall(flag) && flag.segment.is_none()).map(cause).collect();
+    let (parts, leading): (Vec<_>, Vec<_>) =
+        flags.into_iter().partition(|flag| is_fall(flag) && flag.segment.is_some() && causes.contains(&cause(flag)));
+    let mut parts = parts;
     let with = |flag: drift::Flag| {
-        let parts = also.take_if(|_| whole(&flag)).unwrap_or_default();
-        (flag, parts)
+        let whole = is_fall(&flag) && flag.segment.is_none();
+        let also = parts.extract_if(.., |part| whole && cause(part) == cause(&flag)).collect();
+        (flag, also)
     };
     leading.into_iter().map(with).collect()
+}
+
+/// Whether segments can see the same fall as the whole.
+fn is_fall(flag: &drift::Flag) -> bool {
+    matches!(flag.kind, Kind::Agreement | Kind::Quality)
+}
+
+fn cause(flag: &drift::Flag) -> (Kind, drift::Attribution) {
+    (flag.kind, flag.attribution)
 }
 
 /// Looks at one rubric: `evaluations` are those of its judge, over all versions and models, `anchors` what it said of the
@@ -186,6 +192,36 @@ pub(super) fn detect(
         Material { evaluations, anchors, labels: own.collect(), scale }.history()
     });
     drift::detect(&history, &settings)
+}
+
+/// The scores of the series that a rubric is judged by now, in order of observation: those of another version, judge or
+/// model are not compared with them.
+pub(super) fn quality_scores(rubric: &str, judge: &str, scores: &[RecentScore]) -> Vec<QualityScore> {
+    let own = || scores.iter().filter(|score| score.rubric == rubric && score.judge == judge);
+    let Some(newest) = own().next_back() else { return Vec::new() };
+    let series = own().filter(|score| score.version == newest.version && score.judge_model == newest.judge_model);
+    let parts = |score: &RecentScore| -> Vec<String> {
+        let model = score.model.iter().map(|model| format!("model={model}"));
+        model.chain(score.segments.iter().map(|(name, value)| format!("{name}={value}"))).collect()
+    };
+    let mut found: Vec<QualityScore> = series
+        .map(|score| QualityScore {
+            time: json!(Moment(score.observed_at_ms)),
+            value: score.value,
+            probability: score.inclusion_probability.get(),
+            segments: parts(score),
+        })
+        .collect();
+    // A segment that everything belongs to is the whole.
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    for part in found.iter().flat_map(|score| &score.segments) {
+        *sizes.entry(part.clone()).or_default() += 1;
+    }
+    let all = found.len();
+    for score in &mut found {
+        score.segments.retain(|part| sizes.get(part).is_some_and(|size| *size < all));
+    }
+    found
 }
 
 /// What the history of a rubric is made of.
