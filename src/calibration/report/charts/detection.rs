@@ -78,7 +78,7 @@ pub fn detection(title: &str, drops: &[Drop], budget: Budget) -> String {
     }
     svg.line("limit", (x(budget.labels_per_week), TOP), (x(budget.labels_per_week), HEIGHT - BOTTOM));
     let affordable = format!("{} labels a week", budget.labels_per_week);
-    svg.text("limit-name", (x(budget.labels_per_week) + 5.0, HEIGHT - BOTTOM - 6.0), "start", &affordable);
+    svg.text("limit-name", (x(budget.labels_per_week) + 5.0, TOP + 14.0), "start", &affordable);
     if (WEEKS.0..=WEEKS.1).contains(&budget.weeks) {
         svg.line("limit", (LEFT, y(budget.weeks)), (WIDTH - RIGHT, y(budget.weeks)));
         let wanted = format!("{} weeks", budget.weeks);
