@@ -149,7 +149,7 @@ fn returned(
         mean_difference(&known, &recent, 1.0)
     };
     let mut later = after.iter().filter(|event| event.index > shift.detected).filter_map(seen);
-    let back = later.find_map(|label| recovery.observe(label, run_length, tolerance, remains))?;
+    let back = later.find_map(|label| recovery.observe(label, run_length, remains))?;
     // Upside down, what is missing is too much.
     Some(if fell { back } else { Back { effect: negated(back.effect), ..back } })
 }

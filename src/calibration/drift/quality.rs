@@ -145,6 +145,7 @@ fn falls(scores: &[QualityScore]) -> Vec<(Option<String>, Fall)> {
         if let Some(watch) = &mut whole.watch {
             watch.raise(RULE.run_length, &RULE);
         }
+        let returned = whole.watch.as_ref().and_then(Watch::latest_return).filter(|back| back.detected == index);
         for segment in &score.segments {
             parts.entry(segment).or_default().observe(observed);
         }
@@ -152,6 +153,11 @@ fn falls(scores: &[QualityScore]) -> Vec<(Option<String>, Fall)> {
         if let Some(threshold) = least_evidence(watches(), RULE.run_length) {
             for watch in parts.values_mut().filter_map(|part| part.watch.as_mut()) {
                 watch.raise(threshold, &RULE);
+            }
+        }
+        if let Some(back) = returned {
+            for watch in parts.values_mut().filter_map(|part| part.watch.as_mut()) {
+                watch.end_with(&back);
             }
         }
     }
@@ -163,8 +169,9 @@ fn falls(scores: &[QualityScore]) -> Vec<(Option<String>, Fall)> {
 }
 
 fn recovery(scores: &[QualityScore], back: &Back) -> Recovery {
+    let whole = if back.of_whole { "as the whole is: " } else { "" };
     let guarantee = format!(
-        "while the mean score stays at or below {:.3}, on average at least {} scores pass before it is called recovered",
+        "{whole}while the mean score stays at or below {:.3}, on average at least {} scores pass before it is called recovered",
         back.level, RULE.run_length
     );
     Recovery {

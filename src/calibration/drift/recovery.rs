@@ -27,6 +27,8 @@ pub(super) struct Back {
     pub(super) threshold: f64,
     /// The level above which it is shown to be.
     pub(super) level: f64,
+    /// Whether it was not shown of this part but of the whole, which had fallen with it.
+    pub(super) of_whole: bool,
 }
 
 /// When something fell, and when it was seen to be back.
@@ -49,9 +51,14 @@ impl Period {
 
 /// Watches for the return of a mean.
 pub(super) struct Recovery {
+    usual: f64,
+    tolerance: f64,
     level: f64,
     detector: Detector,
     seen: Vec<Agreement>,
+    /// Weight and weighted sum before each of `seen`, so that asking after each costs no more the longer it takes.
+    before: Vec<(f64, f64)>,
+    total: (f64, f64),
 }
 
 impl Recovery {
@@ -59,33 +66,36 @@ impl Recovery {
     pub(super) fn new(usual: f64, fallen: f64, tolerance: f64) -> Option<Self> {
         let level = f64::midpoint(usual, fallen).max(usual - 2.0 * tolerance);
         let detector = Detector::new(1.0 - level, Carry::ShiryaevRoberts).ok()?;
-        Some(Self { level, detector, seen: Vec::new() })
+        Some(Self { usual, tolerance, level, detector, seen: Vec::new(), before: Vec::new(), total: (0.0, 0.0) })
     }
 
-    /// Takes the next observation. `effect` says how far what was observed since the likely return is from the usual.
+    /// Takes the next observation. `effect` says of what was observed since the likely return how far it is from the usual.
     pub(super) fn observe(
         &mut self,
         label: Agreement,
         threshold: f64,
-        tolerance: f64,
         effect: impl FnOnce(&[Agreement]) -> Estimate,
     ) -> Option<Back> {
         self.seen.push(label);
+        self.before.push(self.total);
+        self.total = (self.total.0 + label.weight, self.total.1 + label.weight * label.closeness);
         let statistic = self.detector.observe_weighted(1.0 - label.closeness, label.weight);
-        if statistic < threshold {
+        let since = self.detector.since() as usize;
+        let (weight, sum) = self.before.get(since)?;
+        let mean = (self.total.1 - sum) / (self.total.0 - weight);
+        if statistic < threshold || mean <= self.usual - self.tolerance {
             return None;
         }
-        let recent = self.seen.get(self.detector.since() as usize..)?;
-        let effect = effect(recent);
-        effect.value().filter(|effect| *effect > -tolerance)?;
+        let recent = self.seen.get(since..)?;
         Some(Back {
             since: recent.first()?.index,
             detected: recent.last()?.index,
             labels: recent.len(),
-            effect,
+            effect: effect(recent),
             statistic,
             threshold,
             level: self.level,
+            of_whole: false,
         })
     }
 }

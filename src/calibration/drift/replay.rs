@@ -114,17 +114,9 @@ fn returned(history: &History, seen: &[Seen], moved: &Moved, side: Side, setting
         let changes = recent.iter().filter(|seen| seen.closeness < 1.0).count();
         proportion(changes as f64, recent.len() as f64)
     };
-    let within = |recent: &[Agreement]| {
-        let mean = recent.iter().map(|seen| seen.closeness).sum::<f64>() / recent.len() as f64;
-        Estimate::new(Ok(mean - usual), Err(crate::statistics::Reason::TooFew))
-    };
-    let mut observed = Vec::new();
     seen.iter().find_map(|seen| {
         let closeness = history.closeness(seen.first, seen.now);
-        let label = Agreement { index: seen.index, closeness, weight: 1.0 };
-        observed.push(label);
-        let back = recovery.observe(label, settings.run_length, MARGIN, within)?;
-        Some(Back { effect: changed(&observed[observed.len() - back.labels..]), ..back })
+        recovery.observe(Agreement { index: seen.index, closeness, weight: 1.0 }, settings.run_length, changed)
     })
 }
 

@@ -143,11 +143,20 @@ impl Watch {
         let baseline = self.baseline;
         let Some((alarm, Some(recovery))) = &mut self.fallen else { return evidence };
         let remains = |recent: &[Agreement]| baseline.effect(recent);
-        if let Some(back) = recovery.observe(label, rule.run_length, rule.tolerance, remains) {
+        if let Some(back) = recovery.observe(label, rule.run_length, remains) {
             self.over.push(Fall { alarm: *alarm, back: Some(back) });
             self.rearm();
         }
         evidence
+    }
+
+    /// Ends a fall that the whole has made up for: a part has too few labels to show it soon. If it is still fallen, its
+    /// detector, which begins anew as well, finds that on labels after the return.
+    pub(super) fn end_with(&mut self, whole: &Back) {
+        if let Some((alarm, _)) = self.fallen.take_if(|(alarm, _)| alarm.since <= whole.since) {
+            self.over.push(Fall { alarm, back: Some(Back { of_whole: true, ..*whole }) });
+            self.rearm();
+        }
     }
 
     fn rearm(&mut self) {
@@ -182,6 +191,11 @@ impl Watch {
             statistic: self.detector.evidence(),
             threshold,
         })
+    }
+
+    /// The latest return.
+    pub(super) fn latest_return(&self) -> Option<Back> {
+        self.over.last()?.back
     }
 
     /// All falls, in order of time; only the last one may stand.
@@ -255,12 +269,14 @@ pub(super) fn least_evidence<'a>(watches: impl Iterator<Item = &'a Watch> + Clon
 /// The falls of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest evidence
 /// alarm when each has at least `run length · K / k`.
 ///
-/// `parts` names those that an entry belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
+/// `returns` are those of the whole, which end the falls of parts that fell with it. `parts` names those that an entry
+/// belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
 /// part of the whole.
 pub(super) fn watch_parts(
     baseline: &[Agreement],
     labels: &[Agreement],
     parts: impl Fn(usize) -> Vec<String>,
+    returns: &[Back],
     settings: &Settings,
 ) -> Vec<(String, Fall)> {
     let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
@@ -275,7 +291,7 @@ pub(super) fn watch_parts(
             watches.insert(name, watch);
         }
     }
-    let rule = Rule::from(settings);
+    let (rule, mut returns) = (Rule::from(settings), returns.iter().peekable());
     for label in labels {
         for name in parts(label.index) {
             if let Some(watch) = watches.get_mut(&name) {
@@ -285,6 +301,11 @@ pub(super) fn watch_parts(
         if let Some(threshold) = least_evidence(watches.values(), rule.run_length) {
             for watch in watches.values_mut() {
                 watch.raise(threshold, &rule);
+            }
+        }
+        while let Some(whole) = returns.next_if(|whole| whole.detected <= label.index) {
+            for watch in watches.values_mut() {
+                watch.end_with(whole);
             }
         }
     }

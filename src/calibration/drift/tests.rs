@@ -330,3 +330,24 @@ fn the_course_of_the_evidence_goes_over_its_threshold_and_begins_anew() {
     let starts: Vec<&Value> = course.series.iter().map(|start| &start.time).collect();
     assert_eq!(starts, [&json!(0), &json!(300)]);
 }
+
+#[test]
+fn segments_that_fell_with_the_whole_are_back_with_it_unless_they_fall_on() {
+    let story = |still: f64| {
+        let mut story = Story::new(16);
+        for (number, a, b) in [(200, 0.92, 0.92), (30, 0.4, 0.4), (300, 0.96, still)] {
+            for _ in 0..number {
+                story.labels(9, a, json!({"segment": "a"}));
+                story.labels(1, b, json!({"segment": "b"}));
+            }
+        }
+        detect(&story.entries, &Settings { baseline: 2_000, ..Settings::default() })
+    };
+    let of_b = |flag: &Flag| flag.kind == Kind::Agreement && flag.segment.as_deref() == Some("b");
+    let mended = story(0.92);
+    assert!(mended.recovered.iter().any(|one| of_b(&one.flag)), "{:?}", mended.recovered);
+    assert!(!mended.flags.iter().any(of_b), "{:?}", mended.flags);
+    let broken = story(0.4);
+    let again = broken.flags.iter().find(|flag| of_b(flag)).unwrap();
+    assert!(again.since.as_u64() > Some(2_300), "{again:?}");
+}

@@ -64,7 +64,14 @@ pub fn evidence(class: &str, width: f64, title: &str, watched: &Watched<'_>) -> 
     let line: Vec<(f64, f64)> = points.iter().map(|(at, statistic)| (x(*at), y(*statistic))).collect();
     svg.path("course", "polyline", &line);
     for fell in watched.falls {
-        mark(&mut svg, "dot alarm", (x(fell.noticed.0), y(course.threshold)), width, &words::day(fell.noticed), "noticed");
+        mark(
+            &mut svg,
+            "dot alarm",
+            (x(fell.noticed.0), y(course.threshold)),
+            width,
+            &words::day(fell.noticed),
+            "noticed",
+        );
         if let Some(back) = fell.back {
             mark(&mut svg, "dot hollow", (x(back.0), y(FLOOR)), width, &words::day(back), "seen back");
         }
