@@ -74,9 +74,11 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let store = open_existing_store(config).await?;
     let since = since_ms(args.since.as_deref(), store.now_ms())?;
     let since = since.map(jiff::Timestamp::from_millisecond).transpose().context("--since")?;
-    let places = store.subject_places().await?.into_iter();
-    let known: Vec<KnownPlace> =
-        places.map(|(trace_id, span_id, session_id)| KnownPlace { trace_id, span_id, session_id }).collect();
+    let places = if source.asks_by_id() { store.subject_places().await? } else { Vec::new() };
+    let known: Vec<KnownPlace> = places
+        .into_iter()
+        .map(|(trace_id, span_id, session_id)| KnownPlace { trace_id, span_id, session_id })
+        .collect();
     let found = source.read(since, &known).await?;
 
     let renamed: BTreeMap<&str, &str> =

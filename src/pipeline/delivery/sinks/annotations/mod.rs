@@ -155,7 +155,13 @@ impl AnnotationSource {
         Ok(Self { name: config.name.clone(), kind, server: Server::from_config(config, path, variables)? })
     }
 
-    /// Everything people said since `since`, at any time without it. `known` are the subjects that judged kept.
+    /// Whether the backend can only be asked about ids that one names.
+    pub fn asks_by_id(&self) -> bool {
+        matches!(self.kind, Kind::Phoenix)
+    }
+
+    /// Everything people said since `since`, at any time without it. `known` are the subjects that judged kept, for a
+    /// backend that asks by id.
     pub async fn read(&self, since: Option<Timestamp>, known: &[KnownPlace]) -> Result<Annotations, PullError> {
         let read = match &self.kind {
             Kind::Mlflow { experiment_id } => mlflow::read(&self.server, experiment_id).await,
