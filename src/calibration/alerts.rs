@@ -5,7 +5,7 @@
 //! at which it likely began. A flag that began before the latest episode was resolved is that episode still: one that
 //! a person resolved stays so, one that had gone by itself comes back. What began later is a new episode.
 
-use crate::calibration::report::{Flag, ReportData};
+use crate::calibration::report::{Flag, Moment, ReportData};
 use crate::model::{Alert, AlertChange, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 
 /// A receiver that forgets is reminded of an unresolved alert this often.
@@ -29,8 +29,8 @@ fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
         judge: judge.to_owned(),
         kind: flag.kind.as_str().to_owned(),
         segment: flag.segment.clone(),
-        since_ms: milliseconds(&flag.since)?,
-        detected_at_ms: milliseconds(&flag.detected_at)?,
+        since_ms: Moment::parse(&flag.since)?.0,
+        detected_at_ms: Moment::parse(&flag.detected_at)?.0,
         labels_to_detection: flag.labels_to_detection as u64,
         effect: AlertEffect {
             value: flag.effect.value(),
@@ -46,10 +46,6 @@ fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
         attribution: flag.attribution.as_str().to_owned(),
         advice: flag.advice.to_owned(),
     })
-}
-
-fn milliseconds(time: &serde_json::Value) -> Option<i64> {
-    time.as_str()?.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
 }
 
 /// What changes now that `findings` stand. A flag that is gone for `resolve_after_ms` resolves its alert.

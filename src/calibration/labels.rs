@@ -1,6 +1,6 @@
 //! Human labels from files: JSON lines or CSV, each line on its own right or wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,7 @@ pub struct Import {
 }
 
 /// Reads the lines of a label file with their numbers, counted from 1. Blank lines are skipped.
-pub fn read_lines(format: LabelFormat, text: &str) -> Vec<(usize, Result<LabelLine, LabelError>)> {
+pub fn read_lines(format: LabelFormat, text: &str) -> Lines {
     match format {
         LabelFormat::JsonLines => text
             .lines()
@@ -192,12 +192,44 @@ pub struct LabelledRubric {
     pub scale: Scale,
 }
 
+/// Lines of labels with their numbers.
+pub type Lines = Vec<(usize, Result<LabelLine, LabelError>)>;
+
 /// Resolves and stores the lines of a label file. `rubrics` are those there are, by name.
 pub async fn import(
     store: &Store,
     rubrics: &BTreeMap<String, LabelledRubric>,
-    lines: Vec<(usize, Result<LabelLine, LabelError>)>,
+    lines: Lines,
 ) -> Result<Import, StoreError> {
+    let (mut import, labels) = resolve_all(store, rubrics, lines).await?;
+    import.stored = store.insert_labels(&labels).await?;
+    import.known += labels.len() as u64 - import.stored;
+    Ok(import)
+}
+
+/// What [`import`] would come to; stores nothing.
+pub async fn preview(
+    store: &Store,
+    rubrics: &BTreeMap<String, LabelledRubric>,
+    lines: Lines,
+) -> Result<Import, StoreError> {
+    let (mut import, labels) = resolve_all(store, rubrics, lines).await?;
+    let key = |label: &Label| (label.subject, label.rubric.clone(), label.annotator.clone(), label.labelled_at_ms);
+    let mut seen = BTreeSet::new();
+    for label in &labels {
+        let stored = store.labels_of(label.subject, &label.rubric).await?;
+        let new = seen.insert(key(label)) && !stored.iter().any(|one| key(one) == key(label));
+        *(if new { &mut import.stored } else { &mut import.known }) += 1;
+    }
+    Ok(import)
+}
+
+/// The labels that the lines stand for, and what became of the other lines.
+async fn resolve_all(
+    store: &Store,
+    rubrics: &BTreeMap<String, LabelledRubric>,
+    lines: Lines,
+) -> Result<(Import, Vec<Label>), StoreError> {
     let mut import = Import::default();
     let mut labels = Vec::new();
     let now_ms = store.now_ms();
@@ -216,9 +248,7 @@ pub async fn import(
             Err(error) => import.refused.push((number, error)),
         }
     }
-    import.stored = store.insert_labels(&labels).await?;
-    import.known += labels.len() as u64 - import.stored;
-    Ok(import)
+    Ok((import, labels))
 }
 
 /// Whether this is what the annotator said last of the subject: a file without times that is imported again.

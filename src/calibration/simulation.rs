@@ -2,6 +2,12 @@
 //! often nothing is flagged as something, how soon a drop is seen, whether the cause is named, and how often intervals
 //! cover.
 
+mod quality;
+mod rearming;
+
+pub use quality::{Answers, QualityCharacteristics, quality_characteristics};
+pub use rearming::{Rearming, rearming};
+
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
@@ -150,9 +156,13 @@ pub fn characteristics(scenario: Scenario, streams: usize, seed: u64) -> Charact
         let report = detect(&history(scenario, &mut rng), &settings());
         all.count(&report, &mut delays);
     }
+    Characteristics { delay: delays_of(delays), ..all }
+}
+
+/// Median and 90th percentile.
+fn delays_of(mut delays: Vec<f64>) -> Option<(f64, f64)> {
     delays.sort_by(f64::total_cmp);
-    all.delay = bca::quantile(&delays, 0.5).zip(bca::quantile(&delays, 0.9));
-    all
+    bca::quantile(&delays, 0.5).zip(bca::quantile(&delays, 0.9))
 }
 
 fn settings() -> Settings {
@@ -162,7 +172,9 @@ fn settings() -> Settings {
 impl Characteristics {
     fn count(&mut self, report: &Report, delays: &mut Vec<f64>) {
         let change = settings().baseline + CHANGE;
-        let whole = report.flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none());
+        // The first alarm counts, whether or not it was taken back later.
+        let over = report.recovered.iter().map(|one| &one.flag);
+        let whole = over.chain(&report.flags).find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none());
         let detected = whole.and_then(|flag| flag.detected_at.as_u64()).map(|label| label as usize);
         let healthy_until = if self.scenario == Scenario::Healthy { usize::MAX } else { change };
         let watched = detected.unwrap_or(usize::MAX).min(healthy_until).min(settings().baseline + YEAR);

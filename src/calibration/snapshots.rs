@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::calibration::report::{Flag, ReportData};
+use crate::calibration::report::{Flag, ReportData, Watch};
 use crate::store::CalibrationSnapshot;
 
 /// One snapshot for each rubric version and judge that people labelled answers of: agreement with its intervals, the
@@ -18,8 +18,11 @@ pub fn snapshots(report: &ReportData) -> Vec<CalibrationSnapshot> {
             report.drift.flags.iter().filter(|flag| flag.rubric.as_deref() == Some(&rubric.name)).collect();
         // The newest series of a version and judge comes first; earlier models of the judge are history.
         let mut seen = BTreeSet::new();
-        for series in rubric.series.iter().filter(|series| seen.insert((series.version, &series.judge))) {
+        let labelled = rubric.series.iter().filter(|series| series.scored > 0);
+        for series in labelled.filter(|series| seen.insert((series.version, &series.judge))) {
             let watched = watch.filter(|watch| watch.judge.as_deref() == Some(&series.judge));
+            // The latest evidence is kept; its course can be computed again, and would be kept each time it grows.
+            let watched = watched.map(|watch| Watch { course: None, ..watch.clone() });
             let content = json!({
                 "judge_model": series.judge_model,
                 "verdict": rubric.verdict.verdict,

@@ -11,20 +11,22 @@ use serde::Serialize;
 
 use super::{GATE, open_existing_store};
 use crate::calibration::agreement::{Declaration, shown};
-use crate::calibration::drift::{Entry, Flag, Kind, Report, Settings, detect};
+use crate::calibration::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
 use crate::calibration::report::drift_of;
 use crate::config::{Config, ConfigError};
 
 /// Has a judge drifted, since when, how sure is that, and what is it put down to?
 ///
-/// Without FILE: every rubric of the database, over its uniformly drawn labels; the settings below are then the defaults.
+/// Without FILE: every rubric of the database, over its uniformly drawn labels; the settings below are then the defaults. The
+/// scores of its current series are held against their own past as well, in all and by segment.
 ///
 /// FILE holds one JSON object a line, in order of time: `time`, `item_id`, `human`, `judge`; optionally `segment`,
 /// `probability` (with which the item was drawn for labelling), `annotator`, `anchor`, `rubric_version`, `judge_model`.
 /// The same item again is a replay of the judge or a new label by a human.
 ///
 /// The first labels are the baseline. Agreement is watched by an e-detector: however often one looks, on average at
-/// least --run-length labels pass before a false alarm. A flag also needs a fall of at least --tolerance.
+/// least --run-length labels pass before a false alarm. A flag also needs a fall of at least --tolerance. What has come
+/// back is told as recovered and is no flag; the watch then begins anew against the same baseline.
 ///
 /// Lines that cannot be read are reported on standard error and in the JSON; the others are used.
 #[derive(Debug, Clone, clap::Args)]
@@ -200,6 +202,7 @@ fn render(report: &Report, settings: &Settings, skipped: usize) -> String {
     if skipped > 0 {
         lines.push(format!("lines that could not be read and were left out: {skipped}"));
     }
+    lines.extend(report.recovered.iter().map(recovered));
     lines.extend(report.flags.iter().map(flag));
     if report.flags.is_empty() {
         lines.push("nothing is flagged".to_owned());
@@ -214,6 +217,7 @@ fn flag(flag: &Flag) -> String {
         Kind::Score => "the judge's mean verdict changed by",
         Kind::InputMix => "the share of a segment changed by",
         Kind::Rater => "a human labels otherwise, change",
+        Kind::Quality => "the answers' mean score changed by",
     };
     let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
     let attribution = serde_json::to_value(flag.attribution).map_or(String::new(), |value| plain(&value));
@@ -229,6 +233,26 @@ fn flag(flag: &Flag) -> String {
         flag.evidence.guarantee,
         attribution.replace('_', " "),
         flag.advice
+    )
+}
+
+/// What had moved and is back: one line as well, and no flag.
+fn recovered(one: &Recovered) -> String {
+    let Recovered { flag, recovery } = one;
+    let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
+    format!(
+        "recovered: {}{part} moved by {} since {}, seen at {}, put down to {}; back since {}, seen at {} after {}; evidence {:.3} against {:.3} ({})",
+        flag.kind.as_str(),
+        shown(flag.effect),
+        plain(&flag.since),
+        plain(&flag.detected_at),
+        flag.attribution.as_str().replace('_', " "),
+        plain(&recovery.since),
+        plain(&recovery.detected_at),
+        recovery.labels_to_detection,
+        recovery.evidence.statistic,
+        recovery.evidence.threshold,
+        recovery.evidence.guarantee
     )
 }
 

@@ -1,5 +1,6 @@
 //! `judged labels`: human labels in and out.
 
+mod pull;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ enum Action {
         #[arg(long, value_enum)]
         format: Option<Format>,
     },
+    /// Fetches what people annotated in MLflow, Phoenix or Langfuse.
+    Pull(pull::Args),
     /// Draws what people should label next, as a file to fill in and import.
     Queue(queue::Args),
     /// Prints all labels as JSON lines.
@@ -49,6 +52,7 @@ enum Format {
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Import { files, format } => import(&files, format, config).await,
+        Action::Pull(args) => pull::run(args, config).await,
         Action::Queue(args) => queue::run(args, config).await,
         Action::Export => export(config).await,
     }

@@ -1,11 +1,14 @@
 //! `judged plan`: label budget against detectable drop.
 
+mod chart;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::calibration::report::charts::{Budget, Drop, detection};
 use crate::statistics::Reason;
 use crate::statistics::planning::{Delay, detection_delay, labels_for_width};
 
@@ -16,7 +19,8 @@ const BASELINE: u64 = 200;
 
 /// How many labels a week does it take to see a given drop of agreement in a given time?
 ///
-/// Simulates the detector that `judged drift` uses. Labels are per stream: to watch three segments by themselves takes
+/// Simulates the detector that `judged drift` uses, and draws what it finds: as text below the table, or with
+/// `--format svg > plan.svg` as a picture for a slide or a ticket. Labels are per stream: to watch three segments by themselves takes
 /// three times as many.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
@@ -50,8 +54,10 @@ pub(super) struct Args {
 enum Format {
     /// One JSON object.
     Json,
-    /// For people.
+    /// For people: a table and a chart.
     Table,
+    /// The chart as a picture that stands alone.
+    Svg,
 }
 
 /// The plan.
@@ -91,7 +97,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let text = match args.format {
         Format::Json => serde_json::to_string_pretty(&plan)?,
-        Format::Table => render(&plan),
+        Format::Table => match chart::render(&plan) {
+            Some(chart) => format!("{}\n\n{chart}", render(&plan)),
+            None => render(&plan),
+        },
+        Format::Svg => picture(&plan),
     };
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -159,6 +169,16 @@ fn render(plan: &Plan) -> String {
     lines.join("\n")
 }
 
+fn picture(plan: &Plan) -> String {
+    let drop = |row: &DropPlan| {
+        let DropPlan { drop, labels, .. } = row;
+        Some(Drop { name: format!("drop of {drop:.2}"), median: labels.median?, nine_of_ten: labels.nine_of_ten })
+    };
+    let drops: Vec<Drop> = plan.drops.iter().filter_map(drop).collect();
+    let budget = Budget { labels_per_week: plan.labels_per_week, weeks: plan.weeks };
+    detection(&format!("How soon is a fall from {:.2} seen?", plan.agreement), &drops, budget)
+}
+
 fn cell(value: Option<f64>) -> String {
     value.map_or_else(|| "beyond".to_owned(), |value| format!("{value:.1}"))
 }
@@ -200,6 +220,29 @@ mod tests {
         let drop = &plan.drops[0];
         assert_eq!(drop.weeks.median, drop.labels.median.map(|labels| labels / 20.0));
         assert!(render(&plan).contains("  0.15 "), "{}", render(&plan));
+    }
+
+    #[test]
+    fn the_chart_fits_a_terminal_and_shows_every_drop() {
+        let delay = |labels: f64| Delay { median: Some(labels), nine_of_ten: Some(2.0 * labels) };
+        let mut plan = plan(&args(Some(0.15))).unwrap();
+        let row = |drop: f64, labels: f64| DropPlan {
+            drop,
+            labels: delay(labels),
+            weeks: scaled(delay(labels), 20.0),
+            labels_per_week_needed: scaled(delay(labels), 4.0),
+        };
+        plan.drops = vec![row(0.05, 900.0), row(0.10, 230.0), row(0.15, 90.0), row(0.20, 50.0), row(0.30, 24.0)];
+        let chart = chart::render(&plan).unwrap();
+        assert!(chart.lines().all(|line| line.chars().count() <= 80), "{chart}");
+        insta::assert_snapshot!(chart);
+    }
+
+    #[test]
+    fn the_picture_says_in_words_what_it_shows() {
+        let picture = picture(&plan(&args(Some(0.15))).unwrap());
+        assert!(picture.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""), "{picture}");
+        assert!(picture.contains("<desc>Weeks until a drop of agreement is seen, at 20 labels a week."), "{picture}");
     }
 
     #[test]

@@ -6,7 +6,13 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::table::Table;
-use crate::calibration::simulation::{Characteristics, Coverage, Scenario, characteristics, coverage};
+use crate::calibration::simulation::{
+    Answers, Characteristics, Coverage, QualityCharacteristics, Rearming, Scenario, characteristics, coverage,
+    quality_characteristics, rearming,
+};
+
+/// What agreement falls to, returns from and falls to again.
+const FALLEN: [f64; 3] = [0.5, 0.6, 0.7];
 
 /// How often do the shipped defaults raise a false alarm, how soon do they see a drop, do they name the right cause, and how
 /// often do intervals hold the truth?
@@ -47,19 +53,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
     });
     anyhow::ensure!(drift.len() == Scenario::ALL.len(), "a simulation broke; please report this with its seed");
+    let quality = std::thread::scope(|threads| {
+        let started: Vec<_> = Answers::ALL
+            .map(|answers| threads.spawn(move || quality_characteristics(answers, args.streams, args.seed)))
+            .into_iter()
+            .collect();
+        started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+    });
+    anyhow::ensure!(quality.len() == Answers::ALL.len(), "a simulation broke; please report this with its seed");
+    let again: Vec<Rearming> = FALLEN.map(|fallen| rearming(fallen, args.streams, args.seed)).into();
     let intervals = coverage(args.samples, args.seed);
+    let tables = || [scenarios(&drift), rearmed(&again), answers(&quality), covered(&intervals)];
     let text = match args.format {
         Format::Json => {
-            serde_json::to_string_pretty(&serde_json::json!({ "drift": drift, "intervals": intervals }))? + "\n"
+            let all =
+                serde_json::json!({ "drift": drift, "rearming": again, "quality": quality, "intervals": intervals });
+            serde_json::to_string_pretty(&all)? + "\n"
         }
-        Format::Table => tables(&drift, &intervals).map(|table| table.render()).join("\n"),
-        Format::Markdown => tables(&drift, &intervals).map(|table| table.markdown()).join("\n"),
+        Format::Table => tables().map(|table| table.render()).join("\n"),
+        Format::Markdown => tables().map(|table| table.markdown()).join("\n"),
     };
     io::stdout().lock().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn tables(drift: &[Characteristics], intervals: &[Coverage]) -> [Table; 2] {
+fn scenarios(drift: &[Characteristics]) -> Table {
     let mut scenarios = Table::new(&[
         "what happens",
         "streams",
@@ -82,12 +100,65 @@ fn tables(drift: &[Characteristics], intervals: &[Coverage]) -> [Table; 2] {
             one.streams.to_string(),
             per_alarm,
             if one.scenario == Scenario::Healthy { "–".to_owned() } else { one.found.to_string() },
-            one.delay.map_or_else(|| "–".to_owned(), |(median, most)| format!("{median:.0}, {most:.0}")),
+            delay(one.delay),
             of_found(one.right),
             of_found(one.ambiguous),
             of_found(one.wrong),
         ]);
     }
+    scenarios
+}
+
+fn answers(quality: &[QualityCharacteristics]) -> Table {
+    let mut table = Table::new(&[
+        "what happens",
+        "streams",
+        "streams with a false alarm",
+        "found",
+        "its scores to detection (median, 90 %)",
+    ]);
+    for one in quality {
+        table.row(vec![
+            one.answers.describe(),
+            one.streams.to_string(),
+            one.false_alarms.to_string(),
+            if one.answers.is_healthy() { "–".to_owned() } else { one.found.to_string() },
+            delay(one.delay),
+        ]);
+    }
+    table
+}
+
+/// `44, 103`.
+fn delay(delay: Option<(f64, f64)>) -> String {
+    delay.map_or_else(|| "–".to_owned(), |(median, most)| format!("{median:.0}, {most:.0}"))
+}
+
+fn rearmed(again: &[Rearming]) -> Table {
+    let mut table = Table::new(&[
+        "agreement falls from 90 % to",
+        "found",
+        "called back while it stood",
+        "called back",
+        "labels to that (median, 90 %)",
+        "second fall found",
+        "labels to that (median, 90 %)",
+    ]);
+    for one in again {
+        table.row(vec![
+            format!("{:.0} %", one.fallen * 100.0),
+            one.streams.to_string(),
+            one.wrongly_back.to_string(),
+            one.back.to_string(),
+            delay(one.delay),
+            one.found_again.to_string(),
+            delay(one.second_delay),
+        ]);
+    }
+    table
+}
+
+fn covered(intervals: &[Coverage]) -> Table {
     let mut covered = Table::new(&["interval", "labels", "truth", "samples", "holds the truth", "mean width"]);
     for one in intervals {
         covered.row(vec![
@@ -99,5 +170,5 @@ fn tables(drift: &[Characteristics], intervals: &[Coverage]) -> [Table; 2] {
             format!("{:.3}", one.width),
         ]);
     }
-    [scenarios, covered]
+    covered
 }

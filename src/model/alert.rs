@@ -124,7 +124,7 @@ pub struct AlertFinding {
     pub version: u32,
     /// The judge.
     pub judge: String,
-    /// What moved: `agreement`, `judge`, `score`, `input_mix` or `rater`.
+    /// What moved: `agreement`, `judge`, `score`, `input_mix`, `rater` or `quality`.
     pub kind: String,
     /// In which segment, or which annotator; none for all.
     pub segment: Option<String>,
@@ -161,6 +161,7 @@ impl AlertFinding {
             "score" => "the judge's mean verdict moved by",
             "input_mix" => "the share of a segment moved by",
             "rater" => "a person labels otherwise, by",
+            "quality" => "the answers' mean score moved by",
             other => other,
         };
         let part = self.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));

@@ -59,6 +59,17 @@ impl Store {
         found.into_iter().map(|(id, kind)| Ok((SubjectId::from(id), rows::subject_kind(&kind)?))).collect()
     }
 
+    /// Where every kept subject is found: trace, span and conversation.
+    pub async fn subject_places(&self) -> Result<Vec<(TraceId, SpanId, Option<String>)>, StoreError> {
+        let found: Vec<(Vec<u8>, Vec<u8>, Option<String>)> = read!(self, DB, pool => {
+            sqlx::query_as("SELECT DISTINCT trace_id, span_id, session_id FROM subjects").fetch_all(pool).await?
+        });
+        let place = |(trace, span, session): (Vec<u8>, Vec<u8>, _)| {
+            Ok((rows::trace_id("subjects", &trace)?, rows::span_id("subjects", &span)?, session))
+        };
+        found.into_iter().map(place).collect()
+    }
+
     /// Stores labels in one transaction; the same label twice is stored once. Returns how many were new.
     pub async fn insert_labels(&self, labels: &[Label]) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();

@@ -1,5 +1,6 @@
 //! Delivery to sinks: exact requests, every fault a sink can show, and, where they run, the real servers.
 
+mod annotations;
 mod native;
 mod otlp;
 mod real;

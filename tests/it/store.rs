@@ -322,6 +322,10 @@ on_both_databases! {
         other.finish_evaluations(&[scored(leased[0].id)], &sink).await.unwrap();
 
         assert_eq!(database.store.scored_evaluations(EVER).await.unwrap().len(), 1, "quality is of first verdicts");
+        let recent = database.store.recent_scores(10).await.unwrap();
+        assert_eq!(recent.len(), 1, "so is what is watched of answers");
+        assert_eq!((recent[0].rubric.as_str(), recent[0].version), (original.rubric.as_str(), original.version));
+        assert!(database.store.recent_scores(0).await.unwrap().is_empty());
         assert_eq!(database.store.anchor_verdicts().await.unwrap().len(), 2);
         let ledger = database.store.ledger(EVER).await.unwrap();
         assert!(ledger.balanced);

@@ -12,6 +12,7 @@ use crate::statistics::mix::{Decomposition, SegmentChange, decompose};
 
 use super::history::Entry;
 use super::mix::Shift;
+use super::recovery::Period;
 use super::replay::{MIN_REPLAYS, Replays};
 use super::stream::Agreement;
 
@@ -29,6 +30,8 @@ pub enum Attribution {
     InputMix,
     /// Judge and humans stand still on known items, and agree less on new ones.
     NewContent,
+    /// Judge and humans agree as before: the answers themselves got worse.
+    Answers,
     /// The evidence does not single out one cause.
     Ambiguous,
 }
@@ -42,6 +45,7 @@ impl Attribution {
             Self::Raters => "raters",
             Self::InputMix => "input_mix",
             Self::NewContent => "new_content",
+            Self::Answers => "answers",
             Self::Ambiguous => "ambiguous",
         }
     }
@@ -59,6 +63,9 @@ impl Attribution {
             }
             Self::NewContent => {
                 "read the disagreements since then: the judge is weak on something new; extend the rubric and its cases"
+            }
+            Self::Answers => {
+                "the judge stands still, so it is the answers: read the failing ones since then, and see what changed in the application (prompt, model, retrieval)"
             }
             Self::Ambiguous => {
                 "replay the anchors with the old and the new prompt and model, and have some labelled again, to tell the causes apart"
@@ -80,24 +87,24 @@ pub(super) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// Why agreement fell at entry `since`, where `decomposition` splits the fall.
+    /// Why agreement fell for a period, where `decomposition` splits the fall.
     pub(super) fn of_agreement(
         &self,
-        since: usize,
+        period: Period,
         detected: usize,
         decomposition: Option<Decomposition>,
     ) -> Attribution {
-        let quiet = self.judge.seen.iter().filter(|index| **index >= since).count() >= MIN_REPLAYS;
+        let quiet = self.judge.seen.iter().filter(|index| period.contains(**index)).count() >= MIN_REPLAYS;
         let by_mix = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() >= parts.within.abs());
         let by_part = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() * 3.0 >= parts.within.abs());
-        match (self.judge.alarm.is_some(), self.human.alarm.is_some() || self.one_rater) {
+        match (self.judge.moved_in(period), self.human.moved_in(period) || self.one_rater) {
             (true, false) => self.of_judge(detected),
             (false, true) => Attribution::Raters,
             (false, false) if self.input.is_some() && by_mix && !self.within => Attribution::InputMix,
             // The mix moved and explains a good part of the fall, or nothing proves that anything else moved.
             (false, false) if self.input.is_some() && (by_part || !self.within) => Attribution::Ambiguous,
             // People whose labels changed more than they do may be the cause, though not yet proven to be.
-            (false, false) if quiet && !self.human.is_restless(since) => Attribution::NewContent,
+            (false, false) if quiet && !self.human.is_restless(period) => Attribution::NewContent,
             // Both moved, or nothing that could tell the causes apart was replayed.
             (true, true) | (false, false) => Attribution::Ambiguous,
         }

@@ -103,7 +103,8 @@ pub(super) struct Event {
 pub(super) struct History {
     pub(super) events: Vec<Event>,
     pub(super) scale: LabelScale,
-    /// Difference of the extreme numbers of the scale, for closeness in [0, 1].
+    /// The lowest number of the scale and the difference of the extreme ones, for closeness in [0, 1].
+    low: f64,
     range: f64,
 }
 
@@ -134,14 +135,19 @@ impl History {
         let seen = places.fold((f64::INFINITY, f64::NEG_INFINITY), |range: (f64, f64), place| {
             (range.0.min(place.number), range.1.max(place.number))
         });
-        let declared = scale.values().last().zip(scale.values().first()).map(|(high, low)| high - low);
-        let range = declared.unwrap_or(seen.1 - seen.0);
-        Self { events, scale, range }
+        let declared = scale.values().first().copied().zip(scale.values().last().copied());
+        let (low, high) = declared.unwrap_or(seen);
+        Self { events, scale, low, range: high - low }
     }
 
     /// Difference of the extreme numbers of the scale; 1 when it has none.
     pub(super) fn range(&self) -> f64 {
         if self.range > 0.0 { self.range } else { 1.0 }
+    }
+
+    /// Where a place lies between the ends of the scale, in [0, 1].
+    pub(super) fn share(&self, place: Place) -> f64 {
+        ((place.number - self.low) / self.range()).clamp(0.0, 1.0)
     }
 
     /// Agreement of human and judge in [0, 1]: equality of categories, as in raw agreement; closeness of numbers.

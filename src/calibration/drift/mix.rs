@@ -9,6 +9,8 @@ use crate::statistics::{CONFIDENCE, Estimate, Interval, distribution, newcombe};
 
 use super::Settings;
 use super::history::{Entry, Event, History};
+use super::recovery::{Back, Period, Recovery};
+use super::stream::Agreement;
 
 /// Entries of one window; also the least size of the baseline here.
 const WINDOW: usize = 100;
@@ -30,6 +32,14 @@ pub(super) struct Shift {
     pub(super) effect: Estimate,
     pub(super) p: f64,
     pub(super) level: f64,
+    /// Its end, where it has one.
+    pub(super) back: Option<Back>,
+}
+
+impl Shift {
+    pub(super) fn period(&self) -> Period {
+        Period { since: self.since, until: self.back.map(|back| back.detected) }
+    }
 }
 
 /// Fresh entries before and after the end of the baseline, which is the entry `until`.
@@ -38,23 +48,27 @@ fn split(history: &History, until: usize) -> (Vec<&Event>, Vec<&Event>) {
     fresh.partition(|event| event.index <= until)
 }
 
-/// The first window in which the segments of some attribute have other shares: chi-squared at levels that sum to 1 % over
-/// windows and attributes, and a share that moved by at least twice the tolerance.
-pub(super) fn input_shift(history: &History, entries: &[Entry], until: usize, settings: &Settings) -> Option<Shift> {
+/// Windows in which the segments of some attribute have other shares: chi-squared at levels that sum to 1 % over windows and
+/// attributes, and a share that moved by at least twice the tolerance. Of several attributes the one that moved first.
+pub(super) fn input_shifts(history: &History, entries: &[Entry], until: usize, settings: &Settings) -> Vec<Shift> {
     let attributes: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.parts().map(|(name, _)| name)).collect();
     let tests = attributes.len() as f64;
-    let shifts = attributes.into_iter().filter_map(|name| shift_of(history, entries, name, until, tests, settings));
-    shifts.min_by(|a, b| a.detected.cmp(&b.detected).then_with(|| a.p.total_cmp(&b.p)))
+    let shifts = attributes.into_iter().filter_map(|name| {
+        let shifts = shifts_of(history, entries, name, until, tests, settings);
+        Some((shifts.first().map(|first| (first.detected, first.p))?, shifts))
+    });
+    let first = shifts.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1)));
+    first.map_or_else(Vec::new, |(_, shifts)| shifts)
 }
 
-fn shift_of(
+fn shifts_of(
     history: &History,
     entries: &[Entry],
     attribute: &str,
     until: usize,
     tests: f64,
     settings: &Settings,
-) -> Option<Shift> {
+) -> Vec<Shift> {
     let (before, after) = split(history, until);
     let count = |events: &[&Event]| {
         let mut counts: BTreeMap<String, f64> = BTreeMap::new();
@@ -64,7 +78,7 @@ fn shift_of(
         counts
     };
     let reference = count(&before);
-    windows(&before, &after).find_map(|(round, window)| {
+    let moved = |round: usize, window: &[&Event]| {
         let current = count(window);
         let names: Vec<&String> =
             reference.keys().chain(current.keys().filter(|name| !reference.contains_key(*name))).collect();
@@ -80,12 +94,79 @@ fn shift_of(
         let worth = moved(&most) >= 2.0 * settings.tolerance;
         let found = shift(round, window, test.p * tests, effect).filter(|_| worth)?;
         Some(Shift { attribute: attribute.to_owned(), segment: Some(names[most].clone()), ..found })
-    })
+    };
+    // It is back when the share that moved most is.
+    let share = |shift: &Shift, event: &Event| {
+        let part = entries.get(event.index)?.part(attribute)?;
+        Some(f64::from(u8::from(shift.segment.as_ref() == Some(&part))))
+    };
+    episodes(&before, &after, moved, share, 2.0 * settings.tolerance, settings.run_length)
 }
 
-/// The first window in which the judge's verdicts are distributed otherwise: chi-squared over categories, or
+/// Shift after shift, each watched for its return before the next is looked for. The levels of the windows sum over all
+/// episodes, so that the promise is kept over them together.
+fn episodes(
+    before: &[&Event],
+    after: &[&Event],
+    moved: impl Fn(usize, &[&Event]) -> Option<Shift>,
+    value: impl Fn(&Shift, &Event) -> Option<f64>,
+    tolerance: f64,
+    run_length: f64,
+) -> Vec<Shift> {
+    let mut shifts: Vec<Shift> = Vec::new();
+    for (round, window) in windows(before, after) {
+        let begin = window.first().map_or(0, |event| event.index);
+        let over = shifts.last().is_none_or(|shift| shift.back.is_some_and(|back| back.detected < begin));
+        if let Some(shift) = moved(round, window).filter(|_| over) {
+            let back = returned(&shift, before, after, &value, tolerance, run_length);
+            shifts.push(Shift { back, ..shift });
+        }
+    }
+    shifts
+}
+
+/// Whether a mean that moved, up or down, is where it was.
+fn returned(
+    shift: &Shift,
+    before: &[&Event],
+    after: &[&Event],
+    value: &impl Fn(&Shift, &Event) -> Option<f64>,
+    tolerance: f64,
+    run_length: f64,
+) -> Option<Back> {
+    let fell = shift.effect.value()? < 0.0;
+    // What rose is watched upside down.
+    let seen = |event: &&Event| {
+        let value = value(shift, event)?;
+        let closeness = if fell { value } else { 1.0 - value };
+        Some(Agreement { index: event.index, closeness, weight: 1.0 })
+    };
+    let known: Vec<f64> = before.iter().filter_map(seen).map(|one| one.closeness).collect();
+    let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
+    let mut recovery = Recovery::new(usual, usual - shift.effect.value()?.abs(), tolerance)?;
+    let remains = |recent: &[Agreement]| {
+        let recent: Vec<f64> = recent.iter().map(|one| one.closeness).collect();
+        mean_difference(&known, &recent, 1.0)
+    };
+    let mut later = after.iter().filter(|event| event.index > shift.detected).filter_map(seen);
+    let back = later.find_map(|label| recovery.observe(label, run_length, remains))?;
+    // Upside down, what is missing is too much.
+    Some(if fell { back } else { Back { effect: negated(back.effect), ..back } })
+}
+
+fn negated(effect: Estimate) -> Estimate {
+    match effect {
+        Estimate::Interval(value, Interval { low, high }) => {
+            Estimate::Interval(-value, Interval { low: -high, high: -low })
+        }
+        Estimate::Bare(value, reason) => Estimate::Bare(-value, reason),
+        Estimate::Undefined(reason) => Estimate::Undefined(reason),
+    }
+}
+
+/// Windows in which the judge's verdicts are distributed otherwise: chi-squared over categories, or
 /// Kolmogorov–Smirnov over numbers, and a mean that moved by at least the tolerance, on [0, 1].
-pub(super) fn score_shift(history: &History, until: usize, settings: &Settings) -> Option<Shift> {
+pub(super) fn score_shifts(history: &History, until: usize, settings: &Settings) -> Vec<Shift> {
     let (before, after) = split(history, until);
     let numeric = history.scale.kind() == Kind::Numeric;
     let (before, after): (Vec<&Event>, Vec<&Event>) = (
@@ -100,7 +181,7 @@ pub(super) fn score_shift(history: &History, until: usize, settings: &Settings) 
         }
         counts
     };
-    windows(&before, &after).find_map(|(round, window)| {
+    let moved = |round: usize, window: &[&Event]| {
         let p = if numeric {
             kolmogorov_smirnov(&numbers(&before), &numbers(window)).ok()?.p
         } else {
@@ -109,7 +190,9 @@ pub(super) fn score_shift(history: &History, until: usize, settings: &Settings) 
         let effect = mean_difference(&numbers(&before), &numbers(window), history.range());
         let worth = effect.value().is_some_and(|effect| effect.abs() >= settings.tolerance);
         shift(round, window, p, effect).filter(|_| worth)
-    })
+    };
+    let value = |_: &Shift, event: &Event| Some(history.share(event.judge?));
+    episodes(&before, &after, moved, value, settings.tolerance, settings.run_length)
 }
 
 /// Whole windows after the baseline, numbered from 1.
@@ -130,6 +213,7 @@ fn shift(round: usize, window: &[&Event], p: f64, effect: Estimate) -> Option<Sh
         effect,
         p,
         level,
+        back: None,
     })
 }
 

@@ -9,6 +9,8 @@ use crate::statistics::{AgreementTable, Estimate, proportion};
 
 use super::Settings;
 use super::history::{Event, History};
+use super::recovery::{Back, Period, Recovery};
+use super::stream::Agreement;
 
 /// Share of changed verdicts that sampling noise of an unchanged judge may cause. Identical requests do get different
 /// verdicts, even at temperature 0.
@@ -29,6 +31,15 @@ pub(super) enum Side {
     Human,
 }
 
+impl Side {
+    fn noise(self) -> f64 {
+        match self {
+            Self::Judge => JUDGE_NOISE,
+            Self::Human => HUMAN_NOISE,
+        }
+    }
+}
+
 /// What items seen again say about one side.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Replays {
@@ -36,8 +47,8 @@ pub(super) struct Replays {
     pub(super) seen: Vec<usize>,
     /// How far each of them is from the item's first appearance: 0 the same, 1 the opposite.
     pub(super) changes: Vec<f64>,
-    /// The alarm, if that side moved.
-    pub(super) alarm: Option<Moved>,
+    /// When that side moved, in order of time; only the last one may stand.
+    pub(super) moves: Vec<Moved>,
 }
 
 /// One side moved.
@@ -52,6 +63,14 @@ pub(super) struct Moved {
     pub(super) threshold: f64,
     /// Whether the directional test of a round fired, rather than the rate of changes.
     pub(super) directional: bool,
+    /// Its end, where it has one.
+    pub(super) back: Option<Back>,
+}
+
+impl Moved {
+    pub(super) fn period(&self) -> Period {
+        Period { since: self.since, until: self.back.map(|back| back.detected) }
+    }
 }
 
 /// An item seen again: what it was at first and what it is now.
@@ -63,21 +82,53 @@ struct Seen {
 }
 
 /// Watches one side of repeated items: the share of changes by an e-detector with the promised run length, and the
-/// direction of changes of each completed round by McNemar's or Bowker's test, at levels that sum to 1 %.
+/// direction of changes of each completed round by McNemar's or Bowker's test, at levels that sum to 1 %. What has
+/// returned to its first verdicts is watched anew.
 pub(super) fn replays(history: &History, side: Side, settings: &Settings) -> Replays {
     let seen = seen_again(history, side);
     let indices = seen.iter().map(|seen| seen.index).collect();
     let changes = seen.iter().map(|seen| 1.0 - history.closeness(seen.first, seen.now)).collect();
-    let by_rate = rate_alarm(history, &seen, side, settings);
-    let by_direction = direction_alarm(history, &seen);
-    let earliest = [by_rate, by_direction].into_iter().flatten().min_by_key(|alarm| alarm.detected);
-    Replays { seen: indices, changes, alarm: earliest }
+    let mut moves: Vec<Moved> = Vec::new();
+    let mut rest = &seen[..];
+    while let Some(moved) = next_move(history, rest, side, settings) {
+        let after = rest.partition_point(|seen| seen.index <= moved.detected);
+        let back = returned(history, &rest[after..], &moved, side, settings);
+        moves.push(Moved { back, ..moved });
+        let Some(back) = back else { break };
+        rest = &rest[rest.partition_point(|seen| seen.index <= back.detected)..];
+    }
+    Replays { seen: indices, changes, moves }
+}
+
+fn next_move(history: &History, seen: &[Seen], side: Side, settings: &Settings) -> Option<Moved> {
+    let by_rate = rate_alarm(history, seen, side, settings);
+    let by_direction = direction_alarm(history, seen);
+    [by_rate, by_direction].into_iter().flatten().min_by_key(|moved| moved.detected)
+}
+
+/// Whether that side says again what it said at first, as often as noise allows.
+fn returned(history: &History, seen: &[Seen], moved: &Moved, side: Side, settings: &Settings) -> Option<Back> {
+    let usual = 1.0 - side.noise();
+    let mut recovery = Recovery::new(usual, (1.0 - moved.effect.value()?).min(usual - MARGIN), MARGIN)?;
+    let changed = |recent: &[Agreement]| {
+        let changes = recent.iter().filter(|seen| seen.closeness < 1.0).count();
+        proportion(changes as f64, recent.len() as f64)
+    };
+    seen.iter().find_map(|seen| {
+        let closeness = history.closeness(seen.first, seen.now);
+        recovery.observe(Agreement { index: seen.index, closeness, weight: 1.0 }, settings.run_length, changed)
+    })
 }
 
 impl Replays {
-    /// Whether what was seen again since entry `since` changed by more than an unchanged human's noise, alarm or not.
-    pub(super) fn is_restless(&self, since: usize) -> bool {
-        let recent = self.seen.iter().zip(&self.changes).filter(|(index, _)| **index >= since);
+    /// Whether that side moved at some time of a period.
+    pub(super) fn moved_in(&self, period: Period) -> bool {
+        self.moves.iter().any(|moved| moved.period().overlaps(period))
+    }
+
+    /// Whether what was seen again in a period changed by more than an unchanged human's noise, alarm or not.
+    pub(super) fn is_restless(&self, period: Period) -> bool {
+        let recent = self.seen.iter().zip(&self.changes).filter(|(index, _)| period.contains(**index));
         let (number, sum) = recent.fold((0.0, 0.0), |(number, sum), (_, change)| (number + 1.0, sum + change));
         number > 0.0 && sum / number > HUMAN_NOISE
     }
@@ -110,8 +161,7 @@ fn value(event: &Event, side: Side) -> Option<Place> {
 }
 
 fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings) -> Option<Moved> {
-    let noise = if side == Side::Judge { JUDGE_NOISE } else { HUMAN_NOISE };
-    let mut detector = Detector::new(1.0 - noise - MARGIN, Carry::ShiryaevRoberts).ok()?;
+    let mut detector = Detector::new(1.0 - side.noise() - MARGIN, Carry::ShiryaevRoberts).ok()?;
     let fired = seen
         .iter()
         .position(|seen| detector.observe(history.closeness(seen.first, seen.now)) >= settings.run_length)?;
@@ -125,6 +175,7 @@ fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings)
         statistic: detector.evidence(),
         threshold: settings.run_length,
         directional: false,
+        back: None,
     })
 }
 
@@ -135,7 +186,8 @@ fn direction_alarm(history: &History, seen: &[Seen]) -> Option<Moved> {
         return None;
     }
     let rounds = seen.iter().map(|seen| seen.round + 1).max()?;
-    (0..rounds).find_map(|round| {
+    let earliest = seen.iter().map(|seen| seen.round).min()?;
+    (earliest..rounds).find_map(|round| {
         let members: Vec<&Seen> = seen.iter().filter(|seen| seen.round == round).collect();
         let level = LEVEL / ((round + 1) * (round + 2)) as f64;
         let p = direction_p(history, &members)?;
@@ -148,6 +200,7 @@ fn direction_alarm(history: &History, seen: &[Seen]) -> Option<Moved> {
             statistic: p,
             threshold: level,
             directional: true,
+            back: None,
         })
     })
 }

@@ -8,9 +8,27 @@ use crate::statistics::{CONFIDENCE, Estimate, Reason, newcombe, wilson};
 
 use super::Settings;
 use super::history::History;
+use super::recovery::{Back, Period, Recovery};
 
 /// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
 const MIN_PART: usize = 30;
+
+/// When evidence is an alarm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rule {
+    /// A fall below this is none.
+    pub(super) tolerance: f64,
+    /// Observations that pass on average before a false alarm, at least.
+    pub(super) run_length: f64,
+    /// Observations since the likely change that an alarm takes.
+    pub(super) least: usize,
+}
+
+impl From<&Settings> for Rule {
+    fn from(settings: &Settings) -> Self {
+        Self { tolerance: settings.tolerance, run_length: settings.run_length, least: 1 }
+    }
+}
 
 /// One observation of agreement, in [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +63,19 @@ pub(super) struct Alarm {
     pub(super) threshold: f64,
 }
 
+/// A fall of agreement, and its end where it has one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Fall {
+    pub(super) alarm: Alarm,
+    pub(super) back: Option<Back>,
+}
+
+impl Fall {
+    pub(super) fn period(&self) -> Period {
+        Period { since: self.alarm.since, until: self.back.map(|back| back.detected) }
+    }
+}
+
 /// First appearances, with both sides, of items that are no anchors: exchangeable while nothing changes.
 pub(super) fn agreements(history: &History) -> Vec<Agreement> {
     let fresh = history.events.iter().filter(|event| !event.anchor && !event.again);
@@ -60,6 +91,11 @@ impl Baseline {
     /// The baseline of these labels. The bound is the mean less the tolerance, but never above the lower Wilson limit:
     /// a baseline that was overestimated by chance would void the guarantee.
     pub(super) fn of(labels: &[Agreement], tolerance: f64) -> Result<Self, Reason> {
+        Self::at(labels, tolerance, CONFIDENCE)
+    }
+
+    /// The same with the Wilson limit at another confidence.
+    pub(super) fn at(labels: &[Agreement], tolerance: f64, confidence: f64) -> Result<Self, Reason> {
         let weights = labels.iter().map(|label| label.weight);
         let total: f64 = weights.clone().sum();
         if labels.is_empty() || total <= 0.0 {
@@ -67,7 +103,7 @@ impl Baseline {
         }
         let mean = labels.iter().map(|label| label.weight * label.closeness).sum::<f64>() / total;
         let size = effective_size(weights);
-        let interval = wilson(mean * size, size, CONFIDENCE)?;
+        let interval = wilson(mean * size, size, confidence)?;
         let bound = (mean - tolerance).min(interval.low);
         Ok(Self { agreement: Estimate::new(Ok(mean), Ok(interval)), mean, size, bound })
     }
@@ -84,30 +120,67 @@ impl Baseline {
     }
 }
 
-/// A detector over one stream, and where its evidence stood after each label.
-struct Watch {
+/// A detector over one stream: from fall to return to fall, each episode with a detector of its own against the same
+/// baseline, so that each has the promised run length.
+pub(super) struct Watch {
     baseline: Baseline,
     detector: Detector,
     labels: Vec<Agreement>,
+    fallen: Option<(Alarm, Option<Recovery>)>,
+    over: Vec<Fall>,
 }
 
 impl Watch {
-    fn new(baseline: Baseline) -> Result<Self, Reason> {
+    pub(super) fn new(baseline: Baseline) -> Result<Self, Reason> {
         let detector = Detector::new(baseline.bound, Carry::ShiryaevRoberts)?;
-        Ok(Self { baseline, detector, labels: Vec::new() })
+        Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, over: Vec::new() })
     }
 
-    fn observe(&mut self, label: Agreement) -> f64 {
+    /// Takes the next label and returns the evidence of this episode.
+    pub(super) fn observe(&mut self, label: Agreement, rule: &Rule) -> f64 {
         self.labels.push(label);
-        self.detector.observe_weighted(label.closeness, label.weight)
+        let evidence = self.detector.observe_weighted(label.closeness, label.weight);
+        let baseline = self.baseline;
+        let Some((alarm, Some(recovery))) = &mut self.fallen else { return evidence };
+        let remains = |recent: &[Agreement]| baseline.effect(recent);
+        if let Some(back) = recovery.observe(label, rule.run_length, remains) {
+            self.over.push(Fall { alarm: *alarm, back: Some(back) });
+            self.rearm();
+        }
+        evidence
     }
 
-    /// The alarm, if the effect is worth one. `threshold` is what the evidence was compared with.
-    fn alarm(&self, threshold: f64, tolerance: f64) -> Option<Alarm> {
+    /// Ends a fall that the whole has made up for: a part has too few labels to show it soon. If it is still fallen, its
+    /// detector, which begins anew as well, finds that on labels after the return.
+    pub(super) fn end_with(&mut self, whole: &Back) {
+        if let Some((alarm, _)) = self.fallen.take_if(|(alarm, _)| alarm.since <= whole.since) {
+            self.over.push(Fall { alarm, back: Some(Back { of_whole: true, ..*whole }) });
+            self.rearm();
+        }
+    }
+
+    fn rearm(&mut self) {
+        if let Ok(fresh) = Self::new(self.baseline) {
+            *self = Self { over: std::mem::take(&mut self.over), ..fresh };
+        }
+    }
+
+    /// Raises the alarm if none stands, the evidence has reached `threshold` and the effect is worth one.
+    pub(super) fn raise(&mut self, threshold: f64, rule: &Rule) {
+        if self.fallen.is_some() || self.detector.evidence() < threshold {
+            return;
+        }
+        self.fallen = self.alarm(threshold, rule).map(|alarm| {
+            let mean = self.baseline.mean;
+            (alarm, alarm.effect.value().and_then(|effect| Recovery::new(mean, mean + effect, rule.tolerance)))
+        });
+    }
+
+    fn alarm(&self, threshold: f64, rule: &Rule) -> Option<Alarm> {
         let start = self.detector.since() as usize;
-        let recent = self.labels.get(start..)?;
+        let recent = self.labels.get(start..).filter(|recent| recent.len() >= rule.least)?;
         let effect = self.baseline.effect(recent);
-        if effect.value().is_none_or(|effect| effect > -tolerance) {
+        if effect.value().is_none_or(|effect| effect > -rule.tolerance) {
             return None;
         }
         Some(Alarm {
@@ -119,15 +192,36 @@ impl Watch {
             threshold,
         })
     }
+
+    /// The latest return.
+    pub(super) fn latest_return(&self) -> Option<Back> {
+        self.over.last()?.back
+    }
+
+    /// All falls, in order of time; only the last one may stand.
+    pub(super) fn falls(self) -> Vec<Fall> {
+        let standing = self.fallen.map(|(alarm, _)| Fall { alarm, back: None });
+        self.over.into_iter().chain(standing).collect()
+    }
 }
 
-/// The first alarm of the whole stream after its baseline.
-pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Option<Alarm> {
-    let mut watch = Watch::new(baseline).ok()?;
-    labels.iter().find_map(|label| {
-        let evidence = watch.observe(*label);
-        if evidence >= settings.run_length { watch.alarm(settings.run_length, settings.tolerance) } else { None }
-    })
+/// What the detector of the whole stream saw after its baseline.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    pub(super) falls: Vec<Fall>,
+    /// The evidence after each label: index of its entry, statistic.
+    pub(super) path: Vec<(usize, f64)>,
+}
+
+/// Watches the whole stream after its baseline.
+pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Watched {
+    let Ok(mut watch) = Watch::new(baseline) else { return Watched::default() };
+    let (rule, mut path) = (Rule::from(settings), Vec::with_capacity(labels.len()));
+    for label in labels {
+        path.push((label.index, watch.observe(*label, &rule)));
+        watch.raise(rule.run_length, &rule);
+    }
+    Watched { falls: watch.falls(), path }
 }
 
 /// Whether agreement fell within the parts, whatever their shares: a detector that holds each label against the baseline of
@@ -158,17 +252,33 @@ pub(super) fn fell_within(
     })
 }
 
-/// The first alarm of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest
-/// evidence alarm when each has at least `run length · K / k`.
+/// The evidence that e-BH asks of each of several watches now; none where no watch has enough.
+pub(super) fn least_evidence<'a>(watches: impl Iterator<Item = &'a Watch> + Clone, run_length: f64) -> Option<f64> {
+    // Even the first of many needs as much as a single one: most of the time there is nothing to sort.
+    let evidence = watches.map(|watch| watch.detector.evidence());
+    if evidence.clone().all(|evidence| evidence < run_length) {
+        return None;
+    }
+    let mut evidence: Vec<f64> = evidence.collect();
+    evidence.sort_by(|a, b| b.total_cmp(a));
+    let number = evidence.len() as f64;
+    let needed = |rank: usize| run_length * number / rank as f64;
+    (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed)
+}
+
+/// The falls of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest evidence
+/// alarm when each has at least `run length · K / k`.
 ///
-/// `parts` names those that an entry belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
+/// `returns` are those of the whole, which end the falls of parts that fell with it. `parts` names those that an entry
+/// belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
 /// part of the whole.
 pub(super) fn watch_parts(
     baseline: &[Agreement],
     labels: &[Agreement],
     parts: impl Fn(usize) -> Vec<String>,
+    returns: &[Back],
     settings: &Settings,
-) -> BTreeMap<String, Alarm> {
+) -> Vec<(String, Fall)> {
     let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
     for label in baseline {
         for name in parts(label.index) {
@@ -181,24 +291,24 @@ pub(super) fn watch_parts(
             watches.insert(name, watch);
         }
     }
-    let number = watches.len() as f64;
-    let mut alarms: BTreeMap<String, Alarm> = BTreeMap::new();
+    let (rule, mut returns) = (Rule::from(settings), returns.iter().peekable());
     for label in labels {
         for name in parts(label.index) {
             if let Some(watch) = watches.get_mut(&name) {
-                watch.observe(*label);
+                watch.observe(*label, &rule);
             }
         }
-        let mut evidence: Vec<f64> = watches.values().map(|watch| watch.detector.evidence()).collect();
-        evidence.sort_by(|a, b| b.total_cmp(a));
-        let needed = |rank: usize| settings.run_length * number / rank as f64;
-        let threshold = (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed);
-        for (name, watch) in &watches {
-            let over = threshold.filter(|threshold| watch.detector.evidence() >= *threshold);
-            if let Some(alarm) = over.and_then(|threshold| watch.alarm(threshold, settings.tolerance)) {
-                alarms.entry(name.clone()).or_insert(alarm);
+        if let Some(threshold) = least_evidence(watches.values(), rule.run_length) {
+            for watch in watches.values_mut() {
+                watch.raise(threshold, &rule);
+            }
+        }
+        while let Some(whole) = returns.next_if(|whole| whole.detected <= label.index) {
+            for watch in watches.values_mut() {
+                watch.end_with(whole);
             }
         }
     }
-    alarms
+    let named = |(name, watch): (String, Watch)| watch.falls().into_iter().map(move |fall| (name.clone(), fall));
+    watches.into_iter().flat_map(named).collect()
 }

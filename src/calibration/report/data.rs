@@ -14,6 +14,13 @@ use crate::store::Ledger;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub i64);
 
+impl Moment {
+    /// From a time as the drift format holds it; none for one that is no RFC 3339.
+    pub fn parse(time: &serde_json::Value) -> Option<Self> {
+        time.as_str()?.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+    }
+}
+
 impl std::fmt::Display for Moment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {

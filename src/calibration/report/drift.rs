@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::charts::Fell;
 use super::data::Moment;
 use super::placing::{has_threshold, levels, place};
 use crate::calibration::agreement::Declaration;
-use crate::calibration::drift::{self, Entry, Kind, Settings};
+use crate::calibration::drift::{self, Entry, Kind, QualityScore, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
-use crate::store::ScoredEvaluation;
+use crate::store::{RecentScore, ScoredEvaluation};
 
 /// Something that moved, and the rubric it is about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,13 +30,26 @@ pub struct Flag {
     pub also: Vec<drift::Flag>,
 }
 
+/// Something that had moved and is back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recovered {
+    /// What had moved.
+    #[serde(flatten)]
+    pub flag: Flag,
+    /// How it came back.
+    pub recovery: drift::Recovery,
+}
+
 /// What a report says of drift.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftReport {
     /// How far each rubric can be watched.
     pub watching: Vec<Watch>,
-    /// What moved.
+    /// What moved and is not back.
     pub flags: Vec<Flag>,
+    /// What had moved and is back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovered: Vec<Recovered>,
 }
 
 /// How far the agreement of a rubric can be watched.
@@ -55,6 +69,12 @@ pub struct Watch {
     /// The time of the last label of the baseline; the first ones make it up.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub baseline_until: Value,
+    /// The latest evidence that agreement fell; it is held against the threshold of `course`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistic: Option<f64>,
+    /// The evidence over time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub course: Option<drift::Course>,
 }
 
 /// What the detectors say of one rubric.
@@ -76,10 +96,14 @@ impl DriftReport {
     /// What the detectors say, in the report's words; `flags` are known already.
     pub(super) fn of(findings: Vec<Finding>, mut flags: Vec<Flag>) -> Self {
         let needed = Settings::default().baseline as u64;
-        let mut watching = Vec::new();
+        let (mut watching, mut recovered) = (Vec::new(), Vec::new());
         for Finding { rubric, judge, found } in findings {
             let of = |(flag, also)| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag, also };
             flags.extend(folded(found.flags).into_iter().map(of));
+            recovered.extend(told_once(found.recovered).into_iter().map(|(one, also)| Recovered {
+                flag: Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag: one.flag, also },
+                recovery: one.recovery,
+            }));
             watching.push(Watch {
                 rubric,
                 labels: found.labels as u64,
@@ -87,25 +111,70 @@ impl DriftReport {
                 baseline: found.baseline.agreement,
                 judge,
                 baseline_until: found.baseline.until,
+                statistic: found.course.as_ref().and_then(drift::Course::latest),
+                course: found.course,
             });
         }
-        Self { watching, flags }
+        Self { watching, flags, recovered }
     }
+
+    /// When agreement on a rubric fell as a whole and was back, in order of time.
+    pub(super) fn falls_of(&self, rubric: &str) -> impl Iterator<Item = Fell> {
+        let whole = move |flag: &Flag| {
+            let own = flag.rubric.as_deref() == Some(rubric);
+            own && flag.flag.kind == Kind::Agreement && flag.flag.segment.is_none()
+        };
+        let over = self.recovered.iter().filter(move |one| whole(&one.flag)).filter_map(|one| {
+            let back = Moment::parse(&one.recovery.detected_at);
+            Some(Fell { noticed: Moment::parse(&one.flag.flag.detected_at)?, back })
+        });
+        let standing = self.flags.iter().filter(move |flag| whole(flag));
+        let standing =
+            standing.filter_map(|flag| Some(Fell { noticed: Moment::parse(&flag.flag.detected_at)?, back: None }));
+        over.chain(standing)
+    }
+}
+
+/// What is over, falls of segments with the fall of the whole that has the same cause and was not over when they began.
+fn told_once(recovered: Vec<drift::Recovered>) -> Vec<(drift::Recovered, Vec<drift::Flag>)> {
+    let is_part = |one: &drift::Recovered| is_fall(&one.flag) && one.flag.segment.is_some();
+    let (parts, leading): (Vec<_>, Vec<_>) = recovered.into_iter().partition(is_part);
+    let mut told: Vec<(drift::Recovered, Vec<drift::Flag>)> =
+        leading.into_iter().map(|one| (one, Vec::new())).collect();
+    for part in parts {
+        // Times are written in one format, so that they compare as they stand.
+        let within = |whole: &drift::Recovered| {
+            cause(&whole.flag) == cause(&part.flag) && part.flag.since.as_str() <= whole.recovery.detected_at.as_str()
+        };
+        match told.iter_mut().find(|(whole, _)| whole.flag.segment.is_none() && within(whole)) {
+            Some((_, also)) => also.push(part.flag),
+            None => told.push((part, Vec::new())),
+        }
+    }
+    told
 }
 
 /// One fall is told once: what segments see of the fall of the whole, with the same cause, goes with it.
 fn folded(flags: Vec<drift::Flag>) -> Vec<(drift::Flag, Vec<drift::Flag>)> {
-    let whole = |flag: &drift::Flag| flag.kind == Kind::Agreement && flag.segment.is_none();
-    let cause = flags.iter().find(|flag| whole(flag)).map(|flag| flag.attribution);
-    let (also, leading): (Vec<_>, Vec<_>) = flags
-        .into_iter()
-        .partition(|flag| flag.kind == Kind::Agreement && flag.segment.is_some() && cause == Some(flag.attribution));
-    let mut also = Some(also);
+    let causes: Vec<_> = flags.iter().filter(|flag| is_fall(flag) && flag.segment.is_none()).map(cause).collect();
+    let (parts, leading): (Vec<_>, Vec<_>) =
+        flags.into_iter().partition(|flag| is_fall(flag) && flag.segment.is_some() && causes.contains(&cause(flag)));
+    let mut parts = parts;
     let with = |flag: drift::Flag| {
-        let parts = also.take_if(|_| whole(&flag)).unwrap_or_default();
-        (flag, parts)
+        let whole = is_fall(&flag) && flag.segment.is_none();
+        let also = parts.extract_if(.., |part| whole && cause(part) == cause(&flag)).collect();
+        (flag, also)
     };
     leading.into_iter().map(with).collect()
+}
+
+/// Whether segments can see the same fall as the whole.
+fn is_fall(flag: &drift::Flag) -> bool {
+    matches!(flag.kind, Kind::Agreement | Kind::Quality)
+}
+
+fn cause(flag: &drift::Flag) -> (Kind, drift::Attribution) {
+    (flag.kind, flag.attribution)
 }
 
 /// Looks at one rubric: `evaluations` are those of its judge, over all versions and models, `anchors` what it said of the
@@ -123,6 +192,36 @@ pub(super) fn detect(
         Material { evaluations, anchors, labels: own.collect(), scale }.history()
     });
     drift::detect(&history, &settings)
+}
+
+/// The scores of the series that a rubric is judged by now, in order of observation: those of another version, judge or
+/// model are not compared with them.
+pub(super) fn quality_scores(rubric: &str, judge: &str, scores: &[RecentScore]) -> Vec<QualityScore> {
+    let own = || scores.iter().filter(|score| score.rubric == rubric && score.judge == judge);
+    let Some(newest) = own().next_back() else { return Vec::new() };
+    let series = own().filter(|score| score.version == newest.version && score.judge_model == newest.judge_model);
+    let parts = |score: &RecentScore| -> Vec<String> {
+        let model = score.model.iter().map(|model| format!("model={model}"));
+        model.chain(score.segments.iter().map(|(name, value)| format!("{name}={value}"))).collect()
+    };
+    let mut found: Vec<QualityScore> = series
+        .map(|score| QualityScore {
+            time: json!(Moment(score.observed_at_ms)),
+            value: score.value,
+            probability: score.inclusion_probability.get(),
+            segments: parts(score),
+        })
+        .collect();
+    // A segment that everything belongs to is the whole.
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    for part in found.iter().flat_map(|score| &score.segments) {
+        *sizes.entry(part.clone()).or_default() += 1;
+    }
+    let all = found.len();
+    for score in &mut found {
+        score.segments.retain(|part| sizes.get(part).is_some_and(|size| *size < all));
+    }
+    found
 }
 
 /// What the history of a rubric is made of.

@@ -6,8 +6,9 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use super::charts::{Bar, Course, Row, bars, forest, timeline};
-use super::data::{ReportData, RubricReport, SeriesReport};
+use super::charts::{Bar, Course, Fell, Row, Watched, bars, evidence, forest, timeline};
+use super::data::{Moment, ReportData, RubricReport, SeriesReport};
+use super::drift::DriftReport;
 use super::templating::{STYLE, environment};
 use crate::statistics::{Estimate, Reason};
 
@@ -16,6 +17,8 @@ use crate::statistics::{Estimate, Reason};
 struct Charts {
     timeline_wide: String,
     timeline_narrow: String,
+    evidence_wide: String,
+    evidence_narrow: String,
     agreement: String,
     catches: String,
     distribution: String,
@@ -34,16 +37,19 @@ pub fn render(report: &ReportData) -> Result<String, minijinja::Error> {
 /// What `report_body.html` needs; pages that are served add `live`.
 pub fn body_context(report: &ReportData) -> Value {
     let charts: BTreeMap<&str, Charts> =
-        report.rubrics.iter().map(|rubric| (rubric.name.as_str(), charts(rubric))).collect();
+        report.rubrics.iter().map(|rubric| (rubric.name.as_str(), charts(rubric, &report.drift))).collect();
     context! { report => Value::from(Serde(report)), charts => Value::from(Serde(&charts)) }
 }
 
-fn charts(rubric: &RubricReport) -> Charts {
+fn charts(rubric: &RubricReport, drift: &DriftReport) -> Charts {
+    let (evidence_wide, evidence_narrow) = evidence_charts(&rubric.name, drift);
     let Some(current) = rubric.current.and_then(|index| rubric.series.get(index)) else {
         let none = String::new;
         return Charts {
             timeline_wide: none(),
             timeline_narrow: none(),
+            evidence_wide,
+            evidence_narrow,
             agreement: none(),
             catches: none(),
             distribution: none(),
@@ -64,6 +70,8 @@ fn charts(rubric: &RubricReport) -> Charts {
     Charts {
         timeline_wide: timeline("chart wide", WIDE, &title, &courses),
         timeline_narrow: timeline("chart narrow", NARROW, &title, &courses),
+        evidence_wide,
+        evidence_narrow,
         agreement: forest("chart", NARROW, "Agreement, side by side", &agreement_rows(rubric, current)),
         catches: catches(current),
         distribution: if levels.is_empty() {
@@ -72,6 +80,19 @@ fn charts(rubric: &RubricReport) -> Charts {
             bars("chart", NARROW, "How often each level was given", &levels)
         },
     }
+}
+
+/// The evidence of the watch on agreement, wide and narrow; empty while nothing is watched.
+fn evidence_charts(rubric: &str, drift: &DriftReport) -> (String, String) {
+    let watch = drift.watching.iter().find(|watch| watch.rubric == rubric);
+    let Some((watch, course)) = watch.and_then(|watch| Some((watch, watch.course.as_ref()?))) else {
+        return (String::new(), String::new());
+    };
+    let Some(baseline_until) = Moment::parse(&watch.baseline_until) else { return (String::new(), String::new()) };
+    let falls: Vec<Fell> = drift.falls_of(rubric).collect();
+    let watched = Watched { course, baseline_until, falls: &falls };
+    let title = format!("{rubric}: evidence that agreement with people fell");
+    (evidence("chart wide", WIDE, &title, &watched), evidence("chart narrow", NARROW, &title, &watched))
 }
 
 /// The series of the current judge, and the baseline's for comparison.

@@ -1,15 +1,18 @@
 //! What a report is made of: rows of the store and the rubrics' scales. Nothing else enters it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Alert, Label, Scale};
 use crate::rubrics::{Rubric, scale_text};
-use crate::store::{ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
+use crate::store::{ContentState, Ledger, OutcomeCount, RecentScore, ScoredEvaluation, Store, StoreError};
 
 use super::drift::Flag;
 
 /// The alias of the version whose scores count.
 const PRODUCTION: &str = "production";
+
+/// How many scores are looked back at for what is watched of answers: some tens of megabytes at most.
+const RECENT_SCORES: u32 = 50_000;
 
 /// What the report needs to know of a rubric version.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +65,8 @@ impl Default for ReportOptions {
 pub struct ReportInput {
     /// Scored evaluations, in order of observation.
     pub scored: Vec<ScoredEvaluation>,
+    /// The newest scores of all rubrics, for what is watched of answers, in order of observation.
+    pub recent: Vec<RecentScore>,
     /// What judges said of anchors, in order of observation.
     pub anchors: Vec<ScoredEvaluation>,
     /// Counts of every outcome.
@@ -85,7 +90,8 @@ pub struct ReportInput {
 }
 
 impl ReportInput {
-    /// Reads only what agreement and drift are computed from: the scores of labelled answers.
+    /// Reads only what agreement, drift and quality are computed from: the scores of labelled answers in full, of the
+    /// newest others no more than what is watched.
     pub async fn read_labelled(
         store: &Store,
         rubrics: Vec<RubricFacts>,
@@ -93,6 +99,7 @@ impl ReportInput {
     ) -> Result<Self, StoreError> {
         Ok(Self {
             scored: store.labelled_evaluations().await?,
+            recent: store.recent_scores(RECENT_SCORES).await?,
             anchors: store.anchor_verdicts().await?,
             outcomes: Vec::new(),
             labels: store.labels().await?,
@@ -114,8 +121,14 @@ impl ReportInput {
         options: ReportOptions,
     ) -> Result<Self, StoreError> {
         let since_ms = options.since_ms.unwrap_or(0);
+        let scored = store.scored_evaluations(since_ms).await?;
+        let mut recent = store.recent_scores(RECENT_SCORES).await?;
+        // What is not reported on is not watched here either.
+        let named: BTreeSet<&str> = scored.iter().map(|one| one.rubric.as_str()).collect();
+        recent.retain(|score| named.contains(score.rubric.as_str()));
         Ok(Self {
-            scored: store.scored_evaluations(since_ms).await?,
+            scored,
+            recent,
             anchors: store.anchor_verdicts().await?,
             outcomes: store.outcome_counts(since_ms).await?,
             labels: store.labels().await?,

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::data::{AlertReport, ReportData, RubricReport, SeriesReport, Urgency, Verdict};
-use super::drift::Flag;
+use super::data::{AlertReport, Moment, ReportData, RubricReport, SeriesReport, Urgency, Verdict};
+use super::drift::{Flag, Recovered, Watch};
 use super::words::{
-    MILLISECONDS, code, count, date, dollars, in_words, number_estimate, percent, percent_estimate, plural,
+    MILLISECONDS, code, count, date, dollars, in_words, number, number_estimate, percent, percent_estimate, plural,
     signed_estimate, time,
 };
 use crate::statistics::ppi::Method;
@@ -158,6 +158,24 @@ fn seen_in(also: &[crate::calibration::drift::Flag]) -> String {
     if segments.is_empty() { String::new() } else { format!(". Seen in: {}", segments.join(", ")) }
 }
 
+/// Where the evidence stands, and where it was highest.
+fn evidence(watch: &Watch) -> String {
+    let Some(course) = &watch.course else { return String::new() };
+    let (Some(latest), Some(highest)) = (course.latest(), course.highest()) else { return String::new() };
+    let when = Moment::parse(&highest.time).map_or_else(|| name(&highest.time), date);
+    format!(
+        "; evidence of a fall {} against a threshold of {}, highest {} on {when}",
+        scientific(latest),
+        number(course.threshold),
+        scientific(highest.statistic)
+    )
+}
+
+/// Evidence grows beyond what digits can show.
+fn scientific(statistic: f64) -> String {
+    if statistic < 1e6 { number(statistic) } else { format!("{statistic:.0e}") }
+}
+
 fn drift(text: &mut String, report: &ReportData) {
     line(text, "## What moved");
     if report.drift.flags.is_empty() {
@@ -180,6 +198,24 @@ fn drift(text: &mut String, report: &ReportData) {
             ),
         );
     }
+    for Recovered { flag: Flag { rubric, flag, also, .. }, recovery } in &report.drift.recovered {
+        let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
+        let when = |time| Moment::parse(time).map_or_else(|| name(time), date);
+        line(
+            text,
+            &format!(
+                "- {}{}{} moved by {} on {} ({}), **back since {}**{}",
+                name(&flag.kind),
+                of(rubric),
+                of(&flag.segment),
+                signed_estimate(&flag.effect),
+                when(&flag.since),
+                name(&flag.attribution),
+                when(&recovery.since),
+                seen_in(also)
+            ),
+        );
+    }
     let watching: Vec<String> = report
         .drift
         .watching
@@ -187,10 +223,11 @@ fn drift(text: &mut String, report: &ReportData) {
         .map(|watch| {
             let state = if watch.can_see() { "labels, watched" } else { "labels: no drift detector has enough yet" };
             format!(
-                "- {}: {} of {} {state}",
+                "- {}: {} of {} {state}{}",
                 plain(&watch.rubric),
                 count(watch.labels as i64),
-                count(watch.needed as i64)
+                count(watch.needed as i64),
+                evidence(watch)
             )
         })
         .collect();

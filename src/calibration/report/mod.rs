@@ -28,7 +28,7 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
-pub use drift::{DriftReport, Flag, Watch};
+pub use drift::{DriftReport, Flag, Recovered, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 
 use crate::model::{Alert, Label, LabelStream, Outcome, Scale};
@@ -124,7 +124,8 @@ fn contents(input: &ReportInput) -> Vec<ContentReport> {
 
 fn rubric_names(input: &ReportInput) -> BTreeSet<&str> {
     let counted = input.outcomes.iter().map(|count| count.rubric.as_str());
-    counted.chain(input.scored.iter().map(|evaluation| evaluation.rubric.as_str())).collect()
+    let scored = input.scored.iter().map(|evaluation| evaluation.rubric.as_str());
+    counted.chain(scored).chain(input.recent.iter().map(|score| score.rubric.as_str())).collect()
 }
 
 /// Someone who could not judge an item gave no verdict.
@@ -147,7 +148,11 @@ fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding 
     let own: Vec<&ScoredEvaluation> = input.scored.iter().filter(|evaluation| evaluation.rubric == name).collect();
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let newest = own.iter().rev().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.last());
-    let judge = newest.map(|evaluation| evaluation.judge.as_str());
+    // Where nobody has labelled anything, scores may have been read that are no labelled evaluations.
+    let scored = input.recent.iter().rev().filter(|score| score.rubric == name).map(|score| score.judge.as_str());
+    let judge = newest
+        .map(|evaluation| evaluation.judge.as_str())
+        .or_else(|| scored.clone().find(|judge| !is_baseline(judge)).or_else(|| scored.clone().next()));
     let same: Vec<&ScoredEvaluation> =
         own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
     let facts = input.rubrics.iter().filter(|facts| facts.name == name);
@@ -158,7 +163,8 @@ fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding 
         .filter(|verdict| verdict.rubric == name && Some(verdict.judge.as_str()) == judge)
         .collect();
     let found = drift::detect(name, &same, &anchors, labels, scale.map(|facts| &facts.scale));
-    drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), found }
+    let scores = judge.map_or_else(Vec::new, |judge| drift::quality_scores(name, judge, &input.recent));
+    drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), found: found.with_quality(&scores) }
 }
 
 /// One rubric.
@@ -176,6 +182,11 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
         if !known {
             members.insert(SeriesKey { version: count.version, judge: &count.judge, judge_model: None }, Vec::new());
         }
+    }
+    // What is flagged of scores that nobody labelled still names its version.
+    for score in input.recent.iter().rev().filter(|score| score.rubric == name).take(1) {
+        let judge_model = score.judge_model.as_deref();
+        members.entry(SeriesKey { version: score.version, judge: &score.judge, judge_model }).or_default();
     }
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let mut order: Vec<SeriesKey<'_>> = members.keys().copied().collect();

@@ -114,6 +114,15 @@ pub fn count(number: i64) -> String {
     text
 }
 
+/// `10`, `1k`, `10k`, `1M`: for axes.
+pub fn short_count(number: f64) -> String {
+    match number {
+        number if number >= 1e6 => format!("{}M", number / 1e6),
+        number if number >= 1e3 => format!("{}k", number / 1e3),
+        number => number.to_string(),
+    }
+}
+
 /// `3 labels`, `1 label`.
 pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number as i64), if number == 1 { one } else { many })

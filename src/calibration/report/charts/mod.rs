@@ -4,10 +4,14 @@
 //! narrow screens is drawn twice.
 
 mod bars;
+mod detection;
+mod evidence;
 mod forest;
 mod timeline;
 
 pub use bars::{Bar, bars};
+pub use detection::{Budget, Drop, detection};
+pub use evidence::{Fell, Watched, evidence};
 pub use forest::{Row, forest, whisker};
 pub use timeline::{Course, timeline};
 
@@ -32,6 +36,15 @@ impl Svg {
             escape(description)
         );
         Self { text }
+    }
+
+    /// The same as a file of its own, which brings its style along.
+    pub(super) fn standalone(width: f64, height: f64, title: &str, description: &str, style: &str) -> Self {
+        let mut svg = Self::new("standalone", width, height, title, description);
+        svg.text = svg.text.replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
+        svg.push(&format!("<style>{style}</style>"));
+        svg.push(&format!("<rect fill=\"var(--paper)\" width=\"{}\" height=\"{}\"/>", trim(width), trim(height)));
+        svg
     }
 
     pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {

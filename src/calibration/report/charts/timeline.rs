@@ -15,11 +15,11 @@ pub struct Course<'a> {
     pub faint: bool,
 }
 
-const HEIGHT: f64 = 210.0;
-const LEFT: f64 = 40.0;
-const RIGHT: f64 = 14.0;
-const TOP: f64 = 24.0;
-const BOTTOM: f64 = 26.0;
+pub(super) const HEIGHT: f64 = 210.0;
+pub(super) const LEFT: f64 = 40.0;
+pub(super) const RIGHT: f64 = 14.0;
+pub(super) const TOP: f64 = 24.0;
+pub(super) const BOTTOM: f64 = 26.0;
 const HOUR_MS: i64 = 3_600_000;
 
 /// Draws `courses` over their common time, values from 0 to 1.
@@ -92,7 +92,8 @@ fn breaks(svg: &mut Svg, courses: &[Course<'_>], width: f64, x: &impl Fn(i64) ->
     }
 }
 
-fn time_axis(svg: &mut Svg, (first, until): (i64, i64), width: f64, hours: u32, x: &impl Fn(i64) -> f64) {
+/// Ticks under the chart, as many as there is room for.
+pub(super) fn time_axis(svg: &mut Svg, (first, until): (i64, i64), width: f64, hours: u32, x: &impl Fn(i64) -> f64) {
     let room = ((width - LEFT - RIGHT) / 76.0).max(2.0) as i64;
     let steps: [i64; 11] = [1, 2, 3, 6, 12, 24, 48, 120, 168, 336, 672];
     let span = until - first;

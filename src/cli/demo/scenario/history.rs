@@ -23,6 +23,8 @@ pub(super) const START_MS: i64 = 1_767_571_200_000;
 const WEEKS: u32 = 12;
 /// Full weeks before things change: 300 labels, of which 200 are the baseline.
 const HEALTHY_WEEKS: u32 = 6;
+/// Full weeks after which a judge that is repaired at all is what it was.
+const REPAIRED_AFTER_WEEKS: u32 = 8;
 const LABELS_A_DAY: u32 = 10;
 /// Labels are given on working days.
 const DAYS: u32 = 5;
@@ -68,7 +70,7 @@ pub(super) async fn fill(
     };
     for week in 0..WEEKS {
         for day in 0..DAYS {
-            weeks.day(week >= HEALTHY_WEEKS).await?;
+            weeks.day(weeks.has_changed(week)).await?;
             if day == 0 && week > 0 {
                 weeks.round(week).await?;
             }
@@ -121,7 +123,7 @@ impl Weeks<'_> {
 
     /// The anchors once more: by the judge every week, by people every second one.
     async fn round(&mut self, week: u32) -> anyhow::Result<()> {
-        let changed = week >= HEALTHY_WEEKS;
+        let changed = self.has_changed(week);
         let round = format!("week {week}");
         let anchors = self.anchors.clone();
         let replays: Vec<AnchorReplay> = anchors
@@ -153,8 +155,13 @@ impl Weeks<'_> {
         Ok(())
     }
 
+    fn has_changed(&self, week: u32) -> bool {
+        let repaired = self.scenario == Scenario::JudgeRepaired && week >= REPAIRED_AFTER_WEEKS;
+        week >= HEALTHY_WEEKS && !repaired
+    }
+
     fn judge_noise(&self) -> f64 {
-        if self.scenario == Scenario::JudgeDrift { MOVED } else { NOISE }
+        if matches!(self.scenario, Scenario::JudgeDrift | Scenario::JudgeRepaired) { MOVED } else { NOISE }
     }
 
     fn human_noise(&self) -> f64 {
@@ -175,7 +182,7 @@ impl Weeks<'_> {
         let agreement = match self.scenario {
             Scenario::InputShift if hard => HARD,
             Scenario::InputShift => EASY,
-            Scenario::JudgeDrift | Scenario::RaterDrift if changed => FALLEN,
+            Scenario::JudgeDrift | Scenario::JudgeRepaired | Scenario::RaterDrift if changed => FALLEN,
             _ => AGREEMENT,
         };
         let human = self.chance(GOOD);

@@ -25,6 +25,8 @@ pub(in crate::cli) enum Scenario {
     JudgeDrift,
     /// A kind of question at which the judge is worse becomes the commonest.
     InputShift,
+    /// The provider replaces the judge's model silently, and two weeks later somebody puts it back.
+    JudgeRepaired,
     /// People change their minds about what is good.
     RaterDrift,
     /// Nothing moves.
@@ -35,7 +37,7 @@ impl Scenario {
     /// The right answer of the report: which cause, if any.
     fn truth(self) -> Option<Attribution> {
         match self {
-            Self::JudgeDrift => Some(Attribution::JudgeModel),
+            Self::JudgeDrift | Self::JudgeRepaired => Some(Attribution::JudgeModel),
             Self::InputShift => Some(Attribution::InputMix),
             Self::RaterDrift => Some(Attribution::Raters),
             Self::Healthy => None,
@@ -73,6 +75,7 @@ async fn simulate(
 mod tests {
     use super::*;
     use crate::calibration::drift::Kind;
+    use crate::calibration::report::Moment;
 
     async fn causes(scenario: Scenario) -> Vec<(Kind, Option<String>, Attribution)> {
         let out = tempfile::tempdir().unwrap();
@@ -93,6 +96,26 @@ mod tests {
         let found = causes(Scenario::JudgeDrift).await;
         assert_eq!(of_the_whole(&found, Kind::Agreement), Some(Attribution::JudgeModel), "{found:?}");
         assert_eq!(of_the_whole(&found, Kind::Judge), Some(Attribution::JudgeModel), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn a_judge_that_was_repaired_is_told_as_recovered() {
+        let out = tempfile::tempdir().unwrap();
+        let (report, changed_at_ms) =
+            simulate(Scenario::JudgeRepaired, 1, Config::default(), out.path()).await.unwrap();
+        assert!(report.drift.flags.iter().all(|flag| flag.flag.kind != Kind::Agreement), "{:?}", report.drift.flags);
+        let agreement = report
+            .drift
+            .recovered
+            .iter()
+            .find(|one| one.flag.flag.kind == Kind::Agreement && one.flag.flag.segment.is_none());
+        let one = agreement.unwrap_or_else(|| panic!("{:?}", report.drift.recovered));
+        assert_eq!(one.flag.flag.attribution, Attribution::JudgeModel);
+        let back = Moment::parse(&one.recovery.since).unwrap();
+        assert!(back.0 > changed_at_ms);
+        let page = std::fs::read_to_string(out.path().join("report.html")).unwrap();
+        assert!(page.contains("What is back") && page.contains("Has agreement fallen?"));
+        assert!(std::fs::read_to_string(out.path().join("report.md")).unwrap().contains("back since"));
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Scenario;
-use crate::calibration::drift::{Flag, Kind};
+use crate::calibration::drift::{Attribution, Flag, Kind};
 use crate::calibration::report::words::{code, signed_estimate};
 use crate::calibration::report::{Moment, ReportData};
 
@@ -12,6 +12,10 @@ fn story(scenario: Scenario) -> &'static str {
     match scenario {
         Scenario::JudgeDrift => {
             "the provider replaces the judge's model and keeps its name: agreement falls from 90 % to 60 %"
+        }
+        Scenario::JudgeRepaired => {
+            "the provider replaces the judge's model and keeps its name: agreement falls from 90 % to 60 %; two weeks later \
+             somebody puts the model back"
         }
         Scenario::InputShift => {
             "questions about contracts, of which the judge gets 65 % right, grow from 20 % to 80 % of the traffic; \
@@ -47,17 +51,17 @@ pub(super) fn result(scenario: Scenario, report: &ReportData, changed_at_ms: i64
     }
     let flags: Vec<&Flag> = report.drift.flags.iter().map(|flag| &flag.flag).collect();
     let whole = flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none());
+    let over = report.drift.recovered.iter();
+    let over: Vec<_> =
+        over.filter(|one| one.flag.flag.kind == Kind::Agreement && one.flag.flag.segment.is_none()).collect();
+    for one in &over {
+        found(&one.flag.flag, truth);
+        println!("  back      since {}, shown on {}", day(&one.recovery.since), day(&one.recovery.detected_at));
+    }
     match (whole, truth) {
+        (None, _) if !over.is_empty() => println!("  now       no fall of agreement is flagged"),
         (Some(flag), _) => {
-            println!(
-                "  found     {}, said to be since {}: agreement {}, {} labels after it fell",
-                day(&flag.detected_at),
-                day(&flag.since),
-                signed_estimate(&flag.effect),
-                flag.labels_to_detection
-            );
-            let right = if truth == Some(flag.attribution) { "which is right" } else { "which is NOT what happened" };
-            println!("  cause     {}, {right}", code(&name(&flag.attribution)));
+            found(flag, truth);
             println!("  advice    {}", flag.advice);
         }
         (None, Some(_)) => println!("  found     no fall of agreement: twelve weeks were too few with this seed"),
@@ -69,6 +73,19 @@ pub(super) fn result(scenario: Scenario, report: &ReportData, changed_at_ms: i64
     }
     println!("  ledger    {}", if report.ledger.balanced { "both accounts balance" } else { "DOES NOT BALANCE" });
     println!("  report    file://{}", out.join("report.html").display());
+}
+
+/// When a fall of agreement was found, and whether its cause is the true one.
+fn found(flag: &Flag, truth: Option<Attribution>) {
+    println!(
+        "  found     {}, said to be since {}: agreement {}, {} labels after it fell",
+        day(&flag.detected_at),
+        day(&flag.since),
+        signed_estimate(&flag.effect),
+        flag.labels_to_detection
+    );
+    let right = if truth == Some(flag.attribution) { "which is right" } else { "which is NOT what happened" };
+    println!("  cause     {}, {right}", code(&name(&flag.attribution)));
 }
 
 /// A name of the drift format.

@@ -1,6 +1,7 @@
 //! The places scores are delivered to. Each is at least once on the wire and once in effect: identities are derived
 //! from the evaluation, so that a repetition is recognised or replaces itself.
 
+pub mod annotations;
 mod error;
 pub(super) mod http;
 mod langfuse;

@@ -1,0 +1,289 @@
+//! Have the answers got worse, in all and in each segment? The judge's scores against the segment's own past.
+//!
+//! A score enters as its value in [0, 1] (binary: pass or fail), drawn with a recorded probability `p`. Each bet multiplies
+//! its capital by
+//!
+//! ```text
+//! 1 + L u (m - x),   u = p_min / p
+//! ```
+//!
+//! where `u` is the inverse probability as a fraction of its largest possible value. Over a population of which each
+//! item is drawn with probability `p`, the expected surprise is `p_min (m - mean)`: not positive as long as the mean of
+//! the population, not of the drawn sample, is at least `m`; and `u` in (0, 1] keeps every bet solvent. So the weighted stream
+//! is as valid as an unweighted one, without asymptotics (betting with importance weights: Waudby-Smith, Wu, Ramdas,
+//! Karampatziakis and Mineiro 2022; e-detectors: Shin, Ramdas and Rinaldo 2024). A small `p_min` costs power, not validity.
+//!
+//! A segment's baseline is its own first scores; one that has too few of them is watched only as part of the whole. Segments
+//! are compared by e-BH on their current evidence.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::attribution::Attribution;
+use super::recovery::Back;
+use super::stream::{Agreement, Baseline, Fall, Rule, Watch, least_evidence};
+use super::{Flag, Kind, Recovered, Recovery, Report, Strength};
+use crate::statistics::survey::effective_size;
+
+/// Scores, worth so many equally weighted ones, that make up a baseline.
+const BASELINE: f64 = 500.0;
+/// Scores come in thousands where labels come in dozens: the baseline is held to a stricter limit, so that one of many segments
+/// with a lucky baseline does not void the promise, and more of them must pass before a false alarm.
+const CONFIDENCE: f64 = 0.999;
+const RULE: Rule = Rule { tolerance: 0.05, run_length: 100_000.0, least: 30 };
+
+/// A score of the series that is watched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QualityScore {
+    /// When the answer was observed.
+    pub time: Value,
+    /// The score, normalised to [0, 1].
+    pub value: f64,
+    /// The probability with which the answer was drawn.
+    pub probability: f64,
+    /// The segments it belongs to, as `name=value`.
+    pub segments: Vec<String>,
+}
+
+/// A stream that first makes up its baseline.
+#[derive(Default)]
+struct Stream {
+    first: Vec<Agreement>,
+    watch: Option<Watch>,
+}
+
+impl Stream {
+    fn observe(&mut self, score: Agreement) {
+        if let Some(watch) = &mut self.watch {
+            watch.observe(score, &RULE);
+            return;
+        }
+        self.first.push(score);
+        if effective_size(self.first.iter().map(|score| score.weight)) >= BASELINE {
+            self.watch = Baseline::at(&self.first, RULE.tolerance, CONFIDENCE).and_then(Watch::new).ok();
+        }
+    }
+
+    fn falls(self) -> Vec<Fall> {
+        self.watch.map_or_else(Vec::new, Watch::falls)
+    }
+}
+
+impl Report {
+    /// Adds what the scores of the current series say, in order of observation. What is known of the judge tells worse
+    /// answers from a harsher judge.
+    #[must_use]
+    pub fn with_quality(mut self, scores: &[QualityScore]) -> Self {
+        let (mut flags, mut recovered) = (Vec::new(), Vec::new());
+        for (segment, fall) in falls(scores) {
+            let flag = self.quality_flag(scores, segment, &fall);
+            match fall.back {
+                None => flags.push(flag),
+                Some(back) => recovered.push(Recovered { flag, recovery: recovery(scores, &back) }),
+            }
+        }
+        self.flags.extend(flags);
+        self.recovered.extend(recovered);
+        self
+    }
+
+    fn quality_flag(&self, scores: &[QualityScore], segment: Option<String>, fall: &Fall) -> Flag {
+        let (attribution, advice) = self.why_quality_fell(segment.as_deref());
+        let many = if fall.alarm.threshold > RULE.run_length {
+            ", error over patience controlled over segments (e-BH)"
+        } else {
+            ""
+        };
+        Flag {
+            kind: Kind::Quality,
+            segment,
+            since: time(scores, fall.alarm.since),
+            detected_at: time(scores, fall.alarm.detected),
+            labels_to_detection: fall.alarm.labels,
+            effect: fall.alarm.effect,
+            evidence: Strength {
+                statistic: fall.alarm.statistic,
+                threshold: fall.alarm.threshold,
+                guarantee: format!("on average at least {} scores pass before a false alarm{many}", RULE.run_length),
+            },
+            attribution,
+            advice,
+        }
+    }
+
+    /// It is the answers where the judge is known to stand still, and not known where nobody watches it.
+    fn why_quality_fell(&self, segment: Option<&str>) -> (Attribution, &'static str) {
+        let stands = |kind: Kind| self.flags.iter().find(move |flag| flag.kind == kind);
+        let disagrees = self
+            .flags
+            .iter()
+            .any(|flag| flag.kind == Kind::Agreement && (flag.segment.is_none() || flag.segment.as_deref() == segment));
+        let cause = match (stands(Kind::Judge), stands(Kind::InputMix)) {
+            (Some(judge), _) => judge.attribution,
+            (None, _) if disagrees => Attribution::Ambiguous,
+            (None, Some(_)) if segment.is_none() => Attribution::InputMix,
+            (None, _) if self.course.is_some() => Attribution::Answers,
+            (None, _) => {
+                return (
+                    Attribution::Ambiguous,
+                    "label answers from before and since: only people can tell worse answers from a harsher judge",
+                );
+            }
+        };
+        (cause, cause.advice())
+    }
+}
+
+/// Falls of the whole (no name) and of segments.
+fn falls(scores: &[QualityScore]) -> Vec<(Option<String>, Fall)> {
+    let rarest = scores.iter().map(|score| score.probability).fold(1.0, f64::min);
+    let (mut whole, mut parts): (Stream, BTreeMap<&str, Stream>) = (Stream::default(), BTreeMap::new());
+    for (index, score) in scores.iter().enumerate() {
+        let observed = Agreement { index, closeness: score.value, weight: rarest / score.probability };
+        whole.observe(observed);
+        if let Some(watch) = &mut whole.watch {
+            watch.raise(RULE.run_length, &RULE);
+        }
+        let returned = whole.watch.as_ref().and_then(Watch::latest_return).filter(|back| back.detected == index);
+        for segment in &score.segments {
+            parts.entry(segment).or_default().observe(observed);
+        }
+        let watches = || parts.values().filter_map(|part| part.watch.as_ref());
+        if let Some(threshold) = least_evidence(watches(), RULE.run_length) {
+            for watch in parts.values_mut().filter_map(|part| part.watch.as_mut()) {
+                watch.raise(threshold, &RULE);
+            }
+        }
+        if let Some(back) = returned {
+            for watch in parts.values_mut().filter_map(|part| part.watch.as_mut()) {
+                watch.end_with(&back);
+            }
+        }
+    }
+    let of_whole = whole.falls().into_iter().map(|fall| (None, fall));
+    let of_parts = parts
+        .into_iter()
+        .flat_map(|(name, part)| part.falls().into_iter().map(move |fall| (Some(name.to_owned()), fall)));
+    of_whole.chain(of_parts).collect()
+}
+
+fn recovery(scores: &[QualityScore], back: &Back) -> Recovery {
+    let whole = if back.of_whole { "as the whole is: " } else { "" };
+    let guarantee = format!(
+        "{whole}while the mean score stays at or below {:.3}, on average at least {} scores pass before it is called recovered",
+        back.level, RULE.run_length
+    );
+    Recovery {
+        since: time(scores, back.since),
+        detected_at: time(scores, back.detected),
+        labels_to_detection: back.labels,
+        effect: back.effect,
+        evidence: Strength { statistic: back.statistic, threshold: back.threshold, guarantee },
+    }
+}
+
+fn time(scores: &[QualityScore], index: usize) -> Value {
+    scores.get(index).map_or(Value::Null, |score| score.time.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::Xoshiro256PlusPlus;
+    use rand::{RngExt, SeedableRng};
+    use serde_json::json;
+
+    use super::super::{Entry, Settings, detect};
+    use super::*;
+
+    /// Scores of two intents; passing is drawn with `returns` for the one and 0.8 for the other. Failing answers are
+    /// drawn for judging four times as often, as a rule on thumbs-down does.
+    fn scores(rng: &mut Xoshiro256PlusPlus, number: usize, returns: f64, from: usize) -> Vec<QualityScore> {
+        let mut drawn = Vec::new();
+        while drawn.len() < number {
+            let intent = if rng.random::<f64>() < 0.3 { "returns" } else { "orders" };
+            let pass = rng.random::<f64>() < if intent == "returns" { returns } else { 0.8 };
+            let probability = if pass { 0.2 } else { 0.8 };
+            if rng.random::<f64>() < probability {
+                drawn.push(QualityScore {
+                    time: json!(from + drawn.len()),
+                    value: f64::from(u8::from(pass)),
+                    probability,
+                    segments: vec![format!("intent={intent}")],
+                });
+            }
+        }
+        drawn
+    }
+
+    fn story(phases: &[(usize, f64)]) -> Vec<QualityScore> {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let mut all = Vec::new();
+        for (number, returns) in phases {
+            all.extend(scores(&mut rng, *number, *returns, all.len()));
+        }
+        all
+    }
+
+    /// A report on so many labels on which judge and people agree nine times of ten.
+    fn agreeing(labels: usize) -> Report {
+        let entry = |label: usize| {
+            let judge = if label.is_multiple_of(10) { 1 - label % 2 } else { label % 2 };
+            json!({"time": label, "item_id": label, "human": label % 2, "judge": judge}).to_string()
+        };
+        let entries: Vec<Entry> = (0..labels).map(|label| Entry::parse(&entry(label)).unwrap()).collect();
+        detect(&entries, &Settings::default())
+    }
+
+    #[test]
+    fn a_segment_whose_answers_got_worse_is_named_and_the_judge_is_not_blamed() {
+        let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.5)]));
+        let flag = report.flags.iter().find(|flag| flag.segment.is_some()).unwrap();
+        assert_eq!((flag.kind, flag.segment.as_deref()), (Kind::Quality, Some("intent=returns")));
+        assert!(flag.since.as_u64().is_some_and(|since| since.abs_diff(8_000) < 400), "{flag:?}");
+        assert!(flag.effect.interval().is_some_and(|effect| effect.high < -0.1), "{flag:?}");
+        assert_eq!(flag.attribution, Attribution::Answers);
+        assert!(report.flags.iter().all(|flag| flag.segment.as_deref() != Some("intent=orders")), "{:?}", report.flags);
+    }
+
+    #[test]
+    fn without_labels_nobody_can_tell_worse_answers_from_a_harsher_judge() {
+        let report = agreeing(50).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4)]));
+        assert_eq!(report.flags[0].attribution, Attribution::Ambiguous);
+        assert!(report.flags[0].advice.contains("label answers"));
+    }
+
+    #[test]
+    fn answers_that_are_good_again_are_told_as_recovered() {
+        let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4), (8_000, 0.8)]));
+        assert!(report.flags.is_empty(), "{:?}", report.flags);
+        let one = report.recovered.iter().find(|one| one.flag.segment.as_deref() == Some("intent=returns")).unwrap();
+        assert!(one.recovery.since.as_u64().is_some_and(|since| since.abs_diff(12_000) < 600), "{one:?}");
+    }
+
+    #[test]
+    fn another_mix_of_probabilities_is_no_fall() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(4);
+        let mut all = Vec::new();
+        // First all answers are judged, then bad ones four times as often as good ones: the share of passes among judged
+        // answers falls from 80 % to 50 %, that among all answers does not.
+        for index in 0..12_000 {
+            let probability = |pass: bool| {
+                if index < 4_000 {
+                    0.8
+                } else if pass {
+                    0.2
+                } else {
+                    0.8
+                }
+            };
+            let pass = rng.random::<f64>() < 0.8;
+            if rng.random::<f64>() < probability(pass) {
+                let value = f64::from(u8::from(pass));
+                all.push(QualityScore { time: json!(index), value, probability: probability(pass), segments: vec![] });
+            }
+        }
+        let report = agreeing(300).with_quality(&all);
+        assert!(report.flags.is_empty(), "{:?}", report.flags);
+    }
+}

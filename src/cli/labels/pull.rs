@@ -1,0 +1,257 @@
+//! `judged labels pull`: what people annotated where they already look.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+use super::super::table::Table;
+use super::super::{Usage, open_existing_store, since_ms};
+use super::labelled_rubrics;
+use crate::calibration::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
+use crate::causes::causes;
+use crate::config::Config;
+use crate::model::SubjectId;
+use crate::pipeline::delivery::sinks::annotations::{
+    Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, KnownPlace,
+};
+
+/// Fetches the annotations of people from the backend of a configured sink and stores them as labels. Annotations of machines,
+/// judged's own scores among them, are passed over. Again and again is fine: what is known is not stored twice, and a changed
+/// annotation is a new label.
+///
+/// An annotation is a label of the rubric of the same name, or of the one that --name says. Its value is read as `judged
+/// labels import` reads it. Nobody recorded how its answer was chosen: such labels are shown, and no verdict on a judge
+/// rests on them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The `name` of a `[[sinks]]` section of type mlflow, phoenix or langfuse.
+    #[arg(long, value_name = "SINK")]
+    from: String,
+    /// Only what was said or changed since: `7d`, `2026-01-31`.
+    #[arg(long)]
+    since: Option<String>,
+    /// An annotation that is called otherwise than its rubric; may be given several times.
+    #[arg(long, value_name = "ANNOTATION=RUBRIC", value_parser = renamed)]
+    name: Vec<(String, String)>,
+    /// Says what would be stored, and stores nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn renamed(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((annotation, rubric)) if !annotation.is_empty() && !rubric.is_empty() => {
+            Ok((annotation.to_owned(), rubric.to_owned()))
+        }
+        _ => Err("expected the annotation's name, `=` and the rubric's name".to_owned()),
+    }
+}
+
+/// What became of the annotations of one name.
+#[derive(Debug, Default)]
+struct Tally {
+    rubric: Option<String>,
+    annotations: usize,
+    import: Import,
+    /// Why annotations could not be read, with their identities.
+    unread: Vec<(String, String)>,
+    /// Comments and corrections.
+    no_verdict: usize,
+}
+
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+    let sink = config.sinks.iter().find(|sink| sink.name == args.from).ok_or_else(|| {
+        let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
+        let there = if names.is_empty() { "none are configured".to_owned() } else { names.join(", ") };
+        Usage(format!("--from: no sink is named `{}`; sinks: {there}", args.from))
+    })?;
+    let rubrics = labelled_rubrics(config)?;
+    if let Some((_, unknown)) = args.name.iter().find(|(_, rubric)| !rubrics.contains_key(rubric)) {
+        anyhow::bail!(Usage(format!("--name: {}", LabelError::UnknownRubric(unknown.clone()))));
+    }
+    let source = AnnotationSource::from_config(sink, &|name| std::env::var(name).ok())?;
+    let store = open_existing_store(config).await?;
+    let since = since_ms(args.since.as_deref(), store.now_ms())?;
+    let since = since.map(jiff::Timestamp::from_millisecond).transpose().context("--since")?;
+    let places = if source.asks_by_id() { store.subject_places().await? } else { Vec::new() };
+    let known: Vec<KnownPlace> = places
+        .into_iter()
+        .map(|(trace_id, span_id, session_id)| KnownPlace { trace_id, span_id, session_id })
+        .collect();
+    let found = source.read(since, &known).await?;
+
+    let renamed: BTreeMap<&str, &str> =
+        args.name.iter().map(|(annotation, rubric)| (annotation.as_str(), rubric.as_str())).collect();
+    let mut tallies = BTreeMap::new();
+    for (name, annotations) in by_name(&found.human) {
+        let rubric = renamed.get(name).copied().unwrap_or(name);
+        let mut tally = Tally { annotations: annotations.len(), ..Tally::default() };
+        if rubrics.contains_key(rubric) {
+            let lines = lines(rubric, &annotations, &mut tally);
+            tally.import = if args.dry_run {
+                labels::preview(&store, &rubrics, lines).await?
+            } else {
+                labels::import(&store, &rubrics, lines).await?
+            };
+            tally.rubric = Some(rubric.to_owned());
+            settle(&mut tally, &annotations);
+        }
+        tallies.insert(name, tally);
+    }
+    store.close().await;
+    for (name, (id, why)) in tallies.iter().flat_map(|(name, tally)| tally.unread.iter().map(move |one| (name, one))) {
+        eprintln!("{name} {id}: {why}");
+    }
+    print!("{}", said(&args, &tallies, found.passed_over, &rubrics));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn by_name(annotations: &[Annotation]) -> BTreeMap<&str, Vec<&Annotation>> {
+    let mut named: BTreeMap<&str, Vec<&Annotation>> = BTreeMap::new();
+    for annotation in annotations {
+        named.entry(&annotation.name).or_default().push(annotation);
+    }
+    named
+}
+
+/// The annotations as lines that an import understands, numbered by their place.
+fn lines(rubric: &str, annotations: &[&Annotation], tally: &mut Tally) -> Lines {
+    let mut lines = Lines::new();
+    for (place, annotation) in annotations.iter().enumerate() {
+        let mut line = LabelLine::default();
+        match &annotation.target {
+            AnnotationTarget::Span(trace, span) => (line.trace_id, line.span_id) = (Some(*trace), Some(*span)),
+            AnnotationTarget::Trace(trace) => line.trace_id = Some(*trace),
+            AnnotationTarget::Session(session) => line.subject_id = Some(SubjectId::of_session(session)),
+            AnnotationTarget::Other(what) => {
+                tally.unread.push((annotation.id.clone(), format!("it is about {what}, which judged does not judge")));
+                continue;
+            }
+        }
+        match &annotation.value {
+            Some(AnnotationValue::Number(number)) => line.score = Some(*number),
+            Some(AnnotationValue::Flag(pass)) => line.pass = Some(*pass),
+            Some(AnnotationValue::Text(text)) => match text.trim().parse() {
+                Ok(number) => line.score = Some(number),
+                Err(_) => line.label = Some(text.trim().to_owned()),
+            },
+            None => {
+                tally.no_verdict += 1;
+                continue;
+            }
+        }
+        line.rubric = Some(rubric.to_owned());
+        line.annotator = Some(annotation.annotator.clone());
+        line.rationale.clone_from(&annotation.rationale);
+        line.labelled_at = annotation.at;
+        lines.push((place, Ok(line)));
+    }
+    lines
+}
+
+/// Annotations of answers that judged did not keep are no mistake: most traffic is not sampled. Others are named.
+fn settle(tally: &mut Tally, annotations: &[&Annotation]) {
+    for (place, error) in &tally.import.refused {
+        if !matches!(error, LabelError::UnknownSubject(_)) {
+            let id = annotations.get(*place).map_or_else(String::new, |one| one.id.clone());
+            tally.unread.push((id, causes(error)));
+        }
+    }
+}
+
+fn said(
+    args: &Args,
+    tallies: &BTreeMap<&str, Tally>,
+    passed_over: u64,
+    rubrics: &BTreeMap<String, LabelledRubric>,
+) -> String {
+    let mut table = Table::new(&[
+        "annotation",
+        "rubric",
+        "of people",
+        if args.dry_run { "would be stored" } else { "stored" },
+        "known already",
+        "answer not kept",
+        "without a verdict",
+        "not readable",
+    ]);
+    for (name, tally) in tallies {
+        let Tally { rubric, annotations, import, unread, no_verdict } = tally;
+        let not_kept =
+            import.refused.iter().filter(|(_, error)| matches!(error, LabelError::UnknownSubject(_))).count();
+        let counts = [import.stored, import.known, not_kept as u64, *no_verdict as u64, unread.len() as u64];
+        let mut row = vec![(*name).to_owned()];
+        match rubric {
+            Some(rubric) => row.extend([rubric.clone(), annotations.to_string()]),
+            None => row.extend(["no rubric of this name".to_owned(), annotations.to_string()]),
+        }
+        row.extend(counts.map(|count| if rubric.is_some() { count.to_string() } else { "–".to_owned() }));
+        table.row(row);
+    }
+    let mut text = if tallies.is_empty() { "Nobody has annotated anything.\n".to_owned() } else { table.render() };
+    if tallies.values().any(|tally| tally.rubric.is_none()) {
+        let known: Vec<&str> = rubrics.keys().map(String::as_str).collect();
+        text += &format!("Map a name to a rubric with --name ANNOTATION=RUBRIC; rubrics: {}\n", known.join(", "));
+    }
+    if passed_over > 0 {
+        text += &format!("{passed_over} of machines, or replaced since, were passed over.\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn annotation(target: AnnotationTarget, value: Option<AnnotationValue>) -> Annotation {
+        Annotation {
+            name: "correctness".into(),
+            target,
+            annotator: "ada".into(),
+            value,
+            rationale: None,
+            at: None,
+            id: "a-1".into(),
+        }
+    }
+
+    #[test]
+    fn an_annotation_becomes_a_line_of_labels_and_what_cannot_is_counted() {
+        let session = || AnnotationTarget::Session("s-1".into());
+        let other = AnnotationTarget::Other("trace tr-local".into());
+        let all = [
+            annotation(session(), Some(AnnotationValue::Number(4.0))),
+            annotation(session(), Some(AnnotationValue::Flag(true))),
+            annotation(session(), Some(AnnotationValue::Text(" 3 ".into()))),
+            annotation(session(), Some(AnnotationValue::Text("good".into()))),
+            annotation(session(), None),
+            annotation(other, Some(AnnotationValue::Number(4.0))),
+        ];
+        let mut tally = Tally::default();
+        let lines = lines("correctness", &all.iter().collect::<Vec<_>>(), &mut tally);
+        let read: Vec<_> = lines
+            .into_iter()
+            .map(|(_, line)| line.unwrap())
+            .map(|line| (line.subject_id, line.score, line.pass, line.label, line.stream))
+            .collect();
+        let about = Some(SubjectId::of_session("s-1"));
+        assert_eq!(
+            read,
+            [
+                (about, Some(4.0), None, None, None),
+                (about, None, Some(true), None, None),
+                (about, Some(3.0), None, None, None),
+                (about, None, None, Some("good".to_owned()), None),
+            ]
+        );
+        assert_eq!((tally.no_verdict, tally.unread.len()), (1, 1));
+        assert!(tally.unread[0].1.contains("tr-local"));
+    }
+
+    #[test]
+    fn a_mapping_needs_both_names() {
+        assert_eq!(renamed("helpful=answer_relevance"), Ok(("helpful".into(), "answer_relevance".into())));
+        assert!(renamed("helpful").is_err() && renamed("=x").is_err());
+    }
+}
