@@ -43,6 +43,7 @@ const FALLEN: f64 = 0.6;
 const EASY: f64 = 0.95;
 const HARD: f64 = 0.65;
 const HARD_SHARE: (f64, f64) = (0.2, 0.8);
+const JUDGE: &str = "simulated";
 const JUDGE_MODEL: &str = "simulated-judge-1";
 const ANNOTATOR: &str = "simulated-annotator";
 
@@ -56,12 +57,15 @@ pub(super) async fn fill(
 ) -> anyhow::Result<i64> {
     let (active, _) = library::load(store, &config.rubrics).await?;
     let rubric = active.first().with_context(|| format!("there is no rubric {RUBRIC}"))?;
+    // Not the configured one, which without a configuration is the offline baseline.
+    let mut rubric = Rubric::clone(rubric);
+    JUDGE.clone_into(&mut rubric.judge);
     let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut weeks = Weeks {
         store,
         clock,
         scenario,
-        rubric,
+        rubric: &rubric,
         answers: answers()?,
         rng,
         said: BTreeMap::new(),
