@@ -1,5 +1,6 @@
 -- Rows in the order in which they came, instead of that of their random keys. What a worker leases, finishes and delivers
--- together then stands together, and a transaction writes a few pages where it wrote one for each row.
+-- together then stands together, and a transaction writes a few pages where it wrote one for each row. What was there before
+-- is copied as it stands: sorting it would take memory for all of it at once.
 
 CREATE TABLE traces_in_order (
     trace_id BLOB NOT NULL PRIMARY KEY,
@@ -22,7 +23,7 @@ INSERT INTO traces_in_order (
 ) SELECT
     trace_id, u, upstream_probability, first_seen_ms, last_seen_ms, root_seen, arrivals, assembled_at_ms, due_at_ms,
     lease_owner, lease_until_ms, rate, emptied_before_ms
-FROM traces ORDER BY first_seen_ms;
+FROM traces;
 DROP TABLE traces;
 ALTER TABLE traces_in_order RENAME TO traces;
 CREATE INDEX traces_due ON traces (due_at_ms) WHERE due_at_ms IS NOT NULL;
@@ -40,7 +41,7 @@ INSERT INTO spans_in_order (
     trace_id, span_id, received_at_ms, body
 ) SELECT
     trace_id, span_id, received_at_ms, body
-FROM spans ORDER BY received_at_ms;
+FROM spans;
 DROP TABLE spans;
 ALTER TABLE spans_in_order RENAME TO spans;
 
@@ -55,7 +56,7 @@ INSERT INTO log_records_in_order (
     trace_id, digest, received_at_ms, body
 ) SELECT
     trace_id, digest, received_at_ms, body
-FROM log_records ORDER BY received_at_ms;
+FROM log_records;
 DROP TABLE log_records;
 ALTER TABLE log_records_in_order RENAME TO log_records;
 
@@ -84,7 +85,7 @@ INSERT INTO subjects_in_order (
 ) SELECT
     id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, model, operation,
     unjudgeable, document_count, segments, content, problems, created_at_ms
-FROM subjects ORDER BY created_at_ms;
+FROM subjects;
 DROP TABLE subjects;
 ALTER TABLE subjects_in_order RENAME TO subjects;
 CREATE INDEX subjects_by_trace ON subjects (trace_id);
@@ -128,7 +129,7 @@ INSERT INTO evaluations_in_order (
     id, subject_id, revision, rubric, version, judge, outcome, reason, inclusion_probability, attempts, due_at_ms,
     deadline_ms, lease_owner, lease_until_ms, score, label, value, rationale, judge_model, prompt_hash, input_tokens,
     output_tokens, cost_usd, latency_ms, created_at_ms, finished_at_ms, anchor_round
-FROM evaluations ORDER BY created_at_ms;
+FROM evaluations;
 DROP TABLE evaluations;
 ALTER TABLE evaluations_in_order RENAME TO evaluations;
 CREATE INDEX evaluations_pending ON evaluations (judge, due_at_ms) WHERE outcome = 'pending';
@@ -155,7 +156,7 @@ INSERT INTO deliveries_in_order (
 ) SELECT
     evaluation_id, sink, state, attempts, due_at_ms, lease_owner, lease_until_ms, last_error, created_at_ms,
     finished_at_ms
-FROM deliveries ORDER BY created_at_ms;
+FROM deliveries;
 DROP TABLE deliveries;
 ALTER TABLE deliveries_in_order RENAME TO deliveries;
 CREATE INDEX deliveries_owed ON deliveries (sink, due_at_ms) WHERE state = 'owed';

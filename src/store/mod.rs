@@ -59,7 +59,7 @@ pub use plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use retention::Forgotten;
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
-pub use scores::RecentScore;
+pub use scores::{ScoreSeries, SeriesScore};
 pub use sessions::DueSession;
 pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
 pub use streams::StreamClaim;

@@ -1,13 +1,13 @@
-//! The newest scores with what is needed to weigh and divide them, for the watch on answers.
+//! Scores with what is needed to weigh and divide them, for the watch on answers.
 
 use std::collections::BTreeMap;
 
 use super::{Store, StoreError, read, row, rows};
 use crate::model::Probability;
 
-/// A score without what was judged.
+/// Scores that may be compared with each other: those of one rubric version by one judge and model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RecentScore {
+pub struct ScoreSeries {
     /// The rubric's name.
     pub rubric: String,
     /// The rubric's version.
@@ -16,6 +16,13 @@ pub struct RecentScore {
     pub judge: String,
     /// The model the provider says it was.
     pub judge_model: Option<String>,
+    /// When its newest evaluation was planned, milliseconds since the Unix epoch.
+    pub newest_ms: i64,
+}
+
+/// A score without what was judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesScore {
     /// The score, normalised to [0, 1].
     pub value: f64,
     /// The probability with which the answer was drawn.
@@ -29,11 +36,18 @@ pub struct RecentScore {
 }
 
 row! {
-    struct RecentRow {
+    struct SeriesRow {
         rubric: String,
         version: i64,
         judge: String,
         judge_model: Option<String>,
+        newest_ms: i64,
+    }
+}
+
+row! {
+    struct ScoreRow {
+        id: uuid::Uuid,
         value: f64,
         inclusion_probability: f64,
         observed_at_ms: i64,
@@ -42,33 +56,78 @@ row! {
     }
 }
 
+/// The scores of a series; of anchors that were judged again there are none.
+const OF_SERIES: &str = "SELECT e.id, e.value, e.inclusion_probability, s.observed_at_ms, s.model, s.segments \
+     FROM (SELECT id, subject_id, value, inclusion_probability, created_at_ms FROM evaluations \
+         WHERE outcome = 'scored' AND anchor_round IS NULL AND value IS NOT NULL \
+         AND rubric = $1 AND version = $2 AND judge = $3 AND COALESCE(judge_model, '') = $4";
+
 impl Store {
-    /// The `most` newest scores that lie on [0, 1], in order of observation; anchors that were judged again are none.
-    pub async fn recent_scores(&self, most: u32) -> Result<Vec<RecentScore>, StoreError> {
-        let found: Vec<RecentRow> = read!(self, DB, pool => {
+    /// Every series with a score on [0, 1].
+    pub async fn score_series(&self) -> Result<Vec<ScoreSeries>, StoreError> {
+        let found: Vec<SeriesRow> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT e.rubric, e.version, e.judge, e.judge_model, e.value, e.inclusion_probability, s.observed_at_ms, \
-                 s.model, s.segments \
-                 FROM (SELECT id, subject_id, rubric, version, judge, judge_model, value, inclusion_probability FROM evaluations \
-                     WHERE outcome = 'scored' AND anchor_round IS NULL AND value IS NOT NULL \
-                     ORDER BY created_at_ms DESC, id DESC LIMIT $1) e \
-                 JOIN subjects s ON s.id = e.subject_id ORDER BY s.observed_at_ms, e.id",
+                "SELECT rubric, version, judge, judge_model, max(created_at_ms) AS newest_ms FROM evaluations \
+                 WHERE outcome = 'scored' AND anchor_round IS NULL AND value IS NOT NULL \
+                 GROUP BY rubric, version, judge, judge_model ORDER BY rubric, version, judge, judge_model",
             )
-            .bind(i64::from(most))
             .fetch_all(pool)
             .await?
         });
-        found.into_iter().map(RecentRow::into_score).collect()
+        let series = |row: SeriesRow| ScoreSeries {
+            rubric: row.rubric,
+            version: row.version as u32,
+            judge: row.judge,
+            judge_model: row.judge_model,
+            newest_ms: row.newest_ms,
+        };
+        Ok(found.into_iter().map(series).collect())
+    }
+
+    /// The `first` oldest scores of a series and, behind them, of the others the `newest`, in the order in which they were
+    /// planned. However long the series grows, the oldest stay the same.
+    pub async fn scores_of(
+        &self,
+        series: &ScoreSeries,
+        first: u32,
+        newest: u32,
+    ) -> Result<Vec<SeriesScore>, StoreError> {
+        let mut found = self.series_rows(series, "ASC", first).await?;
+        if found.len() == first as usize {
+            let known: std::collections::HashSet<uuid::Uuid> = found.iter().map(|row| row.id).collect();
+            let mut tail = self.series_rows(series, "DESC", newest).await?;
+            tail.retain(|row| !known.contains(&row.id));
+            found.extend(tail.into_iter().rev());
+        }
+        found.into_iter().map(ScoreRow::into_score).collect()
+    }
+
+    async fn series_rows(
+        &self,
+        series: &ScoreSeries,
+        order: &'static str,
+        limit: u32,
+    ) -> Result<Vec<ScoreRow>, StoreError> {
+        let query = format!(
+            "{OF_SERIES} ORDER BY created_at_ms {order}, id {order} LIMIT $5) e \
+             JOIN subjects s ON s.id = e.subject_id ORDER BY e.created_at_ms {order}, e.id {order}"
+        );
+        Ok(read!(self, DB, pool => {
+            sqlx::query_as(sqlx::AssertSqlSafe(query.as_str()))
+                .bind(&series.rubric)
+                .bind(i64::from(series.version))
+                .bind(&series.judge)
+                .bind(series.judge_model.as_deref().unwrap_or_default())
+                .bind(i64::from(limit))
+                .fetch_all(pool)
+                .await?
+        }))
     }
 }
 
-impl RecentRow {
-    fn into_score(self) -> Result<RecentScore, StoreError> {
-        Ok(RecentScore {
-            rubric: self.rubric,
-            version: self.version as u32,
-            judge: self.judge,
-            judge_model: self.judge_model,
+impl ScoreRow {
+    fn into_score(self) -> Result<SeriesScore, StoreError> {
+        Ok(SeriesScore {
             value: self.value,
             inclusion_probability: rows::probability(
                 "evaluations",

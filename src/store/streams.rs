@@ -7,22 +7,29 @@ use super::{Store, StoreError, transaction};
 pub enum StreamClaim {
     /// Another worker reads it.
     Taken,
-    /// This worker reads it: from this offset, or where reading is to begin.
-    Held(Option<u64>),
+    /// This worker reads it.
+    Held {
+        /// From this offset; none before anything was read.
+        next: Option<u64>,
+        /// When reading was begun, milliseconds since the Unix epoch: a beginning relative to now is relative to this.
+        began_ms: i64,
+    },
 }
 
 impl Store {
     /// Takes a stream for `lease_ms`. A beginning other than the one before forgets how far it was read.
     pub async fn claim_stream(&self, queue: &str, began_at: &str, lease_ms: i64) -> Result<StreamClaim, StoreError> {
         let now_ms = self.now_ms();
-        let held: Option<Option<i64>> = transaction!(self, DB, tx => {
-            sqlx::query_scalar(
-                "INSERT INTO streams (queue, began_at, next_offset, worker, until_ms) VALUES ($1, $2, NULL, $3, $4) \
+        let held: Option<(Option<i64>, i64)> = transaction!(self, DB, tx => {
+            sqlx::query_as(
+                "INSERT INTO streams (queue, began_at, began_ms, next_offset, worker, until_ms) \
+                 VALUES ($1, $2, $5, NULL, $3, $4) \
                  ON CONFLICT (queue) DO UPDATE SET \
                      next_offset = CASE WHEN streams.began_at = excluded.began_at THEN streams.next_offset END, \
+                     began_ms = CASE WHEN streams.began_at = excluded.began_at THEN streams.began_ms ELSE excluded.began_ms END, \
                      began_at = excluded.began_at, worker = excluded.worker, until_ms = excluded.until_ms \
                  WHERE streams.worker = excluded.worker OR streams.until_ms <= $5 \
-                 RETURNING next_offset",
+                 RETURNING next_offset, began_ms",
             )
             .bind(queue)
             .bind(began_at)
@@ -34,7 +41,9 @@ impl Store {
         });
         Ok(match held {
             None => StreamClaim::Taken,
-            Some(next) => StreamClaim::Held(next.and_then(|next| u64::try_from(next).ok())),
+            Some((next, began_ms)) => {
+                StreamClaim::Held { next: next.and_then(|next| u64::try_from(next).ok()), began_ms }
+            }
         })
     }
 

@@ -4,7 +4,7 @@ use judged::calibration::drift;
 use judged::calibration::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
 use judged::model::{Label, LabelStream, Probability, Score};
 use judged::statistics::{Estimate, Interval};
-use judged::store::RecentScore;
+use judged::store::SeriesScore;
 use tokio::sync::OnceCell;
 
 use crate::support::databases::Database;
@@ -25,7 +25,7 @@ async fn read(database: &Database) -> ReportInput {
 /// Only one rubric: quicker, and small enough to be read.
 fn only(mut input: ReportInput, rubric: &str) -> ReportInput {
     input.scored.retain(|evaluation| evaluation.rubric == rubric);
-    input.recent.retain(|score| score.rubric == rubric);
+    input.watched.retain(|name, _| name == rubric);
     input.outcomes.retain(|count| count.rubric == rubric);
     input.labels.retain(|label| label.rubric == rubric);
     input
@@ -128,13 +128,14 @@ async fn who_could_not_judge_is_not_a_verdict() {
 async fn answers_of_a_segment_that_got_worse_are_flagged_and_the_judge_stays_as_it_was() {
     let mut input = only(input().await, "answer_relevance");
     let before = ReportData::build(&input).rubrics[0].verdict.verdict;
-    let last = input.recent.last().unwrap().clone();
+    let watched = input.watched.get_mut("answer_relevance").unwrap();
+    let (judge, last) = (watched.series.judge.clone(), watched.scores.last().unwrap().clone());
     // Two segments by turns; every other answer on returns is bad from some day on.
-    input.recent = (0..3_000)
+    watched.scores = (0..3_000)
         .map(|number| {
             let intent = if number % 2 == 0 { "returns" } else { "orders" };
             let bad = if intent == "returns" && number >= 2_000 { number % 4 == 0 } else { number % 20 < 2 };
-            RecentScore {
+            SeriesScore {
                 value: if bad { 0.0 } else { 1.0 },
                 inclusion_probability: Probability::try_from(0.2).unwrap(),
                 observed_at_ms: last.observed_at_ms + number * 60_000,
@@ -147,7 +148,7 @@ async fn answers_of_a_segment_that_got_worse_are_flagged_and_the_judge_stays_as_
     let flag = report.drift.flags.iter().find(|flag| flag.flag.kind == drift::Kind::Quality).unwrap();
     let seen = std::iter::once(&flag.flag).chain(&flag.also).find(|flag| flag.segment.is_some()).unwrap();
     assert_eq!(seen.segment.as_deref(), Some("intent=returns"));
-    assert_eq!(flag.judge.as_deref(), Some(last.judge.as_str()));
+    assert_eq!(flag.judge.as_deref(), Some(judge.as_str()));
     assert_eq!(report.rubrics[0].verdict.verdict, before);
     let page = html::render(&report).unwrap();
     assert_well_formed(&page);

@@ -322,10 +322,10 @@ on_both_databases! {
         other.finish_evaluations(&[scored(leased[0].id)], &sink).await.unwrap();
 
         assert_eq!(database.store.scored_evaluations(EVER).await.unwrap().len(), 1, "quality is of first verdicts");
-        let recent = database.store.recent_scores(10).await.unwrap();
-        assert_eq!(recent.len(), 1, "so is what is watched of answers");
-        assert_eq!((recent[0].rubric.as_str(), recent[0].version), (original.rubric.as_str(), original.version));
-        assert!(database.store.recent_scores(0).await.unwrap().is_empty());
+        let series = database.store.score_series().await.unwrap();
+        assert_eq!(series.len(), 1);
+        assert_eq!((series[0].rubric.as_str(), series[0].version), (original.rubric.as_str(), original.version));
+        assert_eq!(database.store.scores_of(&series[0], 10, 10).await.unwrap().len(), 1, "so is what is watched of answers");
         assert_eq!(database.store.anchor_verdicts().await.unwrap().len(), 2);
         let ledger = database.store.ledger(EVER).await.unwrap();
         assert!(ledger.balanced);
@@ -345,12 +345,35 @@ on_both_databases! {
 on_both_databases! {
     a_stream_is_read_by_one_worker_and_its_position_belongs_to_its_beginning(database) {
         let (mine, other) = (&database.store, database.another_worker().await);
-        assert_eq!(mine.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Held(None));
+        let began_ms = database.store.now_ms();
+        let held = |next, began_ms| StreamClaim::Held { next, began_ms };
+        assert_eq!(mine.claim_stream("spans", "first", LEASE_MS).await.unwrap(), held(None, began_ms));
+        database.clock.advance(1_000);
         assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Taken);
         assert!(mine.advance_stream("spans", Some(7), LEASE_MS).await.unwrap());
         assert!(mine.advance_stream("spans", None, 0).await.unwrap(), "given up, the position stays");
-        assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Held(Some(7)));
+        assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), held(Some(7), began_ms));
         assert!(!mine.advance_stream("spans", Some(9), LEASE_MS).await.unwrap(), "it is another's now");
-        assert_eq!(other.claim_stream("spans", "1h", LEASE_MS).await.unwrap(), StreamClaim::Held(None));
+        assert_eq!(other.claim_stream("spans", "1h", LEASE_MS).await.unwrap(), held(None, began_ms + 1_000));
+    }
+}
+
+on_both_databases! {
+    of_a_long_series_the_oldest_scores_stay_and_the_newest_follow(database) {
+        let plans: Vec<_> = (1..=9).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        for plan in &plans {
+            database.store.commit_plan(PlannedFrom::default(), std::slice::from_ref(plan)).await.unwrap();
+            database.clock.advance(1_000);
+        }
+        let leased = database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let results: Vec<EvaluationResult> = leased.iter().map(|one| scored(one.id)).collect();
+        database.store.finish_evaluations(&results, &sink).await.unwrap();
+
+        let series = database.store.score_series().await.unwrap().remove(0);
+        let all = database.store.scores_of(&series, 9, 9).await.unwrap();
+        assert_eq!(all.len(), 9);
+        let some = database.store.scores_of(&series, 3, 2).await.unwrap();
+        assert_eq!(some, [&all[..3], &all[7..]].concat());
+        assert_eq!(database.store.scores_of(&series, 3, 9).await.unwrap(), all, "none of them twice");
     }
 }

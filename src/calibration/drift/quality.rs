@@ -13,8 +13,12 @@
 //! is as valid as an unweighted one, without asymptotics (betting with importance weights: Waudby-Smith, Wu, Ramdas,
 //! Karampatziakis and Mineiro 2022; e-detectors: Shin, Ramdas and Rinaldo 2024). A small `p_min` costs power, not validity.
 //!
-//! A segment's baseline is its own first scores; one that has too few of them is watched only as part of the whole. Segments
-//! are compared by e-BH on their current evidence.
+//! The rarest 1 % of scores are taken for as rare as the next: one answer drawn once in ten thousand times would otherwise
+//! leave the others no weight.
+//!
+//! A segment's baseline is its own first scores, which must stand among the first of the series, so that what has fallen for
+//! long never becomes the baseline; a segment with too few of them is watched only as part of the whole. Segments are compared
+//! by e-BH on their current evidence.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +28,6 @@ use super::attribution::Attribution;
 use super::recovery::Back;
 use super::stream::{Agreement, Baseline, Fall, Rule, Watch, least_evidence};
 use super::{Flag, Kind, Recovered, Recovery, Report, Strength};
-use crate::statistics::survey::effective_size;
 
 /// Scores, worth so many equally weighted ones, that make up a baseline.
 const BASELINE: f64 = 500.0;
@@ -50,17 +53,27 @@ pub struct QualityScore {
 #[derive(Default)]
 struct Stream {
     first: Vec<Agreement>,
+    /// Sum of the weights and of their squares.
+    size: (f64, f64),
     watch: Option<Watch>,
 }
 
 impl Stream {
-    fn observe(&mut self, score: Agreement) {
+    /// `early` scores may still make up the baseline.
+    fn observe(&mut self, score: Agreement, early: bool) {
         if let Some(watch) = &mut self.watch {
             watch.observe(score, &RULE);
             return;
         }
+        if !early {
+            return;
+        }
         self.first.push(score);
-        if effective_size(self.first.iter().map(|score| score.weight)) >= BASELINE {
+        let (sum, squares) = &mut self.size;
+        *sum += score.weight;
+        *squares += score.weight * score.weight;
+        // Kish's effective size.
+        if *sum * *sum >= BASELINE * *squares {
             self.watch = Baseline::at(&self.first, RULE.tolerance, CONFIDENCE).and_then(Watch::new).ok();
         }
     }
@@ -71,12 +84,12 @@ impl Stream {
 }
 
 impl Report {
-    /// Adds what the scores of the current series say, in order of observation. What is known of the judge tells worse
-    /// answers from a harsher judge.
+    /// Adds what the scores of the current series say, in their order; baselines are made up of the `first` ones. What is known
+    /// of the judge tells worse answers from a harsher judge.
     #[must_use]
-    pub fn with_quality(mut self, scores: &[QualityScore]) -> Self {
+    pub fn with_quality(mut self, scores: &[QualityScore], first: usize) -> Self {
         let (mut flags, mut recovered) = (Vec::new(), Vec::new());
-        for (segment, fall) in falls(scores) {
+        for (segment, fall) in falls(scores, first) {
             let flag = self.quality_flag(scores, segment, &fall);
             match fall.back {
                 None => flags.push(flag),
@@ -89,7 +102,8 @@ impl Report {
     }
 
     fn quality_flag(&self, scores: &[QualityScore], segment: Option<String>, fall: &Fall) -> Flag {
-        let (attribution, advice) = self.why_quality_fell(segment.as_deref());
+        let period = (time(scores, fall.alarm.since), time(scores, fall.alarm.detected));
+        let (attribution, advice) = self.why_quality_fell(segment.as_deref(), &period);
         let many = if fall.alarm.threshold > RULE.run_length {
             ", error over patience controlled over segments (e-BH)"
         } else {
@@ -112,14 +126,17 @@ impl Report {
         }
     }
 
-    /// It is the answers where the judge is known to stand still, and not known where nobody watches it.
-    fn why_quality_fell(&self, segment: Option<&str>) -> (Attribution, &'static str) {
-        let stands = |kind: Kind| self.flags.iter().find(move |flag| flag.kind == kind);
-        let disagrees = self
-            .flags
+    /// It is the answers where the judge is known to have stood still, and not known where nobody watches it. What began only
+    /// after the fall was noticed, or was over before it began, is not its cause.
+    fn why_quality_fell(&self, segment: Option<&str>, period: &Period) -> (Attribution, &'static str) {
+        let standing = self.flags.iter().filter(|flag| may_cause(flag, None, period));
+        let over = self.recovered.iter().filter(|one| may_cause(&one.flag, Some(&one.recovery), period));
+        let causes: Vec<&Flag> = standing.chain(over.map(|one| &one.flag)).collect();
+        let moved = |kind: Kind| causes.iter().find(|flag| flag.kind == kind);
+        let disagrees = causes
             .iter()
             .any(|flag| flag.kind == Kind::Agreement && (flag.segment.is_none() || flag.segment.as_deref() == segment));
-        let cause = match (stands(Kind::Judge), stands(Kind::InputMix)) {
+        let cause = match (moved(Kind::Judge), moved(Kind::InputMix)) {
             (Some(judge), _) => judge.attribution,
             (None, _) if disagrees => Attribution::Ambiguous,
             (None, Some(_)) if segment.is_none() => Attribution::InputMix,
@@ -135,19 +152,40 @@ impl Report {
     }
 }
 
+/// When a fall began, and when it was noticed.
+type Period = (Value, Value);
+
+/// Whether a flag may be what made answers look worse. Times that cannot be compared rule nothing out.
+fn may_cause(flag: &Flag, recovery: Option<&Recovery>, (since, detected): &Period) -> bool {
+    let not_after = |one: &Value, other: &Value| moment(one).zip(moment(other)).is_none_or(|(one, other)| one <= other);
+    not_after(&flag.since, detected) && recovery.is_none_or(|recovery| not_after(since, &recovery.since))
+}
+
+fn moment(time: &Value) -> Option<jiff::Timestamp> {
+    time.as_str()?.parse().ok()
+}
+
+/// The probability that counts as the smallest: all but 1 % of the scores were drawn with a larger one.
+fn rarest(scores: &[QualityScore]) -> f64 {
+    let mut probabilities: Vec<f64> = scores.iter().map(|score| score.probability).collect();
+    probabilities.sort_unstable_by(f64::total_cmp);
+    probabilities.get(probabilities.len() / 100).copied().unwrap_or(1.0)
+}
+
 /// Falls of the whole (no name) and of segments.
-fn falls(scores: &[QualityScore]) -> Vec<(Option<String>, Fall)> {
-    let rarest = scores.iter().map(|score| score.probability).fold(1.0, f64::min);
+fn falls(scores: &[QualityScore], first: usize) -> Vec<(Option<String>, Fall)> {
+    let rarest = rarest(scores);
     let (mut whole, mut parts): (Stream, BTreeMap<&str, Stream>) = (Stream::default(), BTreeMap::new());
     for (index, score) in scores.iter().enumerate() {
-        let observed = Agreement { index, closeness: score.value, weight: rarest / score.probability };
-        whole.observe(observed);
+        let observed = Agreement { index, closeness: score.value, weight: (rarest / score.probability).min(1.0) };
+        let early = index < first;
+        whole.observe(observed, early);
         if let Some(watch) = &mut whole.watch {
             watch.raise(RULE.run_length, &RULE);
         }
         let returned = whole.watch.as_ref().and_then(Watch::latest_return).filter(|back| back.detected == index);
         for segment in &score.segments {
-            parts.entry(segment).or_default().observe(observed);
+            parts.entry(segment).or_default().observe(observed, early);
         }
         let watches = || parts.values().filter_map(|part| part.watch.as_ref());
         if let Some(threshold) = least_evidence(watches(), RULE.run_length) {
@@ -237,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_segment_whose_answers_got_worse_is_named_and_the_judge_is_not_blamed() {
-        let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.5)]));
+        let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.5)]), usize::MAX);
         let flag = report.flags.iter().find(|flag| flag.segment.is_some()).unwrap();
         assert_eq!((flag.kind, flag.segment.as_deref()), (Kind::Quality, Some("intent=returns")));
         assert!(flag.since.as_u64().is_some_and(|since| since.abs_diff(8_000) < 400), "{flag:?}");
@@ -248,14 +286,14 @@ mod tests {
 
     #[test]
     fn without_labels_nobody_can_tell_worse_answers_from_a_harsher_judge() {
-        let report = agreeing(50).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4)]));
+        let report = agreeing(50).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4)]), usize::MAX);
         assert_eq!(report.flags[0].attribution, Attribution::Ambiguous);
         assert!(report.flags[0].advice.contains("label answers"));
     }
 
     #[test]
     fn answers_that_are_good_again_are_told_as_recovered() {
-        let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4), (8_000, 0.8)]));
+        let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4), (8_000, 0.8)]), usize::MAX);
         assert!(report.flags.is_empty(), "{:?}", report.flags);
         let one = report.recovered.iter().find(|one| one.flag.segment.as_deref() == Some("intent=returns")).unwrap();
         assert!(one.recovery.since.as_u64().is_some_and(|since| since.abs_diff(12_000) < 600), "{one:?}");
@@ -283,7 +321,46 @@ mod tests {
                 all.push(QualityScore { time: json!(index), value, probability: probability(pass), segments: vec![] });
             }
         }
-        let report = agreeing(300).with_quality(&all);
+        let report = agreeing(300).with_quality(&all, usize::MAX);
         assert!(report.flags.is_empty(), "{:?}", report.flags);
+    }
+
+    #[test]
+    fn one_answer_drawn_very_rarely_does_not_switch_the_watch_off() {
+        let mut all = story(&[(8_000, 0.8), (4_000, 0.4)]);
+        all[11_000].probability = 1e-6;
+        assert!(agreeing(300).with_quality(&all, usize::MAX).flags.iter().any(|flag| flag.segment.is_some()));
+    }
+
+    #[test]
+    fn a_baseline_is_made_of_the_first_scores_only() {
+        let all = story(&[(8_000, 0.8), (4_000, 0.4)]);
+        // As many scores in the middle are left out as a long series has: the fall stands against the same baseline.
+        let long: Vec<QualityScore> = [&all[..5_000], &all[9_000..]].concat();
+        assert!(agreeing(300).with_quality(&long, 5_000).flags.iter().any(|flag| flag.segment.is_some()));
+        // Without scores of its own among the first, a segment is not held against what may have fallen already.
+        assert!(agreeing(300).with_quality(&all, 300).flags.is_empty());
+    }
+
+    #[test]
+    fn a_judge_that_moved_in_another_year_is_not_the_cause() {
+        let dated = |day: usize| json!(format!("2026-{:02}-{:02}T00:00:00Z", 1 + day / 28, 1 + day % 28));
+        let mut all = story(&[(8_000, 0.8), (4_000, 0.4)]);
+        for (index, score) in all.iter_mut().enumerate() {
+            score.time = dated(index / 50);
+        }
+        let moved = |since: usize| {
+            let mut report = agreeing(300);
+            let flag = agreeing(300).with_quality(&all, usize::MAX).flags.remove(0);
+            report.flags.push(Flag {
+                kind: Kind::Judge,
+                since: dated(since),
+                attribution: Attribution::JudgeModel,
+                ..flag
+            });
+            report.with_quality(&all, usize::MAX).flags.pop().unwrap().attribution
+        };
+        assert_eq!(moved(155), Attribution::JudgeModel);
+        assert_eq!(moved(230), Attribution::Answers, "it moved long after the answers fell");
     }
 }

@@ -12,7 +12,7 @@ use crate::calibration::agreement::Declaration;
 use crate::calibration::drift::{self, Entry, Kind, QualityScore, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
-use crate::store::{RecentScore, ScoredEvaluation};
+use crate::store::{ScoredEvaluation, SeriesScore};
 
 /// Something that moved, and the rubric it is about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,6 +82,8 @@ pub(super) struct Finding {
     pub(super) rubric: String,
     /// The judge whose verdicts were looked at.
     pub(super) judge: Option<String>,
+    /// The judge whose scores were watched for worse answers: a new one's before any of them is labelled.
+    pub(super) scored_by: Option<String>,
     pub(super) found: drift::Report,
 }
 
@@ -97,13 +99,17 @@ impl DriftReport {
     pub(super) fn of(findings: Vec<Finding>, mut flags: Vec<Flag>) -> Self {
         let needed = Settings::default().baseline as u64;
         let (mut watching, mut recovered) = (Vec::new(), Vec::new());
-        for Finding { rubric, judge, found } in findings {
-            let of = |(flag, also)| Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag, also };
+        for Finding { rubric, judge, scored_by, found } in findings {
+            let of = |(flag, also): (drift::Flag, _)| {
+                let judge = if flag.kind == Kind::Quality { &scored_by } else { &judge };
+                Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag, also }
+            };
             flags.extend(folded(found.flags).into_iter().map(of));
-            recovered.extend(told_once(found.recovered).into_iter().map(|(one, also)| Recovered {
-                flag: Flag { rubric: Some(rubric.clone()), judge: judge.clone(), flag: one.flag, also },
-                recovery: one.recovery,
-            }));
+            recovered.extend(
+                told_once(found.recovered)
+                    .into_iter()
+                    .map(|(one, also)| Recovered { flag: of((one.flag, also)), recovery: one.recovery }),
+            );
             watching.push(Watch {
                 rubric,
                 labels: found.labels as u64,
@@ -194,17 +200,14 @@ pub(super) fn detect(
     drift::detect(&history, &settings)
 }
 
-/// The scores of the series that a rubric is judged by now, in order of observation: those of another version, judge or
-/// model are not compared with them.
-pub(super) fn quality_scores(rubric: &str, judge: &str, scores: &[RecentScore]) -> Vec<QualityScore> {
-    let own = || scores.iter().filter(|score| score.rubric == rubric && score.judge == judge);
-    let Some(newest) = own().next_back() else { return Vec::new() };
-    let series = own().filter(|score| score.version == newest.version && score.judge_model == newest.judge_model);
-    let parts = |score: &RecentScore| -> Vec<String> {
+/// Scores of one series as the watch on answers takes them.
+pub(super) fn quality_scores(scores: &[SeriesScore]) -> Vec<QualityScore> {
+    let parts = |score: &SeriesScore| -> Vec<String> {
         let model = score.model.iter().map(|model| format!("model={model}"));
         model.chain(score.segments.iter().map(|(name, value)| format!("{name}={value}"))).collect()
     };
-    let mut found: Vec<QualityScore> = series
+    let mut found: Vec<QualityScore> = scores
+        .iter()
         .map(|score| QualityScore {
             time: json!(Moment(score.observed_at_ms)),
             value: score.value,

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Alert, Label, Scale};
 use crate::rubrics::{Rubric, scale_text};
-use crate::store::{ContentState, Ledger, OutcomeCount, RecentScore, ScoredEvaluation, Store, StoreError};
+use crate::store::{ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
 
 use super::drift::Flag;
+use super::watched::{self, WatchedScores};
 
 /// The alias of the version whose scores count.
 const PRODUCTION: &str = "production";
-
-/// How many scores are looked back at for what is watched of answers: some tens of megabytes at most.
-const RECENT_SCORES: u32 = 50_000;
 
 /// What the report needs to know of a rubric version.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,8 +63,8 @@ impl Default for ReportOptions {
 pub struct ReportInput {
     /// Scored evaluations, in order of observation.
     pub scored: Vec<ScoredEvaluation>,
-    /// The newest scores of all rubrics, for what is watched of answers, in order of observation.
-    pub recent: Vec<RecentScore>,
+    /// The scores in which worse answers would show, by rubric.
+    pub watched: BTreeMap<String, WatchedScores>,
     /// What judges said of anchors, in order of observation.
     pub anchors: Vec<ScoredEvaluation>,
     /// Counts of every outcome.
@@ -97,15 +95,16 @@ impl ReportInput {
         rubrics: Vec<RubricFacts>,
         options: ReportOptions,
     ) -> Result<Self, StoreError> {
+        let production = production(store).await?;
         Ok(Self {
             scored: store.labelled_evaluations().await?,
-            recent: store.recent_scores(RECENT_SCORES).await?,
+            watched: watched::read(store, &production, &options.baselines).await?,
             anchors: store.anchor_verdicts().await?,
             outcomes: Vec::new(),
             labels: store.labels().await?,
             contents: Vec::new(),
             ledger: store.ledger(store.now_ms()).await?,
-            production: production(store).await?,
+            production,
             rubrics,
             drift: Vec::new(),
             alerts: Vec::new(),
@@ -122,19 +121,20 @@ impl ReportInput {
     ) -> Result<Self, StoreError> {
         let since_ms = options.since_ms.unwrap_or(0);
         let scored = store.scored_evaluations(since_ms).await?;
-        let mut recent = store.recent_scores(RECENT_SCORES).await?;
+        let production = production(store).await?;
+        let mut watched = watched::read(store, &production, &options.baselines).await?;
         // What is not reported on is not watched here either.
         let named: BTreeSet<&str> = scored.iter().map(|one| one.rubric.as_str()).collect();
-        recent.retain(|score| named.contains(score.rubric.as_str()));
+        watched.retain(|rubric, _| named.contains(rubric.as_str()));
         Ok(Self {
             scored,
-            recent,
+            watched,
             anchors: store.anchor_verdicts().await?,
             outcomes: store.outcome_counts(since_ms).await?,
             labels: store.labels().await?,
             contents: store.content_states(since_ms).await?,
             ledger: store.ledger(since_ms).await?,
-            production: production(store).await?,
+            production,
             rubrics,
             drift,
             alerts: store.unresolved_alerts().await?,

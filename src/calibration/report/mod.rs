@@ -22,6 +22,7 @@ mod quality;
 mod scores;
 pub mod templating;
 mod verdict;
+mod watched;
 mod weighing;
 pub mod words;
 
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use data::*;
 pub use drift::{DriftReport, Flag, Recovered, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
+pub use watched::WatchedScores;
 
 use crate::model::{Alert, Label, LabelStream, Outcome, Scale};
 use crate::statistics::CONFIDENCE;
@@ -125,7 +127,7 @@ fn contents(input: &ReportInput) -> Vec<ContentReport> {
 fn rubric_names(input: &ReportInput) -> BTreeSet<&str> {
     let counted = input.outcomes.iter().map(|count| count.rubric.as_str());
     let scored = input.scored.iter().map(|evaluation| evaluation.rubric.as_str());
-    counted.chain(scored).chain(input.recent.iter().map(|score| score.rubric.as_str())).collect()
+    counted.chain(scored).chain(input.watched.keys().map(String::as_str)).collect()
 }
 
 /// Someone who could not judge an item gave no verdict.
@@ -149,10 +151,10 @@ fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding 
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let newest = own.iter().rev().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.last());
     // Where nobody has labelled anything, scores may have been read that are no labelled evaluations.
-    let scored = input.recent.iter().rev().filter(|score| score.rubric == name).map(|score| score.judge.as_str());
+    let watched = input.watched.get(name);
     let judge = newest
         .map(|evaluation| evaluation.judge.as_str())
-        .or_else(|| scored.clone().find(|judge| !is_baseline(judge)).or_else(|| scored.clone().next()));
+        .or_else(|| watched.map(|watched| watched.series.judge.as_str()));
     let same: Vec<&ScoredEvaluation> =
         own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
     let facts = input.rubrics.iter().filter(|facts| facts.name == name);
@@ -163,8 +165,10 @@ fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding 
         .filter(|verdict| verdict.rubric == name && Some(verdict.judge.as_str()) == judge)
         .collect();
     let found = drift::detect(name, &same, &anchors, labels, scale.map(|facts| &facts.scale));
-    let scores = judge.map_or_else(Vec::new, |judge| drift::quality_scores(name, judge, &input.recent));
-    drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), found: found.with_quality(&scores) }
+    let scores = watched.map_or_else(Vec::new, |watched| drift::quality_scores(&watched.scores));
+    let found = found.with_quality(&scores, watched::FIRST as usize);
+    let scored_by = watched.map(|watched| watched.series.judge.clone());
+    drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), scored_by, found }
 }
 
 /// One rubric.
@@ -184,9 +188,9 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
         }
     }
     // What is flagged of scores that nobody labelled still names its version.
-    for score in input.recent.iter().rev().filter(|score| score.rubric == name).take(1) {
-        let judge_model = score.judge_model.as_deref();
-        members.entry(SeriesKey { version: score.version, judge: &score.judge, judge_model }).or_default();
+    if let Some(WatchedScores { series, .. }) = input.watched.get(name) {
+        let judge_model = series.judge_model.as_deref();
+        members.entry(SeriesKey { version: series.version, judge: &series.judge, judge_model }).or_default();
     }
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let mut order: Vec<SeriesKey<'_>> = members.keys().copied().collect();

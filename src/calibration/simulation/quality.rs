@@ -96,7 +96,7 @@ pub fn quality_characteristics(answers: Answers, streams: usize, seed: u64) -> Q
     for stream in 0..streams {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(stream as u64));
         let scores = scores(answers, &mut rng);
-        let report = detect(&[], &settings()).with_quality(&scores);
+        let report = detect(&[], &settings()).with_quality(&scores, SCORES);
         let over = report.recovered.into_iter().map(|one| one.flag);
         let flags: Vec<Flag> = over.chain(report.flags).collect();
         let at = |flag: &Flag| flag.detected_at.as_u64().map_or(usize::MAX, |at| at as usize);

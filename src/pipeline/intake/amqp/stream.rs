@@ -4,7 +4,7 @@
 //! by its digest. One worker at a time reads a stream; the others wait for its lease.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
@@ -29,6 +29,7 @@ pub(super) struct StreamReading<'a> {
     store: &'a dyn IntakeStore,
     queue: &'a str,
     start: StreamStart,
+    began_ms: i64,
     progress: Progress,
 }
 
@@ -43,9 +44,9 @@ impl<'a> StreamReading<'a> {
         let began_at = start.to_string();
         while !shutdown.is_cancelled() {
             match answered(store.claim_stream(queue, &began_at, LEASE.as_millis() as i64)).await? {
-                StreamClaim::Held(next) => {
+                StreamClaim::Held { next, began_ms } => {
                     let progress = Progress { next, under_way: BTreeSet::new() };
-                    return Ok(Some(Self { store, queue, start, progress }));
+                    return Ok(Some(Self { store, queue, start, began_ms, progress }));
                 }
                 StreamClaim::Taken => tokio::select! {
                     () = tokio::time::sleep(PATIENCE) => {}
@@ -56,14 +57,18 @@ impl<'a> StreamReading<'a> {
         Ok(None)
     }
 
-    /// What the consumer tells the broker.
+    /// What the consumer tells the broker. `next` and a length of time mean a moment, that at which reading was begun: what came
+    /// while the connection was away is not passed over.
     pub(super) fn arguments(&self) -> FieldTable {
+        let moment = |at_ms: i64| AMQPValue::Timestamp((at_ms / 1_000).max(0) as u64);
         let place = match (self.progress.next, self.start) {
             (Some(next), _) => AMQPValue::LongLongInt(i64::try_from(next).unwrap_or(i64::MAX)),
             (None, StreamStart::First) => AMQPValue::LongString(LongString::from("first")),
-            (None, StreamStart::Next) => AMQPValue::LongString(LongString::from("next")),
-            (None, StreamStart::Ago(length)) => AMQPValue::Timestamp(seconds_now().saturating_sub(length.as_secs())),
-            (None, StreamStart::At(moment)) => AMQPValue::Timestamp(moment.as_second().max(0) as u64),
+            (None, StreamStart::Next) => moment(self.began_ms),
+            (None, StreamStart::Ago(length)) => {
+                moment(self.began_ms.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+            }
+            (None, StreamStart::At(moment_given)) => moment(moment_given.as_millisecond()),
         };
         let mut arguments = FieldTable::default();
         arguments.insert(OFFSET.into(), place);
@@ -96,10 +101,6 @@ impl<'a> StreamReading<'a> {
             Err(SessionError::Taken(self.queue.to_owned()))
         }
     }
-}
-
-fn seconds_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A message's place in its stream; `None` for a message of any other queue.
