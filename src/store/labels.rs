@@ -59,10 +59,13 @@ impl Store {
         found.into_iter().map(|(id, kind)| Ok((SubjectId::from(id), rows::subject_kind(&kind)?))).collect()
     }
 
-    /// Where every kept subject is found: trace, span and conversation.
-    pub async fn subject_places(&self) -> Result<Vec<(TraceId, SpanId, Option<String>)>, StoreError> {
+    /// Where subjects observed since then are found: trace, span and conversation.
+    pub async fn subject_places(&self, since_ms: i64) -> Result<Vec<(TraceId, SpanId, Option<String>)>, StoreError> {
         let found: Vec<(Vec<u8>, Vec<u8>, Option<String>)> = read!(self, DB, pool => {
-            sqlx::query_as("SELECT DISTINCT trace_id, span_id, session_id FROM subjects").fetch_all(pool).await?
+            sqlx::query_as("SELECT DISTINCT trace_id, span_id, session_id FROM subjects WHERE observed_at_ms >= $1")
+                .bind(since_ms)
+                .fetch_all(pool)
+                .await?
         });
         let place = |(trace, span, session): (Vec<u8>, Vec<u8>, _)| {
             Ok((rows::trace_id("subjects", &trace)?, rows::span_id("subjects", &span)?, session))

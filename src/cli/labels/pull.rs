@@ -60,6 +60,9 @@ struct Tally {
     no_verdict: usize,
 }
 
+/// A backend that can only be asked about each answer is asked, with `--since`, about those observed at most so long before.
+const LABELLED_WITHIN_MS: i64 = 30 * 86_400_000;
+
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let sink = config.sinks.iter().find(|sink| sink.name == args.from).ok_or_else(|| {
         let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
@@ -72,9 +75,14 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
     let source = AnnotationSource::from_config(sink, &|name| std::env::var(name).ok())?;
     let store = open_existing_store(config).await?;
-    let since = since_ms(args.since.as_deref(), store.now_ms())?;
-    let since = since.map(jiff::Timestamp::from_millisecond).transpose().context("--since")?;
-    let places = if source.asks_by_id() { store.subject_places().await? } else { Vec::new() };
+    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?;
+    let since = since_ms.map(jiff::Timestamp::from_millisecond).transpose().context("--since")?;
+    let mut places = Vec::new();
+    if source.asks_by_id() {
+        places =
+            store.subject_places(since_ms.map_or(0, |since_ms| since_ms.saturating_sub(LABELLED_WITHIN_MS))).await?;
+        eprintln!("asking {} about {} answers", args.from, places.len());
+    }
     let known: Vec<KnownPlace> = places
         .into_iter()
         .map(|(trace_id, span_id, session_id)| KnownPlace { trace_id, span_id, session_id })
