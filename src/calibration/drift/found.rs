@@ -25,22 +25,29 @@ impl Found<'_> {
         let until = first.last().map_or(0, |label| label.index);
         let input = input_shifts(self.history, self.entries, until, self.settings);
         let score = score_shifts(self.history, until, self.settings);
-        let mix_in = |period: Period| input.iter().find(|shift| shift.period().overlaps(period));
+        // Of several shifts, the one that began when the period did: what had long moved explains less.
+        let mix_in = |period: Period| {
+            let then = input.iter().filter(|shift| shift.period().overlaps(period));
+            then.min_by_key(|shift| shift.since.abs_diff(period.since))
+        };
         let raters = self.raters(first, later);
-        let part = |index: usize| self.entries.get(index)?.part(&input.first()?.attribute);
+        let part_in = |period: Period| {
+            let shift = mix_in(period);
+            move |index: usize| self.entries.get(index)?.part(&shift?.attribute)
+        };
         let evidence = |period: Period, around: &[Agreement]| Evidence {
             entries: self.entries,
             judge: self.judge,
             human: self.human,
             input: mix_in(period),
-            within: fell_within(first, around, part, self.settings),
+            within: fell_within(first, around, part_in(period), self.settings),
             one_rater: raters.iter().any(|(_, fall)| fall.period().overlaps(period)),
         };
         let mut said = Vec::new();
         for fall in &watched.falls {
             let around = self.around(fall, later);
-            let parts = split(first, around, part);
             let period = fall.period();
+            let parts = split(first, around, part_in(period));
             let attribution = evidence(period, around).of_agreement(period, fall.alarm.detected, parts);
             said.push(self.fall_said(None, fall, attribution));
         }

@@ -49,16 +49,15 @@ fn split(history: &History, until: usize) -> (Vec<&Event>, Vec<&Event>) {
 }
 
 /// Windows in which the segments of some attribute have other shares: chi-squared at levels that sum to 1 % over windows and
-/// attributes, and a share that moved by at least twice the tolerance. Of several attributes the one that moved first.
+/// attributes, and a share that moved by at least twice the tolerance. In order of time: what moved first does not hide what
+/// moves later or stays.
 pub(super) fn input_shifts(history: &History, entries: &[Entry], until: usize, settings: &Settings) -> Vec<Shift> {
     let attributes: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.parts().map(|(name, _)| name)).collect();
     let tests = attributes.len() as f64;
-    let shifts = attributes.into_iter().filter_map(|name| {
-        let shifts = shifts_of(history, entries, name, until, tests, settings);
-        Some((shifts.first().map(|first| (first.detected, first.p))?, shifts))
-    });
-    let first = shifts.min_by(|(a, _), (b, _)| a.0.cmp(&b.0).then_with(|| a.1.total_cmp(&b.1)));
-    first.map_or_else(Vec::new, |(_, shifts)| shifts)
+    let of = |name| shifts_of(history, entries, name, until, tests, settings);
+    let mut shifts: Vec<Shift> = attributes.into_iter().flat_map(of).collect();
+    shifts.sort_by(|a, b| a.detected.cmp(&b.detected).then_with(|| a.p.total_cmp(&b.p)));
+    shifts
 }
 
 fn shifts_of(
@@ -143,7 +142,7 @@ fn returned(
     };
     let known: Vec<f64> = before.iter().filter_map(seen).map(|one| one.closeness).collect();
     let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
-    let mut recovery = Recovery::new(usual, usual - shift.effect.value()?.abs(), tolerance)?;
+    let mut recovery = Recovery::new(shift.since, usual, usual - shift.effect.value()?.abs(), tolerance)?;
     let remains = |recent: &[Agreement]| {
         let recent: Vec<f64> = recent.iter().map(|one| one.closeness).collect();
         mean_difference(&known, &recent, 1.0)

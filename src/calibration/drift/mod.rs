@@ -2,8 +2,9 @@
 //!
 //! The first labels are the baseline; what follows is watched by tests that stay valid however often one looks:
 //! agreement, in all and by segment; the judge on items it has judged before; humans on items they have labelled before;
-//! the distribution of verdicts; the mix of segments. Each flag states its guarantee and what it is put down to. What
-//! agreement, judge or humans have recovered from is told as such, and the watch begins anew against the same baseline.
+//! the distribution of verdicts; the mix of segments; the judge's scores. Each flag states its guarantee and what it is put
+//! down to. What is back is told as recovered, and the watch begins anew against the same baseline; only a judge or a person
+//! whose few changes were one-sided stays flagged, as the end of that cannot be seen.
 
 mod attribution;
 mod course;

@@ -15,6 +15,8 @@ use super::stream::Agreement;
 /// What fell is back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Back {
+    /// Index of the entry at which it had likely fallen.
+    pub(super) fell: usize,
     /// Index of the entry at which it likely came back.
     pub(super) since: usize,
     /// Index of the entry that showed it.
@@ -51,6 +53,7 @@ impl Period {
 
 /// Watches for the return of a mean.
 pub(super) struct Recovery {
+    fell: usize,
     usual: f64,
     tolerance: f64,
     level: f64,
@@ -62,11 +65,17 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
-    /// From `fallen` to `usual`; none where nothing lies between them.
-    pub(super) fn new(usual: f64, fallen: f64, tolerance: f64) -> Option<Self> {
+    /// From `fallen`, where it is since the entry `fell`, to `usual`; none where nothing lies between them.
+    pub(super) fn new(fell: usize, usual: f64, fallen: f64, tolerance: f64) -> Option<Self> {
         let level = f64::midpoint(usual, fallen).max(usual - 2.0 * tolerance);
         let detector = Detector::new(1.0 - level, Carry::ShiryaevRoberts).ok()?;
-        Some(Self { usual, tolerance, level, detector, seen: Vec::new(), before: Vec::new(), total: (0.0, 0.0) })
+        let (seen, before, total) = (Vec::new(), Vec::new(), (0.0, 0.0));
+        Some(Self { fell, usual, tolerance, level, detector, seen, before, total })
+    }
+
+    /// Whether what remains of the fall is less than the tolerance.
+    pub(super) fn is_usual(&self, remains: Estimate) -> bool {
+        remains.value().is_some_and(|remains| remains > -self.tolerance)
     }
 
     /// Takes the next observation. `effect` says of what was observed since the likely return how far it is from the usual.
@@ -88,6 +97,7 @@ impl Recovery {
         }
         let recent = self.seen.get(since..)?;
         Some(Back {
+            fell: self.fell,
             since: recent.first()?.index,
             detected: recent.last()?.index,
             labels: recent.len(),

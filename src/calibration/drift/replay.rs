@@ -1,6 +1,7 @@
 //! Items seen again: only the judge can change its verdict on the same item, only a human their label.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::calibration::agreement::{Kind, Place};
 use crate::statistics::betting::{Carry, Detector};
@@ -59,6 +60,8 @@ pub(super) struct Moved {
     pub(super) labels: usize,
     /// Share of changed verdicts since then.
     pub(super) effect: Estimate,
+    /// How close they are to the first ones on average: a change by one of many levels is a small one.
+    closeness: f64,
     pub(super) statistic: f64,
     pub(super) threshold: f64,
     /// Whether the directional test of a round fired, rather than the rate of changes.
@@ -83,15 +86,16 @@ struct Seen {
 
 /// Watches one side of repeated items: the share of changes by an e-detector with the promised run length, and the
 /// direction of changes of each completed round by McNemar's or Bowker's test, at levels that sum to 1 %. What has
-/// returned to its first verdicts is watched anew.
+/// returned to its first verdicts is watched anew; the tests are numbered on, so that no level is spent twice.
 pub(super) fn replays(history: &History, side: Side, settings: &Settings) -> Replays {
     let seen = seen_again(history, side);
     let indices = seen.iter().map(|seen| seen.index).collect();
     let changes = seen.iter().map(|seen| 1.0 - history.closeness(seen.first, seen.now)).collect();
     let mut moves: Vec<Moved> = Vec::new();
-    let mut rest = &seen[..];
-    while let Some(moved) = next_move(history, rest, side, settings) {
+    let (mut rest, mut tests) = (&seen[..], 0);
+    while let Some(moved) = next_move(history, rest, tests, side, settings) {
         let after = rest.partition_point(|seen| seen.index <= moved.detected);
+        tests += rounds(&rest[..after]).len();
         let back = returned(history, &rest[after..], &moved, side, settings);
         moves.push(Moved { back, ..moved });
         let Some(back) = back else { break };
@@ -100,16 +104,21 @@ pub(super) fn replays(history: &History, side: Side, settings: &Settings) -> Rep
     Replays { seen: indices, changes, moves }
 }
 
-fn next_move(history: &History, seen: &[Seen], side: Side, settings: &Settings) -> Option<Moved> {
+/// The next move after so many tests of direction.
+fn next_move(history: &History, seen: &[Seen], tests: usize, side: Side, settings: &Settings) -> Option<Moved> {
     let by_rate = rate_alarm(history, seen, side, settings);
-    let by_direction = direction_alarm(history, seen);
+    let by_direction = direction_alarm(history, seen, tests);
     [by_rate, by_direction].into_iter().flatten().min_by_key(|moved| moved.detected)
 }
 
-/// Whether that side says again what it said at first, as often as noise allows.
+/// Whether that side says again what it said at first, as often as noise allows. Changes that were more one-sided than
+/// frequent leave a share that noise alone could cause: their end cannot be seen in it, and the move stands.
 fn returned(history: &History, seen: &[Seen], moved: &Moved, side: Side, settings: &Settings) -> Option<Back> {
     let usual = 1.0 - side.noise();
-    let mut recovery = Recovery::new(usual, (1.0 - moved.effect.value()?).min(usual - MARGIN), MARGIN)?;
+    if moved.directional && moved.closeness > usual - MARGIN {
+        return None;
+    }
+    let mut recovery = Recovery::new(moved.since, usual, moved.closeness.min(usual - MARGIN), MARGIN)?;
     let changed = |recent: &[Agreement]| {
         let changes = recent.iter().filter(|seen| seen.closeness < 1.0).count();
         proportion(changes as f64, recent.len() as f64)
@@ -172,6 +181,7 @@ fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings)
         detected: seen[fired].index,
         labels: recent.len(),
         effect: changed(history, recent),
+        closeness: mean_closeness(history, recent.iter()),
         statistic: detector.evidence(),
         threshold: settings.run_length,
         directional: false,
@@ -179,17 +189,21 @@ fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings)
     })
 }
 
-/// The first round (k-th time that items are seen again) whose changes have a direction. Round k is tested at
-/// `LEVEL / (k (k+1))`, so that all rounds together stay under `LEVEL`.
-fn direction_alarm(history: &History, seen: &[Seen]) -> Option<Moved> {
+/// The rounds (k-th times that items are seen again) from the first to the last of these.
+fn rounds(seen: &[Seen]) -> Range<usize> {
+    let numbers = || seen.iter().map(|seen| seen.round);
+    numbers().min().unwrap_or(0)..numbers().max().map_or(0, |last| last + 1)
+}
+
+/// The first round whose changes have a direction. The k-th test is one at `LEVEL / (k (k+1))`, so that all together stay
+/// under `LEVEL`; `tests` came before.
+fn direction_alarm(history: &History, seen: &[Seen], tests: usize) -> Option<Moved> {
     if history.scale.kind() == Kind::Numeric {
         return None;
     }
-    let rounds = seen.iter().map(|seen| seen.round + 1).max()?;
-    let earliest = seen.iter().map(|seen| seen.round).min()?;
-    (earliest..rounds).find_map(|round| {
+    (tests + 1..).zip(rounds(seen)).find_map(|(test, round)| {
         let members: Vec<&Seen> = seen.iter().filter(|seen| seen.round == round).collect();
-        let level = LEVEL / ((round + 1) * (round + 2)) as f64;
+        let level = LEVEL / (test * (test + 1)) as f64;
         let p = direction_p(history, &members)?;
         let owned = members.iter().map(|seen| seen.index);
         (p <= level && members.len() >= MIN_REPLAYS).then(|| Moved {
@@ -197,6 +211,7 @@ fn direction_alarm(history: &History, seen: &[Seen]) -> Option<Moved> {
             detected: owned.max().unwrap_or(0),
             labels: members.len(),
             effect: changed_share(history, members.iter().map(|seen| (seen.first, seen.now))),
+            closeness: mean_closeness(history, members.iter().copied()),
             statistic: p,
             threshold: level,
             directional: true,
@@ -218,6 +233,11 @@ fn direction_p(history: &History, members: &[&Seen]) -> Option<f64> {
 
 fn changed(history: &History, seen: &[Seen]) -> Estimate {
     changed_share(history, seen.iter().map(|seen| (seen.first, seen.now)))
+}
+
+fn mean_closeness<'a>(history: &History, seen: impl ExactSizeIterator<Item = &'a Seen>) -> f64 {
+    let number = seen.len() as f64;
+    seen.map(|seen| history.closeness(seen.first, seen.now)).sum::<f64>() / number
 }
 
 fn changed_share(history: &History, pairs: impl Iterator<Item = (Place, Place)>) -> Estimate {

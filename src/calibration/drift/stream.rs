@@ -12,6 +12,8 @@ use super::recovery::{Back, Period, Recovery};
 
 /// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
 const MIN_PART: usize = 30;
+/// Labels of a part since the whole is back that can say that the part is as well.
+const MIN_BACK: usize = 10;
 
 /// When evidence is an alarm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -150,11 +152,19 @@ impl Watch {
         evidence
     }
 
-    /// Ends a fall that the whole has made up for: a part has too few labels to show it soon. If it is still fallen, its
-    /// detector, which begins anew as well, finds that on labels after the return.
+    /// Ends a fall that the whole has made up for: a part has too few labels to show it soon. Only a part that fell with
+    /// the whole is back with it, and only if its own labels since then do not say otherwise; else the fall stands.
     pub(super) fn end_with(&mut self, whole: &Back) {
-        if let Some((alarm, _)) = self.fallen.take_if(|(alarm, _)| alarm.since <= whole.since) {
-            self.over.push(Fall { alarm, back: Some(Back { of_whole: true, ..*whole }) });
+        let own = &self.labels[self.labels.partition_point(|label| label.index < whole.since)..];
+        let Some(since) = own.first().map(|label| label.index).filter(|_| own.len() >= MIN_BACK) else { return };
+        let (labels, effect) = (own.len(), self.baseline.effect(own));
+        let ended = self.fallen.take_if(|(alarm, recovery)| {
+            // Neither start is dated exactly: what was flagged before the whole fell had another cause.
+            let together = alarm.detected >= whole.fell && alarm.since <= whole.since;
+            together && recovery.as_ref().is_some_and(|recovery| recovery.is_usual(effect))
+        });
+        if let Some((alarm, _)) = ended {
+            self.over.push(Fall { alarm, back: Some(Back { since, labels, effect, of_whole: true, ..*whole }) });
             self.rearm();
         }
     }
@@ -172,7 +182,8 @@ impl Watch {
         }
         self.fallen = self.alarm(threshold, rule).map(|alarm| {
             let mean = self.baseline.mean;
-            (alarm, alarm.effect.value().and_then(|effect| Recovery::new(mean, mean + effect, rule.tolerance)))
+            let recovery = |effect| Recovery::new(alarm.since, mean, mean + effect, rule.tolerance);
+            (alarm, alarm.effect.value().and_then(recovery))
         });
     }
 
@@ -269,9 +280,9 @@ pub(super) fn least_evidence<'a>(watches: impl Iterator<Item = &'a Watch> + Clon
 /// The falls of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest evidence
 /// alarm when each has at least `run length · K / k`.
 ///
-/// `returns` are those of the whole, which end the falls of parts that fell with it. `parts` names those that an entry
-/// belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as
-/// part of the whole.
+/// `returns` are those of the whole, which end the falls of parts that fell with it and agree as before by their own labels. `parts`
+/// names those that an entry belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as part of
+/// the whole.
 pub(super) fn watch_parts(
     baseline: &[Agreement],
     labels: &[Agreement],

@@ -5,6 +5,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::*;
+use crate::calibration::agreement::Label;
 
 struct Story {
     rng: Xoshiro256PlusPlus,
@@ -47,6 +48,15 @@ impl Story {
         }
     }
 
+    /// The judge's verdict on an anchor.
+    fn judged(&mut self, anchor: u32, verdict: Value) {
+        let time = self.entries.len();
+        self.push(
+            json!({"time": time, "item_id": format!("anchor {anchor}"), "anchor": true, "judge": verdict}),
+            &json!({}),
+        );
+    }
+
     fn push(&mut self, mut line: Value, more: &Value) {
         let fields = line.as_object_mut().unwrap();
         fields.extend(more.as_object().unwrap().clone());
@@ -56,6 +66,10 @@ impl Story {
     fn flags(&self) -> Vec<Flag> {
         detect(&self.entries, &Settings::default()).flags
     }
+}
+
+fn five_levels() -> Declaration {
+    Declaration::Ordinal((1..=5).map(|level| Label::Text(level.to_string())).collect())
 }
 
 fn kinds(flags: &[Flag]) -> Vec<Kind> {
@@ -332,7 +346,7 @@ fn the_course_of_the_evidence_goes_over_its_threshold_and_begins_anew() {
 }
 
 #[test]
-fn segments_that_fell_with_the_whole_are_back_with_it_unless_they_fall_on() {
+fn segments_that_fell_with_the_whole_are_back_with_it_unless_they_stay_down() {
     let story = |still: f64| {
         let mut story = Story::new(16);
         for (number, a, b) in [(200, 0.92, 0.92), (30, 0.4, 0.4), (300, 0.96, still)] {
@@ -348,6 +362,88 @@ fn segments_that_fell_with_the_whole_are_back_with_it_unless_they_fall_on() {
     assert!(mended.recovered.iter().any(|one| of_b(&one.flag)), "{:?}", mended.recovered);
     assert!(!mended.flags.iter().any(of_b), "{:?}", mended.flags);
     let broken = story(0.4);
-    let again = broken.flags.iter().find(|flag| of_b(flag)).unwrap();
-    assert!(again.since.as_u64() > Some(2_300), "{again:?}");
+    let still = broken.flags.iter().find(|flag| of_b(flag)).unwrap();
+    assert!(still.since.as_u64() < Some(2_300), "it stands since it fell: {still:?}");
+    assert!(!broken.recovered.iter().any(|one| of_b(&one.flag)), "{:?}", broken.recovered);
+}
+
+#[test]
+fn a_segment_that_had_fallen_before_the_whole_stands_when_the_whole_is_back() {
+    let mut story = Story::new(17);
+    for (number, others, rare) in [(120, 0.9, 0.9), (120, 0.95, 0.6), (30, 0.6, 0.6), (100, 0.96, 0.6)] {
+        for _ in 0..number {
+            story.labels(4, others, json!({"segment": "others"}));
+            story.labels(1, rare, json!({"segment": "rare"}));
+        }
+    }
+    let report = detect(&story.entries, &Settings::default());
+    let of_rare = |flag: &Flag| flag.kind == Kind::Agreement && flag.segment.as_deref() == Some("rare");
+    let whole = |one: &Recovered| one.flag.kind == Kind::Agreement && one.flag.segment.is_none();
+    assert!(report.recovered.iter().any(whole), "{:?}", report.recovered);
+    assert!(!report.recovered.iter().any(|one| of_rare(&one.flag)), "{:?}", report.recovered);
+    let rare = report.flags.iter().find(|flag| of_rare(flag)).unwrap();
+    assert!(rare.since.as_u64().is_some_and(|since| since.abs_diff(600) < 100), "{rare:?}");
+}
+
+#[test]
+fn an_attribute_whose_shift_is_over_does_not_hide_the_shift_of_another() {
+    let mut story = Story::new(18);
+    for (number, english, free) in [(300, 0.5, 0.9), (300, 0.9, 0.9), (600, 0.5, 0.9), (300, 0.5, 0.1)] {
+        for _ in 0..number {
+            let lang = if story.chance(english) { "en" } else { "de" };
+            let (tier, agreement) = if story.chance(free) { ("free", 0.97) } else { ("pro", 0.6) };
+            story.labels(1, agreement, json!({"segments": {"lang": lang, "tier": tier}}));
+        }
+    }
+    let report = detect(&story.entries, &Settings::default());
+    let of_mix = |flag: &&Flag| flag.kind == Kind::InputMix;
+    let over = report.recovered.iter().map(|one| &one.flag).find(of_mix).unwrap();
+    let standing = report.flags.iter().find(of_mix).unwrap();
+    assert!(over.segment.as_deref().is_some_and(|segment| segment.starts_with("lang=")), "{over:?}");
+    assert!(standing.segment.as_deref().is_some_and(|segment| segment.starts_with("tier=")), "{standing:?}");
+    let fall = report.flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none()).unwrap();
+    assert_eq!(fall.attribution, Attribution::InputMix, "split by the attribute that moved when it fell");
+}
+
+#[test]
+fn a_judge_that_moved_in_one_direction_is_not_back_while_nothing_changes() {
+    let mut story = Story::new(19);
+    for round in 0..9 {
+        for anchor in 0..200 {
+            let harsher = round > 0 && anchor % 20 == 1;
+            story.judged(anchor, json!(u8::from(anchor % 2 == 1 && !harsher)));
+        }
+    }
+    let report = detect(&story.entries, &Settings::default());
+    assert_eq!((kinds(&report.flags), report.recovered), (vec![Kind::Judge], Vec::new()));
+    assert!(report.flags[0].evidence.guarantee.contains("over all replays"));
+}
+
+#[test]
+fn a_judge_that_is_a_level_harsher_is_not_back_while_nothing_changes() {
+    let mut story = Story::new(20);
+    for round in 0..6 {
+        for anchor in 0..200 {
+            let harsher = round > 0 && anchor % 2 == 0;
+            story.judged(anchor, json!(anchor % 4 + 2 - u32::from(harsher)));
+        }
+    }
+    let report = detect(&story.entries, &Settings { scale: Some(five_levels()), ..Settings::default() });
+    assert_eq!((kinds(&report.flags), report.recovered), (vec![Kind::Judge], Vec::new()));
+}
+
+#[test]
+fn what_is_left_of_a_round_after_a_return_is_tested_at_the_next_level() {
+    let mut story = Story::new(21);
+    for anchor in 0..400 {
+        story.judged(anchor, json!(anchor % 2));
+    }
+    for anchor in 0..400 {
+        let changed = anchor < 100 || (anchor >= 250 && anchor % 10 == 1);
+        story.judged(anchor, json!(if changed { 1 - anchor % 2 } else { anchor % 2 }));
+    }
+    let report = detect(&story.entries, &Settings::default());
+    assert_eq!((report.recovered.len(), kinds(&report.flags)), (1, vec![Kind::Judge]));
+    let threshold = report.flags[0].evidence.threshold;
+    assert!((threshold - replay::LEVEL / 6.0).abs() < 1e-12, "the second test, at {threshold}");
 }

@@ -141,23 +141,26 @@ impl DriftReport {
     }
 }
 
-/// What is over, falls of segments with the fall of the whole that has the same cause and was not over when they began.
+/// What is over, falls of segments with the fall of the whole that has the same cause and that they overlap.
 fn told_once(recovered: Vec<drift::Recovered>) -> Vec<(drift::Recovered, Vec<drift::Flag>)> {
     let is_part = |one: &drift::Recovered| is_fall(&one.flag) && one.flag.segment.is_some();
     let (parts, leading): (Vec<_>, Vec<_>) = recovered.into_iter().partition(is_part);
     let mut told: Vec<(drift::Recovered, Vec<drift::Flag>)> =
         leading.into_iter().map(|one| (one, Vec::new())).collect();
     for part in parts {
-        // Times are written in one format, so that they compare as they stand.
-        let within = |whole: &drift::Recovered| {
-            cause(&whole.flag) == cause(&part.flag) && part.flag.since.as_str() <= whole.recovery.detected_at.as_str()
-        };
-        match told.iter_mut().find(|(whole, _)| whole.flag.segment.is_none() && within(whole)) {
+        let with = |whole: &drift::Recovered| cause(&whole.flag) == cause(&part.flag) && overlap(whole, &part);
+        match told.iter_mut().find(|(whole, _)| whole.flag.segment.is_none() && with(whole)) {
             Some((_, also)) => also.push(part.flag),
             None => told.push((part, Vec::new())),
         }
     }
     told
+}
+
+/// Whether one was not yet over when the other began.
+fn overlap(one: &drift::Recovered, other: &drift::Recovered) -> bool {
+    let times = |of: &drift::Recovered| Moment::parse(&of.flag.since).zip(Moment::parse(&of.recovery.detected_at));
+    times(one).zip(times(other)).is_some_and(|((began, over), (since, until))| began <= until && since <= over)
 }
 
 /// One fall is told once: what segments see of the fall of the whole, with the same cause, goes with it.
@@ -352,5 +355,48 @@ fn declaration(scale: &Scale) -> Declaration {
         }
         Scale::Numeric { .. } => Declaration::Numeric,
         Scale::Binary { .. } | Scale::Categorical { .. } => Declaration::Nominal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calibration::drift::{Attribution, Recovery, Strength};
+
+    fn fell(segment: Option<&str>, since: &str, back: &str) -> drift::Recovered {
+        let evidence = Strength { statistic: 1_500.0, threshold: 1_000.0, guarantee: String::new() };
+        let effect = Estimate::new(Ok(-0.2), Err(crate::statistics::Reason::TooFew));
+        let (since, back) = (json!(since), json!(back));
+        let flag = drift::Flag {
+            kind: Kind::Agreement,
+            segment: segment.map(str::to_owned),
+            since: since.clone(),
+            detected_at: since,
+            labels_to_detection: 20,
+            effect,
+            evidence: evidence.clone(),
+            attribution: Attribution::NewContent,
+            advice: Attribution::NewContent.advice(),
+        };
+        let recovery = Recovery { since: back.clone(), detected_at: back, labels_to_detection: 20, effect, evidence };
+        drift::Recovered { flag, recovery }
+    }
+
+    #[test]
+    fn a_segment_that_was_back_before_the_whole_fell_is_told_by_itself() {
+        let told = told_once(vec![
+            fell(None, "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"),
+            fell(Some("a=within"), "2026-03-05T00:00:00Z", "2026-03-20T00:00:00Z"),
+            fell(Some("a=before"), "2026-01-05T00:00:00Z", "2026-01-20T00:00:00Z"),
+            fell(Some("a=barely"), "2026-02-05T00:00:00Z", "2026-03-01T00:00:00.5Z"),
+            fell(Some("a=after"), "2026-04-01T00:00:00.5Z", "2026-05-01T00:00:00Z"),
+        ]);
+        let segments: Vec<(Option<&str>, Vec<Option<&str>>)> = told
+            .iter()
+            .map(|(one, also)| (one.flag.segment.as_deref(), also.iter().map(|flag| flag.segment.as_deref()).collect()))
+            .collect();
+        let alone = |name| (Some(name), vec![]);
+        let together = (None, vec![Some("a=within"), Some("a=barely")]);
+        assert_eq!(segments, [together, alone("a=before"), alone("a=after")]);
     }
 }
