@@ -73,9 +73,9 @@ impl Recovery {
         Some(Self { fell, usual, tolerance, level, detector, seen, before, total })
     }
 
-    /// Whether what remains of the fall is less than the tolerance.
-    pub(super) fn is_usual(&self, remains: Estimate) -> bool {
-        remains.value().is_some_and(|remains| remains > -self.tolerance)
+    /// Whether what remains of the fall lies above the level that a return must exceed.
+    pub(super) fn is_above_level(&self, remains: Estimate) -> bool {
+        remains.value().is_some_and(|remains| remains > self.level - self.usual)
     }
 
     /// Takes the next observation. `effect` says of what was observed since the likely return how far it is from the usual.

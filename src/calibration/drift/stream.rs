@@ -13,7 +13,7 @@ use super::recovery::{Back, Period, Recovery};
 /// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
 const MIN_PART: usize = 30;
 /// Labels of a part since the whole is back that can say that the part is as well.
-const MIN_BACK: usize = 10;
+const MIN_BACK: usize = 20;
 
 /// When evidence is an alarm.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,13 +129,15 @@ pub(super) struct Watch {
     detector: Detector,
     labels: Vec<Agreement>,
     fallen: Option<(Alarm, Option<Recovery>)>,
+    /// The whole's return, until it is decided whether this part is back with it.
+    whole_is_back: Option<Back>,
     over: Vec<Fall>,
 }
 
 impl Watch {
     pub(super) fn new(baseline: Baseline) -> Result<Self, Reason> {
         let detector = Detector::new(baseline.bound, Carry::ShiryaevRoberts)?;
-        Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, over: Vec::new() })
+        Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, whole_is_back: None, over: Vec::new() })
     }
 
     /// Takes the next label and returns the evidence of this episode.
@@ -143,28 +145,41 @@ impl Watch {
         self.labels.push(label);
         let evidence = self.detector.observe_weighted(label.closeness, label.weight);
         let baseline = self.baseline;
-        let Some((alarm, Some(recovery))) = &mut self.fallen else { return evidence };
+        let Some((alarm, recovery)) = &mut self.fallen else { return evidence };
         let remains = |recent: &[Agreement]| baseline.effect(recent);
-        if let Some(back) = recovery.observe(label, rule.run_length, remains) {
-            self.over.push(Fall { alarm: *alarm, back: Some(back) });
+        let back = recovery.as_mut().and_then(|recovery| recovery.observe(label, rule.run_length, remains));
+        if back.is_some() {
+            self.over.push(Fall { alarm: *alarm, back });
             self.rearm();
+        } else {
+            self.end_if_back();
         }
         evidence
     }
 
-    /// Ends a fall that the whole has made up for: a part has too few labels to show it soon. Only a part that fell with
-    /// the whole is back with it, and only if its own labels since then do not say otherwise; else the fall stands.
+    /// Says that the whole is back: a part has too few labels to show it soon. Only a part that fell with the whole is back
+    /// with it, and only if its first labels since then lie above the level that a return must exceed; else the fall stands.
     pub(super) fn end_with(&mut self, whole: &Back) {
+        // Neither start is dated exactly: what was flagged before the whole fell had another cause.
+        let together = |alarm: &Alarm| alarm.detected >= whole.fell && alarm.since <= whole.since;
+        if self.fallen.as_ref().is_some_and(|(alarm, _)| together(alarm)) {
+            self.whole_is_back = Some(*whole);
+            self.end_if_back();
+        }
+    }
+
+    /// One look, as soon as there are labels enough: looking after each would find a lucky moment.
+    fn end_if_back(&mut self) {
+        let Some(whole) = self.whole_is_back else { return };
         let own = &self.labels[self.labels.partition_point(|label| label.index < whole.since)..];
         let Some(since) = own.first().map(|label| label.index).filter(|_| own.len() >= MIN_BACK) else { return };
         let (labels, effect) = (own.len(), self.baseline.effect(own));
-        let ended = self.fallen.take_if(|(alarm, recovery)| {
-            // Neither start is dated exactly: what was flagged before the whole fell had another cause.
-            let together = alarm.detected >= whole.fell && alarm.since <= whole.since;
-            together && recovery.as_ref().is_some_and(|recovery| recovery.is_usual(effect))
-        });
-        if let Some((alarm, _)) = ended {
-            self.over.push(Fall { alarm, back: Some(Back { since, labels, effect, of_whole: true, ..*whole }) });
+        self.whole_is_back = None;
+        let is_back = |recovery: &Option<Recovery>| recovery.as_ref().is_some_and(|one| one.is_above_level(effect));
+        if let Some((alarm, _)) = self.fallen.take_if(|(_, recovery)| is_back(recovery)) {
+            let detected = self.labels.last().map_or(whole.detected, |label| label.index);
+            self.over
+                .push(Fall { alarm, back: Some(Back { since, detected, labels, effect, of_whole: true, ..whole }) });
             self.rearm();
         }
     }
