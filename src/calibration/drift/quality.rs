@@ -172,10 +172,22 @@ fn rarest(scores: &[QualityScore]) -> f64 {
     probabilities.get(probabilities.len() / 100).copied().unwrap_or(1.0)
 }
 
+/// The segments that may come to a baseline. An attribute of which every answer has another value makes as many segments as
+/// there are scores, and none of them is ever watched.
+fn watchable(scores: &[QualityScore], first: usize) -> BTreeMap<&str, Stream> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for segment in scores.iter().take(first).flat_map(|score| &score.segments) {
+        *counts.entry(segment).or_default() += 1;
+    }
+    // So many scores are worth at most as many equally weighted ones.
+    counts.retain(|_, count| *count as f64 >= BASELINE);
+    counts.into_keys().map(|segment| (segment, Stream::default())).collect()
+}
+
 /// Falls of the whole (no name) and of segments.
 fn falls(scores: &[QualityScore], first: usize) -> Vec<(Option<String>, Fall)> {
     let rarest = rarest(scores);
-    let (mut whole, mut parts): (Stream, BTreeMap<&str, Stream>) = (Stream::default(), BTreeMap::new());
+    let (mut whole, mut parts) = (Stream::default(), watchable(scores, first));
     for (index, score) in scores.iter().enumerate() {
         let observed = Agreement { index, closeness: score.value, weight: (rarest / score.probability).min(1.0) };
         let early = index < first;
@@ -185,7 +197,9 @@ fn falls(scores: &[QualityScore], first: usize) -> Vec<(Option<String>, Fall)> {
         }
         let returned = whole.watch.as_ref().and_then(Watch::latest_return).filter(|back| back.detected == index);
         for segment in &score.segments {
-            parts.entry(segment).or_default().observe(observed, early);
+            if let Some(part) = parts.get_mut(segment.as_str()) {
+                part.observe(observed, early);
+            }
         }
         let watches = || parts.values().filter_map(|part| part.watch.as_ref());
         if let Some(threshold) = least_evidence(watches(), RULE.run_length) {
@@ -362,5 +376,15 @@ mod tests {
         };
         assert_eq!(moved(155), Attribution::JudgeModel);
         assert_eq!(moved(230), Attribution::Answers, "it moved long after the answers fell");
+    }
+
+    #[test]
+    fn only_segments_that_can_come_to_a_baseline_are_followed() {
+        let mut all = story(&[(2_000, 0.8)]);
+        for (index, score) in all.iter_mut().enumerate() {
+            score.segments.push(format!("user={index}"));
+        }
+        assert!(watchable(&all, usize::MAX).keys().all(|segment| segment.starts_with("intent=")));
+        assert!(watchable(&all, 400).is_empty());
     }
 }

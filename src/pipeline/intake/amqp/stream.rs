@@ -42,16 +42,22 @@ impl<'a> StreamReading<'a> {
         shutdown: &CancellationToken,
     ) -> Result<Option<Self>, SessionError> {
         let began_at = start.to_string();
+        let mut told = false;
         while !shutdown.is_cancelled() {
             match answered(store.claim_stream(queue, &began_at, LEASE.as_millis() as i64)).await? {
                 StreamClaim::Held { next, began_ms } => {
                     let progress = Progress { next, under_way: BTreeSet::new() };
                     return Ok(Some(Self { store, queue, start, began_ms, progress }));
                 }
-                StreamClaim::Taken => tokio::select! {
-                    () = tokio::time::sleep(PATIENCE) => {}
-                    () = shutdown.cancelled() => {}
-                },
+                StreamClaim::Taken => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::info!(queue, "another worker reads this stream; waiting to take over");
+                    }
+                    tokio::select! {
+                        () = tokio::time::sleep(PATIENCE) => {}
+                        () = shutdown.cancelled() => {}
+                    }
+                }
             }
         }
         Ok(None)
