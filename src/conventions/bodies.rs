@@ -1,5 +1,6 @@
 //! Whole request and response bodies: what producers record that log a function's arguments and its return value.
 
+use super::chunks::joined;
 use super::documents::documents;
 use super::message_parts::{parts, plain_text};
 use super::messages::{is_item_kind, message, messages, system_messages};
@@ -120,24 +121,11 @@ fn response_list(items: &[Node<'_>], node: &Node<'_>, depth: usize) -> Option<Re
             all.model = all.model.or(found.model);
             all.id = all.id.or(found.id);
         }
-        all.messages = joined_deltas(items).unwrap_or(all.messages);
+        all.messages = joined(items.iter()).unwrap_or(all.messages);
         return Some(all);
     }
     let found = messages(node, &Role::Assistant);
     (!found.is_empty()).then(|| Response { messages: found, ..Response::default() })
-}
-
-/// A recorded stream of chat completion chunks, put together again.
-fn joined_deltas(chunks: &[Node<'_>]) -> Option<Vec<Message>> {
-    let mut text = String::new();
-    let mut deltas = 0usize;
-    for choice in chunks.iter().filter_map(|chunk| chunk.get("choices")?.as_list()).flatten() {
-        if let Some(delta) = choice.get("delta") {
-            deltas += 1;
-            text.push_str(delta.str_of(&["content"]).unwrap_or_default());
-        }
-    }
-    (deltas > 1 && !text.is_empty()).then(|| vec![Message::text(Role::Assistant, text)])
 }
 
 fn response_map(node: &Node<'_>, depth: usize) -> Option<Response> {

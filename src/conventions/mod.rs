@@ -6,12 +6,14 @@
 //! [`Step::problems`].
 
 mod bodies;
+mod chunks;
 mod documents;
 mod failure;
 mod families;
 mod identity;
 mod indexed;
 mod io;
+mod json;
 mod loop_guard;
 mod message_parts;
 mod messages;

@@ -1,11 +1,10 @@
 //! A JSON-like tree that borrows: one shape for structured OTLP values and for JSON text inside string values.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
+use super::json::{Unreadable, read};
 use crate::model::Value;
 
 /// How often JSON text inside a JSON string is unpacked; producers do it at most twice.
@@ -38,21 +37,16 @@ pub(crate) enum Parsed<'a> {
     Malformed,
 }
 
-/// Reads JSON text; numbers JSON does not have (`NaN`, `Infinity`) and half surrogates, which Python's encoder lets
-/// through, are mended rather than refused.
+/// Reads JSON text.
 pub(crate) fn parse(text: &str) -> Parsed<'_> {
     if !looks_like_json(text) {
         return Parsed::Text(text);
     }
-    match serde_json::from_str::<Node<'_>>(text) {
+    match read(text) {
         Ok(node) => Parsed::Tree(node),
-        Err(error) if error.is_eof() => Parsed::Truncated,
-        Err(_) => match serde_json::from_str::<Node<'_>>(&mended(text)) {
-            Ok(node) => Parsed::Tree(node.into_owned()),
-            Err(error) if error.is_eof() => Parsed::Truncated,
-            Err(_) if is_bracketed_prose(text) => Parsed::Text(text),
-            Err(_) => Parsed::Malformed,
-        },
+        Err(Unreadable::Ended) => Parsed::Truncated,
+        Err(Unreadable::Malformed) if is_bracketed_prose(text) => Parsed::Text(text),
+        Err(Unreadable::Malformed) => Parsed::Malformed,
     }
 }
 
@@ -75,62 +69,6 @@ fn is_bracketed_prose(text: &str) -> bool {
         Some(b'{') => !matches!(first, Some(b'"' | b'}')),
         Some(b'[') => !matches!(first, Some(b'{' | b'[' | b'"' | b']')),
         _ => true,
-    }
-}
-
-/// `text` with numbers and escapes that JSON does not know replaced outside and inside strings respectively.
-fn mended(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut in_string = false;
-    while let Some(next) = rest.chars().next() {
-        let taken = match (in_string, next) {
-            (true, '\\') => mend_escape(rest, &mut out),
-            (_, '"') => {
-                in_string = !in_string;
-                out.push('"');
-                1
-            }
-            (false, 'N' | 'I' | '-') => {
-                let name = ["NaN", "-Infinity", "Infinity"].into_iter().find(|name| rest.starts_with(name));
-                out.push_str(name.map_or(&rest[..1], |_| "null"));
-                name.map_or(1, str::len)
-            }
-            // Raw control characters inside strings are as harmless as their escapes.
-            (true, control) if control < ' ' => {
-                out.push(' ');
-                1
-            }
-            (_, other) => {
-                out.push(other);
-                other.len_utf8()
-            }
-        };
-        rest = &rest[taken..];
-    }
-    out
-}
-
-/// Copies the escape at the head of `rest`; returns how many bytes of it were used.
-fn mend_escape(rest: &str, out: &mut String) -> usize {
-    let unit = |at: usize| {
-        let digits = rest.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    match unit(0) {
-        Some(0xD800..=0xDBFF) if matches!(unit(6), Some(0xDC00..=0xDFFF)) => {
-            out.push_str(&rest[..12]);
-            12
-        }
-        Some(0xD800..=0xDFFF) => {
-            out.push('\u{FFFD}');
-            6
-        }
-        _ => {
-            let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
-            out.push_str(&rest[..length]);
-            length
-        }
     }
 }
 
@@ -302,104 +240,6 @@ impl<'a> Node<'a> {
             other => other.to_json().to_string(),
         }
     }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-/// A map key that borrows where it can; `Cow<str>` alone always copies.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Node<'de>, E> {
-        Ok(Node::Null)
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Node<'de>, E> {
-        Ok(Node::Bool(truth))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Node<'de>, E> {
-        Ok(Node::Int(number))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Node<'de>, E> {
-        Ok(i64::try_from(number).map_or(Node::Float(number as f64), Node::Int))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Node<'de>, E> {
-        Ok(Node::Float(number))
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Node<'de>, E> {
-        Ok(Node::Str(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node<'de>, E> {
-        Ok(Node::Str(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Node<'de>, E> {
-        Ok(Node::Str(Cow::Owned(text)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let Some(first) = access.next_element()? else { return Ok(Node::List(Vec::new())) };
-        let mut items = beginning_with(first);
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Node::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node<'de>, A::Error> {
-        let Some((Key(key), value)) = access.next_entry()? else { return Ok(Node::Map(Vec::new())) };
-        let mut entries = beginning_with((key, value));
-        while let Some((Key(key), value)) = access.next_entry()? {
-            entries.push((key, value));
-        }
-        Ok(Node::Map(entries))
-    }
-}
-
-/// Room for a few at once is cheaper than growth from nothing.
-fn beginning_with<T>(first: T) -> Vec<T> {
-    let mut items = Vec::with_capacity(4);
-    items.push(first);
-    items
 }
 
 #[cfg(test)]

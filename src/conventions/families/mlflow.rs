@@ -1,8 +1,9 @@
 //! MLflow tracing: attributes that hold JSON text, the inputs and outputs being a function's arguments and result.
 
+use crate::conventions::chunks::joined;
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::node::Node;
-use crate::conventions::parts::Parts;
+use crate::conventions::parts::{Parts, Said};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
@@ -39,10 +40,27 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     read_input(source, "mlflow.spanInputs", &mut parts);
     read_output(source, "mlflow.spanOutputs", &mut parts);
+    // What MLflow puts together from a stream lacks its tool calls; the chunks stand beside it, an event each.
+    if asks_for_no_tool(parts.output.as_ref())
+        && let Some(streamed) = streamed(source).filter(|said| !asks_for_no_tool(Some(said)))
+    {
+        parts.output = Some(streamed);
+    }
     if let Some(usage) = source.node("mlflow.chat.tokenUsage") {
         parts.tokens = of_node(&usage.unfolded()).or(parts.tokens);
     }
     Some(parts)
+}
+
+fn asks_for_no_tool(said: Option<&Said>) -> bool {
+    !said.is_some_and(|said| said.messages.iter().any(|message| message.tool_calls().next().is_some()))
+}
+
+fn streamed(source: &Source<'_>) -> Option<Said> {
+    let chunks = source.span.events.iter().filter(|event| event.name.starts_with("mlflow.chunk.item."));
+    let chunks: Vec<Node<'_>> =
+        chunks.filter_map(|event| source.node_of(&event.attributes, "mlflow.chunk.value")).collect();
+    Said::body(joined(chunks.iter())?)
 }
 
 fn kind_of(name: &str) -> Option<StepKind> {
@@ -61,7 +79,7 @@ fn kind_of(name: &str) -> Option<StepKind> {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::StepKind;
+    use crate::model::{ContentState, StepKind};
 
     #[test]
     fn json_in_json_is_read_and_quotes_are_no_part_of_names() {
@@ -76,6 +94,24 @@ mod tests {
         assert_eq!(step.output_text.as_deref(), Some("Because."));
         assert_eq!(step.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
         assert_eq!((step.usage.input_tokens, step.finish_reasons.as_slice()), (Some(5), &["stop".to_owned()][..]));
+    }
+
+    #[test]
+    fn tool_calls_of_a_stream_are_read_from_its_chunks() {
+        let chunk = |delta: &str| {
+            format!(r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#)
+        };
+        let begun = chunk(r#"{"tool_calls":[{"index":0,"id":"c1","function":{"name":"get_weather","arguments":""}}]}"#);
+        let ended = chunk(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"city\":\"Bergen\"}"}}]}"#);
+        let step = SpanBuilder::new("Completions")
+            .with("mlflow.spanType", "\"CHAT_MODEL\"")
+            .with("mlflow.spanOutputs", r#"{"choices":[{"message":{"role":"assistant","content":"","tool_calls":null},"finish_reason":"tool_calls"}]}"#)
+            .event("mlflow.chunk.item.0", &[("mlflow.chunk.value", &begun)])
+            .event("mlflow.chunk.item.1", &[("mlflow.chunk.value", &ended)])
+            .step();
+        let output = step.output.unwrap_or_default();
+        let calls: Vec<_> = output.iter().flat_map(|said| said.tool_calls()).map(|call| call.arguments.clone()).collect();
+        assert_eq!((calls, step.content), (vec![serde_json::json!({"city": "Bergen"})], ContentState::Captured));
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! A recorded stream of chat completion chunks, put together again.
+
+use super::message_parts::arguments;
+use super::node::Node;
+use crate::model::{Message, Part, Role, ToolCall};
+
+/// One answer of the stream while it grows.
+#[derive(Default)]
+struct Answer {
+    index: i64,
+    text: String,
+    calls: Vec<Call>,
+    finish_reason: Option<String>,
+}
+
+/// A tool call whose arguments come in pieces; only its first piece says its id and its name.
+#[derive(Default)]
+struct Call {
+    index: Option<i64>,
+    id: Option<String>,
+    name: String,
+    arguments: String,
+}
+
+/// The messages that the deltas of `chunks` add up to, one for each answer; `None` where there is no stream or where it
+/// said nothing.
+pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> Option<Vec<Message>> {
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut deltas = 0_usize;
+    for choice in chunks.filter_map(|chunk| chunk.get("choices")?.as_list()).flatten() {
+        let index = choice.get("index").and_then(Node::as_i64).unwrap_or_default();
+        let known = answers.iter().position(|answer| answer.index == index).unwrap_or_else(|| {
+            answers.push(Answer { index, ..Answer::default() });
+            answers.len() - 1
+        });
+        let answer = &mut answers[known];
+        if let Some(delta) = choice.get("delta") {
+            deltas += 1;
+            answer.add(delta);
+        }
+        if let Some(reason) = choice.str_of(&["finish_reason"]) {
+            answer.finish_reason = Some(reason.to_owned());
+        }
+    }
+    let says = |answer: &Answer| !answer.text.is_empty() || !answer.calls.is_empty();
+    (deltas > 1 && answers.iter().any(says)).then(|| answers.into_iter().map(Answer::message).collect())
+}
+
+impl Answer {
+    fn add(&mut self, delta: &Node<'_>) {
+        self.text.push_str(delta.str_of(&["content"]).unwrap_or_default());
+        for piece in delta.get("tool_calls").and_then(Node::as_list).unwrap_or_default() {
+            self.add_call(piece);
+        }
+    }
+
+    fn add_call(&mut self, piece: &Node<'_>) {
+        let index = piece.get("index").and_then(Node::as_i64);
+        let id = piece.str_of(&["id"]).filter(|id| !id.is_empty());
+        // Some providers number every call 0; an id that is new begins a call of its own.
+        let same = |call: &&mut Call| call.index == index && (id.is_none() || call.id.as_deref() == id);
+        if self.calls.iter_mut().rev().find(same).is_none() {
+            self.calls.push(Call { index, id: id.map(str::to_owned), ..Call::default() });
+        }
+        let Some(call) = self.calls.iter_mut().rev().find(same) else { return };
+        let said = |key: &str| piece.at(&["function", key]).and_then(Node::as_str).unwrap_or_default();
+        call.name.push_str(said("name"));
+        call.arguments.push_str(said("arguments"));
+    }
+
+    fn message(self) -> Message {
+        let text = Some(self.text).filter(|text| !text.is_empty()).map(|text| Part::Text { text });
+        let calls = self.calls.into_iter().map(|call| {
+            let arguments = arguments(&Node::Str(call.arguments.into()));
+            Part::ToolCall(ToolCall { id: call.id, name: call.name, arguments })
+        });
+        let parts = text.into_iter().chain(calls).collect();
+        Message { role: Role::Assistant, name: None, parts, finish_reason: self.finish_reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::conventions::node::{Parsed, parse};
+
+    fn read(text: &str) -> Option<Vec<Message>> {
+        match parse(text) {
+            Parsed::Tree(Node::List(chunks)) => joined(chunks.iter()),
+            other => panic!("{text} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn calls_that_stream_in_pieces_are_whole_again() {
+        let read = read(
+            r#"[{"choices":[{"index":0,"delta":{"role":"assistant","content":"Let me "}}]},
+                {"choices":[{"index":0,"delta":{"content":"look."}}]},
+                {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","function":{"name":"get_weather","arguments":""}}]}}]},
+                {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":null,"function":{"name":null,"arguments":"{\"city\": "}}]}}]},
+                {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\"Bergen\"}"}}]}}]},
+                {"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"c2","function":{"name":"get_time","arguments":"{}"}}]}}]},
+                {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}]"#,
+        )
+        .unwrap();
+        let calls: Vec<_> = read[0].tool_calls().map(|call| (call.name.as_str(), call.arguments.clone())).collect();
+        assert_eq!(calls, [("get_weather", json!({"city": "Bergen"})), ("get_time", json!({}))]);
+        assert_eq!((read[0].joined_text().as_deref(), read.len()), (Some("Let me look."), 1));
+        assert_eq!(read[0].finish_reason.as_deref(), Some("tool_calls"));
+    }
+
+    #[test]
+    fn two_answers_of_one_stream_stay_two() {
+        let read = read(
+            r#"[{"choices":[{"index":0,"delta":{"content":"Ye"}}]},{"choices":[{"index":1,"delta":{"content":"N"}}]},
+                {"choices":[{"index":0,"delta":{"content":"s."}}]},{"choices":[{"index":1,"delta":{"content":"o."}}]}]"#,
+        );
+        assert_eq!(read, Some(vec![Message::text(Role::Assistant, "Yes."), Message::text(Role::Assistant, "No.")]));
+    }
+
+    #[test]
+    fn a_stream_that_said_nothing_is_none() {
+        assert_eq!(read(r#"[{"choices":[{"delta":{}}]},{"choices":[{"delta":{"content":""}}]}]"#), None);
+        assert_eq!(read(r#"[{"choices":[{"message":{"content":"whole"}}]}]"#), None);
+    }
+}
