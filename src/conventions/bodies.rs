@@ -4,7 +4,7 @@ use super::chunks::joined;
 use super::documents::documents;
 use super::message_parts::{parts, plain_text};
 use super::messages::{is_item_kind, message, messages, system_messages};
-use super::node::{Node, Parsed, parse};
+use super::node::{Arena, Node, Parsed, parse};
 use super::tools::tool_definitions;
 use crate::model::{Document, Message, Role, ToolDefinition};
 
@@ -218,7 +218,7 @@ fn spoken_field(node: &Node<'_>, depth: usize) -> Option<Vec<Message>> {
 
 /// Text is an answer as it is, unless it is a serialised message.
 fn text_or_body(text: &str, depth: usize) -> Vec<Message> {
-    if let Parsed::Tree(tree @ Node::Map(_)) = parse(text)
+    if let Parsed::Tree(tree @ Node::Map(_)) = parse(text, &Arena::new())
         && (tree.has("choices") || tree.has("role") || tree.has("kwargs"))
         && let Some(found) = response_at(&tree, depth + 1)
     {
@@ -287,7 +287,7 @@ pub(crate) fn langchain_metadata<'n, 'a>(node: &'n Node<'a>) -> Option<&'n Node<
 /// The question of a retrieval: `{"query": …}`, `{"q": …}`, arguments of a function, or bare text.
 pub(crate) fn query_text(node: &Node<'_>) -> Option<String> {
     match node {
-        Node::Str(text) => Some(text.clone().into_owned()),
+        Node::Str(text) => Some((*text).to_owned()),
         Node::Map(entries) => {
             let keys = ["query", "question", "q", "query_str", "input", "text", "search_query", "user_query", "prompt"];
             if let Some(text) = node.str_of(&keys) {
@@ -309,14 +309,8 @@ pub(crate) fn query_text(node: &Node<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::messages::answer_text;
+    use super::super::testing::tree;
     use super::*;
-
-    fn tree(text: &str) -> Node<'_> {
-        match parse(text) {
-            Parsed::Tree(node) => node,
-            other => panic!("{text} is {other:?}"),
-        }
-    }
 
     #[test]
     fn the_answer_is_found_in_every_providers_response() {

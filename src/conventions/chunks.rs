@@ -71,7 +71,7 @@ impl Answer {
     fn message(self) -> Message {
         let text = Some(self.text).filter(|text| !text.is_empty()).map(|text| Part::Text { text });
         let calls = self.calls.into_iter().map(|call| {
-            let arguments = arguments(&Node::Str(call.arguments.into()));
+            let arguments = arguments(&Node::Str(&call.arguments));
             Part::ToolCall(ToolCall { id: call.id, name: call.name, arguments })
         });
         let parts = text.into_iter().chain(calls).collect();
@@ -84,13 +84,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::conventions::node::{Parsed, parse};
+    use crate::conventions::testing::tree;
 
     fn read(text: &str) -> Option<Vec<Message>> {
-        match parse(text) {
-            Parsed::Tree(Node::List(chunks)) => joined(chunks.iter()),
-            other => panic!("{text} is {other:?}"),
-        }
+        joined(tree(text).as_list().unwrap().iter())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Retrieved documents in every shape that retrievers return them.
 
 use super::message_parts::plain_text;
-use super::node::Node;
+use super::node::{Arena, Node};
 use crate::model::Document;
 
 /// Wrappers in wrappers deeper than this are not followed.
@@ -37,7 +37,7 @@ fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<Document>) {
     match node {
         Node::List(items) => items.iter().for_each(|item| collect(item, depth + 1, found)),
         Node::Str(text) if !text.is_empty() => {
-            found.push(Document { text: Some(text.clone().into_owned()), ..Document::default() });
+            found.push(Document { text: Some((*text).to_owned()), ..Document::default() });
         }
         Node::Map(_) => {
             if let Some(read) = document(node) {
@@ -56,7 +56,8 @@ fn document(node: &Node<'_>) -> Option<Document> {
     // {"document": {…}} of OpenInference and rerankers, {"node": {…}, "score": …} of LlamaIndex, {"kwargs": {…}} of LangChain.
     let inner = ["document", "node", "kwargs"].iter().find_map(|key| node.get(key).filter(|inner| inner.is_map()));
     let body = inner.unwrap_or(node);
-    let metadata = body.first_of(&["metadata", "meta", "payload"]).map(|metadata| metadata.to_unfolded());
+    let arena = Arena::new();
+    let metadata = body.first_of(&["metadata", "meta", "payload"]).map(|metadata| metadata.unfolded(&arena));
     let text = text_of(body).or_else(|| metadata.as_ref().and_then(|m| m.str_of(&["text"])).map(str::to_owned));
     let id = id_of(body, IDS)
         .or_else(|| metadata.as_ref().and_then(|metadata| id_of(metadata, &["id", "doc_id", "document_id"])))
@@ -75,16 +76,16 @@ const IDS: &[&str] = &["id", "doc_id", "document_id", "_id"];
 /// OpenTelemetry's retrieval documents may hold an id and a score and nothing else.
 fn is_bare_reference(node: &Node<'_>) -> bool {
     let Node::Map(entries) = node else { return false };
-    entries.iter().all(|(key, value)| {
-        IDS.contains(&key.as_ref()) || SCORES.contains(&key.as_ref()) || key == "metadata" || *value == Node::Null
-    })
+    entries
+        .iter()
+        .all(|(key, value)| IDS.contains(key) || SCORES.contains(key) || *key == "metadata" || *value == Node::Null)
 }
 
 fn text_of(body: &Node<'_>) -> Option<String> {
     const TEXTS: [&str; 10] =
         ["content", "page_content", "pageContent", "text", "body", "snippet", "chunk", "passage", "document", "value"];
     let found = TEXTS.iter().find_map(|key| match body.get(key)? {
-        Node::Str(text) => Some(text.clone().into_owned()),
+        Node::Str(text) => Some((*text).to_owned()),
         // Genkit: {"content": [{"text": …}]}.
         parts @ Node::List(items) if items.iter().all(|item| item.str_of(&["text"]).is_some()) => {
             Some(plain_text(parts))
@@ -97,7 +98,7 @@ fn text_of(body: &Node<'_>) -> Option<String> {
 
 fn id_of(node: &Node<'_>, keys: &[&str]) -> Option<String> {
     match node.first_of(keys)? {
-        Node::Str(text) if !text.is_empty() => Some(text.clone().into_owned()),
+        Node::Str(text) if !text.is_empty() => Some((*text).to_owned()),
         Node::Int(number) => Some(number.to_string()),
         _ => None,
     }
@@ -105,14 +106,11 @@ fn id_of(node: &Node<'_>, keys: &[&str]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::node::{Parsed, parse};
+    use super::super::testing::tree;
     use super::*;
 
     fn read(text: &str) -> Vec<Document> {
-        match parse(text) {
-            Parsed::Tree(node) => documents(&node),
-            other => panic!("{text} is {other:?}"),
-        }
+        documents(&tree(text))
     }
 
     #[test]

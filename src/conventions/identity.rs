@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::node::{Node, Parsed, parse};
+use super::node::{Node, Parsed};
 use super::source::Source;
 use super::space::BySpace;
 use crate::model::{Attributes, Value};
@@ -97,7 +97,32 @@ fn carriers() -> impl Iterator<Item = (&'static str, Carrier)> {
     sessions.chain(users).chain(all(TAGS, Carrier::Tags)).chain(metadata)
 }
 
-static CARRIERS: LazyLock<BySpace<Vec<(&'static str, Carrier)>>> = LazyLock::new(|| BySpace::group(carriers()));
+static CARRIERS: LazyLock<BySpace<Carriers>> = LazyLock::new(|| BySpace::group(carriers()).map(Carriers::new));
+
+/// The carriers of one space, and which names need not be compared with any of them.
+struct Carriers {
+    all: Vec<(&'static str, Carrier)>,
+    /// One bit for each length that a carrier's whole name has.
+    lengths: u128,
+    prefixes: Vec<&'static str>,
+}
+
+impl Carriers {
+    fn new(all: Vec<(&'static str, Carrier)>) -> Self {
+        let (prefixes, names): (Vec<_>, Vec<_>) = all.iter().partition(|(_, carrier)| *carrier == Carrier::Metadata);
+        Self {
+            lengths: names.iter().fold(0, |bits, (name, _)| bits | 1 << name.len()),
+            prefixes: prefixes.into_iter().map(|(prefix, _)| prefix).collect(),
+            all,
+        }
+    }
+
+    /// The carriers that `key` may be.
+    fn of(&self, key: &str) -> &[(&'static str, Carrier)] {
+        let may_be_name = self.lengths.checked_shr(key.len() as u32).is_some_and(|bits| bits & 1 == 1);
+        if may_be_name || self.prefixes.iter().any(|prefix| key.starts_with(prefix)) { &self.all } else { &[] }
+    }
+}
 
 /// An id, from the most trusted of the carriers seen so far.
 struct Trusted {
@@ -108,9 +133,9 @@ struct Trusted {
 impl Trusted {
     const NONE: Self = Self { rank: usize::MAX, id: None };
 
-    fn offer(&mut self, rank: usize, value: &Value) {
+    fn offer<'a>(&mut self, source: &Source<'a>, rank: usize, value: &'a Value) {
         if rank <= self.rank {
-            let id = scalar(value);
+            let id = scalar(source, value);
             if !id.is_empty() {
                 *self = Self { rank, id: Some(id) };
             }
@@ -123,20 +148,20 @@ pub(crate) fn identity(source: &Source<'_>) -> Identity {
     let (mut session, mut user) = (Trusted::NONE, Trusted::NONE);
     let (mut tags, mut metadata) = (Vec::new(), Vec::new());
     for (space, key, value) in source.spaced() {
-        for (name, carrier) in CARRIERS.get(space) {
+        for (name, carrier) in CARRIERS.get(space).of(key) {
             match carrier {
-                Carrier::Session(rank) if key == *name => session.offer(*rank, value),
-                Carrier::User(rank) if key == *name => user.offer(*rank, value),
+                Carrier::Session(rank) if key == *name => session.offer(source, *rank, value),
+                Carrier::User(rank) if key == *name => user.offer(source, *rank, value),
                 Carrier::Tags if key == *name => {
-                    add_tags(value, &mut tags);
+                    add_tags(source, value, &mut tags);
                     break;
                 }
                 Carrier::Metadata => {
                     if let Some(rest) = key.strip_prefix(name) {
-                        push(&mut metadata, rest, scalar(value));
+                        push(&mut metadata, rest, scalar(source, value));
                     }
                 }
-                Carrier::MetadataObject if key == *name => flatten(value, &mut metadata),
+                Carrier::MetadataObject if key == *name => flatten(source, value, &mut metadata),
                 Carrier::Session(_) | Carrier::User(_) | Carrier::Tags | Carrier::MetadataObject => {}
             }
         }
@@ -152,10 +177,10 @@ pub(crate) fn identity(source: &Source<'_>) -> Identity {
 }
 
 /// A value as text, a JSON-quoted string without its quotes.
-fn scalar(value: &Value) -> String {
+fn scalar<'a>(source: &Source<'a>, value: &'a Value) -> String {
     match value {
-        Value::String(text) if text.starts_with('"') => match parse(text) {
-            Parsed::Tree(Node::Str(inner)) => inner.into_owned(),
+        Value::String(text) if text.starts_with('"') => match source.parse(text) {
+            Parsed::Tree(Node::Str(inner)) => inner.to_owned(),
             _ => text.clone(),
         },
         other => other.display(),
@@ -163,33 +188,36 @@ fn scalar(value: &Value) -> String {
 }
 
 /// Tags come as a list, as JSON of a list, or joined by commas (LangSmith).
-fn add_tags(value: &Value, tags: &mut Vec<String>) {
+fn add_tags<'a>(source: &Source<'a>, value: &'a Value, tags: &mut Vec<String>) {
     let node = match value {
-        Value::String(text) => match parse(text) {
+        Value::String(text) => match source.parse(text) {
             Parsed::Tree(node) => node,
-            _ => Node::List(text.split(',').map(|tag| Node::Str(tag.trim().into())).collect()),
+            _ => return text.split(',').for_each(|tag| add_tag(tag.trim(), tags)),
         },
-        other => Node::of_value(other),
+        other => source.of_value(other),
     };
     for tag in node.as_list().unwrap_or_default() {
-        let tag = tag.to_text();
-        if !tag.is_empty() && !tags.contains(&tag) && tags.len() < MAX_METADATA {
-            tags.push(tag);
-        }
+        add_tag(&tag.to_text(), tags);
     }
 }
 
-fn flatten(value: &Value, metadata: &mut Vec<(String, String)>) {
+fn add_tag(tag: &str, tags: &mut Vec<String>) {
+    if !tag.is_empty() && tags.len() < MAX_METADATA && !tags.iter().any(|known| known == tag) {
+        tags.push(tag.to_owned());
+    }
+}
+
+fn flatten<'a>(source: &Source<'a>, value: &'a Value, metadata: &mut Vec<(String, String)>) {
     let node = match value {
-        Value::String(text) => match parse(text) {
+        Value::String(text) => match source.parse(text) {
             Parsed::Tree(node) => node,
             _ => return,
         },
-        other => Node::of_value(other),
+        other => source.of_value(other),
     };
     if let Node::Map(entries) = node {
         for (key, value) in entries {
-            push(metadata, &key, value.to_text());
+            push(metadata, key, value.to_text());
         }
     }
 }

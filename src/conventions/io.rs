@@ -2,7 +2,7 @@
 
 use super::bodies::{Request, Response, langchain_metadata, query_text, request, response};
 use super::documents::documents;
-use super::node::{Node, Parsed, parse};
+use super::node::{Node, Parsed};
 use super::parts::{Parts, Said, Trust};
 use super::source::Source;
 use super::usage::of_node;
@@ -10,8 +10,7 @@ use crate::model::{Attributes, Message, Part, Role, StepKind, ToolCall};
 
 /// Reads a generic input attribute into `parts` as the kind of span demands.
 pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
-    let Some(node) = source.node(key) else { return };
-    let node = node.unfolded();
+    let Some(node) = source.unfolded(key) else { return };
     match parts.kind {
         Some(StepKind::Tool) => parts.input = Some(tool_input(parts, &node)),
         Some(StepKind::Retrieval) => {
@@ -31,7 +30,7 @@ pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
 /// The input of a function as one text: its only string argument, else its JSON.
 fn plain_input(node: &Node<'_>) -> String {
     let only = |items: &[Node<'_>]| match items {
-        [Node::Str(text)] => Some(text.clone().into_owned()),
+        [Node::Str(text)] => Some((*text).to_owned()),
         _ => None,
     };
     let empty = |key: &str| node.get(key).is_none_or(Node::is_blank);
@@ -51,30 +50,30 @@ pub(crate) fn read_output(source: &Source<'_>, key: &str, parts: &mut Parts) {
     match parts.kind {
         Some(StepKind::Tool) => parts.output = Some(tool_output(parts, &node)),
         Some(StepKind::Retrieval) => {
-            let found = documents(&node.unfolded());
+            let found = documents(&source.unfold(node));
             if parts.documents.is_empty() {
                 parts.documents = found;
             }
         }
         Some(StepKind::Embedding) => {}
-        _ => spoken_output(source.span.attributes.str(key), &node, parts),
+        _ => spoken_output(source, key, node, parts),
     }
 }
 
-fn spoken_output(raw: Option<&str>, node: &Node<'_>, parts: &mut Parts) {
+fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut Parts) {
     let read = match node {
         // A string inside JSON is an answer as it is, unless it is a serialised body.
-        Node::Str(text) => match parse(text) {
+        Node::Str(text) => match source.parse(text) {
             Parsed::Tree(tree) => response(&tree).map(|read| (read, langchain(&tree))),
             _ => None,
         },
-        _ => response(node).map(|read| (read, langchain(node))),
+        _ => response(&node).map(|read| (read, langchain(&node))),
     };
     let Some((Response { messages, finish_reasons, model, id, documents }, metadata)) = read else {
         let text = match node {
-            Node::Str(text) => text.clone().into_owned(),
+            Node::Str(text) => text.to_owned(),
             // A JSON answer stays the text that it came as.
-            _ => raw.map_or_else(|| node.to_text(), str::to_owned),
+            _ => source.raw_str(key).map_or_else(|| node.to_text(), str::to_owned),
         };
         parts.output = Some(Said::text(Role::Assistant, text));
         return;
@@ -139,20 +138,20 @@ pub(crate) fn returned(id: Option<String>, name: Option<String>, text: String) -
 }
 
 /// A list of strings, from a structured value or from JSON text; one bare text is a list of one.
-pub(crate) fn strings(source: &Source<'_>, attributes: &Attributes, key: &str) -> Vec<String> {
+pub(crate) fn strings<'a>(source: &Source<'a>, attributes: &'a Attributes, key: &str) -> Vec<String> {
     let Some(value) = attributes.get(key) else { return Vec::new() };
-    let node = match value.as_str().map(parse) {
+    let node = match value.as_str().map(|text| source.parse(text)) {
         Some(Parsed::Tree(node)) => node,
         Some(Parsed::Truncated | Parsed::Malformed) => {
             source.report("malformed_json", format!("{key} opens like JSON but is none"));
             return Vec::new();
         }
-        Some(Parsed::Text(text)) => Node::Str(text.into()),
-        None => Node::of_value(value),
+        Some(Parsed::Text(text)) => Node::Str(text),
+        None => source.of_value(value),
     };
     match node {
-        Node::List(items) => items.iter().map(Node::to_text).filter(|text| !text.is_empty()).collect(),
-        Node::Str(text) if !text.is_empty() => vec![text.into_owned()],
+        Node::List(items) => items.iter().map(|item| item.to_text()).filter(|text| !text.is_empty()).collect(),
+        Node::Str(text) if !text.is_empty() => vec![text.to_owned()],
         _ => Vec::new(),
     }
 }

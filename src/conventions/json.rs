@@ -1,9 +1,9 @@
 //! A reader of JSON that borrows, made for what instrumentations write: it forgives what Python's encoder lets through
 //! (`NaN`, `Infinity`, half surrogates) and raw control characters, and tells what was cut off from what is wrong.
 
-use std::borrow::Cow;
+use bumpalo::collections::String as ArenaString;
 
-use super::node::Node;
+use super::node::{Arena, Node};
 
 /// Lists and maps nested deeper than this are refused.
 const MAX_DEPTH: usize = 127;
@@ -22,8 +22,9 @@ pub(super) enum Unreadable {
 type Read<T> = Result<T, Unreadable>;
 
 /// Reads one JSON value and nothing after it.
-pub(super) fn read(text: &str) -> Read<Node<'_>> {
-    let mut reader = Reader { text, at: 0, items: Vec::with_capacity(ROOM), entries: Vec::with_capacity(ROOM) };
+pub(super) fn read<'a>(text: &'a str, arena: &'a Arena) -> Read<Node<'a>> {
+    let (items, entries) = (Vec::with_capacity(ROOM), Vec::with_capacity(ROOM));
+    let mut reader = Reader { text, at: 0, arena, items, entries };
     let value = reader.value(0)?;
     match reader.token() {
         Err(Unreadable::Ended) => Ok(value),
@@ -34,10 +35,11 @@ pub(super) fn read(text: &str) -> Read<Node<'_>> {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    /// Items of the lists that are open; each list takes its own when it closes, so that it has no room to spare.
+    arena: &'a Arena,
+    /// Items of the lists that are open; each list takes its own to the arena when it closes.
     items: Vec<Node<'a>>,
     /// Entries of the maps that are open.
-    entries: Vec<(Cow<'a, str>, Node<'a>)>,
+    entries: Vec<(&'a str, Node<'a>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -97,7 +99,9 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Ok(Node::List(self.items.drain(first..).collect()))
+        let list = self.arena.alloc_slice_copy(&self.items[first..]);
+        self.items.truncate(first);
+        Ok(Node::List(list))
     }
 
     fn map(&mut self, depth: usize) -> Read<Node<'a>> {
@@ -112,7 +116,9 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        Ok(Node::Map(self.entries.drain(first..).collect()))
+        let map = self.arena.alloc_slice_copy(&self.entries[first..]);
+        self.entries.truncate(first);
+        Ok(Node::Map(map))
     }
 
     /// Steps into a list or map; false when it ends at once.
@@ -136,7 +142,7 @@ impl<'a> Reader<'a> {
         Ok(next == close)
     }
 
-    fn key(&mut self) -> Read<Cow<'a, str>> {
+    fn key(&mut self) -> Read<&'a str> {
         if self.token()? != b'"' {
             return Err(Unreadable::Malformed);
         }
@@ -149,15 +155,14 @@ impl<'a> Reader<'a> {
     }
 
     /// A string whose opening quote is next. Only one with escapes is copied.
-    fn string(&mut self) -> Read<Cow<'a, str>> {
+    fn string(&mut self) -> Read<&'a str> {
         let start = self.at + 1;
         let end = self.quote_or_escape(start)?;
         if self.bytes()[end] == b'"' {
             self.at = end + 1;
-            return Ok(Cow::Borrowed(&self.text[start..end]));
+            return Ok(&self.text[start..end]);
         }
-        let mut text = String::with_capacity(2 * (end - start) + 32);
-        text.push_str(&self.text[start..end]);
+        let mut text = ArenaString::from_str_in(&self.text[start..end], self.arena);
         self.at = end;
         loop {
             self.escape(&mut text)?;
@@ -166,12 +171,12 @@ impl<'a> Reader<'a> {
             self.at = end;
             if self.bytes()[end] == b'"' {
                 self.at += 1;
-                return Ok(Cow::Owned(text));
+                return Ok(text.into_bump_str());
             }
         }
     }
 
-    /// Where the next `"` or `\` stands, eight bytes looked at in one step.
+    /// Where the next `"` or `\` stands.
     fn quote_or_escape(&self, from: usize) -> Read<usize> {
         const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
         const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -181,7 +186,8 @@ impl<'a> Reader<'a> {
             difference.wrapping_sub(ONES) & !difference & HIGH
         };
         let mut at = from;
-        while let Some(eight) = self.bytes().get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        // Most names end within eight bytes, which is not worth the call of a function.
+        if let Some(eight) = self.bytes().get(at..).and_then(|rest| rest.first_chunk::<8>()) {
             let word = u64::from_le_bytes(*eight);
             let found = equal(word, b'"') | equal(word, b'\\');
             if found != 0 {
@@ -189,13 +195,12 @@ impl<'a> Reader<'a> {
             }
             at += 8;
         }
-        let last = self.bytes().get(at..).unwrap_or_default();
-        let found = last.iter().position(|byte| matches!(byte, b'"' | b'\\'));
-        found.map(|found| at + found).ok_or(Unreadable::Ended)
+        let rest = self.bytes().get(at..).unwrap_or_default();
+        memchr::memchr2(b'"', b'\\', rest).map(|found| at + found).ok_or(Unreadable::Ended)
     }
 
     /// Steps over an escape and says what it means.
-    fn escape(&mut self, text: &mut String) -> Read<()> {
+    fn escape(&mut self, text: &mut ArenaString<'_>) -> Read<()> {
         let letter = *self.bytes().get(self.at + 1).ok_or(Unreadable::Ended)?;
         self.at += 2;
         text.push(match letter {
@@ -289,36 +294,58 @@ mod tests {
 
     use super::*;
 
-    fn value(text: &str) -> Value {
-        read(text).map_or(json!("unreadable"), |node| node.to_json())
+    fn read_value(text: &str) -> Value {
+        read(text, &Arena::new()).map_or(json!("unreadable"), Node::to_json)
+    }
+
+    fn error(text: &str) -> Option<Unreadable> {
+        read(text, &Arena::new()).err()
     }
 
     #[test]
     fn values_are_read() {
-        let text = r#" {"a": [1, -2.5, 1e3, true, false, null], "": {}, "b\n": "caf\u00e9 \ud83d\ude00 \"\\\/\t", "c": []} "#;
+        let text =
+            r#" {"a": [1, -2.5, 1e3, true, false, null], "": {}, "b\n": "caf\u00e9 \ud83d\ude00 \"\\\/\t", "c": []} "#;
         let expected = json!({"a": [1, -2.5, 1000.0, true, false, null], "": {}, "b\n": "café 😀 \"\\/\t", "c": []});
-        assert_eq!(value(text), expected);
+        assert_eq!(read_value(text), expected);
     }
 
     #[test]
     fn what_encoders_let_through_is_forgiven() {
-        assert_eq!(value("[NaN, Infinity, -Infinity, 1e999]"), json!([null, null, null, null]));
-        assert_eq!(value(r#"["\ud83d", "\ude00", "\ud83dx", "\ud83d\u0041"]"#), json!(["\u{FFFD}", "\u{FFFD}", "\u{FFFD}x", "\u{FFFD}A"]));
-        assert_eq!(value("[\"two\nlines\"]"), json!(["two\nlines"]));
+        assert_eq!(read_value("[NaN, Infinity, -Infinity, 1e999]"), json!([null, null, null, null]));
+        assert_eq!(
+            read_value(r#"["\ud83d", "\ude00", "\ud83dx", "\ud83d\u0041"]"#),
+            json!(["\u{FFFD}", "\u{FFFD}", "\u{FFFD}x", "\u{FFFD}A"])
+        );
+        assert_eq!(read_value("[\"two\nlines\"]"), json!(["two\nlines"]));
     }
 
     #[test]
     fn what_is_wrong_is_refused() {
-        for text in ["[1,]", "{\"a\" 1}", "{a:1}", "[01]", "[1.]", "[-]", "[\"\\x\"]", "[\"\\u12g4\"]", "[nul]", "1 2", "[+1]", "[.5]"] {
-            assert_eq!(read(text), Err(Unreadable::Malformed), "{text}");
+        for text in [
+            "[1,]",
+            "{\"a\" 1}",
+            "{a:1}",
+            "[01]",
+            "[1.]",
+            "[-]",
+            "[\"\\x\"]",
+            "[\"\\u12g4\"]",
+            "[nul]",
+            "1 2",
+            "[+1]",
+            "[.5]",
+        ] {
+            assert_eq!(error(text), Some(Unreadable::Malformed), "{text}");
         }
-        assert_eq!(read(&"[".repeat(100_000)), Err(Unreadable::Malformed));
+        assert_eq!(error(&"[".repeat(100_000)), Some(Unreadable::Malformed));
     }
 
     proptest! {
         #[test]
         fn it_reads_what_serde_reads(text in r#"([\[\]{},: ]|"[a-zé"\\u0-9/]{0,12}"|-?[0-9]{1,20}(\.[0-9]{1,3})?(e-?[0-9]{1,2})?|true|null){0,12}"#) {
-            let ours = read(&text);
+            let arena = Arena::new();
+            let ours = read(&text, &arena);
             match serde_json::from_str::<Value>(&text) {
                 Ok(theirs) => prop_assert!(same(&ours.unwrap().to_json(), &theirs), "{text}"),
                 Err(error) if error.is_eof() => prop_assert_eq!(ours, Err(Unreadable::Ended), "{}", text),
@@ -329,10 +356,10 @@ mod tests {
         #[test]
         fn whatever_is_written_is_read_again(value in any_json()) {
             for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
-                prop_assert!(same(&read(&text).unwrap().to_json(), &value), "{text}");
+                prop_assert!(same(&read_value(&text), &value), "{text}");
                 let cut: String = text.chars().take(text.chars().count() - 1).collect();
                 if value.is_object() || value.is_array() || value.is_string() {
-                    prop_assert_eq!(read(&cut), Err(Unreadable::Ended), "{}", cut);
+                    prop_assert_eq!(error(&cut), Some(Unreadable::Ended), "{}", cut);
                 }
             }
         }
@@ -349,7 +376,8 @@ mod tests {
                 one.len() == two.len() && one.iter().zip(two).all(|(one, two)| same(one, two))
             }
             (Value::Object(one), Value::Object(two)) => {
-                one.len() == two.len() && one.iter().all(|(key, value)| two.get(key).is_some_and(|two| same(value, two)))
+                one.len() == two.len()
+                    && one.iter().all(|(key, value)| two.get(key).is_some_and(|two| same(value, two)))
             }
             _ => one == two,
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use super::node::{Node, Parsed, parse};
+use super::node::{Arena, Node};
 use crate::model::{Part, ToolCall};
 
 /// Parts nested in parts deeper than this are not followed.
@@ -143,7 +143,7 @@ fn push_text_of(node: &Node<'_>, keys: &[&str], found: &mut Vec<Part>) {
 
 fn push_reasoning(node: &Node<'_>, found: &mut Vec<Part>) {
     let text = match node {
-        Node::Str(text) => text.clone().into_owned(),
+        Node::Str(text) => (*text).to_owned(),
         _ => match node.first_of(&["content", "text", "thinking", "reasoning", "summary", "reasoningText"]) {
             Some(inner) => plain_text(inner),
             None => String::new(),
@@ -179,9 +179,9 @@ fn call_id(node: &Node<'_>) -> Option<String> {
 pub(crate) fn arguments(node: &Node<'_>) -> Json {
     match node {
         Node::Str(text) if text.trim().is_empty() => Json::Object(serde_json::Map::new()),
-        Node::Str(text) => match parse(text) {
-            Parsed::Tree(tree) => tree.unfolded().to_json(),
-            _ => Json::String(text.clone().into_owned()),
+        Node::Str(text) => match node.unfolded(&Arena::new()) {
+            Node::Str(_) => Json::String((*text).to_owned()),
+            tree => tree.to_json(),
         },
         other => other.to_json(),
     }
@@ -251,13 +251,11 @@ fn media(node: &Node<'_>, kind: &str) -> Part {
 mod tests {
     use serde_json::json;
 
+    use super::super::testing::tree;
     use super::*;
 
     fn read(text: &str) -> Vec<Part> {
-        match parse(text) {
-            Parsed::Tree(node) => parts(&node),
-            other => panic!("{text} is {other:?}"),
-        }
+        parts(&tree(text))
     }
 
     fn text(text: &str) -> Part {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::message_parts::{parts, plain_text, tool_call};
-use super::node::Node;
+use super::node::{Arena, Node};
 use crate::model::{Message, Part, Role};
 
 /// Lists in lists (LangChain batches) and wrappers in wrappers deeper than this are not followed.
@@ -21,7 +21,7 @@ fn collect(node: &Node<'_>, speaker: &Role, depth: usize, found: &mut Vec<Messag
         return;
     }
     match node {
-        Node::Str(text) => found.push(Message::text(speaker.clone(), text.clone())),
+        Node::Str(text) => found.push(Message::text(speaker.clone(), *text)),
         Node::List(items) => collect_list(items, speaker, depth, found),
         Node::Map(_) => match node.get("messages").filter(|_| !is_message(node)) {
             Some(inner) => collect(inner, speaker, depth + 1, found),
@@ -37,10 +37,10 @@ fn collect_list(items: &[Node<'_>], speaker: &Role, depth: usize, found: &mut Ve
     for item in items {
         // LangChain templates write a message as ["system", "You are …"].
         if let Node::List(pair) = item
-            && let [Node::Str(role), Node::Str(text)] = pair.as_slice()
+            && let [Node::Str(role), Node::Str(text)] = pair
             && !matches!(Role::parse(role), Role::Other(_))
         {
-            found.push(Message::text(Role::parse(role), text.clone()));
+            found.push(Message::text(Role::parse(role), *text));
         } else if item.is_map() && !is_message(item) {
             loose.extend(parts(item));
         } else {
@@ -182,8 +182,9 @@ fn implied_role(role: Role, body: &Node<'_>, found: &[Part]) -> Role {
 fn add_tool_calls(body: &Node<'_>, found: &mut Vec<Part>) {
     let listed = body.first_of(&["tool_calls", "toolCalls"]).filter(|calls| !calls.is_blank());
     let extra = || body.at(&["additional_kwargs", "tool_calls"]);
-    let listed = listed.or_else(extra).map(Node::to_unfolded);
-    let calls: Vec<_> = match listed.as_deref() {
+    let arena = Arena::new();
+    let listed = listed.or_else(extra).map(|listed| listed.unfolded(&arena));
+    let calls: Vec<_> = match &listed {
         Some(Node::List(items)) => items.iter().filter_map(tool_call).collect(),
         Some(single @ Node::Map(_)) => tool_call(single).into_iter().collect(),
         _ => body.get("function_call").and_then(tool_call).or_else(|| flat_function_call(body)).into_iter().collect(),
@@ -284,14 +285,11 @@ pub(crate) fn answer_text(messages: &[Message]) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::node::{Parsed, parse};
+    use super::super::testing::tree;
     use super::*;
 
     fn read(text: &str) -> Vec<Message> {
-        match parse(text) {
-            Parsed::Tree(node) => messages(&node, &Role::User),
-            other => panic!("{text} is {other:?}"),
-        }
+        messages(&tree(text), &Role::User)
     }
 
     #[test]

@@ -38,12 +38,17 @@ pub(crate) use messages::answer_text;
 pub(crate) use parts::weight;
 
 use crate::model::{ContentState, LogRecord, Message, Span, Step, StepKind};
+use node::Arena;
 use parts::{Parts, content_state};
 use source::Source;
 
+/// Room for the trees of most spans, in bytes.
+const ARENA_ROOM: usize = 4096;
+
 /// Reads one span. `logs` are the records that carry its trace and span id.
 pub fn normalise(span: &Span, logs: &[LogRecord]) -> Step {
-    let source = Source::new(span, logs);
+    let arena = Arena::with_capacity(ARENA_ROOM);
+    let source = Source::new(span, logs, &arena);
     let mut merged = Parts::default();
     let mut convention = None;
     for family in families::FAMILIES {

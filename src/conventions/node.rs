@@ -1,31 +1,32 @@
 //! A JSON-like tree that borrows: one shape for structured OTLP values and for JSON text inside string values.
 
-use std::borrow::Cow;
-
 use serde_json::Value as Json;
 
 use super::json::{Unreadable, read};
 use crate::model::Value;
+
+/// Where the trees of one span live: they are dropped together, and their text is copied only where it held escapes.
+pub(crate) use bumpalo::Bump as Arena;
 
 /// How often JSON text inside a JSON string is unpacked; producers do it at most twice.
 const MAX_UNFOLDS: usize = 3;
 /// Structured OTLP values nested deeper than this are cut off.
 const MAX_VALUE_DEPTH: usize = 100;
 
-/// A JSON value whose text borrows from the attribute it was read from wherever it holds no escapes.
-#[derive(Debug, Clone, PartialEq)]
+/// A JSON value that borrows from the attribute it was read from and from an [`Arena`].
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Node<'a> {
     Null,
     Bool(bool),
     Int(i64),
     Float(f64),
-    Str(Cow<'a, str>),
-    List(Vec<Node<'a>>),
-    Map(Vec<(Cow<'a, str>, Node<'a>)>),
+    Str(&'a str),
+    List(&'a [Node<'a>]),
+    Map(&'a [(&'a str, Node<'a>)]),
 }
 
 /// What the text of an attribute turned out to be.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Parsed<'a> {
     /// JSON.
     Tree(Node<'a>),
@@ -38,11 +39,11 @@ pub(crate) enum Parsed<'a> {
 }
 
 /// Reads JSON text.
-pub(crate) fn parse(text: &str) -> Parsed<'_> {
+pub(crate) fn parse<'a>(text: &'a str, arena: &'a Arena) -> Parsed<'a> {
     if !looks_like_json(text) {
         return Parsed::Text(text);
     }
-    match read(text) {
+    match read(text, arena) {
         Ok(node) => Parsed::Tree(node),
         Err(Unreadable::Ended) => Parsed::Truncated,
         Err(Unreadable::Malformed) if is_bracketed_prose(text) => Parsed::Text(text),
@@ -74,33 +75,32 @@ fn is_bracketed_prose(text: &str) -> bool {
 
 impl<'a> Node<'a> {
     /// A structured OTLP value; bytes become null, which no convention reads.
-    pub(crate) fn of_value(value: &'a Value) -> Self {
-        Self::of_value_at(value, 0)
+    pub(crate) fn of_value(value: &'a Value, arena: &'a Arena) -> Self {
+        Self::of_value_at(value, arena, 0)
     }
 
-    fn of_value_at(value: &'a Value, depth: usize) -> Self {
+    fn of_value_at(value: &'a Value, arena: &'a Arena, depth: usize) -> Self {
+        let inner = |value: &'a Value| Self::of_value_at(value, arena, depth + 1);
         match value {
             Value::Bool(truth) => Self::Bool(*truth),
             Value::Int(number) => Self::Int(*number),
             Value::Double(number) => Self::Float(*number),
-            Value::String(text) => Self::Str(Cow::Borrowed(text)),
+            Value::String(text) => Self::Str(text),
             Value::List(items) if depth < MAX_VALUE_DEPTH => {
-                Self::List(items.iter().map(|item| Self::of_value_at(item, depth + 1)).collect())
+                Self::List(arena.alloc_slice_fill_iter(items.iter().map(inner)))
             }
-            Value::Map(entries) if depth < MAX_VALUE_DEPTH => Self::Map(
-                entries
-                    .iter()
-                    .map(|(key, value)| (Cow::Borrowed(key.as_str()), Self::of_value_at(value, depth + 1)))
-                    .collect(),
-            ),
+            Value::Map(entries) if depth < MAX_VALUE_DEPTH => {
+                let entries = entries.iter().map(|(key, value)| (key.as_str(), inner(value)));
+                Self::Map(arena.alloc_slice_fill_iter(entries))
+            }
             Value::Empty | Value::Bytes(_) | Value::List(_) | Value::Map(_) => Self::Null,
         }
     }
 
     /// The value under `key` of a map; null counts as absent.
-    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Self> {
         let Self::Map(entries) = self else { return None };
-        entries.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value).filter(|value| !value.is_null())
+        entries.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value).filter(|value| !value.is_null())
     }
 
     fn is_null(&self) -> bool {
@@ -108,21 +108,22 @@ impl<'a> Node<'a> {
     }
 
     /// The first of `keys` that is there.
-    pub(crate) fn first_of(&self, keys: &[&str]) -> Option<&Self> {
+    pub(crate) fn first_of(&self, keys: &[&str]) -> Option<&'a Self> {
         keys.iter().find_map(|key| self.get(key))
     }
 
     /// The value at the end of a path of keys.
-    pub(crate) fn at(&self, path: &[&str]) -> Option<&Self> {
-        path.iter().try_fold(self, |node, key| node.get(key))
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&'a Self> {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(self.get(first)?, |node, key| node.get(key))
     }
 
     /// Whether this is a map that has `key` with any value, null included.
     pub(crate) fn has(&self, key: &str) -> bool {
-        matches!(self, Self::Map(entries) if entries.iter().any(|(name, _)| name == key))
+        matches!(self, Self::Map(entries) if entries.iter().any(|(name, _)| *name == key))
     }
 
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) => Some(text),
             _ => None,
@@ -130,11 +131,11 @@ impl<'a> Node<'a> {
     }
 
     /// The text under the first of `keys` that holds text.
-    pub(crate) fn str_of(&self, keys: &[&str]) -> Option<&str> {
+    pub(crate) fn str_of(&self, keys: &[&str]) -> Option<&'a str> {
         keys.iter().find_map(|key| self.get(key)?.as_str())
     }
 
-    pub(crate) fn as_list(&self) -> Option<&[Self]> {
+    pub(crate) fn as_list(&self) -> Option<&'a [Self]> {
         match self {
             Self::List(items) => Some(items),
             _ => None,
@@ -176,67 +177,38 @@ impl<'a> Node<'a> {
     }
 
     /// Text that is itself JSON, unpacked; anything else as it is.
-    pub(crate) fn unfolded(self) -> Self {
-        let mut node = self;
+    pub(crate) fn unfolded<'b>(self, arena: &'b Arena) -> Node<'b>
+    where
+        'a: 'b,
+    {
+        let mut node: Node<'b> = self;
         for _ in 0..MAX_UNFOLDS {
-            let tree = match &node {
-                Self::Str(Cow::Borrowed(text)) => match parse(text) {
-                    Parsed::Tree(tree) => tree,
-                    _ => break,
-                },
-                Self::Str(Cow::Owned(text)) => match parse(text) {
-                    Parsed::Tree(tree) => tree.into_owned(),
-                    _ => break,
-                },
-                _ => break,
-            };
+            let Node::Str(text) = node else { break };
+            let Parsed::Tree(tree) = parse(text, arena) else { break };
             node = tree;
         }
         node
     }
 
-    /// The same without giving the tree away: only text is copied, trees are lent.
-    pub(crate) fn to_unfolded(&self) -> Cow<'_, Self> {
-        match self {
-            Self::Str(_) => Cow::Owned(self.clone().unfolded()),
-            _ => Cow::Borrowed(self),
-        }
-    }
-
-    /// The same tree, borrowing from nothing.
-    pub(crate) fn into_owned<'b>(self) -> Node<'b> {
-        match self {
-            Self::Null => Node::Null,
-            Self::Bool(truth) => Node::Bool(truth),
-            Self::Int(number) => Node::Int(number),
-            Self::Float(number) => Node::Float(number),
-            Self::Str(text) => Node::Str(Cow::Owned(text.into_owned())),
-            Self::List(items) => Node::List(items.into_iter().map(Node::into_owned).collect()),
-            Self::Map(entries) => Node::Map(
-                entries.into_iter().map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned())).collect(),
-            ),
-        }
-    }
-
-    pub(crate) fn to_json(&self) -> Json {
+    pub(crate) fn to_json(self) -> Json {
         match self {
             Self::Null => Json::Null,
-            Self::Bool(truth) => Json::Bool(*truth),
-            Self::Int(number) => Json::from(*number),
-            Self::Float(number) => Json::from(*number),
-            Self::Str(text) => Json::String(text.clone().into_owned()),
-            Self::List(items) => items.iter().map(Node::to_json).collect(),
+            Self::Bool(truth) => Json::Bool(truth),
+            Self::Int(number) => Json::from(number),
+            Self::Float(number) => Json::from(number),
+            Self::Str(text) => Json::String(text.to_owned()),
+            Self::List(items) => items.iter().map(|item| item.to_json()).collect(),
             Self::Map(entries) => {
-                Json::Object(entries.iter().map(|(key, value)| (key.clone().into_owned(), value.to_json())).collect())
+                Json::Object(entries.iter().map(|(key, value)| ((*key).to_owned(), value.to_json())).collect())
             }
         }
     }
 
     /// The value as a reader would see it: text as it is, everything else as JSON; nothing for null.
-    pub(crate) fn to_text(&self) -> String {
+    pub(crate) fn to_text(self) -> String {
         match self {
             Self::Null => String::new(),
-            Self::Str(text) => text.clone().into_owned(),
+            Self::Str(text) => text.to_owned(),
             other => other.to_json().to_string(),
         }
     }
@@ -244,26 +216,21 @@ impl<'a> Node<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::tree;
     use super::*;
-
-    fn tree(text: &str) -> Node<'_> {
-        match parse(text) {
-            Parsed::Tree(node) => node,
-            other => panic!("{text} is {other:?}"),
-        }
-    }
 
     #[test]
     fn prose_that_opens_like_json_stays_prose() {
         for text in ["[hr-01] Parental leave", "{curly} talk", "\"Yes\", she said, \"no\"", "Canberra."] {
-            assert_eq!(parse(text), Parsed::Text(text));
+            assert_eq!(parse(text, &Arena::new()), Parsed::Text(text));
         }
     }
 
     #[test]
     fn what_a_length_limit_cut_off_is_told_apart_from_what_is_wrong() {
-        assert_eq!(parse(r#"[{"role":"user","content":"Do I ne"#), Parsed::Truncated);
-        assert_eq!(parse(r#"[{"role":"user"}, oops]"#), Parsed::Malformed);
+        let arena = Arena::new();
+        assert_eq!(parse(r#"[{"role":"user","content":"Do I ne"#, &arena), Parsed::Truncated);
+        assert_eq!(parse(r#"[{"role":"user"}, oops]"#, &arena), Parsed::Malformed);
     }
 
     #[test]
@@ -275,12 +242,13 @@ mod tests {
 
     #[test]
     fn json_in_json_in_json_is_unpacked() {
-        let node = Node::Str(Cow::Borrowed(r#""{\"city\":\"Bergen\"}""#)).unfolded();
+        let arena = Arena::new();
+        let node = Node::Str(r#""{\"city\":\"Bergen\"}""#).unfolded(&arena);
         assert_eq!(node.str_of(&["city"]), Some("Bergen"));
     }
 
     #[test]
     fn nesting_without_end_is_refused_rather_than_followed() {
-        assert!(matches!(parse(&"[".repeat(100_000)), Parsed::Malformed | Parsed::Truncated));
+        assert_eq!(parse(&"[".repeat(100_000), &Arena::new()), Parsed::Malformed);
     }
 }

@@ -1,25 +1,26 @@
 //! Python values as `repr` prints them: how producers write a dictionary that nobody serialised.
 
-use std::borrow::Cow;
+use bumpalo::collections::String as ArenaString;
 
-use super::node::Node;
+use super::node::{Arena, Node};
 
 /// Values nested deeper than this are refused.
 const MAX_DEPTH: usize = 64;
 
 /// Reads literals, enumeration members (`<Role.USER: 'user'>`, their value) and objects (`Text(text='…')`, a map of their
 /// arguments). `None` when the text is anything else or was cut off.
-pub(crate) fn parse(text: &str) -> Option<Node<'static>> {
-    let mut reader = Reader { rest: text };
+pub(crate) fn parse<'a>(text: &'a str, arena: &'a Arena) -> Option<Node<'a>> {
+    let mut reader = Reader { rest: text, arena };
     let value = reader.value(0)?;
     reader.rest.trim().is_empty().then_some(value)
 }
 
-struct Reader<'t> {
-    rest: &'t str,
+struct Reader<'a> {
+    rest: &'a str,
+    arena: &'a Arena,
 }
 
-impl<'t> Reader<'t> {
+impl<'a> Reader<'a> {
     fn peek(&mut self) -> Option<char> {
         self.rest = self.rest.trim_start();
         self.rest.chars().next()
@@ -33,7 +34,7 @@ impl<'t> Reader<'t> {
         taken.is_some()
     }
 
-    fn value(&mut self, depth: usize) -> Option<Node<'static>> {
+    fn value(&mut self, depth: usize) -> Option<Node<'a>> {
         if depth > MAX_DEPTH {
             return None;
         }
@@ -41,7 +42,7 @@ impl<'t> Reader<'t> {
             '{' => self.dictionary(depth),
             '[' => self.sequence('[', ']', depth),
             '(' => self.sequence('(', ')', depth),
-            '\'' | '"' => self.string().map(|text| Node::Str(Cow::Owned(text))),
+            '\'' | '"' => self.string().map(Node::Str),
             '<' => self.member(depth),
             '-' | '0'..='9' => self.number(),
             first if first.is_alphabetic() || first == '_' => self.name_or_object(depth),
@@ -49,28 +50,31 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn dictionary(&mut self, depth: usize) -> Option<Node<'static>> {
+    fn dictionary(&mut self, depth: usize) -> Option<Node<'a>> {
         self.take('{');
         let mut entries = Vec::new();
         while !self.take('}') {
-            let key = self.value(depth + 1)?.to_text();
+            let key = match self.value(depth + 1)? {
+                Node::Str(key) => key,
+                other => self.arena.alloc_str(&other.to_text()),
+            };
             if !self.take(':') {
                 return None;
             }
-            entries.push((Cow::Owned(key), self.value(depth + 1)?));
+            entries.push((key, self.value(depth + 1)?));
             self.separator('}')?;
         }
-        Some(Node::Map(entries))
+        Some(Node::Map(self.arena.alloc_slice_copy(&entries)))
     }
 
-    fn sequence(&mut self, open: char, close: char, depth: usize) -> Option<Node<'static>> {
+    fn sequence(&mut self, open: char, close: char, depth: usize) -> Option<Node<'a>> {
         self.take(open);
         let mut items = Vec::new();
         while !self.take(close) {
             items.push(self.value(depth + 1)?);
             self.separator(close)?;
         }
-        Some(Node::List(items))
+        Some(Node::List(self.arena.alloc_slice_copy(&items)))
     }
 
     /// A comma, or the end that follows without one.
@@ -79,7 +83,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `<Name.MEMBER: value>`; what has no literal (`<function f.<locals>.<lambda> at 0x7f…>`) is null.
-    fn member(&mut self, depth: usize) -> Option<Node<'static>> {
+    fn member(&mut self, depth: usize) -> Option<Node<'a>> {
         self.take('<');
         self.name()?;
         if self.rest.starts_with(':') {
@@ -100,7 +104,7 @@ impl<'t> Reader<'t> {
         Some(Node::Null)
     }
 
-    fn number(&mut self) -> Option<Node<'static>> {
+    fn number(&mut self) -> Option<Node<'a>> {
         let end = self
             .rest
             .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '_')))
@@ -110,20 +114,20 @@ impl<'t> Reader<'t> {
         digits.parse().map(Node::Int).or_else(|_| digits.parse().map(Node::Float)).ok()
     }
 
-    fn name_or_object(&mut self, depth: usize) -> Option<Node<'static>> {
+    fn name_or_object(&mut self, depth: usize) -> Option<Node<'a>> {
         let name = self.name()?;
         match (name, self.rest.chars().next()) {
             ("None", _) => Some(Node::Null),
             ("True", _) => Some(Node::Bool(true)),
             ("False", _) => Some(Node::Bool(false)),
             ("nan" | "inf", _) => Some(Node::Null),
-            ("b" | "r" | "u", Some('\'' | '"')) => self.string().map(|text| Node::Str(Cow::Owned(text))),
+            ("b" | "r" | "u", Some('\'' | '"')) => self.string().map(Node::Str),
             (_, Some('(')) => self.object(depth),
             _ => None,
         }
     }
 
-    fn name(&mut self) -> Option<&'t str> {
+    fn name(&mut self) -> Option<&'a str> {
         let end = self.rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;
@@ -131,33 +135,33 @@ impl<'t> Reader<'t> {
     }
 
     /// The arguments of a constructor by name; those without a name are left out.
-    fn object(&mut self, depth: usize) -> Option<Node<'static>> {
+    fn object(&mut self, depth: usize) -> Option<Node<'a>> {
         self.take('(');
         let mut entries = Vec::new();
         while !self.take(')') {
             let before = self.rest;
-            let key = self.name().filter(|name| !name.is_empty()).map(str::to_owned);
+            let key = self.name().filter(|name| !name.is_empty());
             if let Some(key) = key.filter(|_| self.rest.starts_with('=')) {
                 self.take('=');
-                entries.push((Cow::Owned(key), self.value(depth + 1)?));
+                entries.push((key, self.value(depth + 1)?));
             } else {
                 self.rest = before;
                 self.value(depth + 1)?;
             }
             self.separator(')')?;
         }
-        Some(Node::Map(entries))
+        Some(Node::Map(self.arena.alloc_slice_copy(&entries)))
     }
 
-    fn string(&mut self) -> Option<String> {
+    fn string(&mut self) -> Option<&'a str> {
         let mut chars = self.rest.char_indices();
         let (_, quote) = chars.next()?;
-        let mut text = String::new();
+        let mut text = ArenaString::new_in(self.arena);
         while let Some((at, next)) = chars.next() {
             match next {
                 _ if next == quote => {
                     self.rest = &self.rest[at + quote.len_utf8()..];
-                    return Some(text);
+                    return Some(text.into_bump_str());
                 }
                 '\\' => match chars.next()?.1 {
                     'n' => text.push('\n'),
@@ -189,7 +193,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<serde_json::Value> {
-        parse(text).map(|node| node.to_json())
+        parse(text, &Arena::new()).map(Node::to_json)
     }
 
     #[test]
@@ -218,7 +222,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_ends(text in r#"[\[\](){}'"\\a-z0-9é<>:=,. -]{0,40}"#) {
-            let _ = parse(&text);
+            let _ = parse(&text, &Arena::new());
         }
     }
 }

@@ -1,22 +1,33 @@
 //! What a family reads from: one span, its log records, and a place to report what weakens them.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
-use super::node::{Node, Parsed, parse};
+use super::indexed;
+use super::node::{Arena, Node, Parsed, parse};
 use super::space::{Space, Spaces};
+use super::usage::{Tokens, of_attributes};
 use crate::model::{Attributes, LogRecord, Problem, Span, Value};
 
 /// One span with everything that joined it.
 pub(crate) struct Source<'a> {
     pub(crate) span: &'a Span,
     pub(crate) logs: &'a [LogRecord],
+    arena: &'a Arena,
     spaces: Spaces,
+    tokens: OnceCell<Tokens>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(span: &'a Span, logs: &'a [LogRecord]) -> Self {
-        Self { span, logs, spaces: Spaces::of(&span.attributes), problems: RefCell::default() }
+    pub(crate) fn new(span: &'a Span, logs: &'a [LogRecord], arena: &'a Arena) -> Self {
+        Self {
+            span,
+            logs,
+            arena,
+            spaces: Spaces::of(&span.attributes),
+            tokens: OnceCell::new(),
+            problems: RefCell::default(),
+        }
     }
 
     /// Whether the span has an attribute in any of these name spaces.
@@ -34,9 +45,30 @@ impl<'a> Source<'a> {
         &self.span.scope.name
     }
 
+    /// The value of the span's attribute `key`.
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Value> {
+        // Families ask for many more names than a span has.
+        if self.spaces.may_contain(key) { self.span.attributes.get(key) } else { None }
+    }
+
+    /// Whether the span has an attribute `key`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// The text under `key`; empty text counts as absent.
     pub(crate) fn str(&self, key: &str) -> Option<&'a str> {
-        self.span.attributes.str(key).filter(|text| !text.is_empty())
+        self.raw_str(key).filter(|text| !text.is_empty())
+    }
+
+    /// The text under `key`, which may be empty.
+    pub(crate) fn raw_str(&self, key: &str) -> Option<&'a str> {
+        self.get(key)?.as_str()
+    }
+
+    /// The usage attributes of the span, in all spellings.
+    pub(crate) fn tokens(&self) -> Tokens {
+        *self.tokens.get_or_init(|| of_attributes(&self.span.attributes))
     }
 
     /// The first of `keys` with text, owned.
@@ -46,7 +78,37 @@ impl<'a> Source<'a> {
 
     /// The value under `key` as a tree, JSON text parsed; see [`Source::node_of`].
     pub(crate) fn node(&self, key: &str) -> Option<Node<'a>> {
-        self.node_of(&self.span.attributes, key)
+        self.tree(key, self.get(key)?)
+    }
+
+    /// The same, and JSON text inside JSON text unpacked.
+    pub(crate) fn unfolded(&self, key: &str) -> Option<Node<'a>> {
+        self.node(key).map(|node| self.unfold(node))
+    }
+
+    /// A tree with JSON text inside JSON text unpacked.
+    pub(crate) fn unfold(&self, node: Node<'a>) -> Node<'a> {
+        node.unfolded(self.arena)
+    }
+
+    /// The list that was flattened into the names under `prefix`; see [`indexed::list`].
+    pub(crate) fn list(&self, prefix: &str) -> &'a [Node<'a>] {
+        indexed::list(&self.span.attributes, prefix, self.arena)
+    }
+
+    /// JSON text, and what else it may be.
+    pub(crate) fn parse(&self, text: &'a str) -> Parsed<'a> {
+        parse(text, self.arena)
+    }
+
+    /// A structured value.
+    pub(crate) fn of_value(&self, value: &'a Value) -> Node<'a> {
+        Node::of_value(value, self.arena)
+    }
+
+    /// Where this span's trees live.
+    pub(crate) fn arena(&self) -> &'a Arena {
+        self.arena
     }
 
     /// The value under `key` of some attributes as a tree. Placeholders that mean "nothing" are absent. Text that is
@@ -57,10 +119,10 @@ impl<'a> Source<'a> {
 
     pub(crate) fn tree(&self, key: &str, value: &'a Value) -> Option<Node<'a>> {
         let node = match value {
-            Value::String(text) => match parse(text) {
+            Value::String(text) => match self.parse(text) {
                 Parsed::Tree(node) => node,
                 Parsed::Text(text) if matches!(text.trim(), "" | "N/A" | "null") => return None,
-                Parsed::Text(text) => Node::Str(text.into()),
+                Parsed::Text(text) => Node::Str(text),
                 Parsed::Truncated => {
                     self.report(
                         "truncated_json",
@@ -73,7 +135,7 @@ impl<'a> Source<'a> {
                     return None;
                 }
             },
-            other => Node::of_value(other),
+            other => self.of_value(other),
         };
         (!node.is_blank()).then_some(node)
     }

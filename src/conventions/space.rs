@@ -71,6 +71,8 @@ const BY_FIRST_LETTER: [usize; 27] = {
 pub(super) struct Spaces {
     /// One bit a space that occurs.
     occurring: u64,
+    /// One bit a name that occurs, by its mark; other names may have the same.
+    names: [u64; 4],
     /// Of each attribute.
     each: Vec<Option<Space>>,
 }
@@ -78,16 +80,25 @@ pub(super) struct Spaces {
 impl Spaces {
     pub(super) fn of(attributes: &Attributes) -> Self {
         let mut before = None;
+        let mut names = [0; 4];
         let each: Vec<Option<Space>> = attributes
             .iter()
             .map(|(key, _)| {
                 // Mostly that of the name before.
+                let mark = mark(key);
+                names[usize::from(mark / 64)] |= 1 << (mark % 64);
                 before = before.filter(|space: &Space| space.holds(key)).or_else(|| Space::of(key));
                 before
             })
             .collect();
         let occurring = each.iter().flatten().fold(0, |bits, space| bits | Self::bit(*space));
-        Self { occurring, each }
+        Self { occurring, names, each }
+    }
+
+    /// False for most names that do not occur; true for all that do.
+    pub(super) fn may_contain(&self, key: &str) -> bool {
+        let mark = mark(key);
+        self.names[usize::from(mark / 64)] >> (mark % 64) & 1 == 1
     }
 
     pub(super) fn has_any(&self, spaces: &[Space]) -> bool {
@@ -103,6 +114,13 @@ impl Spaces {
         const { assert!(Space::COUNT <= u64::BITS as usize, "one bit a space") };
         1 << space as u32
     }
+}
+
+/// A number that names which differ mostly differ in.
+fn mark(key: &str) -> u8 {
+    let bytes = key.as_bytes();
+    let (Some(last), Some(middle)) = (bytes.last(), bytes.get(bytes.len() / 2)) else { return 0 };
+    last.wrapping_mul(7).wrapping_add(middle.wrapping_mul(31)).wrapping_add(bytes.len() as u8)
 }
 
 /// Things by the space of their name.
@@ -164,5 +182,17 @@ mod tests {
         attributes.push("http.route", "/");
         assert!(Spaces::of(&attributes).has_any(&[Space::Ai, Space::Llm]));
         assert!(!Spaces::of(&attributes).has_any(&[Space::Ai, Space::GenAi]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_name_that_occurs_is_passed_over(keys in proptest::collection::vec(".{0,40}", 0..40)) {
+            let mut attributes = Attributes::default();
+            for key in &keys {
+                attributes.push(key.as_str(), "x");
+            }
+            let spaces = Spaces::of(&attributes);
+            proptest::prop_assert!(keys.iter().all(|key| spaces.may_contain(key)));
+        }
     }
 }

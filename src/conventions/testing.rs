@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use crate::model::{Attributes, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value};
 
+use super::node::{Arena, Node, Parsed, parse};
+
+/// The tree of JSON text; its arena is never freed.
+pub(crate) fn tree(text: &str) -> Node<'_> {
+    match parse(text, Box::leak(Box::new(Arena::new()))) {
+        Parsed::Tree(node) => node,
+        other => panic!("{text} is {other:?}"),
+    }
+}
+
 /// Builds one span; ids default to trace 1, span 1.
 pub(crate) struct SpanBuilder(Span);
 

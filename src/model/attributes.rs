@@ -153,7 +153,7 @@ impl Attributes {
     }
 
     /// The pairs whose key starts with `prefix`, with the rest of the key.
-    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    pub fn with_prefix<'a>(&'a self, prefix: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         // Most names differ from a prefix at its end already, which costs no comparison of the whole.
         let last = prefix.len().wrapping_sub(2);
         let near = prefix.as_bytes().get(last);

@@ -43,8 +43,7 @@ const VOLTAGENT: Dialect = Dialect {
 };
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    let is_voltagent =
-        source.has_space(&[Space::Entity]) || source.span.attributes.contains("voltagent.conversation_id");
+    let is_voltagent = source.has_space(&[Space::Entity]) || source.has("voltagent.conversation_id");
     let dialect = match () {
         () if source.has_space(&[Space::Lmnr]) => LAMINAR,
         () if source.has_space(&[Space::Flue]) => FLUE,
@@ -74,7 +73,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
             read_output(source, key, &mut parts);
         }
     }
-    if parts.kind.is_none() && source.span.attributes.contains("flue.turn.output") {
+    if parts.kind.is_none() && source.has("flue.turn.output") {
         parts.inferred_kind = Some(StepKind::Generation);
     }
     Some(parts)

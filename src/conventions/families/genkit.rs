@@ -22,7 +22,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let name = source.text(&["genkit:name"]);
     let subtype = source.str("genkit:metadata:subtype").or_else(|| source.str("genkit:type")).unwrap_or_default();
     let mut parts = Parts { kind: kind_of(subtype), entity_name: name.clone(), ..Parts::default() };
-    let input = source.node("genkit:input").map(Node::unfolded);
+    let input = source.unfolded("genkit:input");
     let output = source.node("genkit:output");
     match parts.kind {
         Some(StepKind::Generation) => {
@@ -30,7 +30,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
             let (vendor, model) = name.as_deref().and_then(|name| name.split_once('/')).unzip();
             parts.provider = vendor.map(provider);
             parts.request_model = model.map(str::to_owned).or(name);
-            read_model(input.as_ref(), output.map(Node::unfolded).as_ref(), &mut parts);
+            read_model(input.as_ref(), output.map(|node| source.unfold(node)).as_ref(), &mut parts);
         }
         Some(StepKind::Tool) => {
             let call = ToolCall {
@@ -47,7 +47,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
                 let text = query.get("content").map_or_else(|| plain_text(query), plain_text);
                 Said::text(Role::User, text)
             });
-            parts.documents = output.map(|node| documents(&node.unfolded())).unwrap_or_default();
+            parts.documents = output.map(|node| documents(&source.unfold(node))).unwrap_or_default();
         }
         Some(StepKind::Agent) => {
             parts.input = input.as_ref().map(|node| {

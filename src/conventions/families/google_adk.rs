@@ -25,8 +25,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         read_tool(source, given, result, &mut parts);
         return Some(parts);
     }
-    let asked = source.node("gcp.vertex.agent.llm_request").map(Node::unfolded);
-    let answered = source.node("gcp.vertex.agent.llm_response").map(Node::unfolded);
+    let asked = source.unfolded("gcp.vertex.agent.llm_request");
+    let answered = source.unfolded("gcp.vertex.agent.llm_response");
     if asked.is_some() || answered.is_some() {
         parts.inferred_kind = Some(StepKind::Generation);
     }
@@ -55,7 +55,7 @@ fn read_tool(source: &Source<'_>, given: Option<Node<'_>>, result: Option<Node<'
         parts.input = Some(called(call));
     }
     if let Some(result) = result {
-        let result = result.unfolded();
+        let result = source.unfold(result);
         parts.output = Some(returned(id, name, plain_text(result.get("result").unwrap_or(&result))));
     }
 }

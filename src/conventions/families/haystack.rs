@@ -32,9 +32,9 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let input_keys = ["haystack.component.input", "haystack.agent.input", "haystack.pipeline.input_data", STEP_INPUT];
     let output_keys =
         ["haystack.component.output", "haystack.agent.output", "haystack.pipeline.output_data", STEP_OUTPUT];
-    let printed = source.str(STEP_INPUT).and_then(python_repr::parse);
-    let input = printed.or_else(|| input_keys.iter().find_map(|key| source.node(key)).map(Node::unfolded));
-    let output = output_keys.iter().find_map(|key| source.node(key)).map(Node::unfolded);
+    let printed = source.str(STEP_INPUT).and_then(|text| python_repr::parse(text, source.arena()));
+    let input = printed.or_else(|| input_keys.iter().find_map(|key| source.unfolded(key)));
+    let output = output_keys.iter().find_map(|key| source.unfolded(key));
     match parts.kind {
         Some(StepKind::Retrieval) => {
             parts.input = input.as_ref().and_then(query_text).map(|text| Said::text(Role::User, text));
@@ -56,7 +56,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
 fn read_step_tool(source: &Source<'_>, parts: &mut Parts) {
     let Some(name) = source.text(&["haystack.tool.name"]) else { return };
     if let Some(given) = source.node("haystack.agent.step.tool.input") {
-        let call = ToolCall { id: None, name: name.clone(), arguments: arguments(&given.unfolded()) };
+        let call = ToolCall { id: None, name: name.clone(), arguments: arguments(&source.unfold(given)) };
         parts.input = Some(called(call));
     }
     if let Some(result) = source.node("haystack.agent.step.tool.output") {
@@ -74,7 +74,7 @@ fn kind_of(source: &Source<'_>, class: &str) -> Option<StepKind> {
             return Some(StepKind::Tool);
         }
         let spans_others = ["haystack.agent.input", "haystack.agent.output", "haystack.pipeline.input_data"];
-        return spans_others.iter().any(|key| source.span.attributes.contains(key)).then_some(StepKind::Agent);
+        return spans_others.iter().any(|key| source.has(key)).then_some(StepKind::Agent);
     }
     Some(match class {
         _ if class.ends_with("Retriever") || class.ends_with("Ranker") || class.ends_with("WebSearch") => {

@@ -1,6 +1,7 @@
 //! Langfuse SDKs from v3: observations with a type, an input and an output.
 
 use crate::conventions::io::{read_input, read_output};
+use crate::conventions::node::Node;
 
 use crate::conventions::parts::Parts;
 use crate::conventions::source::Source;
@@ -20,7 +21,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         kind: kind_name.and_then(kind_of).map(|kind| embedding_or(kind, &source.span.name)),
         response_model: source.text(&["langfuse.observation.model.name"]),
         prompt_name: source.text(&["langfuse.observation.prompt.name"]),
-        prompt_version: source.span.attributes.get("langfuse.observation.prompt.version").map(Value::display),
+        prompt_version: source.get("langfuse.observation.prompt.version").map(Value::display),
         ..Parts::default()
     };
     match parts.kind {
@@ -35,11 +36,11 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if source.span.parent_span_id.is_none() {
         read_trace_fields(source, &mut parts);
     }
-    if let Some(usage) = source.node("langfuse.observation.usage_details") {
-        parts.tokens = of_node(&usage.unfolded()).or(parts.tokens);
+    if let Some(usage) = source.unfolded("langfuse.observation.usage_details") {
+        parts.tokens = of_node(&usage).or(parts.tokens);
     }
     let expected = ["langfuse.experiment.item.expected_output", "langfuse.dataset.item.expected_output"];
-    parts.reference = expected.iter().find_map(|key| source.node(key)).map(|node| node.to_text());
+    parts.reference = expected.iter().find_map(|key| source.node(key)).map(Node::to_text);
     Some(parts)
 }
 

@@ -5,7 +5,7 @@ use crate::conventions::parts::Parts;
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
-use crate::conventions::usage::{of_attributes, of_node};
+use crate::conventions::usage::of_node;
 use crate::model::StepKind;
 
 /// Names this family explains.
@@ -20,7 +20,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         request_model: source.text(&["gen_ai.request.model", "langsmith.metadata.ls_model_name"]),
         // gen_ai.system often says "langchain", which provides no model.
         provider: source.text(&["langsmith.metadata.ls_provider"]).map(|name| provider(&name)),
-        tokens: of_attributes(&source.span.attributes),
+        tokens: source.tokens(),
         ..Parts::default()
     };
     match parts.kind {
@@ -35,8 +35,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     read_input(source, "gen_ai.prompt", &mut parts);
     read_output(source, "gen_ai.completion", &mut parts);
-    if let Some(usage) = source.node("langsmith.metadata.usage_metadata") {
-        parts.tokens = parts.tokens.or(of_node(&usage.unfolded()));
+    if let Some(usage) = source.unfolded("langsmith.metadata.usage_metadata") {
+        parts.tokens = parts.tokens.or(of_node(&usage));
     }
     Some(parts)
 }

@@ -1,14 +1,12 @@
 //! LiteLLM's OpenTelemetry callback: GenAI attributes on `litellm_request` or on the application's own span, and the raw
 //! bodies of the call on a child.
 
-use std::borrow::Cow;
-
 use crate::conventions::bodies::{request, response};
-use crate::conventions::node::Node;
+use crate::conventions::node::{Node, Parsed};
 use crate::conventions::parts::{Parts, Said};
+use crate::conventions::python_repr;
 use crate::conventions::source::Source;
 use crate::conventions::usage::of_node;
-use crate::conventions::{node, python_repr};
 use crate::model::StepKind;
 
 /// Names this family explains.
@@ -32,8 +30,8 @@ pub(super) const KNOWN: &[&str] = &[
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    let is_raw = source.span.name == "raw_gen_ai_request" && !source.span.attributes.contains("gen_ai.request.model");
-    if source.scope() != "litellm" && !is_raw && !source.span.attributes.contains("hidden_params") {
+    let is_raw = source.span.name == "raw_gen_ai_request" && !source.has("gen_ai.request.model");
+    if source.scope() != "litellm" && !is_raw && !source.has("hidden_params") {
         return None;
     }
     Some(if is_raw { read_raw(source) } else { Parts::default() })
@@ -43,7 +41,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
 /// which holds the attributes of its last call only, it is the one telling of the call.
 fn read_raw(source: &Source<'_>) -> Parts {
     let (asked, answered): (Vec<_>, Vec<_>) = fields(source).into_iter().partition(|(name, _)| is_asked(name));
-    let (asked, answered) = (Node::Map(asked), Node::Map(answered));
+    let (asked, answered) = (Node::Map(&asked), Node::Map(&answered));
     let question = request(&asked).unwrap_or_default();
     let answer = response(&answered);
     if question.messages.is_empty() && answer.is_none() {
@@ -69,18 +67,18 @@ fn is_asked(name: &str) -> bool {
 }
 
 /// The members of both bodies, which are printed by Python or serialised, each under `llm.<provider>.`.
-fn fields<'a>(source: &Source<'a>) -> Vec<(Cow<'a, str>, Node<'a>)> {
+fn fields<'a>(source: &Source<'a>) -> Vec<(&'a str, Node<'a>)> {
     let field = |key: &'a str| key.strip_prefix("llm.")?.split_once('.').map(|(_, name)| name);
     let attributes = source.span.attributes.iter().filter_map(|(key, value)| Some((field(key)?, value)));
     let fields = attributes.map(|(name, value)| {
         let node = match value.as_str() {
-            Some(text) => match node::parse(text) {
-                node::Parsed::Tree(tree) => tree,
-                _ => python_repr::parse(text).unwrap_or(Node::Str(text.into())),
+            Some(text) => match source.parse(text) {
+                Parsed::Tree(tree) => tree,
+                _ => python_repr::parse(text, source.arena()).unwrap_or(Node::Str(text)),
             },
-            None => Node::of_value(value),
+            None => source.of_value(value),
         };
-        (Cow::Borrowed(name), node)
+        (name, node)
     });
     fields.filter(|(_, node)| !node.is_blank()).collect()
 }

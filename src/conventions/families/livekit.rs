@@ -17,7 +17,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         return None;
     }
     let mut parts = Parts::default();
-    let has = |key: &str| source.span.attributes.contains(key);
+    let has = |key: &str| source.has(key);
     if has("lk.function_tool.name") || has("lk.function_tool.output") {
         read_tool(source, &mut parts);
         return Some(parts);
@@ -28,7 +28,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         parts.inferred_kind = Some(StepKind::Agent);
     }
     // A chat context lists its messages under `items`.
-    let context = source.node("lk.chat_ctx").map(Node::unfolded);
+    let context = source.unfolded("lk.chat_ctx");
     let read = context.as_ref().and_then(|node| request(node.get("items").unwrap_or(node)));
     let asked = source.text(&["lk.user_input", "lk.user_transcript", "lk.input_text"]);
     parts.input = read
@@ -36,8 +36,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         .or_else(|| asked.map(|text| Said::text(Role::User, text)));
     let mut said: Vec<Part> = Vec::new();
     said.extend(source.text(&["lk.response.text"]).map(|text| Part::Text { text }));
-    if let Some(Node::List(calls)) = source.node("lk.response.function_calls").map(Node::unfolded) {
-        said.extend(calls.into_iter().map(Node::unfolded).filter_map(|call| tool_call(&call)).map(Part::ToolCall));
+    if let Some(Node::List(calls)) = source.unfolded("lk.response.function_calls") {
+        said.extend(calls.iter().filter_map(|call| tool_call(&source.unfold(*call))).map(Part::ToolCall));
     }
     if !said.is_empty() || has("lk.response.text") {
         let message = Message { role: Role::Assistant, name: None, parts: said, finish_reason: None };

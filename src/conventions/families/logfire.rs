@@ -35,7 +35,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if !source.has_space(&[Space::RequestData, Space::ResponseData]) {
         return Some(parts);
     }
-    let request_node = source.node("request_data").map(Node::unfolded);
+    let request_node = source.unfolded("request_data");
     let speaks = request_node.as_ref().is_some_and(|node| node.first_of(&["messages", "prompt", "contents"]).is_some());
     let embeds = request_node.as_ref().is_some_and(|node| node.get("input").is_some());
     if speaks || source.has_space(&[Space::ResponseData]) {
@@ -79,7 +79,7 @@ fn read_agent_step(source: &Source<'_>, parts: &mut Parts) {
 
 /// `{"message": {…}, "usage": {…}}`, or what a stream added up to: `{"combined_chunk_content": "…"}`.
 fn read_response(source: &Source<'_>, parts: &mut Parts) {
-    let Some(node) = source.node("response_data").map(Node::unfolded) else { return };
+    let Some(node) = source.unfolded("response_data") else { return };
     if let Some(usage) = node.get("usage") {
         parts.tokens = of_node(usage);
     }

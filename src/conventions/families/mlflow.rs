@@ -19,7 +19,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         return None;
     }
     // Every value is JSON text, so that even a name stands in quotes.
-    let word = |key: &str| source.node(key).map(Node::unfolded).map(|node| node.to_text());
+    let word = |key: &str| source.unfolded(key).map(Node::to_text);
     let kind_name = word("mlflow.spanType");
     let mut parts = Parts {
         kind: kind_name.as_deref().and_then(kind_of),
@@ -46,8 +46,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     {
         parts.output = Some(streamed);
     }
-    if let Some(usage) = source.node("mlflow.chat.tokenUsage") {
-        parts.tokens = of_node(&usage.unfolded()).or(parts.tokens);
+    if let Some(usage) = source.unfolded("mlflow.chat.tokenUsage") {
+        parts.tokens = of_node(&usage).or(parts.tokens);
     }
     Some(parts)
 }
@@ -79,7 +79,7 @@ fn kind_of(name: &str) -> Option<StepKind> {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::{ContentState, StepKind};
+    use crate::model::{ContentState, Message, StepKind};
 
     #[test]
     fn json_in_json_is_read_and_quotes_are_no_part_of_names() {
@@ -98,9 +98,7 @@ mod tests {
 
     #[test]
     fn tool_calls_of_a_stream_are_read_from_its_chunks() {
-        let chunk = |delta: &str| {
-            format!(r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#)
-        };
+        let chunk = |delta: &str| format!(r#"{{"choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#);
         let begun = chunk(r#"{"tool_calls":[{"index":0,"id":"c1","function":{"name":"get_weather","arguments":""}}]}"#);
         let ended = chunk(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"city\":\"Bergen\"}"}}]}"#);
         let step = SpanBuilder::new("Completions")
@@ -110,7 +108,7 @@ mod tests {
             .event("mlflow.chunk.item.1", &[("mlflow.chunk.value", &ended)])
             .step();
         let output = step.output.unwrap_or_default();
-        let calls: Vec<_> = output.iter().flat_map(|said| said.tool_calls()).map(|call| call.arguments.clone()).collect();
+        let calls: Vec<_> = output.iter().flat_map(Message::tool_calls).map(|call| call.arguments.clone()).collect();
         assert_eq!((calls, step.content), (vec![serde_json::json!({"city": "Bergen"})], ContentState::Captured));
     }
 

@@ -1,6 +1,5 @@
 //! OpenInference: flattened `llm.*` attributes, `openinference.span.kind`, generic input and output values.
 
-use crate::conventions::indexed;
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::messages::message;
 use crate::conventions::node::Node;
@@ -9,7 +8,6 @@ use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
-use crate::conventions::usage::of_attributes;
 use crate::conventions::{documents::documents, failure::failure};
 use crate::model::{Message, Role, StepKind};
 
@@ -73,7 +71,6 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if !is_theirs {
         return None;
     }
-    let attributes = &source.span.attributes;
     let input = flattened(source, "llm.input_messages.", &Role::User);
     let output = flattened(source, "llm.output_messages.", &Role::Assistant);
     let mut parts = Parts {
@@ -82,11 +79,11 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         request_model: source.text(&["llm.request.model_name"]),
         response_model: source.text(&["llm.response.model_name", "llm.model_name"]),
         finish_reasons: source.text(&["llm.finish_reason"]).into_iter().collect(),
-        tokens: of_attributes(attributes),
+        tokens: source.tokens(),
         prompt_version: source.text(&["llm.prompt_template.version"]),
         prompt_name: source.text(&["prompt.id", "prompt.url"]),
         prompt_variables: template_variables(source),
-        tools: indexed::list(attributes, "llm.tools.").iter().flat_map(tool_definitions).collect(),
+        tools: source.list("llm.tools.").iter().flat_map(tool_definitions).collect(),
         ..Parts::default()
     };
     if parts.kind.is_none() && (!input.is_empty() || !output.is_empty()) {
@@ -127,7 +124,7 @@ fn speaks(source: &Source<'_>) -> bool {
 }
 
 fn speaks_of_io(source: &Source<'_>) -> bool {
-    source.span.attributes.contains("input.value") || source.span.attributes.contains("output.value")
+    source.has("input.value") || source.has("output.value")
 }
 
 /// A span marked LLM that neither asked nor answered a model prepared a request or read a reply.
@@ -136,13 +133,12 @@ fn no_call(parts: Parts) -> Parts {
 }
 
 fn flattened(source: &Source<'_>, prefix: &str, speaker: &Role) -> Vec<Message> {
-    indexed::list(&source.span.attributes, prefix).iter().map(|node| message(node, speaker)).collect()
+    source.list(prefix).iter().map(|node| message(node, speaker)).collect()
 }
 
 fn read_io(source: &Source<'_>, parts: &mut Parts, input: Vec<Message>, mut output: Vec<Message>) {
-    let attributes = &source.span.attributes;
     let prompts = prompts(source);
-    let choices = indexed::list(attributes, "llm.choices.");
+    let choices = source.list("llm.choices.");
     let only_system = input.iter().all(|message| message.role == Role::System);
     if !input.is_empty() && !only_system {
         parts.input = Said::structured(input);
@@ -170,11 +166,11 @@ fn read_io(source: &Source<'_>, parts: &mut Parts, input: Vec<Message>, mut outp
 
 /// Prompts of plain completions: flattened, before that a list of texts.
 fn prompts(source: &Source<'_>) -> Vec<Message> {
-    let flattened = indexed::list(&source.span.attributes, "llm.prompts.");
+    let flattened = source.list("llm.prompts.");
     let texts = flattened.iter().filter_map(|prompt| prompt.at(&["prompt", "text"]).or_else(|| prompt.get("text")));
     let texts: Vec<String> = match source.node("llm.prompts") {
-        Some(Node::List(listed)) if flattened.is_empty() => listed.iter().map(Node::to_text).collect(),
-        _ => texts.map(Node::to_text).collect(),
+        Some(Node::List(listed)) if flattened.is_empty() => listed.iter().map(|text| text.to_text()).collect(),
+        _ => texts.map(|text| text.to_text()).collect(),
     };
     texts.into_iter().map(|text| Message::text(Role::User, text)).collect()
 }
@@ -232,9 +228,8 @@ fn id_of_any_body(text: &str) -> Option<String> {
 }
 
 fn read_documents(source: &Source<'_>, parts: &mut Parts) {
-    let attributes = &source.span.attributes;
     for prefix in ["retrieval.documents.", "reranker.output_documents."] {
-        let found = documents(&Node::List(indexed::list(attributes, prefix)));
+        let found = documents(&Node::List(source.list(prefix)));
         if !found.is_empty() {
             parts.documents = found;
             break;
@@ -254,7 +249,7 @@ fn name_documents(source: &Source<'_>, parts: &mut Parts) {
         return;
     }
     let Some(node) = source.node("output.value") else { return };
-    let raw = documents(&node.unfolded());
+    let raw = documents(&source.unfold(node));
     if raw.len() == parts.documents.len() {
         for (document, other) in parts.documents.iter_mut().zip(raw) {
             if document.id.is_none() {
@@ -270,10 +265,8 @@ fn invocation_model(source: &Source<'_>) -> Option<String> {
 }
 
 fn template_variables(source: &Source<'_>) -> Vec<(String, String)> {
-    match source.node("llm.prompt_template.variables").map(Node::unfolded) {
-        Some(Node::Map(entries)) => {
-            entries.into_iter().map(|(key, value)| (key.into_owned(), value.to_text())).collect()
-        }
+    match source.unfolded("llm.prompt_template.variables") {
+        Some(Node::Map(entries)) => entries.iter().map(|(key, value)| ((*key).to_owned(), value.to_text())).collect(),
         _ => Vec::new(),
     }
 }

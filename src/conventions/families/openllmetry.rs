@@ -2,16 +2,15 @@
 //! tasks, vector database events. Its newer releases write GenAI attributes, which `otel_genai` reads.
 
 use super::otel_genai;
+use crate::conventions::documents::documents;
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::messages::message;
-use crate::conventions::node::{Node, Parsed, parse};
+use crate::conventions::node::{Arena, Node, Parsed, parse};
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
-use crate::conventions::usage::of_attributes;
-use crate::conventions::{documents::documents, indexed};
-use crate::model::{Attributes, Document, Message, Part, Role, StepKind};
+use crate::model::{Document, Message, Part, Role, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
@@ -60,17 +59,16 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         return None;
     }
     let mut parts = Parts { kind: kind(source), ..Parts::default() };
-    let attributes = &source.span.attributes;
-    let input = either_list(attributes, "gen_ai.prompt.", "llm.prompts.");
-    let output = either_list(attributes, "gen_ai.completion.", "llm.completions.");
+    let input = either_list(source, "gen_ai.prompt.", "llm.prompts.");
+    let output = either_list(source, "gen_ai.completion.", "llm.completions.");
     parts.input = Said::structured(input.iter().map(prompt_message).collect());
     parts.output = Said::structured(output.iter().map(completion_message).collect());
     parts.finish_reasons =
         output.iter().filter_map(|node| node.str_of(&["finish_reason"]).map(str::to_owned)).collect();
     parts.request_model = source.text(&["llm.request.model"]);
     parts.response_model = source.text(&["llm.response.model"]);
-    parts.tokens = of_attributes(attributes);
-    let functions = indexed::list(attributes, "llm.request.functions.");
+    parts.tokens = source.tokens();
+    let functions = source.list("llm.request.functions.");
     parts.tools = functions.iter().flat_map(tool_definitions).collect();
     if parts.kind.is_none() && (parts.input.is_some() || parts.output.is_some()) {
         parts.inferred_kind = Some(StepKind::Generation);
@@ -118,9 +116,9 @@ fn kind(source: &Source<'_>) -> Option<StepKind> {
 }
 
 /// The list under the current prefix, else the one under the prefix of the first versions (to 0.15).
-fn either_list<'a>(attributes: &'a Attributes, current: &'a str, first: &'a str) -> Vec<Node<'a>> {
-    let found = indexed::list(attributes, current);
-    if found.is_empty() { indexed::list(attributes, first) } else { found }
+fn either_list<'a>(source: &Source<'a>, current: &str, first: &str) -> &'a [Node<'a>] {
+    let found = source.list(current);
+    if found.is_empty() { source.list(first) } else { found }
 }
 
 /// An empty answer of LangChain is written as the JSON of an empty string.
@@ -142,7 +140,7 @@ fn prompt_message(node: &Node<'_>) -> Message {
 
 fn parts_of_text(part: Part) -> Vec<Part> {
     if let Part::Text { text } = &part
-        && let Parsed::Tree(Node::List(items)) = parse(text)
+        && let Parsed::Tree(Node::List(items)) = parse(text, &Arena::new())
         && !items.is_empty()
         && items.iter().all(|item| item.str_of(&["type"]).is_some())
     {
@@ -177,9 +175,10 @@ fn event_documents(source: &Source<'_>) -> Vec<Document> {
     for event in results {
         let entries = event.attributes.iter().filter_map(|(key, value)| {
             let name = key.strip_prefix("db.query.result.").or_else(|| key.strip_prefix("db.search.result."))?;
-            (name != "vector").then(|| (name.into(), Node::of_value(value)))
+            (name != "vector").then(|| (name, source.of_value(value)))
         });
-        found.extend(documents(&Node::List(vec![Node::Map(entries.collect())])));
+        let entries: Vec<_> = entries.collect();
+        found.extend(documents(&Node::Map(&entries)));
     }
     found
 }

@@ -2,7 +2,7 @@
 
 use crate::conventions::bodies::{request, response};
 use crate::conventions::messages::{event_role, from_lines, message};
-use crate::conventions::node::{Node, Parsed, parse};
+use crate::conventions::node::{Arena, Node, Parsed, parse};
 use crate::conventions::parts::{Said, richer};
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
@@ -28,9 +28,9 @@ pub(super) fn read(source: &Source<'_>) -> Told {
     }
     let mut in_attribute = Reading::default();
     if source.has_space(&[Space::Events])
-        && let Some(node) = source.node("events")
+        && let Some(node) = source.unfolded("events")
     {
-        in_attribute.list(&node.unfolded());
+        in_attribute.list(&node);
     }
     let mut told = Told::default();
     for mut reading in [on_span, in_logs, in_attribute] {
@@ -52,23 +52,23 @@ struct Reading {
 }
 
 impl Reading {
-    fn event(&mut self, source: &Source<'_>, name: &str, attributes: &Attributes, body: Option<&Value>) {
+    fn event<'a>(&mut self, source: &Source<'a>, name: &str, attributes: &'a Attributes, body: Option<&'a Value>) {
         match name {
-            "gen_ai.content.prompt" => self.whole_prompt(attributes, body),
+            "gen_ai.content.prompt" => self.whole_prompt(source, attributes, body),
             // Several choices are numbered.
-            _ if name.starts_with("gen_ai.content.completion") => self.whole_completion(attributes, body),
+            _ if name.starts_with("gen_ai.content.completion") => self.whole_completion(source, attributes, body),
             "gen_ai.choice" => {
                 if let Some(body) = body.filter(|body| **body != Value::Empty) {
-                    self.choice(&unfolded(body));
+                    self.choice(&source.unfold(source.of_value(body)));
                 } else {
-                    self.choice(&of_attributes(attributes));
+                    self.choice(&of_attributes(source, attributes));
                 }
             }
             _ => {
                 let Some(role) = event_role(name) else { return };
                 let node = match body.filter(|body| **body != Value::Empty) {
-                    Some(body) => unfolded(body),
-                    None => of_attributes(attributes),
+                    Some(body) => source.unfold(source.of_value(body)),
+                    None => of_attributes(source, attributes),
                 };
                 if node.is_blank() {
                     source.report("empty_event", format!("event {name} carries no content"));
@@ -128,10 +128,11 @@ impl Reading {
     fn choice(&mut self, node: &Node<'_>) {
         let reason = node.str_of(&["finish_reason"]).map(str::to_owned);
         self.finish_reasons.extend(reason.clone());
-        let content = node.get("message").cloned().map(Node::unfolded);
+        let arena = Arena::new();
+        let content = node.get("message").map(|content| content.unfolded(&arena));
         let mut said = match &content {
             Some(inner @ Node::Map(_)) => message(inner, &Role::Assistant),
-            Some(Node::Str(text)) => Message::text(Role::Assistant, text.clone()),
+            Some(Node::Str(text)) => Message::text(Role::Assistant, *text),
             Some(list @ Node::List(_)) => Message {
                 role: Role::Assistant,
                 name: None,
@@ -147,20 +148,20 @@ impl Reading {
         self.output.push(said);
     }
 
-    fn whole_prompt(&mut self, attributes: &Attributes, body: Option<&Value>) {
+    fn whole_prompt<'a>(&mut self, source: &Source<'a>, attributes: &'a Attributes, body: Option<&'a Value>) {
         let Some(value) = attributes.get("gen_ai.prompt").or(body) else { return };
-        match value.as_str().map(parse) {
+        match value.as_str().map(|text| source.parse(text)) {
             Some(Parsed::Text(text)) => self.input.extend(from_lines(text, &Role::User)),
-            Some(Parsed::Tree(Node::Str(text))) => self.input.extend(from_lines(&text, &Role::User)),
+            Some(Parsed::Tree(Node::Str(text))) => self.input.extend(from_lines(text, &Role::User)),
             Some(Parsed::Tree(node)) => self.input.extend(request(&node).map(|read| read.messages).unwrap_or_default()),
             Some(Parsed::Truncated | Parsed::Malformed) => {}
-            None => self.input.extend(request(&Node::of_value(value)).map(|read| read.messages).unwrap_or_default()),
+            None => self.input.extend(request(&source.of_value(value)).map(|read| read.messages).unwrap_or_default()),
         }
     }
 
-    fn whole_completion(&mut self, attributes: &Attributes, body: Option<&Value>) {
+    fn whole_completion<'a>(&mut self, source: &Source<'a>, attributes: &'a Attributes, body: Option<&'a Value>) {
         let Some(value) = attributes.get("gen_ai.completion").or(body) else { return };
-        match value.as_str().map(parse) {
+        match value.as_str().map(|text| source.parse(text)) {
             // An answer in JSON stays the text that it came as.
             Some(Parsed::Tree(node)) if is_body(&node) && response(&node).is_some() => {
                 self.output.extend(response(&node).map(|read| read.messages).unwrap_or_default());
@@ -170,7 +171,7 @@ impl Reading {
                 self.output.push(Message::text(Role::Assistant, text.strip_prefix("assistant: ").unwrap_or(text)));
             }
             Some(Parsed::Truncated) => {}
-            None => self.output.extend(response(&Node::of_value(value)).map(|read| read.messages).unwrap_or_default()),
+            None => self.output.extend(response(&source.of_value(value)).map(|read| read.messages).unwrap_or_default()),
         }
     }
 }
@@ -193,7 +194,7 @@ fn is_result(part: &Part) -> bool {
 fn blocks_of_text(part: Part) -> Vec<Part> {
     const BLOCKS: [&str; 6] = ["text", "toolUse", "toolResult", "image", "document", "reasoningContent"];
     let (Part::Text { text } | Part::ToolResult { text, .. }) = &part else { return vec![part] };
-    match parse(text) {
+    match parse(text, &Arena::new()) {
         Parsed::Tree(Node::List(items))
             if !items.is_empty() && items.iter().all(|item| item.first_of(&BLOCKS).is_some()) =>
         {
@@ -203,16 +204,12 @@ fn blocks_of_text(part: Part) -> Vec<Part> {
     }
 }
 
-fn unfolded(value: &Value) -> Node<'_> {
-    Node::of_value(value).unfolded()
-}
-
 /// The message in an event's attributes: as one JSON attribute, or spread over several.
-fn of_attributes(attributes: &Attributes) -> Node<'_> {
+fn of_attributes<'a>(source: &Source<'a>, attributes: &'a Attributes) -> Node<'a> {
     if let Some(text) = attributes.str("gen_ai.event.content")
-        && let Parsed::Tree(node) = parse(text)
+        && let Parsed::Tree(node) = source.parse(text)
     {
-        return node.unfolded();
+        return source.unfold(node);
     }
     let entries = attributes
         .iter()
@@ -220,12 +217,13 @@ fn of_attributes(attributes: &Attributes) -> Node<'_> {
         .map(|(key, value)| {
             let key = key.strip_prefix("gen_ai.").unwrap_or(key);
             let node = match key {
-                "tool_calls" => Node::of_value(value).unfolded(),
-                _ => Node::of_value(value),
+                "tool_calls" => source.unfold(source.of_value(value)),
+                _ => source.of_value(value),
             };
-            (key.into(), node)
+            (key, node)
         });
-    Node::Map(entries.collect())
+    let entries: Vec<_> = entries.collect();
+    Node::Map(source.arena().alloc_slice_copy(&entries))
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
-use crate::conventions::usage::of_attributes;
 use crate::conventions::{documents::documents, node::Node};
 use crate::model::{Attributes, ContentState, Message, Role, StepKind, ToolCall};
 
@@ -79,7 +78,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         response_model: source.text(&["gen_ai.response.model"]),
         response_id: source.text(&["gen_ai.response.id"]),
         finish_reasons: strings(source, &source.span.attributes, "gen_ai.response.finish_reasons"),
-        tokens: of_attributes(&source.span.attributes),
+        tokens: source.tokens(),
         prompt_name: source.text(&["gen_ai.prompt.name"]),
         prompt_version: source.text(&["gen_ai.prompt.version"]),
         prompt_variables: prompt_variables(&source.span.attributes),
@@ -143,7 +142,7 @@ pub(super) fn kind_of(operation: &str) -> Option<StepKind> {
 
 /// A span without an operation that speaks like an inference is one.
 fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
-    let has = |key: &str| source.span.attributes.contains(key);
+    let has = |key: &str| source.has(key);
     if has("gen_ai.tool.name") && !has("gen_ai.request.model") {
         return Some(StepKind::Tool);
     }
@@ -174,7 +173,7 @@ fn carriers<'a>(source: &Source<'a>) -> impl Iterator<Item = &'a Attributes> {
 fn read_content(source: &Source<'_>, parts: &mut Parts) {
     for carrier in carriers(source) {
         if let Some(node) = source.node_of(carrier, "gen_ai.system_instructions") {
-            let system = system_messages(&node.unfolded());
+            let system = system_messages(&source.unfold(node));
             if system.len() > parts.system.len() {
                 parts.system = system;
             }
@@ -208,16 +207,16 @@ fn read_content(source: &Source<'_>, parts: &mut Parts) {
 }
 
 fn read_messages(source: &Source<'_>, carrier: &Attributes, key: &str, speaker: &Role) -> Option<Said> {
-    let node = source.node_of(carrier, key)?;
-    let mut node = match node {
-        // Text that is one message, or JSON in JSON.
-        Node::Str(_) => node.unfolded(),
-        other => other,
+    // Text that is one message, or JSON in JSON.
+    let node = source.unfold(source.node_of(carrier, key)?);
+    let told: Vec<Node<'_>>;
+    let found = match node {
+        Node::List(items) if items.iter().any(is_withheld) => {
+            told = items.iter().filter(|message| !is_withheld(message)).copied().collect();
+            messages(&Node::List(&told), speaker)
+        }
+        _ => messages(&node, speaker),
     };
-    if let Node::List(items) = &mut node {
-        items.retain(|message| !is_withheld(message));
-    }
-    let found = messages(&node, speaker);
     if found.iter().any(|message: &Message| message.parts.iter().any(super::is_unknown_part)) {
         source.report("unknown_message_part", format!("{key} holds a part of a type that is not known"));
     }
@@ -271,19 +270,17 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
     parts.entity_name.clone_from(&name);
     let id = source.text(&["gen_ai.tool.call.id"]);
     let argument_keys = ["gen_ai.tool.call.arguments", "gen_ai.tool.args", "gen_ai.tool.input", "tool_arguments"];
-    if let Some(given) = argument_keys.iter().find_map(|key| source.node(key)) {
-        let given = given.unfolded();
+    if let Some(given) = argument_keys.iter().find_map(|key| source.unfolded(key)) {
         // OpenLLMetry wraps the arguments in LangChain's callback parameters.
         let given = match given.get("inputs").filter(|_| given.has("input_str")) {
-            Some(inner) => inner.clone(),
+            Some(inner) => *inner,
             None => given,
         };
         let call = ToolCall { id: id.clone(), name: name.clone().unwrap_or_default(), arguments: arguments(&given) };
         parts.input = Some(called(call));
     }
     let result_keys = ["gen_ai.tool.call.result", "gen_ai.tool.output", "tool_response"];
-    if let Some(result) = result_keys.iter().find_map(|key| source.node(key)) {
-        let result = result.unfolded();
+    if let Some(result) = result_keys.iter().find_map(|key| source.unfolded(key)) {
         let wrapped = result.at(&["output", "kwargs", "content"]).unwrap_or(&result);
         parts.output = Some(returned(id, name, plain_text(wrapped)));
     }
@@ -291,8 +288,8 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
 
 fn read_retrieval(source: &Source<'_>, parts: &mut Parts) {
     parts.entity_name = source.text(&["gen_ai.data_source.id"]);
-    if let Some(node) = source.node("gen_ai.retrieval.documents") {
-        parts.documents = documents(&node.unfolded());
+    if let Some(node) = source.unfolded("gen_ai.retrieval.documents") {
+        parts.documents = documents(&node);
     }
     let query = source.text(&["gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.memory.query.text"]);
     if let Some(query) = query {

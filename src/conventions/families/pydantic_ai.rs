@@ -27,7 +27,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         return None;
     }
     let mut parts = Parts { entity_name: source.text(&["gen_ai.tool.name"]), ..Parts::default() };
-    let all = ["pydantic_ai.all_messages", "all_messages_events"].iter().find_map(|key| source.node(key));
+    let all = ["pydantic_ai.all_messages", "all_messages_events"].iter().find_map(|key| source.unfolded(key));
     if all.is_none() && source.str("final_result").is_none() {
         return Some(parts);
     }
@@ -36,7 +36,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     parts.entity_name = source.text(&["agent_name", "gen_ai.agent.name"]);
     if let Some(all) = all {
         // What went in ends with the last thing the user said; what came out is the last message.
-        let mut all = messages(&all.unfolded(), &Role::User);
+        let mut all = messages(&all, &Role::User);
         let last = all.pop().filter(|message: &Message| message.role == Role::Assistant);
         parts.output = last.and_then(|message| Said::structured(vec![message]));
         parts.input = Said::structured(all);

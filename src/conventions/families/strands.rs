@@ -3,7 +3,6 @@
 use crate::conventions::io::{called, returned};
 use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::messages::messages;
-use crate::conventions::node::Node;
 use crate::conventions::parts::Parts;
 use crate::conventions::parts::Said;
 use crate::conventions::source::Source;
@@ -45,18 +44,17 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
 
 /// Before 1.0 no span says its operation: agents, cycles, model calls and tools differ by what else they carry.
 fn read_early(source: &Source<'_>, parts: &mut Parts) {
-    let has = |key: &str| source.span.attributes.contains(key);
+    let has = |key: &str| source.has(key);
     if has("tool.name") {
         parts.kind = Some(StepKind::Tool);
         parts.entity_name = source.text(&["tool.name"]);
         let name = parts.entity_name.clone().unwrap_or_default();
         let id = source.text(&["tool.id"]);
         parts.input = source
-            .node("tool.parameters")
-            .map(|given| called(ToolCall { id: id.clone(), name, arguments: arguments(&given.unfolded()) }));
-        parts.output = source
-            .node("tool.result")
-            .map(|result| returned(id, parts.entity_name.clone(), plain_text(&result.unfolded())));
+            .unfolded("tool.parameters")
+            .map(|given| called(ToolCall { id: id.clone(), name, arguments: arguments(&given) }));
+        parts.output =
+            source.unfolded("tool.result").map(|result| returned(id, parts.entity_name.clone(), plain_text(&result)));
     } else if has("event_loop.cycle_id") || has("system_prompt") || has("agent.tools") {
         parts.kind = Some(StepKind::Agent);
     } else if has("gen_ai.request.model") {
@@ -66,7 +64,8 @@ fn read_early(source: &Source<'_>, parts: &mut Parts) {
 
 fn read_memory(source: &Source<'_>, parts: &mut Parts) {
     for event in &source.span.events {
-        let nodes = event.attributes.iter().filter_map(|(key, value)| source.tree(key, value)).map(Node::unfolded);
+        let nodes =
+            event.attributes.iter().filter_map(|(key, value)| source.tree(key, value)).map(|node| source.unfold(node));
         match event.name.as_str() {
             "memory.query" => {
                 let texts: Vec<_> = nodes.flat_map(|node| messages(&node, &Role::User)).collect();

@@ -1,19 +1,17 @@
 //! Vercel AI SDK 3 to 6: `ai.*` attributes. SDK 7 writes GenAI attributes.
 
-use std::borrow::Cow;
-
 use crate::conventions::bodies::request;
 use crate::conventions::documents::documents;
 use crate::conventions::io::{called, returned};
 use crate::conventions::message_parts::{arguments, plain_text, tool_call};
 use crate::conventions::messages::system_messages;
-use crate::conventions::node::{Node, Parsed, parse};
+use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
-use crate::conventions::usage::{of_attributes, of_node};
+use crate::conventions::usage::of_node;
 use crate::model::{Message, Part, Role, StepKind, ToolCall};
 
 /// Names this family explains.
@@ -31,12 +29,12 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         response_model: source.text(&["ai.response.model"]),
         response_id: source.text(&["ai.response.id"]),
         finish_reasons: source.text(&["ai.response.finishReason", "ai.finishReason"]).into_iter().collect(),
-        tokens: of_attributes(&source.span.attributes),
+        tokens: source.tokens(),
         entity_name: source.text(&["ai.toolCall.name", "ai.telemetry.functionId", "resource.name"]),
         ..Parts::default()
     };
     if let Some(metadata) = source.node("ai.response.providerMetadata") {
-        parts.tokens = parts.tokens.or(cache_of_provider(&metadata.unfolded()));
+        parts.tokens = parts.tokens.or(cache_of_provider(&source.unfold(metadata)));
     }
     match parts.kind {
         Some(StepKind::Tool) => read_tool(source, &mut parts),
@@ -63,9 +61,8 @@ fn kind_of(operation: &str) -> Option<StepKind> {
 }
 
 fn read_conversation(source: &Source<'_>, parts: &mut Parts) {
-    let prompt = ["ai.prompt.messages", "ai.prompt"].iter().find_map(|key| source.node(key));
+    let prompt = ["ai.prompt.messages", "ai.prompt"].iter().find_map(|key| source.unfolded(key));
     if let Some(node) = prompt {
-        let node = node.unfolded();
         if let Some(system) = node.get("system") {
             parts.system = system_messages(system);
         }
@@ -81,11 +78,10 @@ fn read_conversation(source: &Source<'_>, parts: &mut Parts) {
 
 /// The answer is spread over attributes by its parts; an attribute that is there but empty is an empty answer.
 fn answer(source: &Source<'_>) -> Option<Said> {
-    let attributes = &source.span.attributes;
     let text = ["ai.response.text", "ai.result.text", "ai.response.object", "ai.result.object"]
         .iter()
-        .find_map(|key| attributes.str(key));
-    let calls = ["ai.response.toolCalls", "ai.result.toolCalls"].iter().find_map(|key| source.node(key));
+        .find_map(|key| source.raw_str(key));
+    let calls = ["ai.response.toolCalls", "ai.result.toolCalls"].iter().find_map(|key| source.unfolded(key));
     if text.is_none() && calls.is_none() {
         return None;
     }
@@ -96,7 +92,7 @@ fn answer(source: &Source<'_>) -> Option<Said> {
     if let Some(text) = text.filter(|text| !text.is_empty()) {
         parts.push(Part::Text { text: text.to_owned() });
     }
-    if let Some(Node::List(calls)) = calls.map(Node::unfolded) {
+    if let Some(Node::List(calls)) = calls {
         parts.extend(calls.iter().filter_map(tool_call).map(Part::ToolCall));
     }
     let finish_reason = source.text(&["ai.response.finishReason", "ai.finishReason"]);
@@ -118,9 +114,9 @@ fn read_tool(source: &Source<'_>, parts: &mut Parts) {
 /// The documents that went in, in the order of the ranking that came out.
 fn read_rerank(source: &Source<'_>, parts: &mut Parts) {
     parts.input = source.text(&["ai.query"]).map(|query| Said::text(Role::User, query));
-    let given = source.node("ai.documents").map(Node::unfolded);
-    let mut given = given.map(|node| documents(&unpacked(node))).unwrap_or_default();
-    let ranking = source.node("ai.ranking").map(|node| unpacked(node.unfolded()));
+    let given = source.unfolded("ai.documents");
+    let mut given = given.map(|node| documents(&unpacked(source, node))).unwrap_or_default();
+    let ranking = source.unfolded("ai.ranking").map(|node| unpacked(source, node));
     if let Some(Node::List(ranking)) = ranking {
         let ranked = ranking.iter().filter_map(|entry| {
             let at = usize::try_from(entry.first_of(&["originalIndex", "index"])?.as_i64()?).ok()?;
@@ -137,17 +133,12 @@ fn read_rerank(source: &Source<'_>, parts: &mut Parts) {
 }
 
 /// A list whose items are JSON text becomes a list of what the texts hold.
-fn unpacked(node: Node<'_>) -> Node<'_> {
+fn unpacked<'a>(source: &Source<'a>, node: Node<'a>) -> Node<'a> {
     match node {
-        Node::List(items) => Node::List(
-            items
-                .into_iter()
-                .map(|item| match item {
-                    Node::Str(Cow::Borrowed(text)) if matches!(parse(text), Parsed::Text(_)) => Node::Str(text.into()),
-                    other => other.unfolded(),
-                })
-                .collect(),
-        ),
+        Node::List(items) => {
+            let items = items.iter().map(|item| source.unfold(*item));
+            Node::List(source.arena().alloc_slice_fill_iter(items))
+        }
         other => other,
     }
 }
