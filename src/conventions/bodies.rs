@@ -113,7 +113,11 @@ fn response_at(node: &Node<'_>, depth: usize) -> Option<Response> {
 
 fn response_list(items: &[Node<'_>], node: &Node<'_>, depth: usize) -> Option<Response> {
     // Completions of a batch, raw stream chunks, a list of whole bodies.
-    if items.iter().any(|item| item.first_of(&["choices", "candidates", "generations"]).is_some()) {
+    let is_body = |item: &Node<'_>| {
+        item.first_of(&["choices", "candidates", "generations"]).is_some()
+            || (item.str_of(&["object"]) == Some("response") && item.has("output"))
+    };
+    if items.iter().any(is_body) {
         let mut all = Response::default();
         for found in items.iter().filter_map(|item| response_at(item, depth + 1)) {
             all.messages.extend(found.messages);
@@ -324,6 +328,7 @@ mod tests {
             r#"{"replies":[{"role":"assistant","content":[{"text":"Yes."}]}]}"#,
             r#"{"output":{"message":{"role":"assistant","content":[{"text":"Yes."}]}},"stopReason":"end_turn"}"#,
             r#"{"messages":[{"type":"human","content":"Is it?"},{"type":"ai","content":"Yes."}]}"#,
+            r#"[{"object":"response","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Yes."}]}]}]"#,
             r#"[{"choices":[{"delta":{"content":"Ye"}}]},{"choices":[{"delta":{"content":"s."}}]}]"#,
         ];
         for body in bodies {

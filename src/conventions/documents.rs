@@ -59,7 +59,10 @@ fn document(node: &Node<'_>) -> Option<Document> {
     let arena = Arena::new();
     let metadata = body.first_of(&["metadata", "meta", "payload"]).map(|metadata| metadata.unfolded(&arena));
     let text = text_of(body).or_else(|| metadata.as_ref().and_then(|m| m.str_of(&["text"])).map(str::to_owned));
-    let id = id_of(body, IDS)
+    // LangChain's own id beside the text is the one that the vector store made up.
+    let own = metadata.as_ref().filter(|_| body.has("page_content")).and_then(|metadata| id_of(metadata, &["id"]));
+    let id = own
+        .or_else(|| id_of(body, IDS))
         .or_else(|| metadata.as_ref().and_then(|metadata| id_of(metadata, &["id", "doc_id", "document_id"])))
         .or_else(|| id_of(body, &["id_", "node_id", "chunk_id"]))
         .or_else(|| id_of(node, &["id", "node_id"]));

@@ -23,6 +23,8 @@ const SESSION: &[&str] = &[
     "ai.settings.context.sessionId",
     "gcp.vertex.agent.session_id",
     "mlflow.trace.session",
+    "mastra.metadata.threadId",
+    "mastra.metadata.sessionId",
     "voltagent.conversation_id",
     "gen_ai.thread.id",
 ];
@@ -39,6 +41,8 @@ const USER: &[&str] = &[
     "ai.telemetry.metadata.userId",
     "ai.settings.context.userId",
     "mlflow.trace.user",
+    "mastra.metadata.userId",
+    "mastra.metadata.resourceId",
     "llm.user",
 ];
 

@@ -69,6 +69,10 @@ fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut
         },
         _ => response(&node).map(|read| (read, langchain(&node))),
     };
+    // `<Stream object at 0x7f…>`: the answer was not there yet when its holder was printed.
+    if matches!(node, Node::Str(text) if is_printed_object(text)) {
+        return;
+    }
     let Some((Response { messages, finish_reasons, model, id, documents }, metadata)) = read else {
         let text = match node {
             Node::Str(text) => text.to_owned(),
@@ -90,6 +94,11 @@ fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut
     parts.response_id = parts.response_id.take().or(metadata.id).or(id);
     let usage = node.first_of(&["usage", "usageMetadata", "usage_metadata"]).map(of_node);
     parts.tokens = parts.tokens.or(usage.unwrap_or_default());
+}
+
+/// Whether text is what Python prints of an object that has no form of its own.
+fn is_printed_object(text: &str) -> bool {
+    text.starts_with('<') && text.ends_with('>') && text.contains("object") && text.contains(" at 0x")
 }
 
 #[derive(Default)]

@@ -39,7 +39,7 @@ pub(crate) use parts::weight;
 
 use crate::model::{ContentState, LogRecord, Message, Span, Step, StepKind};
 use node::Arena;
-use parts::{Parts, content_state};
+use parts::{Parts, content_state, is_withheld};
 use source::Source;
 
 /// Room for the trees of most spans, in bytes.
@@ -71,10 +71,14 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     let output = parts.output.take().map(|said| said.messages);
     let answered = output.as_deref().is_some_and(says_something);
     let error = parts.error.take().or_else(|| failure::failure(&source, answered));
+    let error = error.or_else(|| ended_in_error(kind, answered, &parts.finish_reasons));
     // An empty shell that a failed call left behind is no empty answer.
     let output = output.filter(|_| answered || error.is_none());
     let content = match (&error, kind) {
         (Some(_), _) if !answered => ContentState::NotCaptured,
+        (_, StepKind::Generation) if is_withheld(input.as_deref(), output.as_deref(), &parts.finish_reasons) => {
+            ContentState::NotCaptured
+        }
         _ => content_state(output.as_deref(), parts.absence),
     };
     let output_text = output_text(output.as_deref(), content, kind).filter(|_| error.is_none());
@@ -112,6 +116,12 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         problems: source.into_problems(),
         ..Step::bare(span.trace_id, span.span_id)
     }
+}
+
+/// The conventions' own finish reason of a call that failed, where nothing else says so.
+fn ended_in_error(kind: StepKind, answered: bool, finish_reasons: &[String]) -> Option<String> {
+    let failed = kind == StepKind::Generation && !answered && finish_reasons.iter().any(|reason| reason == "error");
+    failed.then(|| "finish reason error".to_owned())
 }
 
 /// Whether an output holds any part at all.

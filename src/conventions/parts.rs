@@ -174,6 +174,39 @@ fn is_mask(text: &str) -> bool {
     )
 }
 
+/// Whether a finish reason says that the model asked for a tool, in any provider's spelling.
+pub(crate) fn is_tool_call(finish_reason: &str) -> bool {
+    let letters = finish_reason.bytes().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase());
+    let spellings: [&[u8]; 5] = [b"toolcalls", b"toolcall", b"tooluse", b"functioncall", b"functioncalls"];
+    spellings.iter().any(|spelling| letters.clone().eq(spelling.iter().copied()))
+}
+
+/// Whether the producer left out what the model answered: it stopped for a tool that nobody names, or there are names of
+/// tools without any arguments, and of the question nothing but its form.
+pub(crate) fn is_withheld(input: Option<&[Message]>, output: Option<&[Message]>, finish_reasons: &[String]) -> bool {
+    let Some(output) = output else { return false };
+    let says_something = |messages: &[Message]| messages.iter().flat_map(|message| &message.parts).any(is_content);
+    if says_something(output) {
+        return false;
+    }
+    let names_tools = output.iter().any(|message| message.tool_calls().next().is_some());
+    if !names_tools {
+        return finish_reasons.iter().any(|reason| is_tool_call(reason));
+    }
+    !input.is_some_and(says_something)
+}
+
+/// Whether a part says more than that there was one: text, results, arguments, media.
+pub(crate) fn is_content(part: &Part) -> bool {
+    match part {
+        Part::Text { text } | Part::Reasoning { text } | Part::ToolResult { text, .. } => !text.is_empty(),
+        Part::ToolCall(call) => !call.arguments.is_null(),
+        // Inline bytes are not kept, so that nothing tells one that was captured from one that was not.
+        Part::Media { reference, .. } => reference.is_some(),
+        Part::Other { .. } => true,
+    }
+}
+
 /// Whether an answer is there to be judged.
 pub(crate) fn content_state(output: Option<&[Message]>, absence: Option<ContentState>) -> ContentState {
     let Some(messages) = output else { return absence.unwrap_or(ContentState::NotCaptured) };
@@ -192,6 +225,11 @@ pub(crate) fn content_state(output: Option<&[Message]>, absence: Option<ContentS
         .filter(|message| message.role != Role::Tool)
         .flat_map(|message| &message.parts)
         .any(|part| matches!(part, Part::Text { text } if !text.trim().is_empty()));
-    let asks_or_shows = parts().any(|part| matches!(part, Part::ToolCall(_) | Part::Media { .. } | Part::Other { .. }));
-    if says || asks_or_shows { ContentState::Captured } else { absence.unwrap_or(ContentState::Empty) }
+    let asks_or_shows = parts().any(|part| matches!(part, Part::ToolCall(_) | Part::Media { .. }));
+    if says || asks_or_shows {
+        return ContentState::Captured;
+    }
+    // Something was said, in a form that nobody reads.
+    let unread = parts().any(|part| matches!(part, Part::Other { .. }));
+    absence.unwrap_or(if unread { ContentState::NotCaptured } else { ContentState::Empty })
 }

@@ -9,7 +9,7 @@ use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::of_node;
-use crate::model::StepKind;
+use crate::model::{Role, StepKind};
 
 /// Names this family explains; MLflow also copies the arguments of a model call to bare names.
 pub(super) const KNOWN: &[&str] = &["mlflow.*"];
@@ -40,6 +40,10 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     read_input(source, "mlflow.spanInputs", &mut parts);
     read_output(source, "mlflow.spanOutputs", &mut parts);
+    // Early versions write what a stream added up to as a bare text, which may be empty.
+    if parts.output.is_none() && source.raw_str("mlflow.spanOutputs") == Some("\"\"") {
+        parts.output = Some(Said::text(Role::Assistant, ""));
+    }
     // What MLflow puts together from a stream lacks its tool calls; the chunks stand beside it, an event each.
     if asks_for_no_tool(parts.output.as_ref())
         && let Some(streamed) = streamed(source).filter(|said| !asks_for_no_tool(Some(said)))
@@ -110,6 +114,12 @@ mod tests {
         let output = step.output.unwrap_or_default();
         let calls: Vec<_> = output.iter().flat_map(Message::tool_calls).map(|call| call.arguments.clone()).collect();
         assert_eq!((calls, step.content), (vec![serde_json::json!({"city": "Bergen"})], ContentState::Captured));
+    }
+
+    #[test]
+    fn a_stream_that_added_up_to_nothing_is_an_empty_answer() {
+        let span = SpanBuilder::new("Completions").with("mlflow.spanType", "\"CHAT_MODEL\"");
+        assert_eq!(span.with("mlflow.spanOutputs", "\"\"").step().content, ContentState::Empty);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod langsmith;
 mod litellm;
 mod livekit;
 mod logfire;
+mod mastra;
 mod mlflow;
 mod openinference;
 mod openlit;
@@ -50,6 +51,7 @@ macro_rules! family {
 /// All families, in the order in which their word on a span is taken: a vendor's own kind before
 /// `gen_ai.operation.name`, which several vendors set carelessly.
 pub const FAMILIES: &[Family] = &[
+    family!(mastra, "mastra", "core 0.24 to 1", "mastra.span.type, mastra.model_step.{input,output}"),
     family!(
         openinference,
         "openinference",

@@ -47,15 +47,19 @@ pub(super) const KNOWN: &[&str] = &[
     "vector_db.*",
 ];
 
+const CREWAI_MODEL: &str = "crewai.llm.model";
+
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let has_events = source.span.events.iter().any(|event| event.name.starts_with("db."));
     let is_theirs = source.has_space(&[Space::Traceloop, Space::Llm])
         || has_events
+        || source.has(CREWAI_MODEL)
         || (source.has_space(&[Space::GenAi]) && is_indexed(source));
     if !is_theirs {
         return None;
     }
-    if !source.has_space(&[Space::Traceloop, Space::GenAi]) && !has_events && source.str("llm.request.type").is_none() {
+    let speaks = has_events || source.has(CREWAI_MODEL) || source.str("llm.request.type").is_some();
+    if !source.has_space(&[Space::Traceloop, Space::GenAi]) && !speaks {
         return None;
     }
     let mut parts = Parts { kind: kind(source), ..Parts::default() };
@@ -65,7 +69,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     parts.output = Said::structured(output.iter().map(completion_message).collect());
     parts.finish_reasons =
         output.iter().filter_map(|node| node.str_of(&["finish_reason"]).map(str::to_owned)).collect();
-    parts.request_model = source.text(&["llm.request.model"]);
+    parts.request_model = source.text(&["llm.request.model", CREWAI_MODEL]);
     parts.response_model = source.text(&["llm.response.model"]);
     parts.tokens = source.tokens();
     let functions = source.list("llm.request.functions.");
@@ -110,7 +114,11 @@ fn kind(source: &Source<'_>) -> Option<StepKind> {
             Some("chat" | "completion") => Some(StepKind::Generation),
             Some("embedding") => Some(StepKind::Embedding),
             Some("rerank") => Some(StepKind::Retrieval),
-            _ => None,
+            // CrewAI's own span of a call, which names its model and nothing else.
+            _ if source.has(CREWAI_MODEL) && source.span.name.strip_suffix(".llm").is_some() => {
+                Some(StepKind::Generation)
+            }
+            _ => by_operation().filter(|kind| *kind != StepKind::Generation),
         },
     }
 }
@@ -187,6 +195,23 @@ fn event_documents(source: &Source<'_>) -> Vec<Document> {
 mod tests {
     use crate::conventions::testing::SpanBuilder;
     use crate::model::{ContentState, Message, Role, StepKind};
+
+    #[test]
+    fn a_retrieval_is_told_by_its_operation_alone() {
+        let found = r#"{"documents":[{"page_content":"Skarv 2","metadata":{"id":"t2"},"id":"8f14"}],"count":1}"#;
+        let step = SpanBuilder::new("retrieve")
+            .with("gen_ai.operation.name", "vector_db_retrieve")
+            .with("traceloop.entity.output", found)
+            .step();
+        assert_eq!((step.kind, step.documents[0].id.as_deref()), (StepKind::Retrieval, Some("t2")));
+    }
+
+    #[test]
+    fn a_call_of_crewai_is_a_generation_by_its_model() {
+        let step = SpanBuilder::new("openai/m.llm").with("crewai.llm.model", "openai/m").step();
+        assert_eq!((step.kind, step.request_model.as_deref()), (StepKind::Generation, Some("openai/m")));
+        assert_eq!(step.content, ContentState::NotCaptured);
+    }
 
     #[test]
     fn the_old_indexed_form_is_read() {

@@ -1,9 +1,10 @@
 //! Message events from before GenAI 1.37: one event per message, on the span or as log records, in five dialects.
 
 use crate::conventions::bodies::{request, response};
+use crate::conventions::io::strings;
 use crate::conventions::messages::{event_role, from_lines, message};
 use crate::conventions::node::{Arena, Node, Parsed, parse};
-use crate::conventions::parts::{Said, richer};
+use crate::conventions::parts::{Said, is_content, is_tool_call, richer};
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::model::{Attributes, Message, Part, Role, Value};
@@ -103,13 +104,9 @@ impl Reading {
     /// without content is an empty answer.
     fn forget_withheld(&mut self) {
         let is_bare = |messages: &[Message]| messages.iter().all(|message| message.parts.is_empty());
-        // The names of tools are not content; their results are.
-        let is_content = |part: &Part| match part {
-            Part::ToolCall(_) => false,
-            Part::ToolResult { text, .. } => !text.is_empty(),
-            _ => true,
-        };
-        if is_bare(&self.output) && !self.input.iter().flat_map(|message| &message.parts).any(is_content) {
+        // The names of tools are not content, with or without arguments; their results are.
+        let says = |part: &Part| !matches!(part, Part::ToolCall(_)) && is_content(part);
+        if is_bare(&self.output) && !self.input.iter().flat_map(|message| &message.parts).any(says) {
             self.input.retain(|message| !message.parts.is_empty());
             self.output.clear();
         }
@@ -168,6 +165,11 @@ impl Reading {
             }
             Some(Parsed::Tree(_) | Parsed::Text(_) | Parsed::Malformed) => {
                 let text = value.as_str().unwrap_or_default();
+                // OpenLIT prints the missing text of an answer that asks for a tool.
+                let reasons = || strings(source, &source.span.attributes, "gen_ai.response.finish_reasons");
+                if text == "None" && reasons().iter().any(|reason| is_tool_call(reason)) {
+                    return;
+                }
                 self.output.push(Message::text(Role::Assistant, text.strip_prefix("assistant: ").unwrap_or(text)));
             }
             Some(Parsed::Truncated) => {}

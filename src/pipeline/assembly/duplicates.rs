@@ -19,7 +19,7 @@ pub(crate) fn mark(steps: &mut [Step]) {
     let mut groups = Groups::new(steps.len());
     join_by_response(steps, &generations, &mut groups);
     join_streamed(steps, &generations, &mut groups);
-    join_failed(steps, &generations, &mut groups);
+    join_silent(steps, &generations, &mut groups);
     join_by_nesting(steps, &generations, &mut groups);
     for group in groups.of(&generations) {
         settle(steps, &group);
@@ -107,28 +107,38 @@ fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     }
 }
 
-/// A call that began after the span around it had ended, with another answer, is the next call: an SDK did not give its
-/// context back.
+/// A call that began after the span around it had ended, with another answer or another response id, is the next call:
+/// an SDK did not give its context back.
 fn follows(inner: &Step, outer: &Step) -> bool {
-    inner.start >= outer.end && !same_call(inner, outer)
+    let other_response = matches!((response_id(inner), response_id(outer)), (Some(one), Some(two)) if one != two);
+    inner.start >= outer.end && (other_response || !same_call(inner, outer))
 }
 
-/// A failed call has no response id. Of two instrumentations beside each other under one parent, both tell of the
-/// failure, and only one of what was asked; the time of one lies in the other's.
-fn join_failed(steps: &[Step], generations: &[usize], groups: &mut Groups) {
-    let failed = |at: &&usize| steps[**at].error.is_some() && steps[**at].output.is_none();
-    let (asked, mut silent): (Vec<usize>, Vec<usize>) =
-        generations.iter().filter(failed).copied().partition(|at| steps[*at].input.is_some());
+/// Of two instrumentations beside each other under one parent, one may tell neither what was asked nor what was
+/// answered nor a response id. It is the same call if its time lies in the other's (or the other way round) and both
+/// failed, or both count the same tokens.
+fn join_silent(steps: &[Step], generations: &[usize], groups: &mut Groups) {
+    let is_silent = |step: &Step| step.input.is_none() && step.output.is_none() && response_id(step).is_none();
+    let (silent, telling): (Vec<usize>, Vec<usize>) = generations.iter().partition(|at| is_silent(&steps[**at]));
+    let mut beside: HashMap<SpanId, Vec<usize>> = HashMap::new();
+    for at in silent {
+        if let Some(parent) = steps[at].parent_span_id {
+            beside.entry(parent).or_default().push(at);
+        }
+    }
     let within = |one: &Step, two: &Step| two.start <= one.start && one.end <= two.end;
-    for at in asked {
-        let twin = silent.iter().position(|other| {
+    let tokens = |step: &Step| step.usage.input_tokens.zip(step.usage.output_tokens);
+    for at in telling {
+        let siblings = steps[at].parent_span_id.and_then(|parent| beside.get_mut(&parent));
+        let Some(siblings) = siblings else { continue };
+        let twin = siblings.iter().position(|other| {
             let (one, two) = (&steps[at], &steps[*other]);
-            one.parent_span_id.is_some()
-                && one.parent_span_id == two.parent_span_id
-                && (within(one, two) || within(two, one))
+            let both_failed = one.error.is_some() && two.error.is_some() && one.output.is_none();
+            let same_tokens = tokens(one).is_some() && tokens(one) == tokens(two);
+            (within(one, two) || within(two, one)) && (both_failed || same_tokens)
         });
         if let Some(twin) = twin {
-            groups.join(at, silent.swap_remove(twin));
+            groups.join(at, siblings.swap_remove(twin));
         }
     }
 }
@@ -358,6 +368,10 @@ mod tests {
         let first = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str());
         let next = chat(2).parent(1).with("gen_ai.output.messages", answer("No.").as_str());
         assert_eq!(live(vec![first.build(), next.build()]).len(), 2);
+        let asked = chat(1).with("gen_ai.response.id", "one").with("gen_ai.output.messages", "[]");
+        let next =
+            chat(2).parent(1).with("gen_ai.response.id", "two").with("gen_ai.output.messages", answer("No.").as_str());
+        assert_eq!(live(vec![asked.build(), next.build()]).len(), 2, "each has a response of its own");
     }
 
     #[test]
@@ -369,6 +383,17 @@ mod tests {
         assert_eq!(live(vec![asked(1).build(), asked(2).times(110, 140).build()]).len(), 2, "two calls, both asked");
         let later = chat(2).parent(9).failed("rate_limit_error");
         assert_eq!(live(vec![asked(1).build(), later.build()]).len(), 2, "a retry");
+    }
+
+    #[test]
+    fn a_span_beside_a_call_that_counts_the_same_tokens_and_tells_nothing_is_the_same_call() {
+        let tokens = |span: SpanBuilder, input: i64| {
+            span.parent(9).with("gen_ai.usage.input_tokens", input).with("gen_ai.usage.output_tokens", 7)
+        };
+        let told = || tokens(chat(1), 30).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let native = |input| tokens(chat(2), input).times(110, 140).build();
+        assert_eq!(live(vec![told(), native(30)]), [span_id(1)]);
+        assert_eq!(live(vec![told(), native(31)]).len(), 2, "another call at the same time");
     }
 
     #[test]
