@@ -231,6 +231,26 @@ fn text_or_body(text: &str, depth: usize) -> Vec<Message> {
     vec![Message::text(Role::Assistant, text)]
 }
 
+/// Whether a tree has the form of a message, of a list of them, or of a provider's response.
+pub(crate) fn is_body(node: &Node<'_>) -> bool {
+    const SIGNS: [&str; 10] = [
+        "role",
+        "choices",
+        "output",
+        "candidates",
+        "generations",
+        "message",
+        "content",
+        "parts",
+        "tool_calls",
+        "kwargs",
+    ];
+    match node {
+        Node::List(items) => items.iter().all(is_body),
+        _ => SIGNS.iter().any(|key| node.has(key)),
+    }
+}
+
 fn choice(node: &Node<'_>) -> Message {
     let mut said = match node.first_of(&["message", "delta"]) {
         Some(inner) => message(inner, &Role::Assistant),

@@ -2,6 +2,7 @@
 
 use super::message_parts::plain_text;
 use super::node::{Arena, Node};
+use super::python_repr::is_printed_object;
 use crate::model::Document;
 
 /// Wrappers in wrappers deeper than this are not followed.
@@ -36,7 +37,7 @@ fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<Document>) {
     }
     match node {
         Node::List(items) => items.iter().for_each(|item| collect(item, depth + 1, found)),
-        Node::Str(text) if !text.is_empty() => {
+        Node::Str(text) if !text.is_empty() && !is_printed_object(text) => {
             found.push(Document { text: Some((*text).to_owned()), ..Document::default() });
         }
         Node::Map(_) => {
@@ -131,6 +132,11 @@ mod tests {
                 Document { id: Some("d1".into()), text: Some("Skarv 2".into()), score: Some(0.5), source: None };
             assert_eq!(read(shape), vec![expected], "{shape}");
         }
+    }
+
+    #[test]
+    fn a_printed_node_is_no_document() {
+        assert!(read(r#"["<NodeWithScore(node=TextNode(id_=4cc4e47e), score=0.8157)>"]"#).is_empty());
     }
 
     #[test]

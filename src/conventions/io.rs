@@ -1,9 +1,10 @@
 //! Generic input and output fields: a body, messages or plain text, whichever it is.
 
-use super::bodies::{Request, Response, langchain_metadata, query_text, request, response};
+use super::bodies::{Request, Response, is_body, langchain_metadata, query_text, request, response};
 use super::documents::documents;
 use super::node::{Node, Parsed};
 use super::parts::{Parts, Said, Trust};
+use super::python_repr::is_printed_object;
 use super::source::Source;
 use super::usage::of_node;
 use crate::model::{Attributes, Message, Part, Role, StepKind, ToolCall};
@@ -67,6 +68,8 @@ fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut
             Parsed::Tree(tree) => response(&tree).map(|read| (read, langchain(&tree))),
             _ => None,
         },
+        // A model's own JSON may have a member `answer`, which is not all of it.
+        _ if key == "gen_ai.completion" && parts.kind == Some(StepKind::Generation) && !is_body(&node) => None,
         _ => response(&node).map(|read| (read, langchain(&node))),
     };
     // `<Stream object at 0x7f…>`: the answer was not there yet when its holder was printed.
@@ -94,11 +97,6 @@ fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut
     parts.response_id = parts.response_id.take().or(metadata.id).or(id);
     let usage = node.first_of(&["usage", "usageMetadata", "usage_metadata"]).map(of_node);
     parts.tokens = parts.tokens.or(usage.unwrap_or_default());
-}
-
-/// Whether text is what Python prints of an object that has no form of its own.
-fn is_printed_object(text: &str) -> bool {
-    text.starts_with('<') && text.ends_with('>') && text.contains("object") && text.contains(" at 0x")
 }
 
 #[derive(Default)]

@@ -54,12 +54,13 @@ fn typed_part(node: &Node<'_>, kind: &str, depth: usize, found: &mut Vec<Part>) 
         }
         "refusal" => push_text_of(node, &["refusal", "content", "text"], found),
         "reasoning" | "thinking" | "redacted_thinking" | "reasoning_text" => push_reasoning(node, found),
-        "tool_call" | "tool_use" | "function_call" | "function" | "server_tool_use" | "server_tool_call"
-        | "mcp_tool_use" | "custom_tool_call" | "tool_call_request" | "invalid_tool_call" => {
+        "tool_call" | "tool_use" | "toolUse" | "function_call" | "function" | "server_tool_use"
+        | "server_tool_call" | "mcp_tool_use" | "custom_tool_call" | "tool_call_request" | "invalid_tool_call" => {
             found.extend(tool_call(node).map(Part::ToolCall));
         }
         "tool_call_response"
         | "tool_result"
+        | "toolResult"
         | "function_call_output"
         | "tool_return"
         | "tool_response"
@@ -163,7 +164,8 @@ pub(crate) fn tool_call(node: &Node<'_>) -> Option<ToolCall> {
         .and_then(|function| function.str_of(&keys))
         .or_else(|| node.str_of(&keys))
         .or_else(|| node.get("tool").and_then(|tool| tool.as_str().or_else(|| tool.str_of(&["name"]))))
-        .or_else(|| node.str_of(&["function"]))?;
+        .or_else(|| node.str_of(&["function"]))
+        .filter(|name| !name.is_empty())?;
     let keys = ["arguments", "args", "input", "parameters", "tool_args", "server_tool_call", "kwargs", "tool_kwargs"];
     let given = function.and_then(|function| function.first_of(&keys)).or_else(|| node.first_of(&keys));
     Some(ToolCall { id: call_id(node), name: name.to_owned(), arguments: given.map_or(Json::Null, arguments) })

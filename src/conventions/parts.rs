@@ -167,7 +167,7 @@ fn text_length(documents: &[Document]) -> usize {
 }
 
 /// Literals by which producers say that they masked a text.
-fn is_mask(text: &str) -> bool {
+pub(crate) fn is_mask(text: &str) -> bool {
     matches!(
         text.trim(),
         "__REDACTED__" | "<elided>" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED"

@@ -15,6 +15,15 @@ pub(crate) fn parse<'a>(text: &'a str, arena: &'a Arena) -> Option<Node<'a>> {
     reader.rest.trim().is_empty().then_some(value)
 }
 
+/// Whether text is what Python prints of an object that does not say what it holds: `<Stream object at 0x7f…>`,
+/// `<NodeWithScore(node=TextNode(id_=…))>`.
+pub(crate) fn is_printed_object(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')) else { return false };
+    let name_end = inner.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(inner.len());
+    let rest = &inner[name_end..];
+    name_end > 0 && ((rest.starts_with('(') && rest.ends_with(')')) || rest.contains(" at 0x"))
+}
+
 struct Reader<'a> {
     rest: &'a str,
     arena: &'a Arena,
@@ -209,6 +218,18 @@ mod tests {
     fn objects_are_maps_of_their_arguments() {
         let printed = "ChatMessage(_role=<ChatRole.USER: 'user'>, _content=[TextContent(text='Why?')], at=<f.<locals>.<lambda> at 0x7f>)";
         assert_eq!(read(printed), Some(json!({"_role": "user", "_content": [{"text": "Why?"}], "at": null})));
+    }
+
+    #[test]
+    fn printed_objects_are_told_from_markup() {
+        for text in
+            ["<groq.Stream object at 0x7f8b>", "<generator object f at 0x7f>", "<N(node=T(id_=4cc), score=0.8)>"]
+        {
+            assert!(is_printed_object(text), "{text}");
+        }
+        for text in ["<b>bold</b>", "<think>hm</think> no", "<br>", "<p>see f(x)</p>"] {
+            assert!(!is_printed_object(text), "{text}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::conventions::io::{called, returned};
 use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
+use crate::conventions::space::Space;
 use crate::conventions::usage::Tokens;
 use crate::model::{Role, StepKind, ToolCall};
 
@@ -29,6 +30,10 @@ pub(super) const KNOWN: &[&str] = &[
 ];
 
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
+    // VoltAgent's word, with other meanings.
+    if source.has_space(&[Space::Entity]) {
+        return None;
+    }
     let word = source.str("span.type")?;
     let word = word.strip_prefix("claude_code.").unwrap_or(word);
     let kind = match word {

@@ -55,12 +55,14 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let mut parts = Parts {
         kind: word.and_then(kind_of),
         request_model: source.text(&["llm.model"]),
-        entity_name: source.text(&["entity.name", "tool.name"]),
+        entity_name: source.text(&["tool.name", "entity.name"]),
         tokens: Tokens {
             input: attributes.i64("usage.prompt_tokens"),
             output: attributes.i64("usage.completion_tokens"),
             ..Tokens::default()
-        },
+        }
+        .or(source.tokens()),
+        finish_reasons: source.text(&["llm.finish_reason"]).into_iter().collect(),
         ..Parts::default()
     };
     for key in dialect.input {

@@ -2,12 +2,11 @@
 
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::node::Node;
-
-use crate::conventions::parts::Parts;
+use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
 use crate::conventions::usage::of_node;
-use crate::model::{StepKind, Value};
+use crate::model::{Role, StepKind, Value};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["langfuse.*", "session.id", "user.id"];
@@ -33,6 +32,10 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     read_input(source, "langfuse.observation.input", &mut parts);
     read_output(source, "langfuse.observation.output", &mut parts);
+    // The SDK leaves the attribute out where no output was set.
+    if parts.kind == Some(StepKind::Generation) && source.raw_str("langfuse.observation.output") == Some("") {
+        parts.output = Some(Said::text(Role::Assistant, ""));
+    }
     if source.span.parent_span_id.is_none() {
         read_trace_fields(source, &mut parts);
     }

@@ -2,6 +2,7 @@
 
 use crate::conventions::chunks::joined;
 use crate::conventions::io::{read_input, read_output};
+use crate::conventions::messages::messages;
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::provider::provider;
@@ -44,11 +45,12 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if parts.output.is_none() && source.raw_str("mlflow.spanOutputs") == Some("\"\"") {
         parts.output = Some(Said::text(Role::Assistant, ""));
     }
-    // What MLflow puts together from a stream lacks its tool calls; the chunks stand beside it, an event each.
+    // What MLflow puts together from a stream lacks its tool calls; the chunks stand beside it, an event each. Its
+    // LangChain adapter has them in the conversation only.
     if asks_for_no_tool(parts.output.as_ref())
-        && let Some(streamed) = streamed(source).filter(|said| !asks_for_no_tool(Some(said)))
+        && let Some(told) = streamed(source).or_else(|| chatted(source)).filter(|said| !asks_for_no_tool(Some(said)))
     {
-        parts.output = Some(streamed);
+        parts.output = Some(told);
     }
     if let Some(usage) = source.unfolded("mlflow.chat.tokenUsage") {
         parts.tokens = of_node(&usage).or(parts.tokens);
@@ -65,6 +67,12 @@ fn streamed(source: &Source<'_>) -> Option<Said> {
     let chunks: Vec<Node<'_>> =
         chunks.filter_map(|event| source.node_of(&event.attributes, "mlflow.chunk.value")).collect();
     Said::body(joined(chunks.iter())?)
+}
+
+/// The answer at the end of the conversation that MLflow keeps in a form of its own.
+fn chatted(source: &Source<'_>) -> Option<Said> {
+    let all = messages(&source.unfolded("mlflow.chat.messages")?, &Role::User);
+    all.into_iter().next_back().filter(|last| last.role == Role::Assistant).and_then(|last| Said::body(vec![last]))
 }
 
 fn kind_of(name: &str) -> Option<StepKind> {

@@ -3,7 +3,7 @@
 use crate::conventions::io::{read_input, read_output};
 use crate::conventions::messages::message;
 use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said, Trust};
+use crate::conventions::parts::{Parts, Said, Trust, is_mask};
 use crate::conventions::provider::provider;
 use crate::conventions::source::Source;
 use crate::conventions::space::Space;
@@ -98,7 +98,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     parts.entity_name = source.text(&["tool.name", "agent.name", "graph.node.name"]);
     read_io(source, &mut parts, input, output);
     read_documents(source, &mut parts);
-    if parts.kind == Some(StepKind::Generation) && !speaks(source) && failure(source, false).is_none() {
+    let is_prepared = !speaks(source) && !is_hidden(source) && failure(source, false).is_none();
+    if parts.kind == Some(StepKind::Generation) && is_prepared {
         return Some(no_call(parts));
     }
     Some(parts)
@@ -125,6 +126,12 @@ fn speaks(source: &Source<'_>) -> bool {
 
 fn speaks_of_io(source: &Source<'_>) -> bool {
     source.has("input.value") || source.has("output.value")
+}
+
+/// Whether input and output were hidden as a whole, and with them the signs of a call; its parameters still tell of it.
+fn is_hidden(source: &Source<'_>) -> bool {
+    let masked = |key: &str| source.str(key).is_some_and(is_mask);
+    source.has("llm.invocation_parameters") && masked("input.value") && masked("output.value")
 }
 
 /// A span marked LLM that neither asked nor answered a model prepared a request or read a reply.

@@ -66,7 +66,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let input = either_list(source, "gen_ai.prompt.", "llm.prompts.");
     let output = either_list(source, "gen_ai.completion.", "llm.completions.");
     parts.input = Said::structured(input.iter().map(prompt_message).collect());
-    parts.output = Said::structured(output.iter().map(completion_message).collect());
+    parts.output = Said::structured(output.iter().map(|node| completion_message(node, source.scope())).collect());
     parts.finish_reasons =
         output.iter().filter_map(|node| node.str_of(&["finish_reason"]).map(str::to_owned)).collect();
     parts.request_model = source.text(&["llm.request.model", CREWAI_MODEL]);
@@ -129,10 +129,16 @@ fn either_list<'a>(source: &Source<'a>, current: &str, first: &str) -> &'a [Node
     if found.is_empty() { source.list(first) } else { found }
 }
 
-/// An empty answer of LangChain is written as the JSON of an empty string.
-fn completion_message(node: &Node<'_>) -> Message {
+/// An empty answer of LangChain is written as the JSON of an empty string, one of Anthropic or Cohere as an empty list;
+/// what these two answer otherwise is a list of their content parts.
+fn completion_message(node: &Node<'_>, scope: &str) -> Message {
     let mut said = message(node, &Role::Assistant);
-    said.parts.retain(|part| !matches!(part, Part::Text { text } if text == "\"\""));
+    let in_parts = scope.contains("anthropic") || scope.contains("cohere");
+    let is_empty = |text: &str| text == "\"\"" || (in_parts && text == "[]");
+    said.parts.retain(|part| !matches!(part, Part::Text { text } if is_empty(text)));
+    if in_parts {
+        said.parts = said.parts.into_iter().flat_map(parts_of_text).collect();
+    }
     said
 }
 
@@ -195,6 +201,22 @@ fn event_documents(source: &Source<'_>) -> Vec<Document> {
 mod tests {
     use crate::conventions::testing::SpanBuilder;
     use crate::model::{ContentState, Message, Role, StepKind};
+
+    #[test]
+    fn completions_that_are_lists_of_content_parts_are_those_parts() {
+        let answer = |content: &str| {
+            SpanBuilder::new("anthropic.chat")
+                .scope("@traceloop/instrumentation-anthropic")
+                .with("llm.request.type", "chat")
+                .with("gen_ai.completion.0.role", "assistant")
+                .with("gen_ai.completion.0.content", content)
+                .step()
+        };
+        let said = answer(r#"[{"type":"text","text":"Wait."},{"type":"tool_use","id":"t1","name":"f","input":{}}]"#);
+        assert_eq!(said.output_text.as_deref(), Some("Wait."));
+        assert_eq!(said.output.unwrap_or_default()[0].tool_calls().count(), 1);
+        assert_eq!(answer("[]").content, ContentState::Empty);
+    }
 
     #[test]
     fn a_retrieval_is_told_by_its_operation_alone() {

@@ -1,6 +1,6 @@
 //! Message events from before GenAI 1.37: one event per message, on the span or as log records, in five dialects.
 
-use crate::conventions::bodies::{request, response};
+use crate::conventions::bodies::{is_body, request, response};
 use crate::conventions::io::strings;
 use crate::conventions::messages::{event_role, from_lines, message};
 use crate::conventions::node::{Arena, Node, Parsed, parse};
@@ -67,6 +67,10 @@ impl Reading {
             }
             _ => {
                 let Some(role) = event_role(name) else { return };
+                // Results of the tools that this very answer asked for were not what it answered.
+                if role == Role::Tool && body.is_none() && !self.output.is_empty() {
+                    return;
+                }
                 let node = match body.filter(|body| **body != Value::Empty) {
                     Some(body) => source.unfold(source.of_value(body)),
                     None => of_attributes(source, attributes),
@@ -175,16 +179,6 @@ impl Reading {
             Some(Parsed::Truncated) => {}
             None => self.output.extend(response(&source.of_value(value)).map(|read| read.messages).unwrap_or_default()),
         }
-    }
-}
-
-/// Whether a tree has the form of a message, of a list of them, or of a provider's response.
-fn is_body(node: &Node<'_>) -> bool {
-    const SIGNS: [&str; 9] =
-        ["role", "choices", "candidates", "generations", "message", "content", "parts", "tool_calls", "kwargs"];
-    match node {
-        Node::List(items) => items.iter().all(is_body),
-        _ => SIGNS.iter().any(|key| node.has(key)),
     }
 }
 

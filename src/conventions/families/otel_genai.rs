@@ -77,7 +77,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         request_model: source.text(&["gen_ai.request.model"]),
         response_model: source.text(&["gen_ai.response.model"]),
         response_id: source.text(&["gen_ai.response.id"]),
-        finish_reasons: strings(source, &source.span.attributes, "gen_ai.response.finish_reasons"),
+        finish_reasons: finish_reasons(source),
         tokens: source.tokens(),
         prompt_name: source.text(&["gen_ai.prompt.name"]),
         prompt_version: source.text(&["gen_ai.prompt.version"]),
@@ -163,6 +163,12 @@ fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
     (answered || (asked && has("gen_ai.request.model"))).then_some(StepKind::Generation)
 }
 
+/// Why the answers ended; early producers told of one only.
+fn finish_reasons(source: &Source<'_>) -> Vec<String> {
+    let all = strings(source, &source.span.attributes, "gen_ai.response.finish_reasons");
+    if all.is_empty() { source.text(&["gen_ai.response.finish_reason"]).into_iter().collect() } else { all }
+}
+
 /// The span's own attributes, then those of every details event, which may hold one piece each.
 fn carriers<'a>(source: &Source<'a>) -> impl Iterator<Item = &'a Attributes> {
     let events = source.span.events.iter().filter(|event| event.name == DETAILS).map(|event| &event.attributes);
@@ -245,7 +251,7 @@ fn read_legacy_content(source: &Source<'_>, parts: &mut Parts) {
         return;
     }
     if parts.input.is_none() {
-        for key in ["gen_ai.prompt", "input"] {
+        for key in ["gen_ai.prompt", "gen_ai.content.prompt", "input"] {
             if generic.input.is_none() {
                 read_input(source, key, &mut generic);
             }
@@ -257,6 +263,9 @@ fn read_legacy_content(source: &Source<'_>, parts: &mut Parts) {
                 read_output(source, key, &mut generic);
             }
         }
+    }
+    if generic.output.is_none() && parts.output.is_none() && source.raw_str("gen_ai.completion") == Some("") {
+        generic.output = Some(Said::text(Role::Assistant, ""));
     }
     parts.absorb(Parts { kind: None, entity_name: None, ..generic });
 }

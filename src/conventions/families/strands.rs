@@ -35,6 +35,11 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if is_early && source.str("gen_ai.operation.name").is_none() {
         read_early(source, &mut parts);
     }
+    if ["event_loop.cycle_id", "agent_loop.cycle_id"].iter().any(|key| source.has(key))
+        && !source.has("gen_ai.operation.name")
+    {
+        parts.kind = Some(StepKind::Agent);
+    }
     if source.span.name == "memory.search" || source.span.events.iter().any(|event| event.name == "memory.results") {
         parts.kind = Some(StepKind::Retrieval);
         read_memory(source, &mut parts);
