@@ -9,6 +9,7 @@ mod google_adk;
 mod haystack;
 mod langfuse;
 mod langsmith;
+mod langwatch;
 mod litellm;
 mod livekit;
 mod logfire;
@@ -60,6 +61,7 @@ pub const FAMILIES: &[Family] = &[
     ),
     family!(langfuse, "langfuse", "SDK 3 to 5", "langfuse.observation.{type,input,output}"),
     family!(mlflow, "mlflow", "2.14 to 3", "mlflow.{spanType,spanInputs,spanOutputs}, JSON in JSON"),
+    family!(langwatch, "langwatch", "0.16", "langwatch.{span.type,input,output,contexts}, typed values"),
     family!(langsmith, "langsmith", "0.3 to 0.15", "langsmith.span.kind, gen_ai.prompt and gen_ai.completion as JSON"),
     family!(vercel_ai, "vercel-ai", "3 to 6 (7 is otel-genai)", "ai.operationId, ai.prompt.messages, ai.response.text"),
     family!(

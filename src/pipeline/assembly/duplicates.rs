@@ -21,6 +21,7 @@ pub(crate) fn mark(steps: &mut [Step]) {
     join_streamed(steps, &generations, &mut groups);
     join_silent(steps, &generations, &mut groups);
     join_by_nesting(steps, &generations, &mut groups);
+    join_failed_wrappers(steps, &generations, &mut groups);
     for group in groups.of(&generations) {
         settle(steps, &group);
     }
@@ -107,11 +108,11 @@ fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     }
 }
 
-/// A call that began after the span around it had ended, with another answer or another response id, is the next call:
-/// an SDK did not give its context back.
+/// A call that began after the span around it had ended is the next call (an SDK did not give its context back), unless
+/// both tell the same: then only their clocks differ.
 fn follows(inner: &Step, outer: &Step) -> bool {
-    let other_response = matches!((response_id(inner), response_id(outer)), (Some(one), Some(two)) if one != two);
-    inner.start >= outer.end && (other_response || !same_call(inner, outer))
+    let same_response = response_id(inner).is_some() && response_id(inner) == response_id(outer);
+    inner.start >= outer.end && !(same_call(inner, outer) && (same_response || repeats(inner, outer)))
 }
 
 /// Of two instrumentations beside each other under one parent, one may tell neither what was asked nor what was
@@ -139,6 +140,44 @@ fn join_silent(steps: &[Step], generations: &[usize], groups: &mut Groups) {
         });
         if let Some(twin) = twin {
             groups.join(at, siblings.swap_remove(twin));
+        }
+    }
+}
+
+/// A span that failed and tells neither an answer nor tokens wrapped the call that is found somewhere inside it: what
+/// failed was reading the answer.
+fn join_failed_wrappers(steps: &[Step], generations: &[usize], groups: &mut Groups) {
+    /// Frameworks wrap a call in a handful of spans.
+    const MAX_LEVELS: usize = 8;
+    let is_wrapper = |step: &Step| {
+        step.kind == StepKind::Generation
+            && step.error.is_some()
+            && step.output.is_none()
+            && step.usage.input_tokens.is_none()
+            && response_id(step).is_none()
+    };
+    let mut members: HashMap<usize, usize> = HashMap::new();
+    for &at in generations {
+        *members.entry(groups.root(at)).or_default() += 1;
+    }
+    let mut wrappers: HashMap<SpanId, usize> = generations
+        .iter()
+        .filter(|at| is_wrapper(&steps[**at]) && members.get(&groups.root(**at)) == Some(&1))
+        .map(|at| (steps[*at].span_id, *at))
+        .collect();
+    if wrappers.is_empty() {
+        return;
+    }
+    let by_id: HashMap<SpanId, &Step> = steps.iter().map(|step| (step.span_id, step)).collect();
+    for &at in generations.iter().filter(|at| steps[**at].output.is_some()) {
+        let above = std::iter::successors(steps[at].parent_span_id, |id| by_id.get(id)?.parent_span_id);
+        // Whoever runs a tool in between makes calls of its own.
+        let within = |id: &SpanId| by_id.get(id).is_some_and(|step| step.kind != StepKind::Tool);
+        for id in above.take(MAX_LEVELS).take_while(within) {
+            // Of several calls inside, the first: they stay calls of their own.
+            if let Some(wrapper) = wrappers.remove(&id) {
+                groups.join(wrapper, at);
+            }
         }
     }
 }
@@ -323,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_vendor_span_inside_an_instrumented_one_is_the_same_call() {
-        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let outer = chat(1).times(100, 1_000).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         let inner = chat(2).parent(1).with("gen_ai.response.id", "msg_1").build();
         let trace = assemble(vec![outer, inner], Vec::new());
         assert_eq!(trace.steps[1].duplicate_of, Some((trace_id(1), span_id(1))));
@@ -332,7 +371,7 @@ mod tests {
 
     #[test]
     fn the_span_with_the_answer_stays_wherever_it_stands() {
-        let outer = chat(1).build();
+        let outer = chat(1).times(100, 1_000).build();
         let http = SpanBuilder::new("POST").id(2).parent(1).build();
         let inner = chat(3).parent(2).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         assert_eq!(live(vec![outer, http, inner]), [span_id(3)]);
@@ -340,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_streamed_call_that_left_three_spans_is_one_call() {
-        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let outer = chat(1).times(100, 1_000).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         let request = chat(2).parent(1).build();
         let record = chat(3).parent(1).times(400, 400).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         assert_eq!(live(vec![outer, request, record]).len(), 1);
@@ -355,12 +394,22 @@ mod tests {
 
     #[test]
     fn both_calls_of_a_fallback_are_calls() {
-        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let outer = chat(1).times(100, 1_000).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         let failed = chat(2).parent(1).failed("no JSON").build();
         let second = chat(3).parent(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         let left = live(vec![outer, failed, second]);
         assert_eq!(left.len(), 2);
         assert!(left.contains(&span_id(2)));
+    }
+
+    #[test]
+    fn a_wrapper_that_failed_to_read_the_answer_is_no_second_call() {
+        let wrapper = || chat(1).failed("ValueError").build();
+        let program = SpanBuilder::new("program").id(2).parent(1).with("gen_ai.operation.name", "invoke_agent").build();
+        let call = |id: u16| chat(id).parent(2).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        assert_eq!(live(vec![wrapper(), program.clone(), call(3)]), [span_id(3)]);
+        assert_eq!(live(vec![wrapper(), program.clone(), call(3), call(4)]).len(), 2, "calls inside stay calls");
+        assert_eq!(live(vec![wrapper(), program]), [span_id(1)], "a call that failed");
     }
 
     #[test]
@@ -372,6 +421,9 @@ mod tests {
         let next =
             chat(2).parent(1).with("gen_ai.response.id", "two").with("gen_ai.output.messages", answer("No.").as_str());
         assert_eq!(live(vec![asked.build(), next.build()]).len(), 2, "each has a response of its own");
+        let late = |text: &str| chat(2).parent(1).with("gen_ai.output.messages", answer(text).as_str()).build();
+        let told = || chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        assert_eq!(live(vec![told(), late("Yes.")]).len(), 1, "the clocks of two machines differ");
     }
 
     #[test]
@@ -398,7 +450,7 @@ mod tests {
 
     #[test]
     fn calls_of_an_agent_inside_a_tool_are_their_own() {
-        let outer = chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        let outer = chat(1).times(100, 1_000).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         let tool = SpanBuilder::new("t").id(2).parent(1).with("gen_ai.operation.name", "execute_tool").build();
         let inner = chat(3).parent(2).with("gen_ai.output.messages", answer("No.").as_str()).build();
         assert_eq!(live(vec![outer, tool, inner]).len(), 2);
