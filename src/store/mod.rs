@@ -32,7 +32,6 @@ mod streams;
 mod traces;
 mod wakeups;
 
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -215,10 +214,8 @@ macro_rules! transaction {
 
 pub(crate) use {read, row, transaction};
 
-/// Connections a worker holds to PostgreSQL.
+/// Connections a worker holds to PostgreSQL, and readers to SQLite.
 const CONNECTIONS: u32 = 8;
-/// Readers of SQLite, each with a thread and a cache of its own.
-const READERS: u32 = 4;
 
 impl Store {
     /// Opens (and for SQLite creates) the database and brings its schema up to date. Several workers may do so at once.
@@ -275,7 +272,7 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         // FULL: an acknowledged batch survives a power cut, not only a crash. Commits are grouped, so that it costs little.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
-        .pragma("temp_store", if has_temporary_folder() { "file" } else { "memory" });
+        .pragma("temp_store", "memory");
     // In KiB, for each connection: what readers look for is mostly elsewhere each time, and in the system's cache.
     let (writers, readers) = (options.clone().pragma("cache_size", "-8192"), options.pragma("cache_size", "-2048"));
     let writer = SqlitePoolOptions::new()
@@ -284,20 +281,8 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         .connect_with(writers)
         .await
         .map_err(failed)?;
-    let reader = SqlitePoolOptions::new().max_connections(READERS).connect_with(readers).await.map_err(failed)?;
+    let reader = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(readers).await.map_err(failed)?;
     Ok(Pool::Sqlite { writer, reader })
-}
-
-/// Whether SQLite will find a folder for temporary files. The account of a large database is sorted in them, which takes
-/// little memory; a container may have no place for them.
-fn has_temporary_folder() -> bool {
-    let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
-    // Where SQLite looks, in its order.
-    let mut folders = named.chain(["/var/tmp", "/usr/tmp", "/tmp", "."].map(PathBuf::from));
-    folders.any(|folder| {
-        let probe = folder.join(format!(".judged-{}", Uuid::now_v7()));
-        std::fs::File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe)).is_ok()
-    })
 }
 
 /// A full disk makes SQLite roll back by itself, which the driver does not learn: such a connection would refuse every
