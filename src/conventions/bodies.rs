@@ -233,21 +233,11 @@ fn text_or_body(text: &str, depth: usize) -> Vec<Message> {
 
 /// Whether a tree has the form of a message, of a list of them, or of a provider's response.
 pub(crate) fn is_body(node: &Node<'_>) -> bool {
-    const SIGNS: [&str; 10] = [
-        "role",
-        "choices",
-        "output",
-        "candidates",
-        "generations",
-        "message",
-        "content",
-        "parts",
-        "tool_calls",
-        "kwargs",
-    ];
+    const SIGNS: [&str; 9] =
+        ["role", "choices", "candidates", "generations", "message", "content", "parts", "tool_calls", "kwargs"];
     match node {
         Node::List(items) => items.iter().all(is_body),
-        _ => SIGNS.iter().any(|key| node.has(key)),
+        _ => SIGNS.iter().any(|key| node.has(key)) || matches!(node.get("output"), Some(Node::List(_) | Node::Map(_))),
     }
 }
 

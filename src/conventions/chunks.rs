@@ -4,6 +4,10 @@ use super::message_parts::arguments;
 use super::node::Node;
 use crate::model::{Message, Part, Role, ToolCall};
 
+/// Answers of one stream, and calls of one answer, beyond which nobody asks; the rest of such a stream is passed over.
+const MAX_ANSWERS: usize = 128;
+const MAX_CALLS: usize = 256;
+
 /// One answer of the stream while it grows.
 #[derive(Default)]
 struct Answer {
@@ -29,11 +33,14 @@ pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> 
     let mut deltas = 0_usize;
     for choice in chunks.filter_map(|chunk| chunk.get("choices")?.as_list()).flatten() {
         let index = choice.get("index").and_then(Node::as_i64).unwrap_or_default();
-        let known = answers.iter().position(|answer| answer.index == index).unwrap_or_else(|| {
+        let known = answers.iter().position(|answer| answer.index == index);
+        if known.is_none() && answers.len() < MAX_ANSWERS {
             answers.push(Answer { index, ..Answer::default() });
-            answers.len() - 1
-        });
-        let answer = &mut answers[known];
+        }
+        let Some(answer) = known.or(answers.len().checked_sub(1)).and_then(|at| answers.get_mut(at)) else { continue };
+        if answer.index != index {
+            continue;
+        }
         if let Some(delta) = choice.get("delta") {
             deltas += 1;
             answer.add(delta);
@@ -43,29 +50,46 @@ pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> 
         }
     }
     let says = |answer: &Answer| !answer.text.is_empty() || !answer.calls.is_empty();
-    (deltas > 1 && answers.iter().any(says)).then(|| answers.into_iter().map(Answer::message).collect())
+    (deltas > 0 && answers.iter().any(says)).then(|| answers.into_iter().map(Answer::message).collect())
 }
 
 impl Answer {
     fn add(&mut self, delta: &Node<'_>) {
         self.text.push_str(delta.str_of(&["content"]).unwrap_or_default());
         for piece in delta.get("tool_calls").and_then(Node::as_list).unwrap_or_default() {
-            self.add_call(piece);
+            let function = piece.get("function").unwrap_or(piece);
+            self.add_call(piece.get("index").and_then(Node::as_i64), piece.str_of(&["id"]), function);
+        }
+        if let Some(function) = delta.get("function_call") {
+            self.add_call(None, None, function);
         }
     }
 
-    fn add_call(&mut self, piece: &Node<'_>) {
-        let index = piece.get("index").and_then(Node::as_i64);
-        let id = piece.str_of(&["id"]).filter(|id| !id.is_empty());
-        // Some providers number every call 0; an id that is new begins a call of its own.
-        let same = |call: &&mut Call| call.index == index && (id.is_none() || call.id.as_deref() == id);
-        if self.calls.iter_mut().rev().find(same).is_none() {
+    fn add_call(&mut self, index: Option<i64>, id: Option<&str>, function: &Node<'_>) {
+        let id = id.filter(|id| !id.is_empty());
+        let name = function.str_of(&["name"]).unwrap_or_default();
+        // Some providers number every call 0, or none; an id that is new begins a call of its own, and so does a name
+        // behind arguments.
+        let same = |call: &Call| {
+            call.index == index
+                && (id.is_none() || call.id.as_deref() == id)
+                && (id.is_some() || name.is_empty() || call.arguments.is_empty())
+        };
+        let known = self.calls.iter().rposition(same);
+        if known.is_none() && self.calls.len() < MAX_CALLS {
             self.calls.push(Call { index, id: id.map(str::to_owned), ..Call::default() });
+        } else if known.is_none() {
+            return;
         }
-        let Some(call) = self.calls.iter_mut().rev().find(same) else { return };
-        let said = |key: &str| piece.at(&["function", key]).and_then(Node::as_str).unwrap_or_default();
-        call.name.push_str(said("name"));
-        call.arguments.push_str(said("arguments"));
+        let Some(call) = known.or(self.calls.len().checked_sub(1)).and_then(|at| self.calls.get_mut(at)) else {
+            return;
+        };
+        if call.name.is_empty() {
+            name.clone_into(&mut call.name);
+        }
+        if let Some(given) = function.get("arguments") {
+            call.arguments.push_str(&given.to_text());
+        }
     }
 
     fn message(self) -> Message {
@@ -121,5 +145,19 @@ mod tests {
     fn a_stream_that_said_nothing_is_none() {
         assert_eq!(read(r#"[{"choices":[{"delta":{}}]},{"choices":[{"delta":{"content":""}}]}]"#), None);
         assert_eq!(read(r#"[{"choices":[{"message":{"content":"whole"}}]}]"#), None);
+    }
+
+    #[test]
+    fn calls_without_ids_and_numbers_are_told_apart_by_their_names() {
+        let calls = |text: &str| {
+            let read = read(text).unwrap();
+            read[0].tool_calls().map(|call| (call.name.clone(), call.arguments.clone())).collect::<Vec<_>>()
+        };
+        let two = r#"[{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"","function":{"name":"f","arguments":"{\"a\":1}"}},
+            {"index":0,"id":"","function":{"name":"g","arguments":{"b":2}}}]}}]}]"#;
+        assert_eq!(calls(two), [("f".into(), json!({"a": 1})), ("g".into(), json!({"b": 2}))]);
+        let old = r#"[{"choices":[{"delta":{"function_call":{"name":"f","arguments":""}}}]},
+            {"choices":[{"delta":{"function_call":{"arguments":"{}"}}}]}]"#;
+        assert_eq!(calls(old), [("f".into(), json!({}))]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::message_parts::plain_text;
 use super::node::{Arena, Node};
-use super::python_repr::is_printed_object;
+use super::python_repr::{is_printed_form, is_printed_object};
 use crate::model::Document;
 
 /// Wrappers in wrappers deeper than this are not followed.
@@ -37,7 +37,7 @@ fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<Document>) {
     }
     match node {
         Node::List(items) => items.iter().for_each(|item| collect(item, depth + 1, found)),
-        Node::Str(text) if !text.is_empty() && !is_printed_object(text) => {
+        Node::Str(text) if !text.is_empty() && !is_printed_object(text) && !is_printed_form(text) => {
             found.push(Document { text: Some((*text).to_owned()), ..Document::default() });
         }
         Node::Map(_) => {

@@ -76,7 +76,11 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     let output = output.filter(|_| answered || error.is_none());
     let content = match (&error, kind) {
         (Some(_), _) if !answered => ContentState::NotCaptured,
-        (_, StepKind::Generation) if is_withheld(input.as_deref(), output.as_deref(), &parts.finish_reasons) => {
+        (_, StepKind::Generation)
+            if output.as_deref().is_some_and(|output| {
+                is_withheld(source.is_asked(), input.as_deref(), output, &parts.finish_reasons)
+            }) =>
+        {
             ContentState::NotCaptured
         }
         _ => content_state(output.as_deref(), parts.absence),

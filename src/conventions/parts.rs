@@ -181,19 +181,24 @@ pub(crate) fn is_tool_call(finish_reason: &str) -> bool {
     spellings.iter().any(|spelling| letters.clone().eq(spelling.iter().copied()))
 }
 
-/// Whether the producer left out what the model answered: it stopped for a tool that nobody names, or there are names of
-/// tools without any arguments, and of the question nothing but its form.
-pub(crate) fn is_withheld(input: Option<&[Message]>, output: Option<&[Message]>, finish_reasons: &[String]) -> bool {
-    let Some(output) = output else { return false };
-    let says_something = |messages: &[Message]| messages.iter().flat_map(|message| &message.parts).any(is_content);
-    if says_something(output) {
-        return false;
+/// Whether the producer left out what the model answered: it stopped for a tool that nobody names; or there are names of
+/// tools without any arguments, and a question was recorded (`asked`) of which nothing but the form is left.
+pub(crate) fn is_withheld(
+    asked: bool,
+    input: Option<&[Message]>,
+    output: &[Message],
+    finish_reasons: &[String],
+) -> bool {
+    let says = |messages: &[Message], is: fn(&Part) -> bool| messages.iter().flat_map(|said| &said.parts).any(is);
+    if says(output, |part| matches!(part, Part::ToolCall(_))) {
+        return asked && !says(output, is_content) && !input.is_some_and(|input| says(input, is_content));
     }
-    let names_tools = output.iter().any(|message| message.tool_calls().next().is_some());
-    if !names_tools {
-        return finish_reasons.iter().any(|reason| is_tool_call(reason));
-    }
-    !input.is_some_and(says_something)
+    let is_answer = |part: &Part| match part {
+        Part::Text { text } => !text.is_empty(),
+        Part::Reasoning { .. } => false,
+        _ => true,
+    };
+    !says(output, is_answer) && finish_reasons.iter().any(|reason| is_tool_call(reason))
 }
 
 /// Whether a part says more than that there was one: text, results, arguments, media.

@@ -15,13 +15,29 @@ pub(crate) fn parse<'a>(text: &'a str, arena: &'a Arena) -> Option<Node<'a>> {
     reader.rest.trim().is_empty().then_some(value)
 }
 
-/// Whether text is what Python prints of an object that does not say what it holds: `<Stream object at 0x7f…>`,
-/// `<NodeWithScore(node=TextNode(id_=…))>`.
+/// Whether text is what Python prints of an object that has no form of its own: `<Stream object at 0x7f…>`.
 pub(crate) fn is_printed_object(text: &str) -> bool {
-    let Some(inner) = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')) else { return false };
-    let name_end = inner.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).unwrap_or(inner.len());
-    let rest = &inner[name_end..];
-    name_end > 0 && ((rest.starts_with('(') && rest.ends_with(')')) || rest.contains(" at 0x"))
+    let inner = in_brackets(text).and_then(|inner| inner.rsplit_once(" at 0x"));
+    inner.is_some_and(|(name, address)| {
+        (name.ends_with(" object") || name.contains(" object "))
+            && !address.is_empty()
+            && address.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+/// Whether text is what Python prints of an object with a form of its own, in brackets:
+/// `<NodeWithScore(node=TextNode(id_=…))>`.
+pub(crate) fn is_printed_form(text: &str) -> bool {
+    let form = in_brackets(text).and_then(|inner| inner.strip_suffix(')')).and_then(|inner| inner.split_once('('));
+    form.is_some_and(|(name, _)| {
+        name.starts_with(char::is_uppercase) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+    })
+}
+
+/// What stands between the only angle brackets of a line.
+fn in_brackets(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('<')?.strip_suffix('>')?;
+    (!inner.contains(['<', '>', '\n'])).then_some(inner)
 }
 
 struct Reader<'a> {
@@ -222,13 +238,20 @@ mod tests {
 
     #[test]
     fn printed_objects_are_told_from_markup() {
-        for text in
-            ["<groq.Stream object at 0x7f8b>", "<generator object f at 0x7f>", "<N(node=T(id_=4cc), score=0.8)>"]
-        {
+        for text in ["<groq.Stream object at 0x7f8b>", "<generator object f at 0x7f>"] {
             assert!(is_printed_object(text), "{text}");
         }
-        for text in ["<b>bold</b>", "<think>hm</think> no", "<br>", "<p>see f(x)</p>"] {
-            assert!(!is_printed_object(text), "{text}");
+        assert!(is_printed_form("<NodeWithScore(node=TextNode(id_=4cc), score=0.8)>"));
+        let markup = [
+            "<b>bold</b>",
+            "<br>",
+            "<p>The crash is at 0x0 in main.</p>",
+            "<analysis>Object at 0x7f, null deref.</analysis>",
+            "<f(a)> and <g(b)>",
+            "<doc>Fault at 0x10 means null.</doc>",
+        ];
+        for text in markup {
+            assert!(!is_printed_object(text) && !is_printed_form(text), "{text}");
         }
     }
 

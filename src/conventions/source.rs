@@ -66,6 +66,15 @@ impl<'a> Source<'a> {
         self.get(key)?.as_str()
     }
 
+    /// Whether a question was recorded in a form made for messages, with or without its content.
+    pub(crate) fn is_asked(&self) -> bool {
+        let is_message = |name: &str| name.starts_with("gen_ai.") && name.ends_with(".message");
+        self.has("gen_ai.input.messages")
+            || self.has("events")
+            || self.span.events.iter().any(|event| is_message(&event.name))
+            || self.logs.iter().any(|log| is_message(&log.event_name))
+    }
+
     /// The usage attributes of the span, in all spellings.
     pub(crate) fn tokens(&self) -> Tokens {
         *self.tokens.get_or_init(|| of_attributes(&self.span.attributes))

@@ -23,8 +23,8 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let (input, output) = (value("langwatch.input"), value("langwatch.output"));
     match parts.kind {
         Some(StepKind::Generation) => {
-            parts.input = input.and_then(|node| Said::structured(messages(&node, &Role::User)));
-            parts.output = output.and_then(|node| Said::structured(messages(&node, &Role::Assistant)));
+            parts.input = input.and_then(|node| said(&node, &Role::User));
+            parts.output = output.and_then(|node| said(&node, &Role::Assistant));
             parts.tokens = value("langwatch.metrics").map(|node| of_node(&node)).unwrap_or_default();
         }
         Some(StepKind::Tool) => {
@@ -45,6 +45,16 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         }
     }
     Some(parts)
+}
+
+/// Messages are messages; any other value of a call is a text, JSON as it stands.
+fn said(node: &Node<'_>, speaker: &Role) -> Option<Said> {
+    let is_message = |node: &Node<'_>| node.has("role");
+    match node {
+        Node::List(items) if items.iter().any(is_message) => Said::structured(messages(node, speaker)),
+        _ if is_message(node) => Said::structured(messages(node, speaker)),
+        other => Some(Said::text(speaker.clone(), other.to_text())),
+    }
 }
 
 fn kind_of(name: &str) -> Option<StepKind> {
@@ -87,6 +97,8 @@ mod tests {
         assert_eq!((call.kind, call.output_text.as_deref()), (StepKind::Generation, Some("Because.")));
         assert_eq!(call.input.unwrap_or_default()[0].joined_text().as_deref(), Some("Why?"));
         assert_eq!(call.usage.input_tokens, Some(5));
+        let json = span("llm").with("langwatch.output", r#"{"type":"json","value":{"content":"x","score":1}}"#).step();
+        assert_eq!(json.output_text.as_deref(), Some(r#"{"content":"x","score":1}"#));
         let found = span("rag")
             .with("langwatch.input", r#"{"type":"text","value":"tents"}"#)
             .with("langwatch.contexts", r#"{"type":"json","value":[{"document_id":"t2","content":"Skarv 2"}]}"#)

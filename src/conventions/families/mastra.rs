@@ -7,7 +7,7 @@ use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::source::Source;
 use crate::conventions::usage::of_node;
-use crate::model::{Role, StepKind};
+use crate::model::{Message, Part, Role, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["mastra.*"];
@@ -41,7 +41,13 @@ fn read_step(source: &Source<'_>, parts: &mut Parts) {
         parts.request_model = read.model;
     }
     if let Some(output) = either(&["mastra.model_step.output", "output", "output.value"]) {
-        let said = message(&output, &Role::Assistant);
+        let mut said = match output {
+            Node::Str(text) => Message::text(Role::Assistant, text),
+            _ => message(&output, &Role::Assistant),
+        };
+        if let Some(object) = output.get("object").filter(|_| said.parts.is_empty()) {
+            said.parts.push(Part::Text { text: object.to_text() });
+        }
         // What came over the wire stands beside the answer; nothing did where the call failed, which is said nowhere else.
         let metadata = source.unfolded("metadata");
         let recorded = |name: &str| {
@@ -49,13 +55,13 @@ fn read_step(source: &Source<'_>, parts: &mut Parts) {
             metadata.and_then(|metadata| metadata.get(name)).map(|inner| source.unfold(*inner)).or_else(own)
         };
         let response = recorded("body");
-        if said.parts.is_empty() && response.is_none() && recorded("headers").is_none() {
+        let asked = recorded("modelMetadata");
+        if said.parts.is_empty() && asked.is_some() && response.is_none() && recorded("headers").is_none() {
             parts.error = Some("the model call ended without a response".to_owned());
         }
         if let Some(body) = response {
             read_response(&body, parts);
         }
-        let asked = recorded("modelMetadata");
         let asked = asked.and_then(|model| model.str_of(&["modelId"])).map(str::to_owned);
         parts.request_model = parts.request_model.take().or(asked);
         parts.output = Said::structured(vec![said]);
@@ -109,6 +115,7 @@ mod tests {
         let (failed, empty) = (step(nothing, None), step(nothing, Some(BODY)));
         assert!(failed.error.is_some() && failed.output.is_none());
         assert_eq!((empty.error, empty.content), (None, ContentState::Empty));
+        assert_eq!(step(r#"{"text":"","object":{"a":1}}"#, None).output_text.as_deref(), Some(r#"{"a":1}"#));
     }
 
     #[test]

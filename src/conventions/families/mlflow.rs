@@ -2,7 +2,7 @@
 
 use crate::conventions::chunks::joined;
 use crate::conventions::io::{read_input, read_output};
-use crate::conventions::messages::messages;
+use crate::conventions::messages::{answer_text, messages};
 use crate::conventions::node::Node;
 use crate::conventions::parts::{Parts, Said};
 use crate::conventions::provider::provider;
@@ -49,6 +49,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     // LangChain adapter has them in the conversation only.
     if asks_for_no_tool(parts.output.as_ref())
         && let Some(told) = streamed(source).or_else(|| chatted(source)).filter(|said| !asks_for_no_tool(Some(said)))
+        && says_no_other(parts.output.as_ref(), &told)
     {
         parts.output = Some(told);
     }
@@ -60,6 +61,12 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
 
 fn asks_for_no_tool(said: Option<&Said>) -> bool {
     !said.is_some_and(|said| said.messages.iter().any(|message| message.tool_calls().next().is_some()))
+}
+
+/// Whether what was told elsewhere has the same text, or there was none.
+fn says_no_other(said: Option<&Said>, told: &Said) -> bool {
+    let text = |said: &Said| answer_text(&said.messages).filter(|text| !text.is_empty());
+    said.and_then(text).is_none_or(|said| text(told).as_ref() == Some(&said))
 }
 
 fn streamed(source: &Source<'_>) -> Option<Said> {

@@ -158,7 +158,11 @@ fn parts_of_text(part: Part) -> Vec<Part> {
         && !items.is_empty()
         && items.iter().all(|item| item.str_of(&["type"]).is_some())
     {
-        return crate::conventions::message_parts::parts(&Node::List(items));
+        let found = crate::conventions::message_parts::parts(&Node::List(items));
+        // A model's own JSON may have types of its own.
+        if !found.iter().any(|part| matches!(part, Part::Other { .. })) {
+            return found;
+        }
     }
     vec![part]
 }
@@ -216,6 +220,8 @@ mod tests {
         assert_eq!(said.output_text.as_deref(), Some("Wait."));
         assert_eq!(said.output.unwrap_or_default()[0].tool_calls().count(), 1);
         assert_eq!(answer("[]").content, ContentState::Empty);
+        let own = r#"[{"type":"apple","color":"red"}]"#;
+        assert_eq!(answer(own).output_text.as_deref(), Some(own));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     }
     if ["event_loop.cycle_id", "agent_loop.cycle_id"].iter().any(|key| source.has(key))
         && !source.has("gen_ai.operation.name")
+        && parts.kind.is_none()
     {
         parts.kind = Some(StepKind::Agent);
     }

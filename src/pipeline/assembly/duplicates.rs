@@ -4,7 +4,7 @@
 //! same response id, sometimes in different traces. Of each such group the span that says most stays live.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::trace::AssembledTrace;
 use crate::conventions::{answer_text, weight};
@@ -108,11 +108,17 @@ fn join_by_nesting(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     }
 }
 
-/// A call that began after the span around it had ended is the next call (an SDK did not give its context back), unless
-/// both tell the same: then only their clocks differ.
+/// A call that began after the span around it had ended is the next call: an SDK did not give its context back. Spans
+/// that tell the same are one call all the same (the clocks of two machines differ), and so are those that tell nothing
+/// else where the outer one has no length.
 fn follows(inner: &Step, outer: &Step) -> bool {
-    let same_response = response_id(inner).is_some() && response_id(inner) == response_id(outer);
-    inner.start >= outer.end && !(same_call(inner, outer) && (same_response || repeats(inner, outer)))
+    if inner.start < outer.end {
+        return false;
+    }
+    let (one, two) = (response_id(inner), response_id(outer));
+    let differ = !same_call(inner, outer) || (one.is_some() && two.is_some() && one != two);
+    let agree = (one.is_some() && one == two) || repeats(inner, outer);
+    differ || (!agree && outer.start < outer.end && outer.end < inner.start)
 }
 
 /// Of two instrumentations beside each other under one parent, one may tell neither what was asked nor what was
@@ -120,38 +126,43 @@ fn follows(inner: &Step, outer: &Step) -> bool {
 /// failed, or both count the same tokens.
 fn join_silent(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     let is_silent = |step: &Step| step.input.is_none() && step.output.is_none() && response_id(step).is_none();
+    // A span around another call belongs to that one.
+    let encloses: HashSet<usize> = enclosing_generations(steps).into_iter().flatten().collect();
     let (silent, telling): (Vec<usize>, Vec<usize>) = generations.iter().partition(|at| is_silent(&steps[**at]));
     let mut beside: HashMap<SpanId, Vec<usize>> = HashMap::new();
-    for at in silent {
+    for at in silent.into_iter().filter(|at| !encloses.contains(at)) {
         if let Some(parent) = steps[at].parent_span_id {
             beside.entry(parent).or_default().push(at);
         }
     }
-    let within = |one: &Step, two: &Step| two.start <= one.start && one.end <= two.end;
-    let tokens = |step: &Step| step.usage.input_tokens.zip(step.usage.output_tokens);
     for at in telling {
         let siblings = steps[at].parent_span_id.and_then(|parent| beside.get_mut(&parent));
         let Some(siblings) = siblings else { continue };
-        let twin = siblings.iter().position(|other| {
-            let (one, two) = (&steps[at], &steps[*other]);
-            let both_failed = one.error.is_some() && two.error.is_some() && one.output.is_none();
-            let same_tokens = tokens(one).is_some() && tokens(one) == tokens(two);
-            (within(one, two) || within(two, one)) && (both_failed || same_tokens)
-        });
-        if let Some(twin) = twin {
+        let twins = (0..siblings.len()).filter(|place| is_twin(&steps[at], &steps[siblings[*place]]));
+        // Of several, the one whose times are nearest.
+        let distance = |other: &Step| steps[at].start.abs_diff(other.start) + steps[at].end.abs_diff(other.end);
+        if let Some(twin) = twins.min_by_key(|place| distance(&steps[siblings[*place]])) {
             groups.join(at, siblings.swap_remove(twin));
         }
     }
 }
 
-/// A span that failed and tells neither an answer nor tokens wrapped the call that is found somewhere inside it: what
-/// failed was reading the answer.
+/// Whether two spans beside each other are one call, the second of which says nothing of it.
+fn is_twin(telling: &Step, silent: &Step) -> bool {
+    let within = |one: &Step, two: &Step| two.start <= one.start && one.end <= two.end;
+    let tokens = |step: &Step| step.usage.input_tokens.zip(step.usage.output_tokens).filter(|count| *count != (0, 0));
+    let both_failed = telling.error.is_some() && silent.error.is_some() && telling.output.is_none();
+    let same_tokens = tokens(telling).is_some() && tokens(telling) == tokens(silent);
+    (within(telling, silent) || within(silent, telling)) && (both_failed || same_tokens)
+}
+
+/// A span that failed and tells neither an answer nor tokens wrapped the call that is found somewhere inside it, also by
+/// its time: what failed was reading the answer.
 fn join_failed_wrappers(steps: &[Step], generations: &[usize], groups: &mut Groups) {
     /// Frameworks wrap a call in a handful of spans.
     const MAX_LEVELS: usize = 8;
     let is_wrapper = |step: &Step| {
-        step.kind == StepKind::Generation
-            && step.error.is_some()
+        step.error.is_some()
             && step.output.is_none()
             && step.usage.input_tokens.is_none()
             && response_id(step).is_none()
@@ -171,9 +182,10 @@ fn join_failed_wrappers(steps: &[Step], generations: &[usize], groups: &mut Grou
     let by_id: HashMap<SpanId, &Step> = steps.iter().map(|step| (step.span_id, step)).collect();
     for &at in generations.iter().filter(|at| steps[**at].output.is_some()) {
         let above = std::iter::successors(steps[at].parent_span_id, |id| by_id.get(id)?.parent_span_id);
-        // Whoever runs a tool in between makes calls of its own.
-        let within = |id: &SpanId| by_id.get(id).is_some_and(|step| step.kind != StepKind::Tool);
-        for id in above.take(MAX_LEVELS).take_while(within) {
+        // Whoever runs a tool in between makes calls of its own; who ended before did not wait for this one.
+        let wraps =
+            |id: &SpanId| by_id.get(id).is_some_and(|step| step.kind != StepKind::Tool && steps[at].end <= step.end);
+        for id in above.take(MAX_LEVELS).take_while(wraps) {
             // Of several calls inside, the first: they stay calls of their own.
             if let Some(wrapper) = wrappers.remove(&id) {
                 groups.join(wrapper, at);
@@ -404,8 +416,12 @@ mod tests {
 
     #[test]
     fn a_wrapper_that_failed_to_read_the_answer_is_no_second_call() {
-        let wrapper = || chat(1).failed("ValueError").build();
-        let program = SpanBuilder::new("program").id(2).parent(1).with("gen_ai.operation.name", "invoke_agent").build();
+        let wrapper = || chat(1).times(100, 900).failed("ValueError").build();
+        let program = SpanBuilder::new("program").id(2).parent(1).times(110, 890);
+        let program = program.with("gen_ai.operation.name", "invoke_agent").build();
+        let ended = chat(1).failed("429").build();
+        let retry = chat(2).parent(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
+        assert_eq!(live(vec![ended, retry]).len(), 2, "a retry under a context that was not given back");
         let call = |id: u16| chat(id).parent(2).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         assert_eq!(live(vec![wrapper(), program.clone(), call(3)]), [span_id(3)]);
         assert_eq!(live(vec![wrapper(), program.clone(), call(3), call(4)]).len(), 2, "calls inside stay calls");
@@ -424,6 +440,10 @@ mod tests {
         let late = |text: &str| chat(2).parent(1).with("gen_ai.output.messages", answer(text).as_str()).build();
         let told = || chat(1).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
         assert_eq!(live(vec![told(), late("Yes.")]).len(), 1, "the clocks of two machines differ");
+        let instant = told();
+        let instant = Span { start: 100, end: 100, ..instant };
+        let native = chat(2).parent(1).times(100, 100).with("gen_ai.response.id", "one").build();
+        assert_eq!(live(vec![instant, native]).len(), 1, "spans without a length");
     }
 
     #[test]
@@ -446,6 +466,8 @@ mod tests {
         let native = |input| tokens(chat(2), input).times(110, 140).build();
         assert_eq!(live(vec![told(), native(30)]), [span_id(1)]);
         assert_eq!(live(vec![told(), native(31)]).len(), 2, "another call at the same time");
+        let inner = chat(3).parent(2).times(115, 130).with("gen_ai.output.messages", answer("No.").as_str()).build();
+        assert_eq!(live(vec![told(), native(30), inner]).len(), 2, "a span around another call");
     }
 
     #[test]
