@@ -34,13 +34,8 @@ pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> 
     for choice in chunks.filter_map(|chunk| chunk.get("choices")?.as_list()).flatten() {
         let index = choice.get("index").and_then(Node::as_i64).unwrap_or_default();
         let known = answers.iter().position(|answer| answer.index == index);
-        if known.is_none() && answers.len() < MAX_ANSWERS {
-            answers.push(Answer { index, ..Answer::default() });
-        }
-        let Some(answer) = known.or(answers.len().checked_sub(1)).and_then(|at| answers.get_mut(at)) else { continue };
-        if answer.index != index {
-            continue;
-        }
+        let begun = || Answer { index, ..Answer::default() };
+        let Some(answer) = found_or_begun(&mut answers, known, MAX_ANSWERS, begun) else { continue };
         if let Some(delta) = choice.get("delta") {
             deltas += 1;
             answer.add(delta);
@@ -51,6 +46,20 @@ pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> 
     }
     let says = |answer: &Answer| !answer.text.is_empty() || !answer.calls.is_empty();
     (deltas > 0 && answers.iter().any(says)).then(|| answers.into_iter().map(Answer::message).collect())
+}
+
+/// The known item, or a new one at the end while there are fewer than `most`.
+fn found_or_begun<T>(
+    items: &mut Vec<T>,
+    known: Option<usize>,
+    most: usize,
+    begun: impl FnOnce() -> T,
+) -> Option<&mut T> {
+    if known.is_none() && items.len() < most {
+        items.push(begun());
+        return items.last_mut();
+    }
+    known.and_then(|at| items.get_mut(at))
 }
 
 impl Answer {
@@ -76,14 +85,8 @@ impl Answer {
                 && (id.is_some() || name.is_empty() || call.arguments.is_empty())
         };
         let known = self.calls.iter().rposition(same);
-        if known.is_none() && self.calls.len() < MAX_CALLS {
-            self.calls.push(Call { index, id: id.map(str::to_owned), ..Call::default() });
-        } else if known.is_none() {
-            return;
-        }
-        let Some(call) = known.or(self.calls.len().checked_sub(1)).and_then(|at| self.calls.get_mut(at)) else {
-            return;
-        };
+        let begun = || Call { index, id: id.map(str::to_owned), ..Call::default() };
+        let Some(call) = found_or_begun(&mut self.calls, known, MAX_CALLS, begun) else { return };
         if call.name.is_empty() {
             name.clone_into(&mut call.name);
         }
