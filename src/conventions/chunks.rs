@@ -30,14 +30,14 @@ struct Call {
 /// said nothing.
 pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> Option<Vec<Message>> {
     let mut answers: Vec<Answer> = Vec::new();
-    let mut deltas = 0_usize;
+    let mut is_stream = false;
     for choice in chunks.filter_map(|chunk| chunk.get("choices")?.as_list()).flatten() {
         let index = choice.get("index").and_then(Node::as_i64).unwrap_or_default();
         let known = answers.iter().position(|answer| answer.index == index);
         let begun = || Answer { index, ..Answer::default() };
         let Some(answer) = found_or_begun(&mut answers, known, MAX_ANSWERS, begun) else { continue };
         if let Some(delta) = choice.get("delta") {
-            deltas += 1;
+            is_stream = true;
             answer.add(delta);
         }
         if let Some(reason) = choice.str_of(&["finish_reason"]) {
@@ -45,7 +45,7 @@ pub(crate) fn joined<'n, 'a: 'n>(chunks: impl Iterator<Item = &'n Node<'a>>) -> 
         }
     }
     let says = |answer: &Answer| !answer.text.is_empty() || !answer.calls.is_empty();
-    (deltas > 0 && answers.iter().any(says)).then(|| answers.into_iter().map(Answer::message).collect())
+    (is_stream && answers.iter().any(says)).then(|| answers.into_iter().map(Answer::message).collect())
 }
 
 /// The known item, or a new one at the end while there are fewer than `most`.

@@ -216,7 +216,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The character of `XXXX` or, for what needs two of them, `XXXX\uXXXX`; half of a pair is the replacement character.
+    /// The character of four hexadecimal digits or, for what needs two code units, of the pair; half of a pair is the
+    /// replacement character.
     fn code_point(&mut self) -> Read<char> {
         let first = self.code_unit(self.at)?;
         self.at += 4;

@@ -217,8 +217,8 @@ fn read_messages(source: &Source<'_>, carrier: &Attributes, key: &str, speaker: 
     let node = source.unfold(source.node_of(carrier, key)?);
     let told: Vec<Node<'_>>;
     let found = match node {
-        Node::List(items) if items.iter().any(is_withheld) => {
-            told = items.iter().filter(|message| !is_withheld(message)).copied().collect();
+        Node::List(items) if items.iter().any(is_without_content) => {
+            told = items.iter().filter(|message| !is_without_content(message)).copied().collect();
             messages(&Node::List(&told), speaker)
         }
         _ => messages(&node, speaker),
@@ -231,7 +231,7 @@ fn read_messages(source: &Source<'_>, carrier: &Attributes, key: &str, speaker: 
 
 /// Whether a message lists text parts that all lack the key of their text: its producer was told not to capture content.
 /// An empty text has the key.
-fn is_withheld(message: &Node<'_>) -> bool {
+fn is_without_content(message: &Node<'_>) -> bool {
     let parts = message.get("parts").and_then(Node::as_list).unwrap_or_default();
     let is_bare = |part: &Node<'_>| part.str_of(&["type"]) == Some("text") && !part.has("content") && !part.has("text");
     !parts.is_empty() && parts.iter().all(is_bare)
