@@ -1,6 +1,6 @@
 //! Spans around spans: the same call told twice, a wrapper of a call, or the next call under a context that leaked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::groups::Groups;
 use super::{response_id, same_call};
@@ -55,13 +55,11 @@ pub(super) fn join_failed_wrappers(steps: &[Step], generations: &[usize], groups
     if !generations.iter().any(|at| is_wrapper(&steps[*at])) {
         return;
     }
-    let mut members: HashMap<usize, usize> = HashMap::new();
-    for &at in generations {
-        *members.entry(groups.root(at)).or_default() += 1;
-    }
+    let answered: HashSet<usize> =
+        generations.iter().filter(|at| steps[**at].output.is_some()).map(|at| groups.root(*at)).collect();
     let mut wrappers: HashMap<SpanId, usize> = generations
         .iter()
-        .filter(|at| is_wrapper(&steps[**at]) && members.get(&groups.root(**at)) == Some(&1))
+        .filter(|at| is_wrapper(&steps[**at]) && !answered.contains(&groups.root(**at)))
         .map(|at| (steps[*at].span_id, *at))
         .collect();
     let by_id: HashMap<SpanId, &Step> = steps.iter().map(|step| (step.span_id, step)).collect();

@@ -69,6 +69,9 @@ fn a_wrapper_that_failed_to_read_the_answer_is_no_second_call() {
     assert_eq!(live(vec![ended, retry]).len(), 2, "a retry under a context that was not given back");
     let call = |id: u16| chat(id).parent(2).with("gen_ai.output.messages", answer("Yes.").as_str()).build();
     assert_eq!(live(vec![wrapper(), program.clone(), call(3)]), [span_id(3)]);
+    let around = chat(9).times(90, 950).failed("ValueError").build();
+    let within = Span { parent_span_id: Some(span_id(9)), ..wrapper() };
+    assert_eq!(live(vec![around, within, program.clone(), call(3)]), [span_id(3)], "a wrapper in a wrapper");
     assert_eq!(live(vec![wrapper(), program.clone(), call(3), call(4)]).len(), 2, "calls inside stay calls");
     assert_eq!(live(vec![wrapper(), program]), [span_id(1)], "a call that failed");
 }
