@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use judged::config::sampling::SamplingConfig;
 use judged::model::Probability;
 use judged::otlp::{Signal, wire};
-use judged::pipeline::intake::gate;
+use judged::pipeline::intake::prefilter;
 use judged::sampling::Sampler;
 use prost::Message;
 
@@ -57,7 +57,7 @@ fn sampler(rate: f64) -> Sampler {
 }
 
 fn sift(sampler: &Sampler, body: &[u8], at_least: usize) {
-    let sifted = gate::sift(sampler, Signal::Traces, black_box(body)).unwrap();
+    let sifted = prefilter::sift(sampler, Signal::Traces, black_box(body)).unwrap();
     assert!(sifted.received == SPANS && sifted.candidates.len() >= at_least);
     let mut emitter = None;
     for candidate in &sifted.candidates {

@@ -32,11 +32,11 @@
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
 pub mod calibration;
-pub mod causes;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conventions;
+pub mod error_chain;
 pub mod judges;
 pub mod lifecycle;
 pub mod model;

@@ -190,7 +190,7 @@ async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
             Ok(()) => println!("  sent   {}", webhook.name()),
             Err(error) => {
                 well = false;
-                println!("  WRONG  {}: {}", webhook.name(), crate::causes::causes(&error));
+                println!("  WRONG  {}: {}", webhook.name(), crate::error_chain::causes(&error));
             }
         }
     }

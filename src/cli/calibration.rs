@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::table::Table;
-use super::{Usage, open_existing_store, since, since_ms};
+use super::{Usage, open_existing_store, since_ms, time_arg};
 use crate::config::Config;
 use crate::store::TakenSnapshot;
 
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     let store = open_existing_store(config).await?;
     let now_ms = store.now_ms();
     let from_ms = since_ms(args.since.as_deref(), now_ms)?;
-    let as_of = args.as_of.as_deref().map(|text| since::parse(text, now_ms));
+    let as_of = args.as_of.as_deref().map(|text| time_arg::parse(text, now_ms));
     let until_ms = as_of.transpose().map_err(|message| Usage(format!("--as-of: {message}")))?.unwrap_or(now_ms);
     let mut taken = store.snapshots(from_ms.unwrap_or(0)).await?;
     store.close().await;

@@ -7,7 +7,7 @@ use anyhow::Context;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges};
-use crate::lifecycle::library;
+use crate::lifecycle::rubric_loader;
 use crate::pipeline::delivery::sinks::Sink;
 use crate::pipeline::delivery::webhooks::Webhook;
 use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
@@ -99,7 +99,7 @@ fn check_redaction(config: &Config) -> anyhow::Result<String> {
 }
 
 async fn check_rubrics(config: &Config, store: &Store) -> anyhow::Result<String> {
-    let (active, _) = library::load(store, &config.rubrics).await?;
+    let (active, _) = rubric_loader::load(store, &config.rubrics).await?;
     let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
     for rubric in &active {
         judges.get(&rubric.judge).with_context(|| {

@@ -14,8 +14,8 @@ use crate::conventions::TABLE;
 use crate::model::{LogRecord, Problem, Span, Step, StepKind, TraceId};
 use crate::otlp::{self, Request};
 use crate::pipeline::assembly::duplicates;
-use crate::pipeline::assembly::problems::logs_without_ids;
 use crate::pipeline::assembly::trace::{AssembledTrace, assemble};
+use crate::pipeline::assembly::trace_warnings::logs_without_ids;
 use crate::pipeline::intake::files::{self, FileError};
 
 /// Shows what judged sees in OTLP files. Files given together are one stream, so that log events join their spans.
@@ -125,7 +125,7 @@ impl Stream {
         let mut problems: Vec<Problem> = logs_without_ids(self.logs_without_ids).into_iter().collect();
         // Log records of traces without any span here.
         let orphans = self.logs.values().map(Vec::len).sum();
-        problems.extend(crate::pipeline::assembly::problems::orphan_logs(orphans));
+        problems.extend(crate::pipeline::assembly::trace_warnings::orphan_logs(orphans));
         (traces, problems, self.file_errors, self.refused_spans)
     }
 }
@@ -153,7 +153,7 @@ fn print_stream(out: &mut impl Write, stream: Stream, args: &Args) -> std::io::R
         }
     }
     for error in &errors {
-        eprintln!("error: {}", crate::causes::causes(error));
+        eprintln!("error: {}", crate::error_chain::causes(error));
     }
     for line in &refused {
         eprintln!("error: {line}");

@@ -72,7 +72,7 @@ async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> a
         };
         let import = labels::import(&store, &rubrics, labels::read_lines(format, &text)).await?;
         for (line, error) in &import.refused {
-            eprintln!("{}:{line}: {}", file.display(), crate::causes::causes(error));
+            eprintln!("{}:{line}: {}", file.display(), crate::error_chain::causes(error));
         }
         println!(
             "{}: {} stored, {} known already, {} left empty, {} refused",

@@ -21,8 +21,8 @@ mod report;
 mod rubrics;
 mod run;
 mod simulate;
-mod since;
 mod table;
+mod time_arg;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,12 +30,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::causes::causes;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::error_chain::causes;
 use crate::judges::JudgesConfigError;
 use crate::lifecycle::StartError;
-use crate::lifecycle::library::LibraryError;
+use crate::lifecycle::rubric_loader::LibraryError;
 use crate::pipeline::delivery::sinks::SinkConfigError;
 use crate::pipeline::delivery::webhooks::WebhookConfigError;
 use crate::privacy::PrivacyError;
@@ -154,7 +154,7 @@ struct Usage(String);
 
 /// The moment that `--since` means.
 fn since_ms(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, Usage> {
-    text.map(|text| since::parse(text, now_ms).map_err(|message| Usage(format!("--since: {message}")))).transpose()
+    text.map(|text| time_arg::parse(text, now_ms).map_err(|message| Usage(format!("--since: {message}")))).transpose()
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::otlp::Request;
 use crate::pipeline::intake::files::{self, FileError};
-use crate::pipeline::intake::sender::{Sender, Sent, Target};
+use crate::pipeline::intake::otlp_client::{Sender, Sent, Target};
 
 /// Feeds OTLP files into an intake.
 #[derive(Debug, clap::Args)]

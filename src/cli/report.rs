@@ -10,7 +10,7 @@ use super::{open_existing_store, since_ms};
 use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
 use crate::config::Config;
-use crate::lifecycle::{self, library};
+use crate::lifecycle::{self, rubric_loader};
 use crate::store::Store;
 
 /// What to write.
@@ -78,7 +78,7 @@ async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow:
 
 /// The rows that a report is made of.
 pub(super) async fn input(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportInput> {
-    let (_, rubrics) = library::load(store, &config.rubrics).await?;
+    let (_, rubrics) = rubric_loader::load(store, &config.rubrics).await?;
     let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
     let options = ReportOptions { since_ms, baselines: lifecycle::baselines(config), ..ReportOptions::default() };
     let mut input = ReportInput::read(store, facts, Vec::new(), options).await?;

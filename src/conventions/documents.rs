@@ -1,7 +1,7 @@
 //! Retrieved documents in every shape that retrievers return them.
 
+use super::json_tree::{Arena, Node};
 use super::message_parts::plain_text;
-use super::node::{Arena, Node};
 use super::python_repr::{is_printed_form, is_printed_object};
 use crate::model::Document;
 

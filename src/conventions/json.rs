@@ -3,7 +3,7 @@
 
 use bumpalo::collections::String as ArenaString;
 
-use super::node::{Arena, Node};
+use super::json_tree::{Arena, Node};
 
 /// Lists and maps nested deeper than this are refused.
 const MAX_DEPTH: usize = 127;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use super::node::{Arena, Node};
+use super::json_tree::{Arena, Node};
 use crate::model::{Part, ToolCall};
 
 /// Parts nested in parts deeper than this are not followed.

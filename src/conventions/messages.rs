@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::json_tree::{Arena, Node};
 use super::message_parts::{parts, plain_text, tool_call};
-use super::node::{Arena, Node};
 use crate::model::{Message, Part, Role};
 
 /// Lists in lists (LangChain batches) and wrappers in wrappers deeper than this are not followed.

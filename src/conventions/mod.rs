@@ -1,46 +1,46 @@
 //! Reading what every instrumentation emits: a raw span and its log records in, one [`Step`] out.
 //!
-//! Each family of instrumentations is a pure function from a span to `parts::Parts` of a step (see `families`).
+//! Each family of instrumentations is a pure function from a span to `partial_step::Parts` of a step (see `families`).
 //! Most spans speak several conventions at once; the parts are merged so that the richest reading of the messages wins
 //! and no text is ever taken twice. What nobody explains is listed in [`Step::unmapped`], what weakens an evaluation in
 //! [`Step::problems`].
 
-mod bodies;
-mod chunks;
+mod attribute_namespace;
+mod call_errors;
 mod documents;
-mod failure;
 mod families;
-mod identity;
-mod indexed;
-mod io;
+mod flattened_attributes;
+mod input_output;
 mod json;
+mod json_tree;
+mod known_attributes;
 mod loop_guard;
 mod message_parts;
 mod messages;
-mod names;
-mod node;
-mod parts;
+mod partial_step;
 #[cfg(test)]
 mod properties;
 mod provider;
+mod provider_payloads;
 mod python_repr;
-mod source;
-mod space;
+mod session_user;
+mod span_view;
+mod stream_chunks;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tools;
 mod usage;
 
 pub use families::{FAMILIES as TABLE, Family};
-pub use identity::environment;
 pub use loop_guard::{OWN_NAME, is_evaluator_attributes, is_evaluator_wire, is_own, is_own_or_evaluator};
 pub(crate) use messages::answer_text;
-pub(crate) use parts::weight;
+pub(crate) use partial_step::weight;
+pub use session_user::environment;
 
 use crate::model::{ContentState, LogRecord, Message, Span, Step, StepKind};
-use node::Arena;
-use parts::{Parts, content_state, is_withheld};
-use source::Source;
+use json_tree::Arena;
+use partial_step::{Parts, content_state, is_withheld};
+use span_view::Source;
 
 /// Room for the trees of most spans, in bytes.
 const ARENA_ROOM: usize = 4096;
@@ -62,7 +62,7 @@ pub fn normalise(span: &Span, logs: &[LogRecord]) -> Step {
 
 fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) -> Step {
     let span = source.span;
-    let identity = identity::identity(&source);
+    let identity = session_user::identity(&source);
     let kind = parts.kind.or(parts.inferred_kind).unwrap_or_default();
     if kind == StepKind::Generation && parts.operation.is_none() {
         parts.operation = Some("chat".to_owned());
@@ -70,7 +70,7 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     let input = parts.input_messages();
     let output = parts.output.take().map(|said| said.messages);
     let answered = output.as_deref().is_some_and(says_something);
-    let error = parts.error.take().or_else(|| failure::failure(&source, answered));
+    let error = parts.error.take().or_else(|| call_errors::failure(&source, answered));
     let error = error.or_else(|| ended_in_error(kind, answered, &parts.finish_reasons));
     // An empty shell that a failed call left behind is no empty answer.
     let output = output.filter(|_| answered || error.is_none());
@@ -116,7 +116,7 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         prompt_version: parts.prompt_version,
         prompt_variables: parts.prompt_variables,
         reference: parts.reference,
-        unmapped: names::unmapped(&source),
+        unmapped: known_attributes::unmapped(&source),
         problems: source.into_problems(),
         ..Step::bare(span.trace_id, span.span_id)
     }

@@ -2,7 +2,7 @@
 
 use bumpalo::collections::String as ArenaString;
 
-use super::node::{Arena, Node};
+use super::json_tree::{Arena, Node};
 
 /// Values nested deeper than this are refused.
 const MAX_DEPTH: usize = 64;

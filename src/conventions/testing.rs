@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Attributes, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value};
 
-use super::node::{Arena, Node, Parsed, parse};
+use super::json_tree::{Arena, Node, Parsed, parse};
 
 /// The tree of JSON text; its arena is never freed.
 pub(crate) fn tree(text: &str) -> Node<'_> {

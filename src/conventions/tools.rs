@@ -1,6 +1,6 @@
 //! Definitions of the tools that a model was offered.
 
-use super::node::{Arena, Node};
+use super::json_tree::{Arena, Node};
 use crate::model::ToolDefinition;
 
 /// Reads definitions from a list, a map from name to definition, or one definition.

@@ -1,6 +1,6 @@
 //! Tokens: every producer's names, one arithmetic.
 
-use super::node::Node;
+use super::json_tree::Node;
 use crate::model::{Attributes, Usage};
 
 /// Tokens as told, before it is settled whether the input includes what came from a cache.

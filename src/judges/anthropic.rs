@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json};
 use crate::config::judges::JudgeConfig;
 use crate::model::Prompt;
 
+use super::capabilities::{Shape, Structured};
 use super::completion::{Completion, Finish};
-use super::dialect::{Shape, Structured};
 use super::openai::what_it_is;
 use super::request::JudgeUsage;
 

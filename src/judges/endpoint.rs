@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::judges::{JudgeConfig, Provider};
 
 use super::error::{Failure, JudgeConfigError};
-use super::refusal::Refusal;
+use super::error_response::Refusal;
 use super::retry::asked_wait;
 
 /// A reply is a rationale and a score; more than this is none.

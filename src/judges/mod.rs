@@ -8,28 +8,28 @@
 //! Invariants: a reply becomes a verdict on the rubric's scale or an error, never a default; every call is accounted
 //! for, also when it fails or its future is dropped; no error, log line or span holds a key, a prompt or a reply.
 
+mod admission;
 mod anthropic;
 pub mod baseline;
 mod breaker;
 pub mod budget;
-mod checks;
+mod capabilities;
 mod completion;
 mod concurrency;
-mod dialect;
 mod endpoint;
 mod environment;
 mod error;
+mod error_response;
+mod http_judge;
 pub mod jury;
+mod limits;
 mod openai;
 mod price;
 mod rate;
-mod refusal;
-mod remote;
 pub mod reply;
 mod request;
 mod retry;
-mod terms;
-mod turn;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,10 +40,10 @@ use crate::model::{Prompt, Scale, SubjectContent};
 
 pub use environment::JudgeEnvironment;
 pub use error::{Disposition, Failure, JudgeConfigError, JudgeError, JudgesConfigError};
+pub use limits::Terms;
 pub use request::{JudgeReply, JudgeRequest, JudgeUsage, Spent};
-pub use terms::Terms;
 
-use remote::{Failed, Remote};
+use http_judge::{Failed, Remote};
 
 /// The judge that always exists.
 pub const BASELINE: &str = "baseline";
@@ -81,7 +81,7 @@ impl Judge {
     ) -> Result<Self, JudgeConfigError> {
         let engine = match config.provider {
             Provider::Baseline => {
-                checks::check_baseline(name, config)?;
+                validate::check_baseline(name, config)?;
                 Engine::Baseline
             }
             Provider::Openai | Provider::Anthropic => {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 use crate::config::judges::JudgeConfig;
 use crate::model::Prompt;
 
+use super::capabilities::{LimitName, Shape, Structured};
 use super::completion::{Completion, Finish};
-use super::dialect::{LimitName, Shape, Structured};
 use super::request::JudgeUsage;
 
 #[derive(Serialize)]

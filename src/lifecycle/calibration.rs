@@ -57,7 +57,7 @@ impl Calibration {
                     self.plan_anchors().await;
                     if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
                         tracing::warn!(
-                            error = crate::causes::causes(&error),
+                            error = crate::error_chain::causes(&error),
                             "agreement and drift could not be computed; trying again later"
                         );
                     }
@@ -65,7 +65,9 @@ impl Calibration {
                 // Who takes over looks at once.
                 Ok(false) => next_ms = i64::MIN,
                 Ok(true) => {}
-                Err(error) => tracing::debug!(error = crate::causes::causes(&error), "nobody could be asked who looks"),
+                Err(error) => {
+                    tracing::debug!(error = crate::error_chain::causes(&error), "nobody could be asked who looks")
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(QUESTION) => {}
@@ -73,7 +75,10 @@ impl Calibration {
             }
         }
         if let Err(error) = self.store.give_up_lead(CALIBRATION).await {
-            tracing::debug!(error = crate::causes::causes(&error), "the lease on calibration will expire by itself");
+            tracing::debug!(
+                error = crate::error_chain::causes(&error),
+                "the lease on calibration will expire by itself"
+            );
         }
         Ok(())
     }
@@ -84,7 +89,7 @@ impl Calibration {
             Ok(0) => {}
             Ok(planned) => tracing::info!(planned, "anchors are judged again"),
             Err(error) => tracing::warn!(
-                error = crate::causes::causes(&error),
+                error = crate::error_chain::causes(&error),
                 "the round of anchors could not be planned; trying again later"
             ),
         }

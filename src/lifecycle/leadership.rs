@@ -32,7 +32,7 @@ pub(super) async fn holding<T>(store: &Store, duty: &str, work: impl Future<Outp
             done = &mut work => return done,
             () = tokio::time::sleep(RENEWAL) => {
                 if let Err(error) = leads(store, duty).await {
-                    tracing::debug!(duty, error = crate::causes::causes(&error), "a lease could not be renewed");
+                    tracing::debug!(duty, error = crate::error_chain::causes(&error), "a lease could not be renewed");
                 }
             }
         }

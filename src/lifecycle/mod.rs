@@ -7,8 +7,8 @@
 mod calibration;
 mod leadership;
 mod ledger_watch;
-pub mod library;
 mod retention;
+pub mod rubric_loader;
 mod service;
 
 use std::future::Future;
@@ -104,7 +104,7 @@ impl Lifecycle {
         self.tracker.spawn(async move {
             let result = task.await;
             if let Err(error) = &result {
-                tracing::error!(task = name, error = crate::causes::causes(error), "task failed");
+                tracing::error!(task = name, error = crate::error_chain::causes(error), "task failed");
             }
             if result.is_err() || !this.soft.is_cancelled() {
                 tracing::error!(task = name, "task ended; shutting down");

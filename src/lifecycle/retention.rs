@@ -33,7 +33,7 @@ pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken
         };
         if let Err(error) = pass.await {
             tracing::warn!(
-                error = crate::causes::causes(&error),
+                error = crate::error_chain::causes(&error),
                 "what is too old could not be deleted; trying again later"
             );
         }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::calibration::Calibration;
 use super::ledger_watch::LedgerWatch;
-use super::library::{self, LibraryError};
+use super::rubric_loader::{self, LibraryError};
 use super::{Lifecycle, Role, retention};
 use crate::calibration::anchors::Rounds;
 use crate::config::Config;
@@ -143,7 +143,7 @@ impl Service {
         let environment =
             JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
         let judges = Judges::from_config(&config.judges, &environment)?;
-        let catalogue = library::catalogue(&store, &config.rubrics).await?;
+        let catalogue = rubric_loader::catalogue(&store, &config.rubrics).await?;
         for rubric in catalogue.active() {
             if judges.get(&rubric.judge).is_none() {
                 return Err(StartError::UnknownJudge {
@@ -314,17 +314,17 @@ async fn read_gauges(
     let gauges = StoreGauges::default();
     while !soft.is_cancelled() {
         if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
-            tracing::debug!(error = crate::causes::causes(&error), "gauges could not be read");
+            tracing::debug!(error = crate::error_chain::causes(&error), "gauges could not be read");
         }
         if let Some(ledger) = &mut ledger
             && let Err(error) = ledger.look(&gauges).await
         {
-            tracing::debug!(error = crate::causes::causes(&error), "the ledger could not be read");
+            tracing::debug!(error = crate::error_chain::causes(&error), "the ledger could not be read");
         }
         if let Some(budget) = &budget
             && let Err(error) = restore_budget(&store, budget).await
         {
-            tracing::debug!(error = crate::causes::causes(&error), "spending could not be read");
+            tracing::debug!(error = crate::error_chain::causes(&error), "spending could not be read");
         }
         tokio::select! {
             () = tokio::time::sleep(GAUGE_INTERVAL) => {}
@@ -422,7 +422,7 @@ async fn reload(
         }
         let changed = asked || now != seen;
         seen = now;
-        match library::load(&store, &config.rubrics).await {
+        match rubric_loader::load(&store, &config.rubrics).await {
             Ok((active, all)) => {
                 catalogue.replace(active, all);
                 if changed {
@@ -431,7 +431,7 @@ async fn reload(
             }
             Err(error) => {
                 tracing::error!(
-                    error = crate::causes::causes(&error),
+                    error = crate::error_chain::causes(&error),
                     "rubrics not reloaded; the versions in use stay"
                 );
             }

@@ -5,7 +5,7 @@
 
 use prost::Message;
 
-use super::mend::mended;
+use super::json_lenient::mended;
 use super::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
 
 /// How a request is written.

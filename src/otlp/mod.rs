@@ -2,13 +2,13 @@
 //!
 //! Pure: bytes and values in, bytes and values out. The wire types themselves come from `opentelemetry-proto`.
 
+mod codec;
 mod decode;
-mod mend;
-mod stored;
+mod json_lenient;
 mod to_model;
 
+pub use codec::{Origin, StoredError, log_record_from_bytes, span_from_bytes};
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
-pub use stored::{Origin, StoredError, log_record_from_bytes, span_from_bytes};
 pub use to_model::{RecordError, attributes_to_model, log_records, spans, value_to_model};
 
 /// The generated wire types, under short names.

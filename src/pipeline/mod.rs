@@ -7,5 +7,5 @@ pub mod delivery;
 pub mod evaluation;
 pub mod intake;
 
-mod loops;
-mod patience;
+mod db_backoff;
+mod task_loop;

@@ -6,18 +6,18 @@
 //! apart. JSON text stays JSON text. Precision matters as much as recall: a judge needs order numbers, model names and
 //! dates as they are, so that every kind is checked (issuer, Luhn, modulo 97, check letters, number plans).
 
-mod addresses;
-mod checks;
-mod numbers;
-mod papers;
+mod cards_phones;
+mod checksums;
+mod email_ip;
+mod national_ids;
+mod otlp_redaction;
+mod placeholders;
 mod replace;
-#[cfg(test)]
-mod samples;
 mod scan;
 mod secrets;
-mod tags;
+#[cfg(test)]
+mod test_corpus;
 mod text;
-mod wire;
 
 use std::borrow::Cow;
 
@@ -26,11 +26,11 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 pub use crate::config::privacy::Kind;
-pub use tags::renumber;
+pub use placeholders::renumber;
 
 use crate::config::privacy::PrivacyConfig;
+use placeholders::Tagger;
 use scan::{Finding, What};
-use tags::Tagger;
 use text::Text;
 
 /// Why the privacy section cannot be used.

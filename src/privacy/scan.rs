@@ -2,7 +2,7 @@
 //! at the speed of a table look-up. Secrets that betray themselves by a prefix have their own pass.
 
 use super::text::{Text, is_word};
-use super::{addresses, numbers, papers, secrets};
+use super::{cards_phones, email_ip, national_ids, secrets};
 use crate::config::privacy::Kind;
 
 /// A value and what it is.
@@ -57,10 +57,10 @@ pub(super) fn scan(text: Text<'_>, found: &mut Vec<Finding>) {
 /// What the trigger at `at` betrays, and where to go on.
 fn look(text: Text<'_>, at: usize) -> (Option<Finding>, usize) {
     match text.bytes[at] {
-        b'@' => (addresses::around_at_sign(text, at, 1), at + 1),
-        b'%' if text.bytes[at..].starts_with(b"%40") => (addresses::around_at_sign(text, at, 3), at + 3),
+        b'@' => (email_ip::around_at_sign(text, at, 1), at + 1),
+        b'%' if text.bytes[at..].starts_with(b"%40") => (email_ip::around_at_sign(text, at, 3), at + 3),
         b'%' => (None, at + 1),
-        b':' => (addresses::ipv6(text, at).or_else(|| secrets::assigned(text, at)), at + 1),
+        b':' => (email_ip::ipv6(text, at).or_else(|| secrets::assigned(text, at)), at + 1),
         b'=' => (secrets::assigned(text, at), at + 1),
         _ => look_at_digits(text, at),
     }
@@ -71,8 +71,8 @@ fn look_at_digits(text: Text<'_>, at: usize) -> (Option<Finding>, usize) {
         return (None, end);
     }
     if text.starts_word(at) {
-        return numbers::number(text, at);
+        return cards_phones::number(text, at);
     }
     let rest_of_word = text.bytes[at..].iter().take_while(|byte| is_word(**byte)).count();
-    (papers::lettered(text, at), at + rest_of_word)
+    (national_ids::lettered(text, at), at + rest_of_word)
 }

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::samples::{FOUND, LEFT};
+use super::test_corpus::{FOUND, LEFT};
 use super::*;
 use crate::config::privacy::{PatternConfig, PrivacyConfig};
 

@@ -3,23 +3,23 @@
 //! `rubrics/<name>/v<N>.md` is one immutable version: front matter, then a template with the blocks `system` and `user`.
 //! Parsing checks everything that can be checked without a judge, so that a rubric that loads also renders.
 
-mod catalogue;
+mod active_rubrics;
+mod builtin;
 mod context;
+mod dry_run;
 mod error;
-mod fence;
 mod front_matter;
 mod golden;
-mod library;
 mod lint;
+mod loader;
 mod matching;
-mod registry;
+mod prompt_fence;
+mod publication;
 mod render;
 mod requirement;
-mod samples;
 mod scale;
-mod selection;
-mod shipped;
-mod variables;
+mod template_schema;
+mod version_resolution;
 mod yaml;
 
 #[cfg(test)]
@@ -30,20 +30,20 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-pub use catalogue::Catalogue;
+pub use active_rubrics::Catalogue;
+pub use builtin::{SHIPPED, write_shipped};
 pub use error::{Concern, Place, Problem, RubricError, Warning};
-pub use fence::fence_key;
 pub use golden::{Comparison, Expectation, GoldenCase, parse_content};
-pub use library::{Library, load};
+pub use loader::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
-pub use registry::{Changed, GateUnavailable, PromotionGate, PublishPlan, Published, plan_publication};
+pub use prompt_fence::fence_key;
+pub use publication::{Changed, GateUnavailable, PromotionGate, PublishPlan, Published, plan_publication};
 pub use render::{RENDERER_VERSION, RenderError};
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text, verdict_field};
-pub use selection::{
+pub use version_resolution::{
     AliasTarget, CANDIDATE, PRODUCTION, ReferenceError, RubricReference, Selected, SelectionError, judging, select,
 };
-pub use shipped::{SHIPPED, write_shipped};
 
 use crate::model::{Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
@@ -154,11 +154,11 @@ impl Rubric {
     /// Renders subjects that have everything, and only what is required: both must work.
     fn try_samples(&self) -> Result<(), Vec<RubricError>> {
         let samples = [
-            ("a subject that has everything", samples::full()),
-            ("a subject that has only what is required", samples::minimal(&self.requires)),
+            ("a subject that has everything", dry_run::full()),
+            ("a subject that has only what is required", dry_run::minimal(&self.requires)),
         ];
         for (sample, content) in samples {
-            self.render(&content, samples::KEY).map_err(|error| vec![rendering_error(&self.path, sample, error)])?;
+            self.render(&content, dry_run::KEY).map_err(|error| vec![rendering_error(&self.path, sample, error)])?;
         }
         Ok(())
     }

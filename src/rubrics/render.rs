@@ -13,7 +13,7 @@ use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 
 use super::context;
-use super::fence::{self, Content};
+use super::prompt_fence::{self, Content};
 use super::requirement::Requirement;
 
 /// Which renderer made a prompt. Raised whenever the words that judged itself adds, or the form of the data blocks,
@@ -197,10 +197,10 @@ fn fenced(state: &mut State<'_, '_>, value: &Value, name: Option<&Value>) -> Res
     };
     let label = span_text.map_or("text", |text| text.label);
     let block = match name {
-        None => fence::block(key, label, None, content),
+        None => prompt_fence::block(key, label, None, content),
         Some(name) => match (name.downcast_object_ref::<SpanText>(), name.as_str()) {
-            (Some(id), _) => fence::block(key, label, id.text.as_deref(), content),
-            (None, Some(own)) => fence::block(key, own, None, content),
+            (Some(id), _) => prompt_fence::block(key, label, id.text.as_deref(), content),
+            (None, Some(own)) => prompt_fence::block(key, own, None, content),
             (None, None) => return Err(failed(format!("the name of a block is text, not {}", name.kind()))),
         },
     };
@@ -213,7 +213,7 @@ pub(super) fn user_message(
     variables: Vec<(&'static str, Value)>,
     key: &str,
 ) -> Result<String, RenderError> {
-    if !fence::is_key(key) {
+    if !prompt_fence::is_key(key) {
         return Err(RenderError::Key);
     }
     let body = block.render(variables, Some(key))?;

@@ -2,7 +2,7 @@
 //!
 //! All have the form `(pa - pe) / (1 - pe)` and differ in what they call chance.
 
-use super::table::Shares;
+use super::confusion_matrix::Shares;
 use super::{AgreementTable, Reason, Weighting};
 
 /// `1 - pe` below this is rounding, not disagreement.

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Reason;
 use super::bca::quantile;
-use super::betting::{Carry, Detector};
+use super::e_detector::{Carry, Detector};
 
 /// Simulated streams.
 const STREAMS: usize = 1_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::plan::account_planned;
+use super::commit_plan::account_planned;
 use super::{Stage, Store, StoreError, read, transaction};
 use crate::model::{EvaluationId, SubjectId};
 

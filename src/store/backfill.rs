@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
+use super::commit_plan::account_planned;
 use super::dialect::Dialect;
-use super::plan::account_planned;
 use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{Outcome, Probability, Subject, SubjectId, SubjectKind, TraceId};
 

@@ -11,16 +11,17 @@ mod alert_deliveries;
 mod alerts;
 mod anchors;
 mod backfill;
+mod commit_plan;
 mod deliveries;
 mod dialect;
+mod evaluation_queries;
 mod evaluations;
 mod intake;
 mod labels;
-mod leaders;
+mod leases;
 mod ledger;
 mod migrate;
-mod pages;
-mod plan;
+mod notify;
 mod reports;
 mod retention;
 mod rows;
@@ -30,7 +31,6 @@ mod sessions;
 mod snapshots;
 mod streams;
 mod traces;
-mod wakeups;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -47,15 +47,16 @@ pub use alert_deliveries::{AlertDeliveryState, OwedAlert};
 pub use alerts::{AlertRoute, AlertWrite};
 pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
+pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
 pub use deliveries::{DeliveryOutcome, OwedDelivery};
+pub use evaluation_queries::{
+    DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
+};
 pub use evaluations::{EvaluationResult, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
-pub use pages::{
-    DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
-};
-pub use plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
+pub use notify::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
 pub use retention::Forgotten;
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
@@ -64,7 +65,6 @@ pub use sessions::DueSession;
 pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
 pub use streams::StreamClaim;
 pub use traces::{DueTrace, TraceRecords};
-pub use wakeups::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 
 use crate::clock::Clock;
 

@@ -9,7 +9,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
-use super::guard::cookie;
+use super::auth::cookie;
 use super::labelling::{ANNOTATOR, name, remember};
 use super::percent::decoded;
 use super::{PageError, Shared, Web};

@@ -21,7 +21,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.0.status();
         if status.is_server_error() {
-            tracing::error!(error = crate::causes::causes(&self.0), "an API call failed");
+            tracing::error!(error = crate::error_chain::causes(&self.0), "an API call failed");
         }
         (status, Json(json!({ "error": self.0.to_string() }))).into_response()
     }
@@ -96,7 +96,7 @@ pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Res
     let refused: Vec<Value> = import
         .refused
         .iter()
-        .map(|(index, error)| json!({ "index": index, "error": crate::causes::causes(error) }))
+        .map(|(index, error)| json!({ "index": index, "error": crate::error_chain::causes(error) }))
         .collect();
     let accepted = import.stored + import.known > 0 || refused.is_empty();
     let status = if accepted { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };

@@ -14,7 +14,7 @@ pub(super) async fn healthz() -> &'static str {
 /// The process can work: its database answers and it says so itself.
 pub(super) async fn readyz(State(web): State<Shared>) -> Response {
     if let Err(error) = web.parts.store.ping().await {
-        tracing::warn!(error = crate::causes::causes(&error), "not ready: the database does not answer");
+        tracing::warn!(error = crate::error_chain::causes(&error), "not ready: the database does not answer");
         return (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response();
     }
     match (web.parts.ready)() {

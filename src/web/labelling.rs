@@ -11,7 +11,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
-use super::guard::cookie;
+use super::auth::cookie;
 use super::percent::{decoded, encoded};
 use super::{PageError, Shared, Web, seal};
 use crate::calibration::queue::{self, Done, Drawn};

@@ -6,9 +6,9 @@
 
 mod alerts;
 mod api;
+mod auth;
 mod evaluations;
 mod filter;
-mod guard;
 mod health;
 mod labelling;
 mod overview;
@@ -147,19 +147,19 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/api/ledger", get(api::ledger))
         .route("/api/report", get(api::report))
         .route("/api/labels", post(api::labels))
-        .layer(middleware::from_fn_with_state(Arc::clone(&web), guard::require_login));
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), auth::require_login));
     let open = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/login", get(guard::login_page).post(guard::login))
+        .route("/login", get(auth::login_page).post(auth::login))
         .route("/style.css", get(pages::style))
         .route("/label.js", get(pages::script));
     Ok(guarded
         .merge(open)
         .fallback(not_found)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(Arc::clone(&web), guard::same_origin))
-        .layer(middleware::from_fn(guard::security_headers))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), auth::same_origin))
+        .layer(middleware::from_fn(auth::security_headers))
         .with_state(web))
 }
 
@@ -212,7 +212,7 @@ impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(error = crate::causes::causes(&self), "a page failed");
+            tracing::error!(error = crate::error_chain::causes(&self), "a page failed");
         }
         pages::problem(status, &self.to_string())
     }

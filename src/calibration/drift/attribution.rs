@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::statistics::mix::{Decomposition, SegmentChange, decompose};
+use crate::statistics::mix_decomposition::{Decomposition, SegmentChange, decompose};
 
 use super::history::Entry;
 use super::mix::Shift;

@@ -8,7 +8,7 @@
 //! tolerance or more is not back.
 
 use crate::statistics::Estimate;
-use crate::statistics::betting::{Carry, Detector};
+use crate::statistics::e_detector::{Carry, Detector};
 
 use super::stream::Agreement;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::calibration::agreement::{Kind, Place};
-use crate::statistics::betting::{Carry, Detector};
+use crate::statistics::e_detector::{Carry, Detector};
 use crate::statistics::paired::{bowker, mcnemar_exact};
 use crate::statistics::{AgreementTable, Estimate, proportion};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::statistics::betting::{Carry, Detector};
+use crate::statistics::e_detector::{Carry, Detector};
 use crate::statistics::survey::effective_size;
 use crate::statistics::{CONFIDENCE, Estimate, Reason, newcombe, wilson};
 

@@ -12,10 +12,10 @@ use clap::ValueEnum;
 
 use self::progress::Progress;
 use self::summary::Summary;
-use super::{Usage, open_existing_store, since};
+use super::{Usage, open_existing_store, time_arg};
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
-use crate::lifecycle::{library, spending};
+use crate::lifecycle::{rubric_loader, spending};
 use crate::model::Probability;
 use crate::pipeline::backfill::{Backfill, Estimate, Known, Pace, Survey, estimate};
 use crate::rubrics::RubricReference;
@@ -87,7 +87,7 @@ async fn run_on(args: &Args, config: &Config, store: &Store) -> anyhow::Result<E
         print!("{}", summary.render());
     }
     if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary)?) {
-        library::publish(store, std::slice::from_ref(&backfill.rubric)).await?;
+        rubric_loader::publish(store, std::slice::from_ref(&backfill.rubric)).await?;
         summary.planned = Some(plan(config, store, &backfill, &summary).await?);
     }
     match args.format {
@@ -99,14 +99,14 @@ async fn run_on(args: &Args, config: &Config, store: &Store) -> anyhow::Result<E
 
 async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<(Backfill, Arc<Judge>)> {
     let moment = |flag: &str, text: &str| {
-        since::parse(text, store.now_ms()).map_err(|message| Usage(format!("{flag}: {message}")))
+        time_arg::parse(text, store.now_ms()).map_err(|message| Usage(format!("{flag}: {message}")))
     };
     let since_ms = moment("--since", &args.since)?;
     let until_ms = args.until.as_deref().map_or(Ok(store.now_ms()), |text| moment("--until", text))?;
     if since_ms >= until_ms {
         return Err(Usage("--since is not before --until, so that nothing lies between them".to_owned()).into());
     }
-    let rubric = library::version(store, &config.rubrics, &args.rubric).await?;
+    let rubric = rubric_loader::version(store, &config.rubrics, &args.rubric).await?;
     let name = args.judge.as_deref().unwrap_or(&rubric.judge);
     let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
     let judge = judges.get(name).cloned().ok_or_else(|| {

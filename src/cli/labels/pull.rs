@@ -9,8 +9,8 @@ use super::super::table::Table;
 use super::super::{Usage, open_existing_store, since_ms};
 use super::labelled_rubrics;
 use crate::calibration::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
-use crate::causes::causes;
 use crate::config::Config;
+use crate::error_chain::causes;
 use crate::model::SubjectId;
 use crate::pipeline::delivery::sinks::annotations::{
     Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, KnownPlace,

@@ -11,7 +11,7 @@ use super::super::open_existing_store;
 use super::Format;
 use crate::calibration::queue::{self, Drawn};
 use crate::config::Config;
-use crate::lifecycle::library;
+use crate::lifecycle::rubric_loader;
 use crate::model::{LabelStream, SubjectContent, SubjectId};
 use crate::rubrics::Rubric;
 
@@ -56,7 +56,7 @@ struct Line<'a> {
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let (active, _) = library::load(&store, &config.rubrics).await?;
+    let (active, _) = rubric_loader::load(&store, &config.rubrics).await?;
     if let Some(unknown) = args.rubric.iter().find(|name| !active.iter().any(|rubric| rubric.name == **name)) {
         anyhow::bail!("there is no enabled rubric `{unknown}`; `judged rubrics list` shows those there are");
     }

@@ -1,10 +1,10 @@
 //! Command-line coding agents: Claude Code and Gemini CLI.
 
-use crate::conventions::io::{called, returned};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{called, returned};
 use crate::conventions::message_parts::{arguments, plain_text};
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::Tokens;
 use crate::model::{Role, StepKind, ToolCall};
 

@@ -1,9 +1,9 @@
 //! Smaller frameworks that say a kind and leave the rest to one input and one output: `VoltAgent`, Laminar, Flue.
 
-use crate::conventions::io::{read_input, read_output};
-use crate::conventions::parts::Parts;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::partial_step::Parts;
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::Tokens;
 use crate::model::StepKind;
 

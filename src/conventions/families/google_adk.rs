@@ -1,12 +1,12 @@
 //! Google ADK: Gemini requests and responses as JSON; `{}` and `N/A` stand for content that was not captured.
 
-use crate::conventions::bodies::{request, response};
-use crate::conventions::io::{called, returned};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{called, returned};
+use crate::conventions::json_tree::Node;
 use crate::conventions::message_parts::{arguments, plain_text};
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::provider_payloads::{request, response};
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::{StepKind, ToolCall};
 

@@ -1,14 +1,14 @@
 //! Haystack's own tracing: components with JSON inputs and outputs.
 
-use crate::conventions::bodies::{query_text, request, response};
+use crate::conventions::attribute_namespace::Space;
 use crate::conventions::documents::documents;
-use crate::conventions::io::{called, returned};
+use crate::conventions::input_output::{called, returned};
+use crate::conventions::json_tree::Node;
 use crate::conventions::message_parts::{arguments, plain_text};
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::provider_payloads::{query_text, request, response};
 use crate::conventions::python_repr;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind, ToolCall};
 

@@ -1,10 +1,10 @@
 //! Langfuse SDKs from v3: observations with a type, an input and an output.
 
-use crate::conventions::io::{read_input, read_output};
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::json_tree::Node;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind, Value};
 

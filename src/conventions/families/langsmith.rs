@@ -1,10 +1,10 @@
 //! LangSmith's OpenTelemetry export: runs with JSON inputs and outputs under `gen_ai.prompt` and `gen_ai.completion`.
 
-use crate::conventions::io::{read_input, read_output};
-use crate::conventions::parts::Parts;
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::partial_step::Parts;
 use crate::conventions::provider::provider;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::StepKind;
 

@@ -1,13 +1,13 @@
 //! `LangWatch`'s SDKs: a type, an input and an output of every span, each value with a type of its own.
 
+use crate::conventions::attribute_namespace::Space;
 use crate::conventions::documents::documents;
-use crate::conventions::io::{called, returned};
+use crate::conventions::input_output::{called, returned};
+use crate::conventions::json_tree::Node;
 use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::messages::messages;
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind, ToolCall};
 

@@ -1,11 +1,11 @@
 //! LiteLLM's OpenTelemetry callback: GenAI attributes on `litellm_request` or on the application's own span, and the raw
 //! bodies of the call on a child.
 
-use crate::conventions::bodies::{request, response};
-use crate::conventions::node::{Node, Parsed};
-use crate::conventions::parts::{Parts, Said};
+use crate::conventions::json_tree::{Node, Parsed};
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::provider_payloads::{request, response};
 use crate::conventions::python_repr;
-use crate::conventions::source::Source;
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::StepKind;
 

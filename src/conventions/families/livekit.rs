@@ -1,12 +1,12 @@
 //! `LiveKit` Agents: voice turns under `lk.*`.
 
-use crate::conventions::bodies::request;
-use crate::conventions::io::{called, returned};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{called, returned};
+use crate::conventions::json_tree::Node;
 use crate::conventions::message_parts::{arguments, plain_text, tool_call};
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::provider_payloads::request;
+use crate::conventions::span_view::Source;
 use crate::model::{Message, Part, Role, StepKind, ToolCall};
 
 /// Names this family explains.

@@ -1,11 +1,11 @@
 //! Logfire's own instrumentation of model clients: request and response bodies, and a log span for what was streamed.
 
-use crate::conventions::io::{read_input, read_output};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::json_tree::Node;
 use crate::conventions::messages::messages;
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind};
 

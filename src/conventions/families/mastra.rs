@@ -1,11 +1,11 @@
 //! Mastra's exporters: GenAI, OpenInference or names of their own, always with `mastra.span.type`. A step is one call of
 //! the model; what stands around it spans a whole loop of them, what stands in it holds its usage or its chunks.
 
-use crate::conventions::bodies::request;
+use crate::conventions::json_tree::Node;
 use crate::conventions::messages::message;
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::provider_payloads::request;
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
 use crate::model::{Message, Part, Role, StepKind};
 

@@ -1,13 +1,13 @@
 //! MLflow tracing: attributes that hold JSON text, the inputs and outputs being a function's arguments and result.
 
-use crate::conventions::chunks::joined;
-use crate::conventions::io::{read_input, read_output};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::json_tree::Node;
 use crate::conventions::messages::{answer_text, messages};
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
+use crate::conventions::partial_step::{Parts, Said};
 use crate::conventions::provider::provider;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::span_view::Source;
+use crate::conventions::stream_chunks::joined;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::of_node;
 use crate::model::{Role, StepKind};

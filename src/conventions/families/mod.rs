@@ -24,8 +24,8 @@ mod pydantic_ai;
 mod strands;
 mod vercel_ai;
 
-use super::parts::Parts;
-use super::source::Source;
+use super::partial_step::Parts;
+use super::span_view::Source;
 use crate::model::Part;
 
 /// One family of instrumentations.

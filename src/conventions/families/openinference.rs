@@ -1,14 +1,14 @@
 //! OpenInference: flattened `llm.*` attributes, `openinference.span.kind`, generic input and output values.
 
-use crate::conventions::io::{read_input, read_output};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::json_tree::Node;
 use crate::conventions::messages::message;
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said, Trust, is_mask};
+use crate::conventions::partial_step::{Parts, Said, Trust, is_mask};
 use crate::conventions::provider::provider;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
-use crate::conventions::{documents::documents, failure::failure};
+use crate::conventions::{call_errors::failure, documents::documents};
 use crate::model::{Message, Role, StepKind};
 
 /// Names this family explains.

@@ -1,10 +1,10 @@
 //! OpenLIT: GenAI attributes with names of its own for tools and retrieval; sentinels stand for "not set".
 
+use crate::conventions::json_tree::{Arena, Node, Parsed, parse};
 use crate::conventions::message_parts::{arguments, tool_call};
-use crate::conventions::node::{Arena, Node, Parsed, parse};
-use crate::conventions::parts::{Parts, Said};
+use crate::conventions::partial_step::{Parts, Said};
 use crate::conventions::python_repr;
-use crate::conventions::source::Source;
+use crate::conventions::span_view::Source;
 use crate::model::{Message, Part, Role, ToolCall};
 
 /// Names this family explains.

@@ -2,13 +2,13 @@
 //! tasks, vector database events. Its newer releases write GenAI attributes, which `otel_genai` reads.
 
 use super::otel_genai;
+use crate::conventions::attribute_namespace::Space;
 use crate::conventions::documents::documents;
-use crate::conventions::io::{read_input, read_output};
+use crate::conventions::input_output::{read_input, read_output};
+use crate::conventions::json_tree::{Arena, Node, Parsed, parse};
 use crate::conventions::messages::message;
-use crate::conventions::node::{Arena, Node, Parsed, parse};
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
 use crate::model::{Document, Message, Part, Role, StepKind};
 

@@ -1,12 +1,12 @@
 //! Message events from before GenAI 1.37: one event per message, on the span or as log records, in five dialects.
 
-use crate::conventions::bodies::{is_body, request, response};
-use crate::conventions::io::strings;
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::strings;
+use crate::conventions::json_tree::{Arena, Node, Parsed, parse};
 use crate::conventions::messages::{event_role, from_lines, message};
-use crate::conventions::node::{Arena, Node, Parsed, parse};
-use crate::conventions::parts::{Said, is_content, is_tool_call, richer};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Said, is_content, is_tool_call, richer};
+use crate::conventions::provider_payloads::{is_body, request, response};
+use crate::conventions::span_view::Source;
 use crate::model::{Attributes, Message, Part, Role, Value};
 
 /// What the events of a span say.

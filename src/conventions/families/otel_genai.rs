@@ -2,15 +2,15 @@
 //! same attributes on `gen_ai.client.inference.operation.details` events, wherever those travel.
 
 use super::otel_events;
-use crate::conventions::io::{called, read_input, read_output, returned, strings};
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::{called, read_input, read_output, returned, strings};
 use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::messages::{messages, system_messages};
-use crate::conventions::parts::{Parts, Said, richer};
+use crate::conventions::partial_step::{Parts, Said, richer};
 use crate::conventions::provider::provider;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
-use crate::conventions::{documents::documents, node::Node};
+use crate::conventions::{documents::documents, json_tree::Node};
 use crate::model::{Attributes, ContentState, Message, Role, StepKind, ToolCall};
 
 /// Names this family explains.

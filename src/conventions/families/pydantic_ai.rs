@@ -1,10 +1,10 @@
 //! pydantic-ai: agent runs with all their messages; its model calls are GenAI spans.
 
-use crate::conventions::io::read_output;
+use crate::conventions::attribute_namespace::Space;
+use crate::conventions::input_output::read_output;
 use crate::conventions::messages::messages;
-use crate::conventions::parts::{Parts, Said};
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::partial_step::{Parts, Said};
+use crate::conventions::span_view::Source;
 use crate::model::{Message, Role, StepKind};
 
 /// Names this family explains.

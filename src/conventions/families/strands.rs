@@ -1,11 +1,11 @@
 //! Strands Agents: GenAI attributes and events with two habits of its own.
 
-use crate::conventions::io::{called, returned};
+use crate::conventions::input_output::{called, returned};
 use crate::conventions::message_parts::{arguments, plain_text};
 use crate::conventions::messages::messages;
-use crate::conventions::parts::Parts;
-use crate::conventions::parts::Said;
-use crate::conventions::source::Source;
+use crate::conventions::partial_step::Parts;
+use crate::conventions::partial_step::Said;
+use crate::conventions::span_view::Source;
 use crate::conventions::usage::Tokens;
 use crate::model::{Role, StepKind, ToolCall};
 

@@ -1,15 +1,15 @@
 //! Vercel AI SDK 3 to 6: `ai.*` attributes. SDK 7 writes GenAI attributes.
 
-use crate::conventions::bodies::request;
+use crate::conventions::attribute_namespace::Space;
 use crate::conventions::documents::documents;
-use crate::conventions::io::{called, returned};
+use crate::conventions::input_output::{called, returned};
+use crate::conventions::json_tree::Node;
 use crate::conventions::message_parts::{arguments, plain_text, tool_call};
 use crate::conventions::messages::system_messages;
-use crate::conventions::node::Node;
-use crate::conventions::parts::{Parts, Said};
+use crate::conventions::partial_step::{Parts, Said};
 use crate::conventions::provider::provider;
-use crate::conventions::source::Source;
-use crate::conventions::space::Space;
+use crate::conventions::provider_payloads::request;
+use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::of_node;
 use crate::model::{Message, Part, Role, StepKind, ToolCall};

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::words::{WordSet, each_word};
+use super::tokens::{WordSet, each_word};
 
 /// Phrases with which models decline, in lower case.
 const REFUSALS: [&str; 20] = [

@@ -6,9 +6,9 @@
 //! rubric that does not provide for it, because it never guesses. Good is high: the measure is spread evenly over the
 //! scale's levels, the highest being the best.
 
+mod lexical_metrics;
 mod lexicon;
-mod measures;
-mod words;
+mod tokens;
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub fn judge(request: &JudgeRequest<'_>) -> JudgeReply {
 }
 
 fn verdict(request: &JudgeRequest<'_>) -> Verdict {
-    let measured = match measures::measure(request.rubric, request.content) {
+    let measured = match lexical_metrics::measure(request.rubric, request.content) {
         Ok(measured) => measured,
         Err(reason) => return Verdict::Abstained { rationale: format!("Lexical baseline: {reason}.") },
     };

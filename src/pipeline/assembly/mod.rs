@@ -3,13 +3,13 @@
 //!
 //! The rules on one trace are pure functions in files of their own; [`Assembly`] only moves work through the store.
 
-pub mod documents;
+pub mod document_propagation;
 pub mod duplicates;
 mod planner;
-pub mod problems;
 mod stage;
 pub mod subjects;
 pub mod trace;
+pub mod trace_warnings;
 
 pub(in crate::pipeline) use planner::decide;
 pub use stage::Assembly;

@@ -10,7 +10,7 @@ use super::subjects::{session_subject, subjects};
 use super::trace::assemble;
 use crate::config::SegmentConfig;
 use crate::model::{Probability, Subject, SubjectId, SubjectKind};
-use crate::pipeline::patience::Patience;
+use crate::pipeline::db_backoff::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
 use crate::store::{

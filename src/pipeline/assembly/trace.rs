@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::problems;
-use super::{documents, duplicates};
+use super::trace_warnings;
+use super::{document_propagation, duplicates};
 use crate::conventions::{environment, normalise};
 use crate::model::{LogRecord, Problem, Span, SpanId, Step};
 
@@ -43,9 +43,9 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
         joined.sort_by_key(|log| log.time);
         steps.push(normalise(span, &joined));
     }
-    found.extend(problems::orphan_logs(by_span.values().map(Vec::len).sum()));
+    found.extend(trace_warnings::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
-    documents::hand_on(&mut steps);
+    document_propagation::hand_on(&mut steps);
     AssembledTrace {
         root: root(&steps),
         session_id: first(&steps, |step| step.session_id.as_ref()),
@@ -77,7 +77,7 @@ fn distinct(spans: Vec<Span>, found: &mut Vec<Problem>) -> Vec<Span> {
             }
         }
     }
-    found.extend(problems::repeated_spans(repeated));
+    found.extend(trace_warnings::repeated_spans(repeated));
     kept
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use self::sinks::{Disposition, Sink};
-use super::loops;
-use super::patience::Patience;
+use super::db_backoff::Patience;
+use super::task_loop;
 use crate::model::{Evaluation, EvaluationId};
 use crate::rubrics::Catalogue;
 use crate::store::{DeliveryOutcome, OwedDelivery, Stage, Store, StoreError};
@@ -54,7 +54,7 @@ impl Delivery {
         if loops.is_empty() {
             soft.cancelled().await;
         }
-        loops::ended(loops, &soft).await
+        task_loop::ended(loops, &soft).await
     }
 
     async fn serve(self, sink: Arc<Sink>, soft: CancellationToken) -> Result<(), StoreError> {
@@ -123,7 +123,7 @@ impl Delivery {
                 tracing::error!(
                     sink = sink.name(),
                     evaluation = %owed.evaluation.id,
-                    error = crate::causes::causes(&error),
+                    error = crate::error_chain::causes(&error),
                     "a score was refused for good"
                 );
                 DeliveryOutcome::GivenUp { error: error.to_string() }

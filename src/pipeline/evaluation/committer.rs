@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::patience::Patience;
+use super::super::db_backoff::Patience;
 use super::Evaluation;
 use super::leases::Leases;
 use crate::store::{EvaluationResult, StoreError};

@@ -55,7 +55,11 @@ impl Leases {
                 continue;
             }
             if let Err(error) = store.extend_leases(&held, lease.as_millis() as i64).await {
-                tracing::warn!(error = crate::causes::causes(&error), held = held.len(), "could not extend leases");
+                tracing::warn!(
+                    error = crate::error_chain::causes(&error),
+                    held = held.len(),
+                    "could not extend leases"
+                );
             }
         }
     }

@@ -19,8 +19,8 @@ use tokio_util::task::TaskTracker;
 use self::attempt::Attempt;
 use self::leases::Leases;
 use self::pause::Pause;
-use super::loops;
-use super::patience::Patience;
+use super::db_backoff::Patience;
+use super::task_loop;
 use crate::judges::{Judge, Judges};
 use crate::model::Outcome;
 use crate::rubrics::Catalogue;
@@ -79,14 +79,14 @@ impl Evaluation {
             };
             loops.spawn(worker.run(soft.clone(), hard.clone()));
         }
-        let looped = loops::ended(loops, &soft).await;
+        let looped = task_loop::ended(loops, &soft).await;
         tasks.close();
         tokio::select! {
             () = tasks.wait() => {}
             () = hard.cancelled() => {}
         }
         drop(results);
-        let committed = loops::not_panicked(committer.await).unwrap_or(Ok(()));
+        let committed = task_loop::not_panicked(committer.await).unwrap_or(Ok(()));
         heartbeat.abort();
         expiry.abort();
         // What was leased but never begun, or cut off: others need not wait for the lease to end.
@@ -105,7 +105,7 @@ async fn expire(store: Store, soft: CancellationToken) {
             Ok(0) => {}
             Ok(expired) => tracing::warn!(expired, "evaluations expired before a judge was free"),
             Err(error) => {
-                tracing::debug!(error = crate::causes::causes(&error), "could not look for overdue evaluations");
+                tracing::debug!(error = crate::error_chain::causes(&error), "could not look for overdue evaluations");
             }
         }
         tokio::select! {

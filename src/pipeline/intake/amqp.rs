@@ -23,8 +23,8 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::{AcceptError, Dependency, Intake};
-use crate::causes::causes;
 use crate::config::intake::AmqpConfig;
+use crate::error_chain::causes;
 use crate::otlp::Signal;
 use delivery::{Desk, Handled};
 use stream::StreamReading;

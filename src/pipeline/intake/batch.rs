@@ -7,9 +7,9 @@ use prost::Message;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
-use super::gate::{self, Candidate, EmitterId, Sifted};
-use super::guard;
-use super::protobuf::Malformed;
+use super::evaluator_filter;
+use super::prefilter::{self, Candidate, EmitterId, Sifted};
+use super::wire_reader::Malformed;
 use crate::model::{IdError, SpanId, TraceId};
 use crate::otlp::{
     DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, sniff_encoding, wire,
@@ -71,7 +71,7 @@ impl BatchError {
                 };
                 format!("{self}: the text {kind}, line {line} column {column}")
             }
-            other => crate::causes::causes(other),
+            other => crate::error_chain::causes(other),
         }
     }
 }
@@ -131,7 +131,7 @@ fn other(signal: Signal) -> Signal {
 
 /// Whether the bytes hold at least one valid record of the signal, or none at all.
 fn is_of(signal: Signal, body: &[u8]) -> bool {
-    gate::count_with_ids(signal, body).is_ok_and(|(records, with_ids)| records == 0 || with_ids > 0)
+    prefilter::count_with_ids(signal, body).is_ok_and(|(records, with_ids)| records == 0 || with_ids > 0)
 }
 
 /// What became of a request.
@@ -157,7 +157,8 @@ pub fn prepare(
     kept_before: Option<&HashSet<TraceId>>,
 ) -> Result<Prepared, BatchError> {
     let signal = request.signal;
-    let sifted = gate::sift(sampler, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
+    let sifted =
+        prefilter::sift(sampler, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
     let Decision { mut keep, undecided } = decide(sampler, &sifted);
     match kept_before {
         None if !undecided.is_empty() => return Ok(Prepared::Ask(undecided)),
@@ -244,7 +245,7 @@ struct Emitter {
 impl Emitter {
     fn read(sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
         let mut read = sifted.emitter(id)?;
-        let is_evaluator = read.resource.as_ref().is_some_and(guard::is_evaluator_resource);
+        let is_evaluator = read.resource.as_ref().is_some_and(evaluator_filter::is_evaluator_resource);
         if let Some(resource) = &mut read.resource {
             redactor.redact_resource(resource);
         }
@@ -321,7 +322,7 @@ fn span(
         return Err(Refusal::TwoTraceIds);
     }
     let span_id = SpanId::try_from(span.span_id.as_slice())?;
-    if emitter.is_evaluator || guard::is_evaluator_span(&span) {
+    if emitter.is_evaluator || evaluator_filter::is_evaluator_span(&span) {
         return Err(Refusal::Own);
     }
     let draw = sampler.u(candidate.trace_id, &span.trace_state);
@@ -347,7 +348,7 @@ fn log_record(
         return Err(Refusal::TwoTraceIds);
     }
     let span_id = SpanId::try_from(record.span_id.as_slice())?;
-    if guard::is_evaluation_event(&record) {
+    if evaluator_filter::is_evaluation_event(&record) {
         return Err(Refusal::Own);
     }
     redactor.redact_log_record(&mut record);

@@ -10,21 +10,21 @@
 //! sender keeps the data; whatever can never be read is refused, so that nobody sends it for ever.
 
 pub mod amqp;
-mod answer;
 pub mod batch;
-mod body;
-mod budget;
-mod committer;
+mod evaluator_filter;
 pub mod files;
-pub mod gate;
-mod guard;
+mod group_commit;
+mod http_body;
+mod memory_limiter;
 pub mod metrics;
+pub mod otlp_client;
 mod otlp_grpc;
 mod otlp_http;
-mod protobuf;
-pub mod sender;
+mod otlp_response;
+pub mod prefilter;
 mod service;
 mod status;
+mod wire_reader;
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -35,8 +35,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
 pub use batch::{BatchError, Redact};
-pub use budget::{Budget, Exhausted, Reservation};
-pub use committer::Committer;
+pub use group_commit::Committer;
+pub use memory_limiter::{Budget, Exhausted, Reservation};
 pub use service::{IntakeError, Listeners, bind, run};
 pub use status::{Dependency, IntakeStatus};
 
@@ -45,7 +45,7 @@ use crate::otlp::{Encoding, Signal};
 use crate::sampling::Sampler;
 use crate::store::{Committed, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
 use batch::{Prepared, Request};
-use committer::Commits;
+use group_commit::Commits;
 use metrics::{Metrics, Transport};
 
 /// What intake needs of the store.
@@ -136,9 +136,10 @@ const STORE_TIMEOUT: Duration = Duration::from_mins(1);
 async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, AcceptError> {
     match tokio::time::timeout(STORE_TIMEOUT, answer).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            Err(AcceptError::Unavailable { reason: crate::causes::causes(&error), transient: error.is_transient() })
-        }
+        Ok(Err(error)) => Err(AcceptError::Unavailable {
+            reason: crate::error_chain::causes(&error),
+            transient: error.is_transient(),
+        }),
         Err(_) => {
             let reason = format!("no answer within {} seconds", STORE_TIMEOUT.as_secs());
             Err(AcceptError::Unavailable { reason, transient: true })

@@ -17,10 +17,10 @@ use tonic::codec::{EncodeBody, EncodeBuf, Encoder, SingleMessageCompressionOverr
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::answer::{self, Advice, Refusal};
-use super::body::{self, BodyError, Compression};
+use super::http_body::{self, BodyError, Compression};
 use super::metrics::Transport;
 use super::otlp_http::Receiver;
+use super::otlp_response::{self, Advice, Refusal};
 use super::{Accepted, Description};
 use crate::otlp::{Encoding, Signal, wire};
 
@@ -60,18 +60,18 @@ async fn receive(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body:
     let of_accept = |error| Refusal::of_accept(&error, retry_after);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !text(header::CONTENT_TYPE.as_str()).starts_with("application/grpc") {
-        body::discard(body).await;
+        http_body::discard(body).await;
         let message = "this is judged's OTLP/gRPC receiver; OTLP/HTTP has its own port (intake.otlp.http)";
         return Err(Refusal::new(Advice::Redirect, message));
     }
     let stated = Compression::parse(text("grpc-encoding"));
     let mut reservation = receiver.budget.reservation();
-    let framed = body::receive(body, receiver.max_body + PREFIX, &mut reservation).await.map_err(of_body)?;
+    let framed = http_body::receive(body, receiver.max_body + PREFIX, &mut reservation).await.map_err(of_body)?;
     let (compressed, message) = only_message(framed)?;
     let compression = if compressed { stated.map_err(of_body)? } else { Compression::Identity };
     let limit = receiver.max_decompressed;
     let decompress = move || {
-        let decompressed = body::decompress(compression, message, limit, &mut reservation);
+        let decompressed = http_body::decompress(compression, message, limit, &mut reservation);
         decompressed.map(|decompressed| (decompressed, reservation))
     };
     let (request, _reservation) = receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_body)?;
@@ -99,7 +99,7 @@ fn only_message(mut framed: Bytes) -> Result<(bool, Bytes), Refusal> {
 }
 
 fn response_message(signal: Signal, accepted: &Accepted) -> Bytes {
-    let error_message = answer::partial_success(accepted.rejected, accepted.complaint.as_deref());
+    let error_message = otlp_response::partial_success(accepted.rejected, accepted.complaint.as_deref());
     let rejected = i64::try_from(accepted.rejected).unwrap_or(i64::MAX);
     let message = match signal {
         Signal::Traces => {
@@ -151,7 +151,7 @@ fn refused(refusal: &Refusal) -> Response {
 }
 
 async fn unknown_call(uri: Uri, body: Body) -> Response {
-    body::discard(body).await;
+    http_body::discard(body).await;
     let path: String = uri.path().chars().take(100).collect();
     let hint = if path.contains("MetricsService") {
         "; metrics are not judged: leave them out of the pipeline that exports to judged"

@@ -14,9 +14,9 @@ use axum::routing::post;
 use prost::Message;
 use tonic::Code;
 
-use super::answer::{self, Advice, Refusal};
-use super::body::{self, ACCEPTED, BodyError, Compression};
+use super::http_body::{self, ACCEPTED, BodyError, Compression};
 use super::metrics::Transport;
+use super::otlp_response::{self, Advice, Refusal};
 use super::{Accepted, Budget, Description, Intake};
 use crate::config::intake::OtlpConfig;
 use crate::otlp::{Encoding, Signal, sniff_encoding, wire};
@@ -64,7 +64,7 @@ async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: 
     let stated = match stated_encoding(headers) {
         Ok(stated) => stated,
         Err(refusal) => {
-            body::discard(body).await;
+            http_body::discard(body).await;
             return refused(&refusal, Encoding::Protobuf);
         }
     };
@@ -87,15 +87,15 @@ async fn receive(
     let compression = match Compression::parse(text(headers, &header::CONTENT_ENCODING)) {
         Ok(compression) => compression,
         Err(error) => {
-            body::discard(body).await;
+            http_body::discard(body).await;
             return Err(of_body(error));
         }
     };
     let mut reservation = receiver.budget.reservation();
-    let received = body::receive(body, receiver.max_body, &mut reservation).await.map_err(of_body)?;
+    let received = http_body::receive(body, receiver.max_body, &mut reservation).await.map_err(of_body)?;
     let limit = receiver.max_decompressed;
     let decompress = move || {
-        let decompressed = body::decompress(compression, received, limit, &mut reservation);
+        let decompressed = http_body::decompress(compression, received, limit, &mut reservation);
         decompressed.map(|decompressed| (decompressed, reservation))
     };
     let of_accept = |error| Refusal::of_accept(&error, retry_after);
@@ -128,7 +128,7 @@ fn succeeded(signal: Signal, encoding: Encoding, accepted: &Accepted) -> Respons
             Encoding::Json => with_type(StatusCode::OK, JSON, b"{}".to_vec()),
         };
     }
-    let error_message = answer::partial_success(accepted.rejected, accepted.complaint.as_deref());
+    let error_message = otlp_response::partial_success(accepted.rejected, accepted.complaint.as_deref());
     let rejected = i64::try_from(accepted.rejected).unwrap_or(i64::MAX);
     match signal {
         Signal::Traces => {
@@ -199,7 +199,7 @@ fn refused(refusal: &Refusal, encoding: Encoding) -> Response {
 const ROUTES: &str = "POST /v1/traces or /v1/logs";
 
 async fn unknown_route(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Response {
-    body::discard(body).await;
+    http_body::discard(body).await;
     let path: String = uri.path().chars().take(80).collect();
     let hint = match path.trim_end_matches('/') {
         "/v1/metrics" => "metrics are not judged: leave them out of the pipeline that exports to judged",
@@ -212,7 +212,7 @@ async fn unknown_route(method: Method, uri: Uri, headers: HeaderMap, body: Body)
 }
 
 async fn wrong_method(method: Method, headers: HeaderMap, body: Body) -> Response {
-    body::discard(body).await;
+    http_body::discard(body).await;
     let message =
         format!("{method} is not how OTLP exports: this is judged's OTLP/HTTP receiver, which takes {ROUTES}");
     let mut response = refused(&Refusal::new(Advice::Redirect, message), readable(&headers));

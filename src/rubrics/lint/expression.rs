@@ -4,7 +4,7 @@ use minijinja::machinery::ast::{BinOp, BinOpKind, Call, CallArg, CallType, Expr,
 
 use super::super::error::Problem;
 use super::super::nearest;
-use super::super::variables::{Kind, Record};
+use super::super::template_schema::{Kind, Record};
 use super::Linter;
 
 /// Filters for the rubric's own text and numbers; they neither read files nor run code.

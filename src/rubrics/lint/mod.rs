@@ -15,7 +15,7 @@ use minijinja::machinery::{self, Span};
 
 use super::error::{Place, Problem, RubricError};
 use super::render::syntax;
-use super::variables::{Kind, LOOP, STATIC_VARIABLES, SUBJECT_VARIABLES};
+use super::template_schema::{Kind, LOOP, STATIC_VARIABLES, SUBJECT_VARIABLES};
 
 /// What the lint learned about a sound template.
 #[derive(Debug)]

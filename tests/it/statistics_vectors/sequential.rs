@@ -1,9 +1,9 @@
 //! Streams of observations and of tests.
 
-use judged::statistics::betting::fixed_stake_capital;
 use judged::statistics::confidence_sequence::{
     asymptotic_lower, empirical_bernstein, hedged_capital, hedged_interval, hoeffding, predictable_bets,
 };
+use judged::statistics::e_detector::fixed_stake_capital;
 use judged::statistics::multiplicity::{FalseDiscovery, adjusted, e_benjamini_hochberg};
 use judged::statistics::online_fdr::{Decision, OnlineFdr, Rule};
 use judged::statistics::page_hinkley::{PageHinkley, Parameters};

@@ -10,7 +10,7 @@ use super::Scenario;
 use super::answers::answers;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::lifecycle::library;
+use crate::lifecycle::rubric_loader;
 use crate::model::{EvaluationId, Label, LabelStream, Outcome, Probability, Scale, Score, Subject, SubjectId, TraceId};
 use crate::rubrics::Rubric;
 use crate::store::{AnchorReplay, EvaluationResult, PlannedEvaluation, PlannedFrom, PlannedSubject, Store};
@@ -55,7 +55,7 @@ pub(super) async fn fill(
     seed: u64,
     config: &Config,
 ) -> anyhow::Result<i64> {
-    let (active, _) = library::load(store, &config.rubrics).await?;
+    let (active, _) = rubric_loader::load(store, &config.rubrics).await?;
     let rubric = active.first().with_context(|| format!("there is no rubric {RUBRIC}"))?;
     // Not the configured one, which without a configuration is the offline baseline.
     let mut rubric = Rubric::clone(rubric);

@@ -3,18 +3,18 @@
 //! Two instrumentations of one call give nested spans (a vendor SDK's own span inside a framework's), or spans with the
 //! same response id, sometimes in different traces. Of each such group the span that says most stays live.
 
-mod beside;
-mod groups;
-mod nesting;
+mod nested_spans;
+mod sibling_spans;
 #[cfg(test)]
 mod tests;
+mod union_find;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use beside::{join_silent, join_streamed};
-use groups::Groups;
-use nesting::{enclosing_generations, join_by_nesting, join_failed_wrappers};
+use nested_spans::{enclosing_generations, join_by_nesting, join_failed_wrappers};
+use sibling_spans::{join_silent, join_streamed};
+use union_find::Groups;
 
 use super::trace::AssembledTrace;
 use crate::conventions::{answer_text, weight};

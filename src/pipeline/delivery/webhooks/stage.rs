@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::super::sinks::{DeliveryError, Disposition};
 use super::super::wait_ms;
 use super::Webhook;
-use crate::pipeline::loops;
-use crate::pipeline::patience::Patience;
+use crate::pipeline::db_backoff::Patience;
+use crate::pipeline::task_loop;
 use crate::store::{DeliveryOutcome, OwedAlert, Stage, Store, StoreError};
 use crate::telemetry::Metrics;
 
@@ -45,7 +45,7 @@ impl Notification {
         if loops.is_empty() {
             soft.cancelled().await;
         }
-        loops::ended(loops, &soft).await
+        task_loop::ended(loops, &soft).await
     }
 
     async fn serve(self, webhook: Arc<Webhook>, soft: CancellationToken) -> Result<(), StoreError> {
@@ -103,7 +103,7 @@ impl Notification {
                     tracing::warn!(
                         webhook = webhook.name(),
                         alert = %owed.alert.id,
-                        error = crate::causes::causes(error),
+                        error = crate::error_chain::causes(error),
                         "an alert is not accepted; it stays owed and is sent again"
                     );
                 }
@@ -113,7 +113,7 @@ impl Notification {
                 tracing::error!(
                     webhook = webhook.name(),
                     alert = %owed.alert.id,
-                    error = crate::causes::causes(error),
+                    error = crate::error_chain::causes(error),
                     "an alert was refused for good"
                 );
                 DeliveryOutcome::GivenUp { error: error.to_string() }

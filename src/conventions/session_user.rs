@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::node::{Node, Parsed};
-use super::source::Source;
-use super::space::BySpace;
+use super::attribute_namespace::BySpace;
+use super::json_tree::{Node, Parsed};
+use super::span_view::Source;
 use crate::model::{Attributes, Value};
 
 /// Where a conversation id may stand, in the order of trust.
@@ -246,7 +246,7 @@ pub fn environment(span: &Attributes, resource: &Attributes) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::space::Space;
+    use super::super::attribute_namespace::Space;
     use super::*;
 
     #[test]

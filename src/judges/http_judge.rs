@@ -11,19 +11,19 @@ use tracing::Instrument as _;
 use crate::config::judges::{JudgeConfig, Prices, Provider};
 use crate::model::{Prompt, Verdict};
 
+use super::admission::Turn;
 use super::breaker::Breaker;
 use super::budget::Account;
+use super::capabilities::{Shape, Structured};
 use super::completion::{Completion, Finish};
 use super::concurrency::Concurrency;
-use super::dialect::{Shape, Structured};
 use super::endpoint::{Endpoint, PostError};
 use super::environment::JudgeEnvironment;
 use super::error::{Disposition, Failure, JudgeConfigError};
+use super::error_response::Refusal;
 use super::rate::Bucket;
-use super::refusal::Refusal;
 use super::reply::{self, ReplyProblem};
 use super::request::{JudgeReply, JudgeRequest, Spent};
-use super::turn::Turn;
 use super::{anthropic, openai, price, retry};
 
 /// How many optional parts of a request an endpoint may refuse, one after the other, within one evaluation.
@@ -81,7 +81,7 @@ impl Remote {
         environment: JudgeEnvironment,
     ) -> Result<Self, JudgeConfigError> {
         let endpoint = Endpoint::from_config(name, config, &*environment.variables)?;
-        let model = super::checks::check(name, config)?;
+        let model = super::validate::check(name, config)?;
         let prices = config.prices.or_else(|| price::built_in(config.provider, endpoint.host(), &model));
         if prices.is_none() && (config.daily_budget_usd.is_some() || config.monthly_budget_usd.is_some()) {
             return Err(JudgeConfigError::Value {

@@ -176,7 +176,7 @@ impl Store {
             self.wakeups.to_tell.notified().await;
             if let Err(error) = self.tell_others().await {
                 tracing::debug!(
-                    error = crate::causes::causes(&error),
+                    error = crate::error_chain::causes(&error),
                     "other workers were not told; they look by themselves"
                 );
             }

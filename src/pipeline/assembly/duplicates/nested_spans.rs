@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::groups::Groups;
+use super::union_find::Groups;
 use super::{response_id, same_call};
 use crate::model::{SpanId, Step, StepKind};
 

@@ -1,6 +1,6 @@
 //! Numbers with letters in them: IBAN, and national numbers that carry a check letter or a fixed form.
 
-use super::checks::{codice_fiscale, dni_letter, iban_length, mod97};
+use super::checksums::{codice_fiscale, dni_letter, iban_length, mod97};
 use super::scan::Finding;
 use super::text::{Text, is_word};
 use crate::config::privacy::Kind;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::AcceptError;
-use super::body::{ACCEPTED, BodyError};
+use super::http_body::{ACCEPTED, BodyError};
 
 /// What the sender should do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::node::{Arena, Node};
+use super::json_tree::{Arena, Node};
 use crate::model::{Attributes, Value};
 
 /// Segments of a name beyond this stay one segment; real conventions use at most eight.

@@ -1,7 +1,7 @@
 //! A recorded stream of chat completion chunks, put together again.
 
+use super::json_tree::Node;
 use super::message_parts::arguments;
-use super::node::Node;
 use crate::model::{Message, Part, Role, ToolCall};
 
 /// Answers of one stream, and calls of one answer, beyond which nobody asks; the rest of such a stream is passed over.

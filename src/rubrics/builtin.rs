@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::library::Library;
+use super::loader::Library;
 
 macro_rules! shipped {
     ($($name:literal),+ $(,)?) => {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::model::SubjectContent;
 
 use super::lexicon;
-use super::words::{WordSet, each_word};
+use super::tokens::{WordSet, each_word};
 
 /// With fewer content words than this there is nothing to compare.
 const FEWEST_WORDS: usize = 2;

@@ -7,7 +7,7 @@ use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::budget::{Exhausted, Reservation};
+use super::memory_limiter::{Exhausted, Reservation};
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

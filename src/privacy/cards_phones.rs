@@ -1,9 +1,9 @@
 //! Numbers in groups: cards, telephone numbers, IPv4 addresses, national numbers. A number is recognised as the shape
 //! of its groups, never as a part of a longer one.
 
-use super::addresses;
-use super::checks::{cpf, digits, is_issued, luhn, nir};
-use super::papers;
+use super::checksums::{cpf, digits, is_issued, luhn, nir};
+use super::email_ip;
+use super::national_ids;
 use super::scan::Finding;
 use super::text::{Text, is_word};
 use crate::config::privacy::Kind;
@@ -103,7 +103,7 @@ pub(super) fn number(text: Text<'_>, at: usize) -> (Option<Finding>, usize) {
     let groups = Groups::collect(text, at);
     if groups.len == 0 {
         let rest = text.bytes[at..].iter().take_while(|byte| is_word(**byte)).count();
-        return (papers::digits_then_letter(text, at), at + rest);
+        return (national_ids::digits_then_letter(text, at), at + rest);
     }
     // The shortest number of any kind has six digits, an address four groups: most numbers in a text are neither.
     if groups.digits() < FEWEST_DIGITS && groups.len < 4 {
@@ -126,7 +126,7 @@ fn plain_address(groups: &Groups<'_>) -> Option<Finding> {
     let tied = text.tied_before(groups.start()) && text.before(groups.start()) != b'/';
     let in_name = text.before(groups.start()) == b'/' && is_word(text.before(groups.start() - 1));
     (dotted && !tied && !in_name && groups.free_after(4))
-        .then(|| addresses::ipv4(text, groups.start(), groups.end(4)))
+        .then(|| email_ip::ipv4(text, groups.start(), groups.end(4)))
         .flatten()
 }
 
@@ -191,7 +191,7 @@ fn national_id(groups: &Groups<'_>) -> Option<Finding> {
     {
         return found(if groups.length(0) == 15 { 1 } else { 7 });
     }
-    papers::spaced_nino(groups.text, at)
+    national_ids::spaced_nino(groups.text, at)
 }
 
 /// Numbers the US Social Security Administration or the tax office can have given out.

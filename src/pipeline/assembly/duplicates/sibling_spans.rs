@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::groups::Groups;
 use super::response_id;
+use super::union_find::Groups;
 use crate::model::{SpanId, Step};
 
 /// Of two instrumentations beside each other under one parent, one may tell neither what was asked nor what was

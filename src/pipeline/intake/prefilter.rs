@@ -5,7 +5,7 @@
 
 use prost::Message;
 
-use super::protobuf::{Fragments, Malformed, Raw, Reader};
+use super::wire_reader::{Fragments, Malformed, Raw, Reader};
 use crate::model::{Attributes, TraceId};
 use crate::otlp::{Signal, attributes_to_model, wire};
 use crate::sampling::{EXCEPTION_EVENT, Matches, Sampler, SpanFacts, says_failed};

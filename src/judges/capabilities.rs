@@ -3,7 +3,7 @@
 
 use crate::config::judges::{JudgeConfig, OutputLimit, Provider, StructuredOutput};
 
-use super::refusal::Refusal;
+use super::error_response::Refusal;
 
 /// How the reply schema is enforced, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

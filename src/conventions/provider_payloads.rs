@@ -1,10 +1,10 @@
 //! Whole request and response bodies: what producers record that log a function's arguments and its return value.
 
-use super::chunks::joined;
 use super::documents::documents;
+use super::json_tree::{Arena, Node, Parsed, parse};
 use super::message_parts::{parts, plain_text};
 use super::messages::{is_item_kind, message, messages, system_messages};
-use super::node::{Arena, Node, Parsed, parse};
+use super::stream_chunks::joined;
 use super::tools::tool_definitions;
 use crate::model::{Document, Message, Role, ToolDefinition};
 

@@ -1,11 +1,11 @@
 //! Generic input and output fields: a body, messages or plain text, whichever it is.
 
-use super::bodies::{Request, Response, is_body, langchain_metadata, query_text, request, response};
 use super::documents::documents;
-use super::node::{Node, Parsed};
-use super::parts::{Parts, Said, Trust};
+use super::json_tree::{Node, Parsed};
+use super::partial_step::{Parts, Said, Trust};
+use super::provider_payloads::{Request, Response, is_body, langchain_metadata, query_text, request, response};
 use super::python_repr::is_printed_object;
-use super::source::Source;
+use super::span_view::Source;
 use super::usage::of_node;
 use crate::model::{Attributes, Message, Part, Role, StepKind, ToolCall};
 

@@ -35,7 +35,7 @@ impl Patience {
                 if self.failures == 0 {
                     tracing::warn!(
                         stage = self.stage,
-                        error = crate::causes::causes(&error),
+                        error = crate::error_chain::causes(&error),
                         "the database is away; waiting for it"
                     );
                 }

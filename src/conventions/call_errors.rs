@@ -1,6 +1,6 @@
 //! Whether a call failed, however its producer says so.
 
-use super::source::Source;
+use super::span_view::Source;
 use crate::model::SpanStatus;
 
 /// Logfire's level number of `error`.

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
+use super::attribute_namespace::{BySpace, Space};
 use super::families::FAMILIES;
-use super::source::Source;
-use super::space::{BySpace, Space};
+use super::span_view::Source;
 
 /// Google Cloud's own space holds more than agents.
 const GCP_AGENT: &str = "gcp.vertex.agent.";

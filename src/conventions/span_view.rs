@@ -2,9 +2,9 @@
 
 use std::cell::{OnceCell, RefCell};
 
-use super::indexed;
-use super::node::{Arena, Node, Parsed, parse};
-use super::space::{Space, Spaces};
+use super::attribute_namespace::{Space, Spaces};
+use super::flattened_attributes;
+use super::json_tree::{Arena, Node, Parsed, parse};
 use super::usage::{Tokens, of_attributes};
 use crate::model::{Attributes, LogRecord, Problem, Span, Value};
 
@@ -100,9 +100,9 @@ impl<'a> Source<'a> {
         node.unfolded(self.arena)
     }
 
-    /// The list that was flattened into the names under `prefix`; see [`indexed::list`].
+    /// The list that was flattened into the names under `prefix`; see [`flattened_attributes::list`].
     pub(crate) fn list(&self, prefix: &str) -> &'a [Node<'a>] {
-        indexed::list(&self.span.attributes, prefix, self.arena)
+        flattened_attributes::list(&self.span.attributes, prefix, self.arena)
     }
 
     /// JSON text, and what else it may be.
