@@ -36,7 +36,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> 
     let service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
     announce(&service);
     if let Some((listener, token)) = pages {
-        tracing::info!("pages, health and metrics on http://{}", listener.local_addr()?);
+        tracing::info!(address = %listener.local_addr()?, "pages, health and metrics are served");
         let router = web::router(parts(&config, &service, &telemetry, token))?;
         lifecycle.spawn("web", web::serve(listener, router, lifecycle.soft()));
     }
@@ -71,15 +71,8 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: 
     }
 }
 
-/// Says once where everything is.
+/// Says once what judges.
 fn announce(service: &Service) {
-    let (http, grpc) = service.intake_addresses();
-    if let Some(address) = grpc {
-        tracing::info!("OTLP/gRPC on {address}");
-    }
-    if let Some(address) = http {
-        tracing::info!("OTLP/HTTP on http://{address}");
-    }
     for rubric in service.catalogue.active() {
         tracing::info!(rubric = rubric.name, version = rubric.version, judge = rubric.judge, "judging");
     }

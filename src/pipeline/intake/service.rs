@@ -125,7 +125,7 @@ async fn serve(
 ) -> Result<(), IntakeError> {
     let Some(listener) = listener else { return Ok(()) };
     if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "{protocol} receiver listens");
+        tracing::info!(%address, protocol, "receiver listens");
     }
     let listener = listener.tap_io(|connection| {
         // Answers are small; without this they would wait for an acknowledgement.

@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 
 use super::error::{DeliveryError, SinkConfigError};
+use super::refusal::own_words;
 
 /// More than any answer of these APIs.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -112,9 +113,9 @@ impl Answer {
         }
     }
 
-    /// What a person may want to read of the body: printable, short, on one line.
+    /// What the server says for itself: printable, short, on one line.
     pub(super) fn message(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body);
+        let text = own_words(&self.body);
         let printable: String = text
             .chars()
             .map(|character| if character.is_control() || character == '\u{fffd}' { ' ' } else { character })

@@ -12,6 +12,7 @@ mod otlp_grpc;
 mod otlp_http;
 pub mod payload;
 mod phoenix;
+mod refusal;
 mod settings;
 
 use std::sync::Arc;
