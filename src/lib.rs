@@ -18,6 +18,7 @@
 //! # The rooms, from the ground up
 //!
 //! * ground, pure: [`model`] the nouns; [`otlp`] the wire; [`statistics`] slices in, numbers out; [`config`] plain sections
+//! * beside it: [`secrets`] the reader of secrets and the keys of the installation
 //! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
 //! * the ways: [`pipeline`] of a span, [`calibration`] of a label
@@ -45,6 +46,7 @@ pub mod pipeline;
 pub mod privacy;
 pub mod rubrics;
 pub mod sampling;
+pub mod secrets;
 pub mod statistics;
 pub mod store;
 pub mod telemetry;

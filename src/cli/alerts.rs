@@ -10,6 +10,7 @@ use super::{Usage, open_existing_store};
 use crate::config::Config;
 use crate::model::{Alert, AlertChange, AlertId, AlertState};
 use crate::pipeline::delivery::webhooks::{self, Webhook};
+use crate::secrets::process_variable;
 use crate::store::{AlertDeliveryState, Store};
 
 /// Lists alerts, and says that somebody has looked at one or that it is over.
@@ -173,7 +174,7 @@ async fn change(
 
 /// Exit code 1 when a webhook does not take it.
 async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
-    let webhooks = Webhook::all(&config.alerts, &|name| std::env::var(name).ok())?;
+    let webhooks = Webhook::all(&config.alerts, &process_variable)?;
     let chosen: Vec<_> = webhooks.iter().filter(|webhook| only.is_none_or(|name| name == webhook.name())).collect();
     if chosen.is_empty() {
         let known: Vec<&str> = webhooks.iter().map(|webhook| webhook.name()).collect();

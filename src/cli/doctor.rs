@@ -13,6 +13,7 @@ use crate::pipeline::delivery::webhooks::Webhook;
 use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
+use crate::secrets::process_variable;
 use crate::store::Store;
 use crate::web::{self, WebError};
 
@@ -158,13 +159,13 @@ async fn check_judges(args: &Args, config: &Config, findings: &mut Findings) {
 }
 
 async fn check_sink(config: &crate::config::sinks::SinkConfig) -> anyhow::Result<String> {
-    let sink = Sink::from_config(config, &|name| std::env::var(name).ok())?;
+    let sink = Sink::from_config(config, &process_variable)?;
     sink.check().await?;
     Ok(format!("{} reachable", sink.type_name()))
 }
 
 async fn check_webhooks(config: &Config, findings: &mut Findings) {
-    let webhooks = match Webhook::all(&config.alerts, &|name| std::env::var(name).ok()) {
+    let webhooks = match Webhook::all(&config.alerts, &process_variable) {
         Ok(webhooks) => webhooks,
         Err(error) => return findings.note("webhooks", Err(error.into())),
     };

@@ -134,10 +134,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<SamplerError>()
             || cause.is::<PrivacyError>()
             || cause.is::<TelemetryError>()
-            || matches!(
-                cause.downcast_ref(),
-                Some(WebError::Exposed(_) | WebError::TokenVariable(_) | WebError::TokenFile { .. })
-            )
+            || matches!(cause.downcast_ref(), Some(WebError::Exposed(_) | WebError::Token(_)))
             || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
             || matches!(
                 cause.downcast_ref(),

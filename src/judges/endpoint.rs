@@ -1,15 +1,15 @@
 //! One judge's HTTP endpoint: where it is, the key, and a bounded POST.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
-use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::judges::{JudgeConfig, Provider};
+use crate::secrets::SecretPlace;
 
 use super::error::{Failure, JudgeConfigError};
 use super::error_response::Refusal;
@@ -62,10 +62,9 @@ impl Endpoint {
             header.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?;
         // `Bearer` belongs to the header it was made for; any other carries the bare key.
         let key_prefix = if key_header == AUTHORIZATION { "Bearer " } else { "" };
-        let key = read_key(name, config, variables)?
-            .map(|secret| key_value(key_prefix, &secret))
-            .transpose()
-            .map_err(|()| refuse("api_key_env", "the key holds characters that no HTTP header can carry".into()))?;
+        let key = key_place(config.api_key_env.as_deref(), config.api_key_file.as_deref())
+            .read_header(key_prefix, variables)
+            .map_err(|problem| JudgeConfigError::Key { judge: name.to_owned(), problem })?;
         let client = client(default_headers(name, config)?)
             .map_err(|source| JudgeConfigError::Client { judge: name.to_owned(), source })?;
         Ok(Self {
@@ -95,11 +94,12 @@ impl Endpoint {
 
     /// Reads the key file again, because the key in hand was refused and may have been replaced.
     pub(super) async fn reload_key(&self) -> Result<(), Failure> {
-        let Some(path) = &self.key_file else { return Ok(()) };
-        let secret = SecretString::from(tokio::fs::read_to_string(path).await.map_err(Failure::KeyFile)?);
-        let value = key_value(self.key_prefix, &secret)
-            .map_err(|()| Failure::KeyFile(std::io::Error::from(std::io::ErrorKind::InvalidData)))?;
-        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        let Some(path) = self.key_file.clone() else { return Ok(()) };
+        let prefix = self.key_prefix;
+        let read = move || key_place(None, Some(&path)).read_header(prefix, &|_| None);
+        let Ok(read) = tokio::task::spawn_blocking(read).await else { return Ok(()) };
+        let value = read.map_err(Failure::KeyFile)?;
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = value;
         Ok(())
     }
 
@@ -228,37 +228,8 @@ fn url(config: &JudgeConfig) -> Result<Url, String> {
     Ok(url)
 }
 
-fn read_key(name: &str, config: &JudgeConfig, variables: &Variables) -> Result<Option<SecretString>, JudgeConfigError> {
-    match (&config.api_key_env, &config.api_key_file) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(JudgeConfigError::Value {
-            judge: name.to_owned(),
-            key: "api_key_file",
-            problem: "api_key_env is given too; keep one of them".into(),
-        }),
-        (Some(variable), None) => match variables(variable) {
-            Some(key) if !key.trim().is_empty() => Ok(Some(SecretString::from(key))),
-            _ => Err(JudgeConfigError::KeyVariable { judge: name.to_owned(), variable: variable.clone() }),
-        },
-        (None, Some(path)) => match std::fs::read_to_string(path) {
-            Ok(key) if !key.trim().is_empty() => Ok(Some(SecretString::from(key))),
-            Ok(_) => Err(JudgeConfigError::Value {
-                judge: name.to_owned(),
-                key: "api_key_file",
-                problem: format!("`{}` is empty", path.display()),
-            }),
-            Err(source) => {
-                Err(JudgeConfigError::KeyFile { judge: name.to_owned(), path: path.display().to_string(), source })
-            }
-        },
-    }
-}
-
-fn key_value(prefix: &str, key: &SecretString) -> Result<HeaderValue, ()> {
-    let text = SecretString::from(format!("{prefix}{}", key.expose_secret().trim()));
-    let mut value = HeaderValue::from_str(text.expose_secret()).map_err(|_| ())?;
-    value.set_sensitive(true);
-    Ok(value)
+fn key_place<'a>(variable: Option<&'a str>, file: Option<&'a Path>) -> SecretPlace<'a> {
+    SecretPlace { env_key: "api_key_env", env: variable, file_key: "api_key_file", file }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::budget::{Budget, MemoryBudget};
 use super::endpoint::Variables;
+use crate::secrets::process_variable;
 
 /// The surroundings of all judges of a process. The default is the real world with a budget kept in memory.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ pub struct JudgeEnvironment {
 impl Default for JudgeEnvironment {
     fn default() -> Self {
         Self {
-            variables: Arc::new(|name| std::env::var(name).ok()),
+            variables: Arc::new(process_variable),
             now: Arc::new(Timestamp::now),
             random: Arc::new(rand::random::<f64>),
             budget: Arc::new(MemoryBudget::default()),

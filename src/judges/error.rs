@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::reply::ReplyProblem;
 use super::request::Spent;
+use crate::secrets::SecretError;
 
 /// What a caller should do with the evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +117,8 @@ pub enum Failure {
         after: Duration,
     },
     /// The key file cannot be read any more.
-    #[error("the key file cannot be read; check `api_key_file`")]
-    KeyFile(#[source] std::io::Error),
+    #[error("the key cannot be read again: {0}")]
+    KeyFile(SecretError),
 }
 
 /// How long to leave a judge alone that needs a person's help.
@@ -223,26 +224,13 @@ pub enum JudgeConfigError {
         /// What is wrong, and the remedy.
         problem: String,
     },
-    /// The variable that should hold the key is not set.
-    #[error(
-        "[judges.{judge}] api_key_env: the environment variable `{variable}` is not set or empty; set it, or use `api_key_file`"
-    )]
-    KeyVariable {
+    /// The key is not where the configuration says.
+    #[error("[judges.{judge}] {problem}")]
+    Key {
         /// The judge's name.
         judge: String,
-        /// The variable's name.
-        variable: String,
-    },
-    /// The key file cannot be read.
-    #[error("[judges.{judge}] api_key_file: `{path}` cannot be read")]
-    KeyFile {
-        /// The judge's name.
-        judge: String,
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
+        /// Which key names it, and what is wrong.
+        problem: SecretError,
     },
     /// The HTTP client cannot be built.
     #[error("[judges.{judge}]: the HTTP client cannot be built")]

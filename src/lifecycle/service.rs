@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret, SecretSlice};
 use tokio_util::sync::CancellationToken;
 
 use super::calibration::Calibration;
@@ -30,6 +31,7 @@ use crate::pipeline::intake::{self, Intake, IntakeError, Listeners};
 use crate::privacy::{PrivacyError, Redactor};
 use crate::rubrics::Catalogue;
 use crate::sampling::{Sampler, SamplerError};
+use crate::secrets::{SecretError, SecretPlace, process_variable};
 use crate::store::{AlertRoute, SettleTimes, Store, StoreError};
 use crate::telemetry::{Metrics, StoreGauges};
 
@@ -64,8 +66,8 @@ pub enum StartError {
         judge: String,
     },
     /// The file or variable with the key of the placeholders.
-    #[error("the key of the placeholders: {0}")]
-    PrivacyKey(String),
+    #[error("[privacy] {0}")]
+    PrivacyKey(SecretError),
     /// The sinks.
     #[error(transparent)]
     Sink(#[from] SinkConfigError),
@@ -135,7 +137,7 @@ impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
         let sampler = Sampler::from_config(&config.sampling)?;
-        let redactor = Redactor::from_config(&config.privacy, &privacy_key(&config)?)?;
+        let redactor = Redactor::from_config(&config.privacy, privacy_key(&config)?.expose_secret())?;
         let budget = Arc::new(MemoryBudget::default());
         if has_budget(&config) {
             restore_budget(&store, &budget).await?;
@@ -153,8 +155,8 @@ impl Service {
                 });
             }
         }
-        let sinks = Sink::all(&config.sinks, &|name| std::env::var(name).ok())?;
-        let webhooks = Webhook::all(&config.alerts, &|name| std::env::var(name).ok())?;
+        let sinks = Sink::all(&config.sinks, &process_variable)?;
+        let webhooks = Webhook::all(&config.alerts, &process_variable)?;
         let listeners = if roles.contains(&Role::Intake) { Some(intake::bind(&config.intake).await?) } else { None };
         if listeners.as_ref().is_some_and(Listeners::is_empty) {
             return Err(StartError::NoIntake);
@@ -280,16 +282,15 @@ fn has_budget(config: &Config) -> bool {
 }
 
 /// The key from which placeholders are derived: configured, else the salt, which all workers share as well.
-fn privacy_key(config: &Config) -> Result<Vec<u8>, StartError> {
-    match (&config.privacy.key_env, &config.privacy.key_file) {
-        (Some(_), Some(_)) => Err(StartError::PrivacyKey("set privacy.key_env or privacy.key_file, not both".into())),
-        (Some(name), None) => std::env::var(name)
-            .map(String::into_bytes)
-            .map_err(|_| StartError::PrivacyKey(format!("privacy.key_env names {name}, which is not set"))),
-        (None, Some(path)) => std::fs::read(path)
-            .map_err(|error| StartError::PrivacyKey(format!("privacy.key_file {}: {error}", path.display()))),
-        (None, None) => Ok(config.sampling.salt.clone().into_bytes()),
-    }
+fn privacy_key(config: &Config) -> Result<SecretSlice<u8>, StartError> {
+    let place = SecretPlace {
+        env_key: "key_env",
+        env: config.privacy.key_env.as_deref(),
+        file_key: "key_file",
+        file: config.privacy.key_file.as_deref(),
+    };
+    let key = place.read_key(&process_variable).map_err(StartError::PrivacyKey)?;
+    Ok(key.unwrap_or_else(|| config.sampling.salt.clone().into_bytes().into()))
 }
 
 /// Which sinks an outcome is owed to: a verdict or a failure to all of them, anything else to none.

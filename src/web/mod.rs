@@ -18,7 +18,6 @@ mod rubrics;
 mod seal;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::WebConfig;
 use crate::rubrics::Catalogue;
+use crate::secrets::{SecretError, SecretPlace, process_variable};
 use crate::store::{AlertRoute, Store, StoreError};
 use overview::ReportCache;
 use pages::Pages;
@@ -53,17 +53,9 @@ pub enum WebError {
         /// Why.
         source: std::io::Error,
     },
-    /// The token's variable is not set or empty.
-    #[error("[web] token_env names the variable `{0}`, which is not set or empty")]
-    TokenVariable(String),
-    /// The token's file cannot be read, or is empty.
-    #[error("[web] token_file {path} cannot be read or is empty", path = .path.display())]
-    TokenFile {
-        /// Which.
-        path: PathBuf,
-        /// Why, when it cannot be read.
-        source: Option<std::io::Error>,
-    },
+    /// The token is not where the configuration says.
+    #[error("[web] {0}")]
+    Token(SecretError),
     /// A template of judged itself is wrong.
     #[error("a page template is wrong; please report this")]
     Template(#[from] minijinja::Error),
@@ -103,16 +95,13 @@ type Shared = Arc<Web>;
 
 /// The log-in token of the configuration, if it names one.
 pub fn token(config: &WebConfig) -> Result<Option<SecretString>, WebError> {
-    if let Some(variable) = &config.token_env {
-        let token = std::env::var(variable).ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
-        return token.map(|token| Some(token.into())).ok_or_else(|| WebError::TokenVariable(variable.clone()));
-    }
-    let Some(path) = &config.token_file else { return Ok(None) };
-    match std::fs::read_to_string(path) {
-        Ok(text) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned().into())),
-        Ok(_) => Err(WebError::TokenFile { path: path.clone(), source: None }),
-        Err(error) => Err(WebError::TokenFile { path: path.clone(), source: Some(error) }),
-    }
+    let place = SecretPlace {
+        env_key: "token_env",
+        env: config.token_env.as_deref(),
+        file_key: "token_file",
+        file: config.token_file.as_deref(),
+    };
+    place.read(&process_variable).map_err(WebError::Token)
 }
 
 /// Binds the configured address; refuses one that others can reach when there is no token.

@@ -252,9 +252,7 @@ fn what_is_wrong_with_a_webhook_is_said_without_its_address() {
     let wrong = |text: &str| webhooks(&format!("[[webhook]]\n{text}")).unwrap_err().to_string();
     assert!(wrong("kind = \"slack\"").contains("`url` is missing"));
     assert!(!wrong("kind = \"slack\"\nurl = \"hooks.slack.com/services/hush\"").contains("hush"));
-    assert!(
-        wrong("kind = \"slack\"\nurl_env = \"ABSENT\"").contains("the environment variable `ABSENT` holds nothing")
-    );
+    assert!(wrong("kind = \"slack\"\nurl_env = \"ABSENT\"").contains("the environment variable `ABSENT` is not set"));
     assert!(
         wrong("kind = \"slack\"\nurl = \"http://a\"\nsecret_env = \"SECRET\"").contains("`secret_env` means nothing")
     );

@@ -101,8 +101,7 @@ fn a_sink_that_cannot_work_is_refused_with_the_remedy() {
             .contains("`public_key` is missing")
     );
     assert!(
-        refused("name = 'a'\ntype = 'phoenix'\nurl = 'http://x'\napi_key_env = 'NONE'")
-            .contains("`NONE` holds no secret")
+        refused("name = 'a'\ntype = 'phoenix'\nurl = 'http://x'\napi_key_env = 'NONE'").contains("`NONE` is not set")
     );
     let twice: Vec<SinkConfig> = vec![toml::from_str("name = 'a'\ntype = 'otlp'\nendpoint = 'http://x'").unwrap(); 2];
     assert!(Sink::all(&twice, &|_| None).unwrap_err().to_string().contains("two sinks are named `a`"));

@@ -15,6 +15,7 @@ use crate::model::SubjectId;
 use crate::pipeline::delivery::sinks::annotations::{
     Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, KnownPlace,
 };
+use crate::secrets::process_variable;
 
 /// Fetches the annotations of people from the backend of a configured sink and stores them as labels. Annotations of machines,
 /// judged's own scores among them, are passed over. Again and again is fine: what is known is not stored twice, and a changed
@@ -73,7 +74,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     if let Some((_, unknown)) = args.name.iter().find(|(_, rubric)| !rubrics.contains_key(rubric)) {
         anyhow::bail!(Usage(format!("--name: {}", LabelError::UnknownRubric(unknown.clone()))));
     }
-    let source = AnnotationSource::from_config(sink, &|name| std::env::var(name).ok())?;
+    let source = AnnotationSource::from_config(sink, &process_variable)?;
     let store = open_existing_store(config).await?;
     let since_ms = since_ms(args.since.as_deref(), store.now_ms())?;
     let since = since_ms.map(jiff::Timestamp::from_millisecond).transpose().context("--since")?;

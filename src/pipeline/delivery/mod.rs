@@ -3,7 +3,6 @@
 //! Each sink has a loop of its own, so that one that is down holds up no other. A crash between sending and recording
 //! sends again; every sink's identities are deterministic, so that the effect is one.
 
-mod secrets;
 pub mod sinks;
 pub mod webhooks;
 

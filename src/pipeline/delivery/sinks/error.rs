@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::secrets::SecretError;
+
 /// What to do with a score that was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
@@ -138,16 +140,12 @@ pub enum SinkConfigError {
         problem: String,
     },
     /// A secret that is not where it should be.
-    #[error("sink `{sink}`: {place} holds no secret; set it, or change `{key}`")]
+    #[error("sink `{sink}`: {problem}")]
     Secret {
         /// The sink.
         sink: String,
-        /// The key.
-        key: &'static str,
-        /// The variable or file.
-        place: String,
-        /// Why the file cannot be read.
-        source: Option<std::io::Error>,
+        /// Which key names it, and what is wrong.
+        problem: SecretError,
     },
     /// Two sinks of one name would share an outbox.
     #[error("two sinks are named `{0}`; every name has its own backlog, so rename one")]

@@ -10,13 +10,13 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::secrets::Variables;
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::native;
 use super::settings;
 use crate::config::sinks::SinkConfig;
 use crate::model::{Evaluation, Outcome, Scale, SubjectKind};
+use crate::secrets::Variables;
 
 /// Scores of Langfuse.
 #[derive(Debug)]

@@ -10,13 +10,13 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::secrets::Variables;
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::settings;
 use super::{native, payload};
 use crate::config::sinks::SinkConfig;
 use crate::model::{Evaluation, Outcome, SubjectKind};
+use crate::secrets::Variables;
 
 /// Scores as assessments of MLflow.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::super::secrets::Variables;
 use super::error::{DeliveryError, Disposition, SinkConfigError};
 use super::settings;
 use super::{otlp_grpc, otlp_http, payload};
 use crate::config::sinks::{OtlpProtocol, SinkConfig};
 use crate::model::{Evaluation, EvaluationId};
 use crate::otlp::Signal;
+use crate::secrets::Variables;
 
 /// Scores as OpenTelemetry.
 #[derive(Debug)]

@@ -10,13 +10,13 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Map, Value as Json, json};
 
-use super::super::secrets::Variables;
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::settings;
 use super::{native, payload};
 use crate::config::sinks::SinkConfig;
 use crate::model::{Evaluation, Outcome, SubjectKind};
+use crate::secrets::Variables;
 
 /// Scores as annotations of Phoenix.
 #[derive(Debug)]

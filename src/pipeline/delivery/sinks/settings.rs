@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use super::super::secrets::{SecretPlace, SecretProblem, Variables};
 use super::error::SinkConfigError;
 use crate::config::sinks::{OtlpProtocol, SinkConfig, SinkType};
+use crate::secrets::{SecretError, SecretPlace, Variables};
 
 /// The type's name as it is configured.
 pub(super) fn type_name(kind: SinkType) -> &'static str {
@@ -89,20 +89,10 @@ pub(super) fn headers(config: &SinkConfig, variables: Variables<'_>) -> Result<H
         Some(name) => name.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?,
         None => AUTHORIZATION,
     };
-    if let Some(key) = secret(
-        config,
-        "api_key_env",
-        config.api_key_env.as_ref(),
-        "api_key_file",
-        config.api_key_file.as_ref(),
-        variables,
-    )? {
-        let prefix = if config.api_key_header.is_some() { "" } else { "Bearer " };
-        let text = SecretString::from(format!("{prefix}{}", key.expose_secret()));
-        let mut value = HeaderValue::from_str(text.expose_secret())
-            .map_err(|_| refuse("api_key_env", "the key holds characters that no header can carry".into()))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
+    let prefix = if config.api_key_header.is_some() { "" } else { "Bearer " };
+    let place = place(("api_key_env", config.api_key_env.as_ref()), ("api_key_file", config.api_key_file.as_ref()));
+    if let Some(key) = place.read_header(prefix, variables).map_err(missing_secret(config))? {
+        headers.insert(name, key);
     }
     Ok(headers)
 }
@@ -114,24 +104,18 @@ pub(super) fn basic_credentials(
 ) -> Result<Option<(String, SecretString)>, SinkConfigError> {
     let missing = |key, remedy| SinkConfigError::Missing { sink: config.name.clone(), key, remedy };
     let (user, secret, user_key, secret_key) = if config.kind == SinkType::Langfuse {
-        let secret = secret(
-            config,
-            "secret_key_env",
-            config.secret_key_env.as_ref(),
-            "secret_key_file",
-            config.secret_key_file.as_ref(),
-            variables,
-        )?;
+        let secret = place(
+            ("secret_key_env", config.secret_key_env.as_ref()),
+            ("secret_key_file", config.secret_key_file.as_ref()),
+        )
+        .read(variables)
+        .map_err(missing_secret(config))?;
         (&config.public_key, secret, "public_key", "secret_key_env")
     } else {
-        let secret = secret(
-            config,
-            "password_env",
-            config.password_env.as_ref(),
-            "password_file",
-            config.password_file.as_ref(),
-            variables,
-        )?;
+        let secret =
+            place(("password_env", config.password_env.as_ref()), ("password_file", config.password_file.as_ref()))
+                .read(variables)
+                .map_err(missing_secret(config))?;
         (&config.username, secret, "username", "password_env")
     };
     match (user, secret) {
@@ -142,18 +126,14 @@ pub(super) fn basic_credentials(
     }
 }
 
-fn secret(
-    config: &SinkConfig,
-    env_key: &'static str,
-    env: Option<&String>,
-    file_key: &'static str,
-    file: Option<&PathBuf>,
-    variables: Variables<'_>,
-) -> Result<Option<SecretString>, SinkConfigError> {
+fn place<'a>(
+    (env_key, env): (&'static str, Option<&'a String>),
+    (file_key, file): (&'static str, Option<&'a PathBuf>),
+) -> SecretPlace<'a> {
+    SecretPlace { env_key, env: env.map(String::as_str), file_key, file: file.map(PathBuf::as_path) }
+}
+
+fn missing_secret(config: &SinkConfig) -> impl Fn(SecretError) -> SinkConfigError {
     let sink = config.name.clone();
-    let place = SecretPlace { env_key, env: env.map(String::as_str), file_key, file: file.map(PathBuf::as_path) };
-    place.read(variables).map_err(|problem| match problem {
-        SecretProblem::GivenTwice { key, problem } => SinkConfigError::Value { sink, key, problem },
-        SecretProblem::Nothing { key, place, source } => SinkConfigError::Secret { sink, key, place, source },
-    })
+    move |problem| SinkConfigError::Secret { sink: sink.clone(), problem }
 }

@@ -1,5 +1,7 @@
 //! Why a webhook cannot be built from its configuration.
 
+use crate::secrets::SecretError;
+
 /// Why a webhook cannot be built from its configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookConfigError {
@@ -34,16 +36,12 @@ pub enum WebhookConfigError {
         problem: String,
     },
     /// A secret that is not where it should be.
-    #[error("webhook `{webhook}`: {place} holds nothing; set it, or change `{key}`")]
+    #[error("webhook `{webhook}`: {problem}")]
     Secret {
         /// The webhook.
         webhook: String,
-        /// The key.
-        key: &'static str,
-        /// The variable or file.
-        place: String,
-        /// Why the file cannot be read.
-        source: Option<std::io::Error>,
+        /// Which key names it, and what is wrong.
+        problem: SecretError,
     },
     /// Two webhooks of one name would share an outbox.
     #[error("two webhooks are named `{0}`; every name has its own backlog, so give one of them another `name`")]

@@ -6,33 +6,32 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::secrets::{SecretPlace, SecretProblem, Variables};
 use super::error::WebhookConfigError;
 use super::signature::SigningKey;
 use crate::config::alerts::{WebhookConfig, WebhookKind};
+use crate::secrets::{SecretError, SecretPlace, Variables};
 
 /// What Alertmanager's address is completed by.
 const ALERTS_PATH: &str = "/api/v2/alerts";
 
-fn secret(
-    config: &WebhookConfig,
-    (env_key, env): (&'static str, Option<&String>),
-    (file_key, file): (&'static str, Option<&PathBuf>),
-    variables: Variables<'_>,
-) -> Result<Option<SecretString>, WebhookConfigError> {
+fn place<'a>(
+    (env_key, env): (&'static str, Option<&'a String>),
+    (file_key, file): (&'static str, Option<&'a PathBuf>),
+) -> SecretPlace<'a> {
+    SecretPlace { env_key, env: env.map(String::as_str), file_key, file: file.map(PathBuf::as_path) }
+}
+
+fn missing(config: &WebhookConfig) -> impl Fn(SecretError) -> WebhookConfigError {
     let webhook = config.name().to_owned();
-    let place = SecretPlace { env_key, env: env.map(String::as_str), file_key, file: file.map(PathBuf::as_path) };
-    place.read(variables).map_err(|problem| match problem {
-        SecretProblem::GivenTwice { key, problem } => WebhookConfigError::Value { webhook, key, problem },
-        SecretProblem::Nothing { key, place, source } => WebhookConfigError::Secret { webhook, key, place, source },
-    })
+    move |problem| WebhookConfigError::Secret { webhook: webhook.clone(), problem }
 }
 
 /// Where messages go.
 pub(super) fn address(config: &WebhookConfig, variables: Variables<'_>) -> Result<Url, WebhookConfigError> {
     let webhook = || config.name().to_owned();
-    let elsewhere =
-        secret(config, ("url_env", config.url_env.as_ref()), ("url_file", config.url_file.as_ref()), variables)?;
+    let elsewhere = place(("url_env", config.url_env.as_ref()), ("url_file", config.url_file.as_ref()))
+        .read(variables)
+        .map_err(missing(config))?;
     let text = match (&config.url, elsewhere) {
         (Some(_), Some(_)) => {
             let problem = "it is given elsewhere too; keep one of `url`, `url_env` and `url_file`".to_owned();
@@ -74,17 +73,8 @@ pub(super) fn headers(config: &WebhookConfig, variables: Variables<'_>) -> Resul
         value.set_sensitive(true);
         headers.insert(name, value);
     }
-    let token = secret(
-        config,
-        ("token_env", config.token_env.as_ref()),
-        ("token_file", config.token_file.as_ref()),
-        variables,
-    )?;
-    if let Some(token) = token {
-        let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
-        let mut value = HeaderValue::from_str(bearer.expose_secret())
-            .map_err(|_| refuse("token_env", "the token holds characters that no header can carry".into()))?;
-        value.set_sensitive(true);
+    let token = place(("token_env", config.token_env.as_ref()), ("token_file", config.token_file.as_ref()));
+    if let Some(value) = token.read_header("Bearer ", variables).map_err(missing(config))? {
         headers.insert(AUTHORIZATION, value);
     }
     Ok(headers)
@@ -102,12 +92,9 @@ pub(super) fn signing_key(
         let (webhook, kind) = (config.name().to_owned(), config.kind.as_str());
         return Err(WebhookConfigError::Foreign { webhook, key, kind });
     }
-    let secret = secret(
-        config,
-        ("secret_env", config.secret_env.as_ref()),
-        ("secret_file", config.secret_file.as_ref()),
-        variables,
-    )?;
+    let secret = place(("secret_env", config.secret_env.as_ref()), ("secret_file", config.secret_file.as_ref()))
+        .read(variables)
+        .map_err(missing(config))?;
     secret
         .map(|secret| {
             SigningKey::of(&secret).map_err(|problem| WebhookConfigError::Value {

@@ -12,12 +12,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::super::secrets::Variables;
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::settings;
 use crate::config::sinks::{SinkConfig, SinkType};
 use crate::model::{SpanId, TraceId};
+use crate::secrets::Variables;
 
 /// Attempts at one request before the whole is given up.
 const ATTEMPTS: u32 = 5;
