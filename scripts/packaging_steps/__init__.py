@@ -1,0 +1,1 @@
+"""The steps of scripts/release: one file for each kind of package."""
