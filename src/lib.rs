@@ -50,4 +50,6 @@ pub mod secrets;
 pub mod statistics;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod web;

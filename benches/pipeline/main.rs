@@ -3,7 +3,6 @@
 //! `scripts/bench` runs all parts, `scripts/bench intake evaluation latency memory` some of them. The workers are processes
 //! of their own, and so is the judge; all share the machine with PostgreSQL and RabbitMQ.
 
-#![allow(missing_docs, unreachable_pub, reason = "nothing here is an API")]
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -162,6 +162,8 @@ fn unknown_key_suggestion(message: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    mod example;
+
     use super::*;
 
     fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {

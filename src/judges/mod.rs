@@ -29,6 +29,8 @@ mod rate;
 pub mod reply;
 mod request;
 mod retry;
+#[cfg(test)]
+mod tests;
 mod validate;
 
 use std::collections::BTreeMap;

@@ -156,6 +156,9 @@ pub fn baselines(config: &Config) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    mod alerts;
+    mod deploy;
+
     use super::*;
 
     #[tokio::test]

@@ -15,7 +15,7 @@
 //! | how many labels does that take? | [`planning`] |
 //!
 //! Reference values from scikit-learn, statsmodels, scipy, irrCAC and others are checked in
-//! `tests/it/statistics_vectors.rs`.
+//! `statistics/tests/`, from `tests/vectors/stats_vectors.json`.
 
 pub mod alt_test;
 pub mod bca;
@@ -43,6 +43,8 @@ pub mod ppi_designs;
 mod proportion;
 pub mod rogan_gladen;
 pub mod survey;
+#[cfg(test)]
+mod tests;
 pub mod two_sample;
 
 pub use confusion_matrix::{AgreementTable, Weighting};

@@ -324,6 +324,10 @@ pub(crate) fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod handover;
+    mod notify;
+    mod registry;
+
     use super::*;
 
     #[tokio::test]

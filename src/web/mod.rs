@@ -16,6 +16,8 @@ mod pages;
 mod percent;
 mod rubrics;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -5,7 +5,6 @@
 //! The short form runs with the suite. `scripts/chaos [--kills N] [--seed S]` runs the long one, which also restarts
 //! PostgreSQL and RabbitMQ, and with `--previous BINARY` lets every second worker be one of the previous release.
 
-#![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,14 +16,14 @@
 mod accounts;
 mod broker;
 mod cluster;
-#[path = "../it/support/fake_judge.rs"]
-#[allow(dead_code, reason = "shared with the integration tests")]
+#[path = "../../src/testing/fake_judge.rs"]
+#[allow(dead_code, reason = "shared with the unit tests")]
 mod fake_judge;
 mod faults;
 mod judge;
 mod sink;
 mod traffic;
-#[path = "../it/support/wire.rs"]
+#[path = "../../src/testing/wire.rs"]
 mod wire;
 
 use std::path::PathBuf;

@@ -55,7 +55,7 @@ fn is_test_file(path: &Path) -> bool {
     path.components().any(|part| {
         part.as_os_str()
             .to_str()
-            .is_some_and(|part| part.trim_end_matches(".rs").ends_with("tests") || part == "testing.rs")
+            .is_some_and(|part| part.trim_end_matches(".rs").ends_with("tests") || part.starts_with("testing"))
     })
 }
 

@@ -1,6 +1,5 @@
-//! Tests of what crosses a boundary: databases, brokers, sockets, processes. One binary, so that it links once.
+//! Tests of the program as a person runs it, and of the rules of the house. One binary, so that it links once.
 
-#![allow(unreachable_pub, missing_docs, reason = "nothing here is an API")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,20 +8,6 @@
     reason = "a test fails loudly; helpers outside the test functions as well"
 )]
 
-mod alerts;
-mod assembly;
-mod backfill;
 mod cli_rubrics;
-mod deploy;
-mod example_config;
 mod house;
-mod intake;
-mod judges;
-mod registry;
-mod report;
-mod sinks;
-mod statistics_vectors;
-mod store;
-mod support;
-mod wakeups;
-mod web;
+mod replay;

@@ -21,6 +21,8 @@ mod placing;
 mod quality;
 mod scores;
 pub mod templating;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod watched;
 mod weighing;

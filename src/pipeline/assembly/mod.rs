@@ -8,6 +8,8 @@ pub mod duplicates;
 mod planner;
 mod stage;
 pub mod subjects;
+#[cfg(test)]
+mod tests;
 pub mod trace;
 pub mod trace_warnings;
 

@@ -6,6 +6,8 @@
 
 mod decision;
 mod estimate;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -24,6 +24,8 @@ mod otlp_response;
 pub mod prefilter;
 mod service;
 mod status;
+#[cfg(test)]
+mod tests;
 mod wire_reader;
 
 use std::collections::HashSet;

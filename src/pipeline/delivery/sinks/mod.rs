@@ -14,6 +14,8 @@ pub mod payload;
 mod phoenix;
 mod refusal;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

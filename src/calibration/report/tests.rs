@@ -1,0 +1,186 @@
+//! The report over ten days of a support assistant, read from the store.
+
+use crate::calibration::drift;
+use crate::calibration::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
+use crate::model::{Label, LabelStream, Probability, Score};
+use crate::statistics::{Estimate, Interval};
+use crate::store::SeriesScore;
+use tokio::sync::OnceCell;
+
+use crate::testing::databases::Database;
+use crate::testing::evaluated::{rubric_facts, ten_days};
+use crate::testing::markup::{assert_self_contained, assert_well_formed};
+
+/// The ten days, read once for all tests.
+async fn input() -> ReportInput {
+    static INPUT: OnceCell<ReportInput> = OnceCell::const_new();
+    INPUT.get_or_init(|| async { read(&Database::sqlite().await).await }).await.clone()
+}
+
+async fn read(database: &Database) -> ReportInput {
+    ten_days(database).await;
+    ReportInput::read(&database.store, rubric_facts(), Vec::new(), ReportOptions::default()).await.unwrap()
+}
+
+/// Only one rubric: quicker, and small enough to be read.
+fn only(mut input: ReportInput, rubric: &str) -> ReportInput {
+    input.scored.retain(|evaluation| evaluation.rubric == rubric);
+    input.watched.retain(|name, _| name == rubric);
+    input.outcomes.retain(|count| count.rubric == rubric);
+    input.labels.retain(|label| label.rubric == rubric);
+    input
+}
+
+/// Where the rendered twins are left for a look.
+fn keep(name: &str, text: &str) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+#[tokio::test]
+async fn the_twins_of_one_report() {
+    let report = ReportData::build(&input().await);
+    let page = html::render(&report).unwrap();
+    let text = markdown::render(&report);
+    keep("report.html", &page);
+    keep("report.md", &text);
+    keep("report.json", &json::render(&report).unwrap());
+    assert!(assert_well_formed(&page) > 500);
+    assert_self_contained(&page);
+    insta::assert_snapshot!("report.md", text);
+    let verdicts: Vec<(&str, Verdict)> =
+        report.rubrics.iter().map(|rubric| (rubric.name.as_str(), rubric.verdict.verdict)).collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("faithfulness", Verdict::DoNotTrust),
+            ("harmfulness", Verdict::TooFewLabels),
+            ("answer_relevance", Verdict::Trust)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_json_twin_is_stable() {
+    let report = ReportData::build(&only(input().await, "harmfulness"));
+    insta::assert_snapshot!("report.json", json::render(&report).unwrap());
+}
+
+#[tokio::test]
+async fn the_same_rows_give_the_same_report() {
+    let sqlite = only(read(&Database::sqlite().await).await, "harmfulness");
+    let postgres = only(read(&Database::postgres().await).await, "harmfulness");
+    let render = |input: &ReportInput| json::render(&ReportData::build(input)).unwrap();
+    assert_eq!(render(&sqlite), render(&sqlite));
+    assert_eq!(render(&sqlite), render(&postgres));
+}
+
+#[tokio::test]
+async fn an_empty_store_has_an_honest_report() {
+    let database = Database::sqlite().await;
+    let input = ReportInput::read(&database.store, Vec::new(), Vec::new(), ReportOptions::default()).await.unwrap();
+    let report = ReportData::build(&input);
+    let page = html::render(&report).unwrap();
+    assert_well_formed(&page);
+    assert!(page.contains("Nothing has been judged yet."));
+    assert!(markdown::render(&report).contains("Nothing has been judged yet."));
+    assert_eq!(report.generated_at, None);
+}
+
+#[tokio::test]
+async fn labels_of_unknown_selection_prove_nothing_of_the_others() {
+    let mut input = only(input().await, "answer_relevance");
+    for label in &mut input.labels {
+        label.stream = LabelStream::Unknown;
+        label.probability = None;
+    }
+    let report = ReportData::build(&input);
+    let rubric = &report.rubrics[0];
+    assert_eq!(rubric.verdict.verdict, Verdict::TooFewLabels);
+    let series = &rubric.series[rubric.current.unwrap()];
+    assert_eq!(series.agreement.items, 0);
+    assert!(series.agreement_unknown.as_ref().unwrap().items > 100);
+    assert_eq!(series.quality.labels, 0);
+}
+
+#[tokio::test]
+async fn who_could_not_judge_is_not_a_verdict() {
+    let mut input = only(input().await, "harmfulness");
+    let before = ReportData::build(&input).rubrics[0].series[0].agreement.items;
+    let skipped: Vec<Label> = input
+        .labels
+        .iter()
+        .map(|label| Label {
+            annotator: "carol".into(),
+            score: Score { score: None, label: None, value: None },
+            labelled_at_ms: label.labelled_at_ms + 1,
+            ..label.clone()
+        })
+        .collect();
+    let number = skipped.len() as u64;
+    input.labels.extend(skipped);
+    let report = ReportData::build(&input);
+    assert_eq!(report.rubrics[0].series[0].agreement.items, before);
+    assert_eq!(report.labels.abstained, number);
+    assert!(!report.labels.annotators.contains_key("carol"));
+}
+
+#[tokio::test]
+async fn answers_of_a_segment_that_got_worse_are_flagged_and_the_judge_stays_as_it_was() {
+    let mut input = only(input().await, "answer_relevance");
+    let before = ReportData::build(&input).rubrics[0].verdict.verdict;
+    let watched = input.watched.get_mut("answer_relevance").unwrap();
+    let (judge, last) = (watched.series.judge.clone(), watched.scores.last().unwrap().clone());
+    // Two segments by turns; every other answer on returns is bad from some day on.
+    watched.scores = (0..3_000)
+        .map(|number| {
+            let intent = if number % 2 == 0 { "returns" } else { "orders" };
+            let bad = if intent == "returns" && number >= 2_000 { number % 4 == 0 } else { number % 20 < 2 };
+            SeriesScore {
+                value: if bad { 0.0 } else { 1.0 },
+                inclusion_probability: Probability::try_from(0.2).unwrap(),
+                observed_at_ms: last.observed_at_ms + number * 60_000,
+                segments: [("intent".to_owned(), intent.to_owned())].into(),
+                ..last.clone()
+            }
+        })
+        .collect();
+    let report = ReportData::build(&input);
+    let flag = report.drift.flags.iter().find(|flag| flag.flag.kind == drift::Kind::Quality).unwrap();
+    let seen = std::iter::once(&flag.flag).chain(&flag.also).find(|flag| flag.segment.is_some()).unwrap();
+    assert_eq!(seen.segment.as_deref(), Some("intent=returns"));
+    assert_eq!(flag.judge.as_deref(), Some(judge.as_str()));
+    assert_eq!(report.rubrics[0].verdict.verdict, before);
+    let page = html::render(&report).unwrap();
+    assert_well_formed(&page);
+    assert!(page.contains("quality of answer relevance"), "the page names it");
+    assert!(markdown::render(&report).contains("quality"));
+}
+
+#[tokio::test]
+async fn a_flag_is_shown_and_outweighs_the_labels() {
+    let mut input = only(input().await, "answer_relevance");
+    let flag = drift::Flag {
+        kind: drift::Kind::Agreement,
+        segment: Some("intent=returns".into()),
+        since: "2026-01-07T00:00:00Z".into(),
+        detected_at: "2026-01-09T00:00:00Z".into(),
+        labels_to_detection: 16,
+        effect: Estimate::Interval(-0.2, Interval { low: -0.3, high: -0.1 }),
+        evidence: drift::Strength {
+            statistic: 1200.0,
+            threshold: 1000.0,
+            guarantee: "one false alarm in 1,000".into(),
+        },
+        attribution: drift::Attribution::JudgeModel,
+        advice: "Replay the anchors.",
+    };
+    input.drift = vec![Flag { rubric: Some("answer_relevance".into()), judge: None, flag, also: Vec::new() }];
+    let report = ReportData::build(&input);
+    assert_eq!(report.rubrics[0].verdict.verdict, Verdict::DoNotTrust);
+    let page = html::render(&report).unwrap();
+    assert_well_formed(&page);
+    assert!(page.contains("Replay the anchors."));
+    assert!(markdown::render(&report).contains("Replay the anchors."));
+}

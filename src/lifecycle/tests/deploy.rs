@@ -1,0 +1,591 @@
+//! What lies in `deploy/` fits the program and itself: metrics and labels exist, configurations load, what a file names is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, PrivacyConfig, SamplingConfig};
+use crate::lifecycle::Role;
+use crate::model::Outcome;
+use crate::otlp::{Encoding, Signal, wire};
+use crate::pipeline::intake::metrics::Transport;
+use crate::pipeline::intake::{Description, Intake};
+use crate::privacy::Redactor;
+use crate::sampling::Sampler;
+use crate::store::SettleTimes;
+use crate::telemetry::names::{self, MetricName};
+use crate::telemetry::{FinishedEvaluation, Metrics, StoreGauges};
+use clap::ValueEnum as _;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use prost::Message as _;
+use regex::Regex;
+use serde_json::Value;
+
+use crate::testing::databases::Database;
+
+/// After the drain time, tasks get so long to stop.
+const AFTER_DRAIN: Duration = Duration::from_secs(5);
+
+/// The labels of each metric; held against the program by [`metrics_are_exported_under_these_names_with_these_labels`].
+const LABELS: &[(&str, &[&str])] = &[
+    ("judged.intake.records", &["signal", "result"]),
+    ("judged.intake.requests", &["transport", "signal", "result"]),
+    ("judged.intake.commit.duration", &[]),
+    ("judged.intake.commit.requests", &[]),
+    ("judged.intake.dead_letters", &["queue"]),
+    ("judged.assembly.traces", &["root_seen", "late"]),
+    ("judged.assembly.unmapped_attributes", &["attribute"]),
+    ("judged.evaluations", &["rubric", "version", "judge", "outcome"]),
+    ("judged.evaluation.value", &["rubric", "version", "judge"]),
+    ("judged.evaluation.latency", &["judge"]),
+    ("judged.evaluation.cost", &["judge", "rubric"]),
+    ("judged.deliveries", &["sink", "result"]),
+    ("judged.queue.evaluations", &["judge"]),
+    ("judged.queue.evaluations.age", &["judge"]),
+    ("judged.queue.deliveries", &["sink"]),
+    ("judged.queue.deliveries.age", &["sink"]),
+    ("judged.ledger.balanced", &[]),
+    ("judged.agreement", &["rubric", "version", "judge"]),
+    ("judged.drift.flags", &["rubric", "kind"]),
+    ("judged.alerts", &["rubric", "kind", "state"]),
+    ("judged.webhook.deliveries", &["webhook", "result"]),
+    ("judged.queue.webhooks", &["webhook"]),
+    ("judged.queue.webhooks.age", &["webhook"]),
+];
+
+/// Labels that come from scraping, not from judged.
+const SCRAPED: &[&str] = &["job", "instance", "namespace", "pod"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The files below `deploy/` whose names end like one of `endings`, as paths from the root.
+fn deployed(endings: &[&str]) -> Vec<String> {
+    let (mut found, mut folders) = (Vec::new(), vec![root().join("deploy")]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if endings.iter().any(|ending| path.to_string_lossy().ends_with(ending)) {
+                found.push(path.strip_prefix(root()).unwrap().to_string_lossy().into_owned());
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "nothing in deploy/ ends with {endings:?}");
+    found
+}
+
+/// The documents of a YAML file.
+fn yaml(path: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn only(path: &str) -> Value {
+    let mut documents = yaml(path);
+    assert_eq!(documents.len(), 1, "{path}");
+    documents.remove(0)
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect()
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().map(|item| item.as_str().unwrap()).collect()
+}
+
+// ---- Metrics -------------------------------------------------------------------------------------------------------------
+
+/// A metric's name in Prometheus, without the parts of a histogram.
+fn exported(metric: MetricName) -> String {
+    let name = metric.name.replace('.', "_");
+    match (metric.kind, metric.unit) {
+        ("counter", _) => format!("{name}_total"),
+        (_, "s") => format!("{name}_seconds"),
+        (_, "1") => format!("{name}_ratio"),
+        _ => name,
+    }
+}
+
+/// The time series of all metrics, with their labels.
+fn series() -> BTreeMap<String, BTreeSet<&'static str>> {
+    let labels: BTreeMap<&str, &[&str]> = LABELS.iter().copied().collect();
+    let mut series = BTreeMap::new();
+    for metric in names::ALL {
+        let labels: BTreeSet<&str> = labels[metric.name].iter().copied().collect();
+        let name = exported(*metric);
+        if metric.kind == "histogram" {
+            for part in ["sum", "count"] {
+                series.insert(format!("{name}_{part}"), labels.clone());
+            }
+            series.insert(format!("{name}_bucket"), labels.iter().copied().chain(["le"]).collect());
+        } else {
+            series.insert(name, labels);
+        }
+    }
+    series
+}
+
+#[test]
+fn the_table_of_labels_has_every_metric() {
+    let listed: BTreeSet<&str> = LABELS.iter().map(|(name, _)| *name).collect();
+    let known: BTreeSet<&str> = names::ALL.iter().map(|metric| metric.name).collect();
+    assert_eq!(listed, known);
+}
+
+/// Everything is recorded once, by the instruments that the service uses.
+async fn record_everything() {
+    let metrics = Metrics::default();
+    metrics.trace_assembled(true, false);
+    metrics.unmapped_attribute("gen_ai.new".to_owned());
+    metrics.evaluation_finished(&FinishedEvaluation {
+        rubric: "faithfulness",
+        version: 1,
+        judge: "default",
+        outcome: "scored",
+        value: Some(1.0),
+        latency_seconds: Some(0.1),
+        cost_usd: Some(0.01),
+    });
+    metrics.deliveries_tried("otel", "sent", 1);
+    let gauges = StoreGauges::default();
+    gauges.pending("default", 1, 1.0);
+    gauges.owed("otel", 1, 1.0);
+    gauges.balanced(true);
+    gauges.agreement("faithfulness", 1, "default", 0.9);
+    gauges.drift_flags("faithfulness", "agreement", 1);
+    gauges.alerts("faithfulness", "agreement", "open", 1);
+    metrics.webhook_tried("chat", "sent");
+    gauges.webhook_owed("chat", 1, 1.0);
+
+    let database = Database::sqlite().await;
+    let redactor = Redactor::from_config(&PrivacyConfig::default(), b"key").unwrap();
+    let sampler = Sampler::from_config(&SamplingConfig::default()).unwrap();
+    let times = SettleTimes { settle_ms: 1, max_wait_ms: 1 };
+    let (intake, committer) = Intake::new(Arc::new(database.store.clone()), sampler, Arc::new(redactor), times);
+    let committing = tokio::spawn(committer.run());
+    let span = wire::Span { trace_id: vec![1; 16], span_id: vec![1; 8], name: "chat".to_owned(), ..Default::default() };
+    let scope_spans = vec![wire::ScopeSpans { spans: vec![span], ..Default::default() }];
+    let request = wire::ExportTraceServiceRequest {
+        resource_spans: vec![wire::ResourceSpans { scope_spans, ..Default::default() }],
+    };
+    let description = Description::Stated(Signal::Traces, Encoding::Protobuf);
+    intake.accept(Transport::Http, description, request.encode_to_vec().into()).await.unwrap();
+    drop(intake);
+    committing.await.unwrap();
+}
+
+#[tokio::test]
+async fn metrics_are_exported_under_these_names_with_these_labels() {
+    let registry = prometheus::Registry::new();
+    let reader =
+        opentelemetry_prometheus::exporter().with_registry(registry.clone()).without_target_info().build().unwrap();
+    opentelemetry::global::set_meter_provider(SdkMeterProvider::builder().with_reader(reader).build());
+    record_everything().await;
+
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for family in registry.gather().iter().filter(|family| family.name().starts_with("judged_")) {
+        let labels = found.entry(family.name().to_owned()).or_default();
+        for label in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
+            if !label.name().starts_with("otel_scope_") {
+                labels.insert(label.name().to_owned());
+            }
+        }
+    }
+    let labels: BTreeMap<&str, &[&str]> = LABELS.iter().copied().collect();
+    let expected: BTreeMap<String, BTreeSet<String>> = names::ALL
+        .iter()
+        // It needs a broker with a message that cannot be read.
+        .filter(|metric| **metric != names::INTAKE_DEAD_LETTERS)
+        .map(|metric| (exported(*metric), labels[metric.name].iter().map(|label| (*label).to_owned()).collect()))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+/// An expression of `PromQL`, and the labels that texts beside it use.
+struct Expression {
+    place: String,
+    text: String,
+    shown: Vec<String>,
+}
+
+fn captures(pattern: &str, text: &str) -> Vec<String> {
+    Regex::new(pattern).unwrap().captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+fn alerts() -> Vec<Expression> {
+    let rules = only("deploy/prometheus/alerts.yml");
+    let groups = rules["groups"].as_array().unwrap();
+    let rules = groups.iter().flat_map(|group| group["rules"].as_array().unwrap());
+    let expression = |rule: &Value| Expression {
+        place: rule["alert"].as_str().unwrap().to_owned(),
+        text: rule["expr"].as_str().unwrap().to_owned(),
+        shown: captures(r"\$labels\.(\w+)", &rule["annotations"].to_string()),
+    };
+    rules.map(expression).collect()
+}
+
+fn dashboard() -> Vec<Expression> {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/judged.json")).unwrap();
+    let mut expressions = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            expressions.push(Expression {
+                place: panel["title"].as_str().unwrap().to_owned(),
+                text: target["expr"].as_str().unwrap().to_owned(),
+                shown: captures(r"\{\{(\w+)\}\}", target["legendFormat"].as_str().unwrap()),
+            });
+        }
+    }
+    expressions
+}
+
+fn autoscaling() -> Vec<Expression> {
+    let documents = yaml("deploy/kubernetes/autoscaling.keda.yaml");
+    let triggers = documents.iter().flat_map(|document| document["spec"]["triggers"].as_array().into_iter().flatten());
+    let queries = triggers.filter_map(|trigger| trigger["metadata"]["query"].as_str());
+    queries.map(|query| Expression { place: "KEDA".to_owned(), text: query.to_owned(), shown: vec![] }).collect()
+}
+
+/// The values that `label` of a metric can have; `None` when they are the user's.
+fn values(series: &str, label: &str) -> Option<Vec<String>> {
+    match label {
+        "outcome" => {
+            let all = [Outcome::Scored, Outcome::Abstained, Outcome::Failed, Outcome::Expired, Outcome::Superseded];
+            Some(all.iter().map(|outcome| outcome.as_str().to_owned()).collect())
+        }
+        "result" => {
+            let metric = names::ALL.iter().find(|metric| exported(**metric) == series)?;
+            let (_, listed) = metric.description.rsplit_once(": ")?;
+            Some(listed.split(", ").map(str::to_owned).collect())
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn dashboards_and_rules_name_only_what_is_exported() {
+    let series = series();
+    let selector = Regex::new(r"\b([A-Za-z_:][\w:]*)\s*\{([^}]*)\}").unwrap();
+    let matcher = Regex::new(r#"(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)""#).unwrap();
+    for Expression { place, text, shown } in dashboard().into_iter().chain(alerts()).chain(autoscaling()) {
+        let named = captures(r"\b(judged_\w+)", &text);
+        assert!(!named.is_empty(), "{place} asks for nothing of judged's: {text}");
+        for name in &named {
+            assert!(series.contains_key(name), "{place}: there is no metric {name}");
+        }
+        for found in selector.captures_iter(&text) {
+            let labels = series.get(&found[1]).unwrap_or_else(|| panic!("{place}: {} is not judged's", &found[1]));
+            for matched in matcher.captures_iter(&found[2]) {
+                let (label, value) = (&matched[1], &matched[3]);
+                assert!(
+                    labels.contains(label) || SCRAPED.contains(&label),
+                    "{place}: {} has no label {label}",
+                    &found[1]
+                );
+                if let Some(values) = values(&found[1], label) {
+                    assert!(values.iter().any(|known| known == value), "{place}: {label} is never {value}: {values:?}");
+                }
+            }
+        }
+        let kept: BTreeSet<String> = captures(r"\bby\s*\(([^)]*)\)", &text)
+            .iter()
+            .flat_map(|labels| labels.split(',').map(|label| label.trim().to_owned()).collect::<Vec<_>>())
+            .collect();
+        for label in &kept {
+            for name in &named {
+                let has = series[name].contains(label.as_str()) || SCRAPED.contains(&label.as_str());
+                assert!(has, "{place}: {name} has no label {label} to group by");
+            }
+        }
+        for label in &shown {
+            assert!(kept.contains(label), "{place}: {label} is shown, but the expression drops it");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_and_its_variables_exist() {
+    let shown: String = dashboard().into_iter().map(|expression| expression.text + "\n").collect();
+    for metric in names::ALL {
+        assert!(shown.contains(&exported(*metric)), "the dashboard does not show {}", metric.name);
+    }
+    let series = series();
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/judged.json")).unwrap();
+    let variables = dashboard["templating"]["list"].as_array().unwrap();
+    let label_values = Regex::new(r"^label_values\((\w+), (\w+)\)$").unwrap();
+    for query in variables.iter().filter_map(|variable| variable["definition"].as_str()) {
+        let found = label_values.captures(query).expect(query);
+        let labels = series.get(&found[1]).unwrap_or_else(|| panic!("there is no metric {}", &found[1]));
+        assert!(labels.contains(&found[2]) || SCRAPED.contains(&&found[2]), "{query}");
+    }
+    let defined: BTreeSet<&str> = variables.iter().map(|variable| variable["name"].as_str().unwrap()).collect();
+    for name in captures(r"\$(\w+)", &shown) {
+        assert!(name == "__rate_interval" || defined.contains(name.as_str()), "there is no variable ${name}");
+    }
+    let ids: Vec<&Value> = dashboard["panels"].as_array().unwrap().iter().map(|panel| &panel["id"]).collect();
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len(), "two panels share an id");
+}
+
+// ---- Configurations ------------------------------------------------------------------------------------------------------
+
+fn config(path: &str) -> Config {
+    Config::load(Some(&root().join(path)), std::iter::empty()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn configurations_load_and_hold_no_secret() {
+    use secrecy::ExposeSecret as _;
+    for path in deployed(&[".toml"]) {
+        let config = config(&path);
+        let amqp = config.intake.amqp.expect("both come with RabbitMQ");
+        for url in [config.store.url.as_str(), amqp.url.expose_secret()] {
+            let authority = url.split('/').nth(2).unwrap();
+            let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+            assert!(!user.contains(':'), "{path}: a password in {url}");
+        }
+        // Others must reach it, which needs a token.
+        assert!(!config.web.listen.ip().is_loopback() && config.web.token_env.is_some(), "{path}");
+        assert!(!config.sinks.is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn every_yaml_file_parses() {
+    for path in deployed(&[".yaml", ".yml"]).into_iter().chain(["docker-compose.yml".to_owned()]) {
+        assert!(yaml(&path).iter().all(Value::is_object), "{path}");
+    }
+}
+
+// ---- Collector -----------------------------------------------------------------------------------------------------------
+
+/// Everything that a pipeline leads to, through connectors as well.
+fn reached(collector: &Value, receiver: &str) -> BTreeSet<String> {
+    let pipelines = collector["service"]["pipelines"].as_object().unwrap();
+    let (mut reached, mut sources) = (BTreeSet::new(), vec![receiver.to_owned()]);
+    while let Some(source) = sources.pop() {
+        for pipeline in pipelines.values().filter(|pipeline| texts(&pipeline["receivers"]).contains(&source.as_str())) {
+            for exporter in texts(&pipeline["exporters"]) {
+                if reached.insert(exporter.to_owned()) && keys(&collector["connectors"]).contains(exporter) {
+                    sources.push(exporter.to_owned());
+                }
+            }
+        }
+    }
+    reached
+}
+
+#[test]
+fn collectors_are_complete_and_scores_do_not_come_back() {
+    for (path, judge) in [("deploy/collector/rabbitmq.yaml", "rabbitmq"), ("deploy/collector/otlp.yaml", "otlp/judged")]
+    {
+        let collector = only(path);
+        let mut used = BTreeSet::new();
+        let pipelines = collector["service"]["pipelines"].as_object().unwrap();
+        for (name, pipeline) in pipelines {
+            for kind in ["receivers", "processors", "exporters"] {
+                for component in texts(&pipeline[kind]) {
+                    let declared = keys(&collector[kind]).contains(component)
+                        || (kind != "processors" && keys(&collector["connectors"]).contains(component));
+                    assert!(declared, "{path}: {name} uses {component}, which is not among the {kind}");
+                    used.insert(component);
+                }
+            }
+        }
+        for kind in ["receivers", "processors", "exporters", "connectors"] {
+            for component in keys(&collector[kind]) {
+                assert!(used.contains(component), "{path}: nothing uses {component}");
+            }
+        }
+        for connector in collector["connectors"].as_object().into_iter().flatten().map(|(_, connector)| connector) {
+            let routes = connector["table"].as_array().unwrap().iter().map(|route| &route["pipelines"]);
+            for pipeline in routes.chain([&connector["default_pipelines"]]).flat_map(texts) {
+                assert!(pipelines.contains_key(pipeline), "{path}: there is no pipeline {pipeline} to route to");
+            }
+        }
+        assert!(reached(&collector, "otlp").contains(judge), "{path}: spans do not reach judged");
+        assert!(!reached(&collector, "otlp/scores").contains(judge), "{path}: scores are led back to judged");
+        // Grouping by trace comes before what cuts messages.
+        let way = texts(&pipelines["traces/judge"]["processors"]);
+        let place = |prefix: &str| way.iter().position(|processor| processor.starts_with(prefix)).unwrap();
+        assert!(place("groupbytrace") < place("batch"), "{path}");
+    }
+}
+
+#[test]
+fn judged_and_the_collector_agree_on_queues_and_addresses() {
+    let collector = only("deploy/collector/rabbitmq.yaml");
+    // Without routing the exporter publishes to the queues that judged consumes by default.
+    assert!(collector["exporters"]["rabbitmq"]["routing"].is_null());
+    for path in deployed(&[".toml"]) {
+        let config = config(&path);
+        let amqp = config.intake.amqp.unwrap();
+        assert_eq!((amqp.traces_queue.as_str(), amqp.logs_queue.as_str()), ("otlp_spans", "otlp_logs"), "{path}");
+        let scores = collector["receivers"]["otlp/scores"]["protocols"]["grpc"]["endpoint"].as_str().unwrap();
+        let port = scores.rsplit(':').next().unwrap();
+        let sink = config.sinks[0].endpoint.as_deref().unwrap();
+        assert!(sink.ends_with(&format!(":{port}")), "{path}: scores go to {sink}, the receiver listens on {scores}");
+    }
+}
+
+// ---- Docker Compose ------------------------------------------------------------------------------------------------------
+
+/// Seconds of `25s`, or of `1m`.
+fn duration(text: &str) -> Duration {
+    crate::config::duration::parse(text).unwrap()
+}
+
+/// What a command line of `judged run` says: whether its roles exist, and how long it drains.
+fn drain(place: &str, command: &[&str]) -> Duration {
+    let after = |option: &str| command.iter().position(|word| *word == option).map(|at| command[at + 1]);
+    for role in after("--roles").into_iter().flat_map(|roles| roles.split(',')) {
+        assert!(Role::from_str(role, false).is_ok(), "{place}: there is no role {role}");
+    }
+    duration(after("--drain").unwrap_or("25s"))
+}
+
+#[test]
+fn compose_names_only_what_exists() {
+    let compose = only("docker-compose.yml");
+    let services = compose["services"].as_object().unwrap();
+    for (name, service) in services {
+        for (other, dependency) in service["depends_on"].as_object().into_iter().flatten() {
+            let other_service =
+                services.get(other).unwrap_or_else(|| panic!("{name} waits for {other}, which is none"));
+            if dependency["condition"] == "service_healthy" {
+                assert!(other_service["healthcheck"].is_object(), "{name} waits for the health of {other}");
+            }
+        }
+        for volume in texts(&service["volumes"]) {
+            let source = volume.split(':').next().unwrap();
+            let exists = match source.strip_prefix("./") {
+                Some(path) => root().join(path).exists(),
+                None => keys(&compose["volumes"]).contains(source),
+            };
+            assert!(exists, "{name} mounts {source}, which does not exist");
+        }
+        for port in texts(&service["ports"]) {
+            assert!(port.starts_with("127.0.0.1:"), "{name} publishes {port} to other machines");
+        }
+        let (_, tag) = service["image"].as_str().unwrap().rsplit_once(':').expect("a tag");
+        assert_ne!(tag, "latest", "{name}");
+        let command = texts(&service["command"]);
+        if command.first() == Some(&"run") {
+            let grace = duration(service["stop_grace_period"].as_str().unwrap());
+            assert!(grace > drain(name, &command) + AFTER_DRAIN, "{name} is killed before it has drained");
+        }
+        for file in command.iter().filter(|word| word.starts_with("/demo/")) {
+            assert!(root().join(&file[1..]).is_file(), "{name} replays {file}, which does not exist");
+        }
+    }
+    let text = read("docker-compose.yml");
+    let explained = read("deploy/env.example");
+    for variable in captures(r"\$\{(\w+)", &text) {
+        let line = format!("{variable}=");
+        assert!(explained.lines().any(|explanation| explanation == line), "{variable} is not in deploy/env.example");
+    }
+    let given = keys(&compose["services"]["collector"]["environment"]);
+    for variable in captures(r"\$\{env:(\w+)\}", &read("deploy/collector/rabbitmq.yaml")) {
+        assert!(given.contains(variable.as_str()), "the Collector is not given {variable}");
+    }
+}
+
+#[test]
+fn every_role_is_played_in_compose_and_kubernetes() {
+    let all: BTreeSet<String> =
+        Role::ALL.iter().map(|role| role.to_possible_value().unwrap().get_name().to_owned()).collect();
+    for path in ["docker-compose.yml", "deploy/kubernetes/intake.yaml,deploy/kubernetes/worker.yaml"] {
+        let text: String = path.split(',').map(read).collect();
+        let played: BTreeSet<String> = captures(r#"--roles, "([^"]+)""#, &text)
+            .iter()
+            .flat_map(|roles| roles.split(',').map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(played, all, "{path}");
+    }
+}
+
+// ---- Kubernetes and systemd ----------------------------------------------------------------------------------------------
+
+#[test]
+fn deployments_probe_the_pages_and_outlive_their_drain() {
+    let config = config("deploy/kubernetes/judged.toml");
+    let secret = only("deploy/kubernetes/secret.example.yaml");
+    let held = keys(&secret["stringData"]);
+    for path in ["deploy/kubernetes/intake.yaml", "deploy/kubernetes/worker.yaml"] {
+        let deployment = yaml(path).into_iter().find(|document| document["kind"] == "Deployment").unwrap();
+        let pod = &deployment["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        let grace = Duration::from_secs(pod["terminationGracePeriodSeconds"].as_u64().unwrap());
+        assert!(grace > drain(path, &texts(&container["args"])) + AFTER_DRAIN, "{path}: killed before it has drained");
+        for (probe, page) in
+            [("livenessProbe", "/healthz"), ("startupProbe", "/healthz"), ("readinessProbe", "/readyz")]
+        {
+            let get = &container[probe]["httpGet"];
+            assert_eq!(get["path"], page, "{path} {probe}");
+            let ports = container["ports"].as_array().unwrap();
+            let port = ports.iter().find(|port| port["name"] == get["port"]).unwrap();
+            assert_eq!(port["containerPort"].as_u64(), Some(u64::from(config.web.listen.port())), "{path} {probe}");
+        }
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    }
+    for variable in [config.web.token_env, config.judges["default"].api_key_env.clone()].into_iter().flatten() {
+        assert!(held.contains(variable.as_str()), "{variable} is not in the secret");
+    }
+    let kustomization = only("deploy/kubernetes/kustomization.yaml");
+    let files = texts(&kustomization["configMapGenerator"][0]["files"]);
+    for file in texts(&kustomization["resources"]).into_iter().chain(files) {
+        assert!(root().join("deploy/kubernetes").join(file).is_file(), "the kustomization names {file}");
+    }
+}
+
+#[test]
+fn scaled_objects_scale_deployments_by_queues_that_are_consumed() {
+    let deployments: BTreeSet<String> = ["intake", "worker"]
+        .iter()
+        .flat_map(|name| yaml(&format!("deploy/kubernetes/{name}.yaml")))
+        .filter(|document| document["kind"] == "Deployment")
+        .map(|document| document["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    let amqp = config("deploy/kubernetes/judged.toml").intake.amqp.unwrap();
+    for document in yaml("deploy/kubernetes/autoscaling.keda.yaml") {
+        let Some(target) = document["spec"]["scaleTargetRef"]["name"].as_str() else { continue };
+        assert!(deployments.contains(target), "there is no deployment {target}");
+        for trigger in document["spec"]["triggers"].as_array().unwrap() {
+            if let Some(queue) = trigger["metadata"]["queueName"].as_str() {
+                assert!([&amqp.traces_queue, &amqp.logs_queue].iter().any(|known| *known == queue), "{queue}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_unit_waits_longer_than_judged_drains() {
+    let unit = read("deploy/systemd/judged.service");
+    let setting = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap().to_owned();
+    let command = setting("ExecStart=");
+    let command: Vec<&str> = command.split(' ').collect();
+    assert!(duration(&setting("TimeoutStopSec=")) > drain("judged.service", &command) + AFTER_DRAIN);
+}
+
+#[test]
+fn what_the_image_copies_is_in_its_context() {
+    let ignored = read(".dockerignore");
+    let copies = captures(r"(?m)^COPY ([^-\s]\S*) /", &read("Dockerfile"));
+    assert!(!copies.is_empty());
+    for path in copies {
+        assert!(root().join(&path).is_file(), "{path}");
+        assert!(ignored.lines().any(|line| line.strip_prefix('!') == Some(path.as_str())), "{path} is left out");
+        let mode = root().join(&path).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{path} cannot be run");
+    }
+}

@@ -1,0 +1,205 @@
+//! Intake from outside: real sockets, a real database, and a store that can be made to fail.
+
+mod amqp;
+mod grpc;
+mod http;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::config::IntakeConfig;
+use crate::model::TraceId;
+use crate::otlp::wire;
+use crate::pipeline::intake::{self, Intake, IntakeError, IntakeStore, Redact};
+use crate::sampling::Sampler;
+use crate::store::{Committed, IntakeAccount, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::testing::databases::Database;
+
+/// Leaves everything as it is: redaction has tests of its own.
+struct Unredacted;
+
+impl Redact for Unredacted {
+    fn redact_span(&self, _: &mut wire::Span) {}
+    fn redact_log_record(&self, _: &mut wire::LogRecord) {}
+
+    fn redact_resource(&self, _: &mut wire::Resource) {}
+}
+
+/// A database that can be taken away, slowed down, and made to refuse one request.
+struct MoodyStore {
+    store: Store,
+    away: AtomicBool,
+    /// A batch of so many records is refused for ever; 0 refuses nothing.
+    refuses: AtomicUsize,
+    /// A permit for each transaction that may pass.
+    gate: Semaphore,
+    /// Requests in each transaction that passed.
+    groups: Mutex<Vec<usize>>,
+}
+
+impl MoodyStore {
+    fn new(store: Store) -> Self {
+        let gate = Semaphore::new(Semaphore::MAX_PERMITS / 2);
+        Self { store, away: false.into(), refuses: 0.into(), gate, groups: Mutex::default() }
+    }
+
+    fn block(&self) {
+        self.gate.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    fn unblock(&self) {
+        self.gate.add_permits(1000);
+    }
+
+    async fn commit(&self, batches: &[IntakeBatch], times: SettleTimes) -> Result<Vec<Committed>, StoreError> {
+        self.gate.acquire().await.unwrap().forget();
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Database(sqlx::Error::PoolTimedOut));
+        }
+        let refused = self.refuses.load(Ordering::SeqCst) as u64;
+        if refused > 0 && batches.iter().any(|batch| batch.received == refused) {
+            return Err(StoreError::Inconsistent { table: "spans", column: "body", found: "a test".to_owned() });
+        }
+        let committed = self.store.commit_intake(batches, times).await?;
+        self.groups.lock().unwrap().push(batches.len());
+        Ok(committed)
+    }
+}
+
+impl IntakeStore for MoodyStore {
+    fn commit_intake<'a>(
+        &'a self,
+        batches: &'a [IntakeBatch],
+        times: SettleTimes,
+    ) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>> {
+        Box::pin(self.commit(batches, times))
+    }
+
+    fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>> {
+        Box::pin(self.store.kept_traces(ids))
+    }
+
+    fn claim_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        began_at: &'a str,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<StreamClaim, StoreError>> {
+        Box::pin(self.store.claim_stream(queue, began_at, lease_ms))
+    }
+
+    fn advance_stream<'a>(
+        &'a self,
+        queue: &'a str,
+        next: Option<u64>,
+        lease_ms: i64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.store.advance_stream(queue, next, lease_ms))
+    }
+}
+
+/// judged's intake, running.
+struct Service {
+    database: Database,
+    store: Arc<MoodyStore>,
+    intake: Arc<Intake>,
+    http: SocketAddr,
+    grpc: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinHandle<Result<(), IntakeError>>,
+    committing: JoinHandle<()>,
+}
+
+impl Service {
+    /// `otlp` is the text of `[otlp]` beyond the addresses (other sections may follow), `sampling` that of `[sampling]`.
+    async fn start(otlp: &str, sampling: &str) -> Self {
+        Self::start_on(Database::sqlite().await, otlp, sampling).await
+    }
+
+    async fn start_on(database: Database, otlp: &str, sampling: &str) -> Self {
+        // A process chooses its TLS provider once; the other tests of this process may have done so.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let config = format!("[otlp]\nhttp = \"127.0.0.1:0\"\ngrpc = \"127.0.0.1:0\"\n{otlp}");
+        let config: IntakeConfig = toml::from_str(&config).unwrap();
+        let store = Arc::new(MoodyStore::new(database.store.clone()));
+        let sampler = Sampler::from_config(&toml::from_str(sampling).unwrap()).unwrap();
+        let times = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
+        let (intake, committer) = Intake::new(Arc::clone(&store) as _, sampler, Arc::new(Unredacted), times);
+        let listeners = intake::bind(&config).await.unwrap();
+        let (http, grpc) = (listeners.http_address().unwrap(), listeners.grpc_address().unwrap());
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(listeners.serve(Arc::clone(&intake), shutdown.clone()));
+        let committing = tokio::spawn(committer.run());
+        Self { database, store, intake, http, grpc, shutdown, serving, committing }
+    }
+
+    /// Both signals together.
+    async fn account(&self) -> IntakeAccount {
+        account(&self.database.store).await
+    }
+
+    /// Stops as the program does: receivers first, then whatever waits for its commit.
+    async fn stop(self) -> Database {
+        self.shutdown.cancel();
+        self.serving.await.unwrap().unwrap();
+        drop(self.intake);
+        self.committing.await.unwrap();
+        self.database
+    }
+}
+
+/// Spans and log records together.
+async fn account(store: &Store) -> IntakeAccount {
+    let ledger = store.ledger(0).await.unwrap();
+    assert!(ledger.balanced, "{ledger:?}");
+    let (spans, logs) = (ledger.intake, ledger.logs);
+    IntakeAccount {
+        received: spans.received + logs.received,
+        kept: spans.kept + logs.kept,
+        sampled_out: spans.sampled_out + logs.sampled_out,
+        duplicate: spans.duplicate + logs.duplicate,
+        own: spans.own + logs.own,
+        rejected: spans.rejected + logs.rejected,
+    }
+}
+
+/// One request of `spans` spans of one trace.
+fn traces(trace: u8, spans: u8) -> wire::ExportTraceServiceRequest {
+    let spans = (1..=spans).map(|number| span(trace, number)).collect();
+    let scope_spans = vec![wire::ScopeSpans { spans, ..Default::default() }];
+    wire::ExportTraceServiceRequest { resource_spans: vec![wire::ResourceSpans { scope_spans, ..Default::default() }] }
+}
+
+fn span(trace: u8, number: u8) -> wire::Span {
+    wire::Span { trace_id: vec![trace; 16], span_id: vec![number; 8], name: "chat".to_owned(), ..Default::default() }
+}
+
+fn logs(trace: u8, records: u8) -> wire::ExportLogsServiceRequest {
+    let record = |number| wire::LogRecord {
+        time_unix_nano: u64::from(number),
+        trace_id: vec![trace; 16],
+        span_id: vec![1; 8],
+        ..Default::default()
+    };
+    let scope_logs = vec![wire::ScopeLogs { log_records: (0..records).map(record).collect(), ..Default::default() }];
+    wire::ExportLogsServiceRequest { resource_logs: vec![wire::ResourceLogs { scope_logs, ..Default::default() }] }
+}
+
+/// Waits for something that is about to happen.
+async fn eventually(what: &str, mut happened: impl AsyncFnMut() -> bool) {
+    for _ in 0..1500 {
+        if happened().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain for {what}");
+}

@@ -1,0 +1,339 @@
+//! From a case's input to what the product computes.
+
+use crate::statistics::bca::{acceleration, bca_interval, bca_levels, percentile_interval};
+use crate::statistics::binary::{balanced_accuracy, f1, macro_f1, mcc, rates};
+use crate::statistics::distribution::two_sided_z;
+use crate::statistics::icc::{Icc, Model, icc};
+use crate::statistics::kappa::{cohen_kappa, cohen_kappa_se, gwet_ac, gwet_ac_se, scott_pi};
+use crate::statistics::krippendorff::{Coincidences, Metric};
+use crate::statistics::paired::{ChiSquared, bowker, mcnemar_exact, mcnemar_mid_p, stuart_maxwell};
+use crate::statistics::ppi::{PpiMean, Tuning, ppi_mean};
+use crate::statistics::ppi_designs::{Judged, active, clustered, stratified};
+use crate::statistics::survey::{Design, Weighted, effective_size, hajek_mean, horvitz_thompson_total};
+use crate::statistics::{
+    AgreementTable, Estimate, Interval, PairGrid, Reason, Weighting, distance, newcombe, two_sample, wilson,
+};
+use serde_json::Value;
+
+use super::{Computed, floats, indices, one};
+
+fn limits(interval: Result<Interval, Reason>) -> Computed {
+    Some(interval.map_or(vec![f64::NAN; 2], |interval| vec![interval.low, interval.high]))
+}
+
+fn value_of(estimate: Estimate) -> Computed {
+    Some(vec![estimate.value().unwrap_or(f64::NAN)])
+}
+
+/// The table over declared categories, from the input's two label lists.
+fn table_of(input: &Value) -> AgreementTable {
+    let categories = input["categories"].as_array().unwrap();
+    let category = |label: &Value| categories.iter().position(|declared| declared == label);
+    let mut table = AgreementTable::new(categories.len());
+    let labels = |side: &str| input[side].as_array().unwrap().clone();
+    for (index, (human, judge)) in labels("human").iter().zip(&labels("judge")).enumerate() {
+        let weight = input["weight"].get(index).and_then(Value::as_f64).unwrap_or(1.0);
+        if let (Some(human), Some(judge)) = (category(human), category(judge)) {
+            table.add(human, judge, weight).unwrap();
+        }
+    }
+    table
+}
+
+fn values_of(input: &Value) -> Vec<f64> {
+    let categories = input["categories"].as_array().unwrap();
+    categories.iter().enumerate().map(|(code, value)| value.as_f64().unwrap_or(code as f64)).collect()
+}
+
+fn positive_of(input: &Value) -> Option<usize> {
+    input["categories"].as_array()?.iter().position(|category| *category == input["positive"])
+}
+
+pub(super) fn two_rater(input: &Value, name: &str) -> Computed {
+    let table = table_of(input);
+    chance_corrected(&table, name)
+        .or_else(|| weighted_coefficient(&table, name))
+        .or_else(|| binary(&table, positive_of(input), name))
+        .or_else(|| ordered(&table, input, name))
+}
+
+fn chance_corrected(table: &AgreementTable, name: &str) -> Computed {
+    let identity = Weighting::Identity;
+    let normal =
+        |sign: f64| Ok(cohen_kappa(table, identity)? + sign * two_sided_z(0.95) * cohen_kappa_se(table, identity)?);
+    match name {
+        "raw_agreement" | "irr_percent_agreement" => one(table.raw_agreement()),
+        "cohen_kappa" | "cohen_kappa_observed_labels" | "cohen_kappa_sm" | "irr_cohen_kappa" => {
+            one(cohen_kappa(table, identity))
+        }
+        "cohen_kappa_var" => one(cohen_kappa_se(table, identity).map(|error| error * error)),
+        "irr_cohen_kappa_se" => one(cohen_kappa_se(table, identity)),
+        "cohen_kappa_ci_low" => one::<Reason>(normal(-1.0)),
+        "cohen_kappa_ci_high" => one::<Reason>(normal(1.0)),
+        "irr_scott_pi" => one(scott_pi(table)),
+        "irr_gwet_ac1" => one(gwet_ac(table, identity)),
+        "irr_gwet_ac1_se" => one(gwet_ac_se(table, identity)),
+        "krippendorff_alpha_nominal" | "irr_krippendorff_alpha" => {
+            one(Coincidences::of_table(table).alpha(Metric::Nominal, &[]))
+        }
+        _ => None,
+    }
+}
+
+fn weighted_coefficient(table: &AgreementTable, name: &str) -> Computed {
+    let weighting = if name.contains("linear") { Weighting::Linear } else { Weighting::Quadratic };
+    match name {
+        "weighted_kappa_linear"
+        | "weighted_kappa_linear_sm"
+        | "weighted_kappa_quadratic"
+        | "weighted_kappa_quadratic_sm" => one(cohen_kappa(table, weighting)),
+        "weighted_kappa_linear_ci_sm" | "weighted_kappa_quadratic_ci_sm" => limits(
+            cohen_kappa(table, weighting)
+                .and_then(|kappa| Ok(Interval::around(kappa, two_sided_z(0.95) * cohen_kappa_se(table, weighting)?))),
+        ),
+        "gwet_ac2_linear" | "gwet_ac2_quadratic" => one(gwet_ac(table, weighting)),
+        "gwet_ac2_linear_se" | "gwet_ac2_quadratic_se" => one(gwet_ac_se(table, weighting)),
+        _ => None,
+    }
+}
+
+fn binary(table: &AgreementTable, positive: Option<usize>, name: &str) -> Computed {
+    match (name, positive) {
+        ("mcc", _) => one(mcc(table)),
+        ("macro_f1", _) => one(macro_f1(table)),
+        ("balanced_accuracy", _) => one(balanced_accuracy(table)),
+        ("tpr_sensitivity", Some(positive)) => value_of(rates(table, positive).tpr),
+        ("tnr_specificity", Some(positive)) => value_of(rates(table, positive).tnr),
+        ("precision_ppv", Some(positive)) => value_of(rates(table, positive).ppv),
+        ("npv", Some(positive)) => value_of(rates(table, positive).npv),
+        ("f1", Some(positive)) => one(f1(table, positive)),
+        _ => None,
+    }
+}
+
+fn ordered(table: &AgreementTable, input: &Value, name: &str) -> Computed {
+    let codes: Vec<f64> = (0..table.categories()).map(|code| code as f64).collect();
+    let grid = || PairGrid::of_values(&values_of(input)).unwrap();
+    match name {
+        "krippendorff_alpha_ordinal" => one(Coincidences::of_table(table).alpha(Metric::Ordinal, &codes)),
+        "krippendorff_alpha_interval" => one(Coincidences::of_table(table).alpha(Metric::Interval, &codes)),
+        "spearman" => one(grid().spearman(table.counts())),
+        "kendall_tau_b" => one(grid().kendall_tau_b(table.counts())),
+        "pearson" => one(grid().pearson(table.counts())),
+        "mae" => one(grid().mae(table.counts())),
+        "bias_judge_minus_human" => one(grid().bias(table.counts())),
+        _ => None,
+    }
+}
+
+pub(super) fn weighted_two_rater(input: &Value, name: &str) -> Computed {
+    let table = table_of(input);
+    let mut unweighted = input.clone();
+    unweighted["weight"] = Value::Null;
+    match name {
+        "weighted_agreement" => one(table.raw_agreement()),
+        "weighted_cohen_kappa" => one(cohen_kappa(&table, Weighting::Identity)),
+        "unweighted_cohen_kappa" => one(cohen_kappa(&table_of(&unweighted), Weighting::Identity)),
+        "weighted_mcc" => one(mcc(&table)),
+        "weighted_tpr" => binary(&table, positive_of(input), "tpr_sensitivity"),
+        "weighted_tnr" => binary(&table, positive_of(input), "tnr_specificity"),
+        "weighted_f1" => binary(&table, positive_of(input), "f1"),
+        _ => weighted_coefficient(&table, name),
+    }
+}
+
+pub(super) fn multi_rater(input: &Value, name: &str) -> Computed {
+    let raters = input["raters_x_items"].as_array().unwrap();
+    let mut values: Vec<f64> =
+        raters.iter().flat_map(|rater| rater.as_array().unwrap()).filter_map(Value::as_f64).collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    let mut coincidences = Coincidences::new(values.len());
+    for item in 0..raters[0].as_array().unwrap().len() {
+        let labels = raters.iter().filter_map(|rater| rater[item].as_f64());
+        let labels: Vec<usize> = labels.map(|label| values.iter().position(|value| *value == label).unwrap()).collect();
+        coincidences.add(&labels);
+    }
+    let alpha = |metric| one(coincidences.alpha(metric, &values));
+    match name {
+        "krippendorff_alpha_nominal" | "irr_krippendorff_alpha" => alpha(Metric::Nominal),
+        "krippendorff_alpha_ordinal" => alpha(Metric::Ordinal),
+        "krippendorff_alpha_interval" => alpha(Metric::Interval),
+        "krippendorff_alpha_ratio" => alpha(Metric::Ratio),
+        _ => None,
+    }
+}
+
+pub(super) fn numeric(input: &Value, name: &str) -> Computed {
+    let pairs: Vec<(f64, f64)> = floats(input, "human").into_iter().zip(floats(input, "judge")).collect();
+    let (grid, cell_of) = PairGrid::of(&pairs).unwrap();
+    let mut weights = vec![0.0; grid.cells()];
+    for cell in cell_of {
+        weights[cell] += 1.0;
+    }
+    match name {
+        "pearson_r" => one(grid.pearson(&weights)),
+        "spearman_rho" => one(grid.spearman(&weights)),
+        "kendall_tau_b" => one(grid.kendall_tau_b(&weights)),
+        "mae" => one(grid.mae(&weights)),
+        "rmse" => one(grid.rmse(&weights)),
+        "bias_mean_judge_minus_human" => one(grid.bias(&weights)),
+        "bias_sd" => one(grid.difference_sd(&weights)),
+        "loa_95" => limits(
+            grid.bias(&weights)
+                .and_then(|bias| Ok(Interval::around(bias, two_sided_z(0.95) * grid.difference_sd(&weights)?))),
+        ),
+        "lins_ccc" => one(grid.lin_ccc(&weights)),
+        _ => None,
+    }
+}
+
+pub(super) fn proportion(input: &Value, name: &str) -> Computed {
+    let number = |field: &str| input[field].as_f64().unwrap();
+    (name == "wilson").then(|| limits(wilson(number("successes"), number("n"), 1.0 - number("alpha"))))?
+}
+
+pub(super) fn two_proportions(input: &Value, name: &str) -> Computed {
+    let [x1, n1, x2, n2] = ["x1", "n1", "x2", "n2"].map(|field| input[field].as_f64().unwrap());
+    (name == "newcombe_ci").then(|| limits(newcombe(x1, n1, x2, n2, 0.95)))?
+}
+
+pub(super) fn paired(input: &Value, name: &str) -> Computed {
+    let table = AgreementTable::from_counts(floats(input, "table")).unwrap();
+    let (b, c) = (table.count(0, 1) as u64, table.count(1, 0) as u64);
+    let chi2 = |result: Result<ChiSquared, Reason>| {
+        result.map_or(vec![f64::NAN; 3], |test| vec![test.statistic, test.p, test.degrees_of_freedom])
+    };
+    match name {
+        "mcnemar_exact_p" => Some(vec![mcnemar_exact(b, c)]),
+        "mcnemar_midp" => Some(vec![mcnemar_mid_p(b, c)]),
+        "bowker" => Some(chi2(bowker(&table))),
+        "stuart_maxwell" => Some(chi2(stuart_maxwell(&table))),
+        _ => None,
+    }
+}
+
+pub(super) fn two_samples(input: &Value, name: &str) -> Computed {
+    let (reference, current) = (floats(input, "reference"), floats(input, "current"));
+    match name {
+        "ks_exact" => {
+            let test = two_sample::kolmogorov_smirnov(&reference, &current).unwrap();
+            Some(vec![test.statistic, test.p])
+        }
+        "wasserstein_1" => one(two_sample::wasserstein(&reference, &current)),
+        _ => None,
+    }
+}
+
+pub(super) fn histograms(input: &Value, name: &str) -> Computed {
+    let (reference, current) = (floats(input, "reference_counts"), floats(input, "current_counts"));
+    let (n, m) = (reference.iter().sum(), current.iter().sum());
+    match name {
+        // The reference floors empty bins where the product smooths them.
+        "psi" => {
+            let smoothing = if input["psi_epsilon"].is_null() { 0.0 } else { 0.5 };
+            one(distance::psi(&reference, &current, smoothing))
+        }
+        "js_divergence_nats" => {
+            one(distance::jensen_shannon(&reference, &current).map(|d| d * d * std::f64::consts::LN_2))
+        }
+        "js_distance_base2" => one(distance::jensen_shannon(&reference, &current)),
+        "total_variation" => one(distance::total_variation(&reference, &current)),
+        "chi2_2xk" => {
+            let test = distance::chi_squared(&reference, &current).unwrap();
+            Some(vec![test.statistic, test.p, test.degrees_of_freedom])
+        }
+        "psi_null_q95" => one(distance::psi_null_quantile(n, m, reference.len(), 0.95)),
+        _ => None,
+    }
+}
+
+pub(super) fn bca(input: &Value, name: &str) -> Computed {
+    let (data, replicates) = (floats(input, "data"), floats(input, "bootstrap_replicates_sorted"));
+    let (n, sum) = (data.len() as f64, data.iter().sum::<f64>());
+    let jackknife: Vec<(f64, f64)> = data.iter().map(|x| ((sum - x) / (n - 1.0), 1.0)).collect();
+    let acceleration = acceleration(&jackknife);
+    match name {
+        "bca_acceleration" => Some(vec![acceleration]),
+        "bca_alpha_low_high" => Some(
+            bca_levels(sum / n, &replicates, acceleration, 0.95)
+                .map_or(vec![f64::NAN; 2], |(low, high)| vec![low, high]),
+        ),
+        "bca_interval" => limits(bca_interval(sum / n, &replicates, &jackknife, 0.95)),
+        "percentile_interval" => limits(percentile_interval(&replicates, 0.95)),
+        _ => None,
+    }
+}
+
+fn mean_error_limits(estimate: Result<PpiMean, Reason>) -> Computed {
+    Some(estimate.map_or(vec![f64::NAN; 4], |ppi| {
+        let interval = ppi.interval(0.95);
+        vec![ppi.mean, ppi.standard_error, interval.low, interval.high]
+    }))
+}
+
+pub(super) fn prediction_powered(input: &Value, name: &str) -> Computed {
+    let sampled = || {
+        let labels = input["y"].as_array().unwrap().iter().map(Value::as_f64);
+        let scores = floats(input, "judge");
+        labels.zip(scores).map(|(label, score)| Judged { label, score }).collect::<Vec<_>>()
+    };
+    let tuning = if name.contains("lam1") { Tuning::Fixed(1.0) } else { Tuning::Tuned };
+    let plain = |tuning| {
+        let (labels, scores) = (floats(input, "y_labeled"), floats(input, "judge_on_labeled"));
+        ppi_mean(&labels, &scores, &floats(input, "judge_on_unlabeled"), tuning)
+    };
+    match name {
+        "classical_mean" => one(plain(Tuning::Fixed(0.0)).map(|ppi| ppi.mean)),
+        "ppi_lam1_point" => one(plain(tuning).map(|ppi| ppi.mean)),
+        "classical" => mean_error_limits(plain(Tuning::Fixed(0.0))),
+        "ppi_lam1" | "ppi_plus" => mean_error_limits(plain(tuning)),
+        "stratified_ppi_lam1" | "stratified_ppi_plus" => {
+            mean_error_limits(stratified(&sampled(), &indices(input, "stratum"), tuning))
+        }
+        "clustered_ppi" => mean_error_limits(clustered(&sampled(), &indices(input, "cluster"), tuning)),
+        "clustered_classical" => {
+            mean_error_limits(clustered(&sampled(), &indices(input, "cluster"), Tuning::Fixed(0.0)))
+        }
+        "asi_lam1_aipw" | "asi_power_tuned" => mean_error_limits(active(&sampled(), &floats(input, "pi"), tuning)),
+        "ipw_classical" => mean_error_limits(active(&sampled(), &floats(input, "pi"), Tuning::Fixed(0.0))),
+        _ => None,
+    }
+}
+
+pub(super) fn survey(input: &Value, name: &str) -> Computed {
+    let (y, probability) = (floats(input, "y"), floats(input, "pi"));
+    let names = input["stratum"].as_array().unwrap();
+    let strata: Vec<usize> = names.iter().map(|name| names.iter().position(|other| other == name).unwrap()).collect();
+    let each: Vec<usize> = (0..y.len()).collect();
+    let all = |estimate: Weighted| {
+        let interval = estimate.interval(0.95).unwrap();
+        vec![estimate.value, estimate.standard_error, interval.low, interval.high]
+    };
+    let mean = |design| hajek_mean(&y, &probability, design).unwrap();
+    let short = |estimate: Weighted| Some(vec![estimate.value, estimate.standard_error]);
+    match name {
+        "hajek_mean_srs_weights" => Some(all(mean(Design::Independent))),
+        "hajek_mean_stratified" => Some(all(mean(Design::Strata { strata: &strata, units: &each }))),
+        "hajek_mean_stratified_psu" => {
+            Some(all(mean(Design::Strata { strata: &strata, units: &indices(input, "psu") })))
+        }
+        "ht_total" => short(horvitz_thompson_total(&y, &probability).unwrap()),
+        "hajek_formula_check" => short(mean(Design::Independent)),
+        "hajek_poisson_formula" => short(mean(Design::Poisson)),
+        "kish_neff" => Some(vec![effective_size(probability.iter().map(|p| 1.0 / p))]),
+        _ => None,
+    }
+}
+
+pub(super) fn reliability(input: &Value, name: &str) -> Computed {
+    let items: Vec<Vec<f64>> = input["items_x_replays"].as_array().unwrap().iter().map(super::numbers).collect();
+    let model = match name.as_bytes().get(4)? {
+        b'1' => Model::OneWay,
+        b'A' => Model::Agreement,
+        _ => Model::Consistency,
+    };
+    let Icc { single, average } = icc(&items, model, 0.95).unwrap();
+    let (value, interval) = if name.ends_with("k)") { average } else { single };
+    Some(vec![value, interval.low, interval.high])
+}

@@ -1,0 +1,379 @@
+//! The contract of the store, held against SQLite and PostgreSQL alike.
+
+use crate::model::{EvaluationId, Outcome, Scale, Score};
+use crate::store::{
+    AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store, StreamClaim,
+};
+
+use crate::testing::on_both_databases;
+use crate::testing::records::{batch, kept_span, planned, trace_id};
+
+const TIMES: SettleTimes = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
+const LEASE_MS: i64 = 60_000;
+const EVER: i64 = 0;
+
+fn sink(outcome: Outcome) -> Vec<String> {
+    if outcome == Outcome::Scored { vec!["otel".to_owned()] } else { Vec::new() }
+}
+
+fn scored(id: EvaluationId) -> EvaluationResult {
+    EvaluationResult::Final {
+        id,
+        outcome: Outcome::Scored,
+        reason: None,
+        score: Some(Score { score: Some(1.0), label: Some("pass".into()), value: Some(1.0) }),
+        rationale: Some("fine".into()),
+        judge_model: Some("m-1".into()),
+        prompt_hash: None,
+        input_tokens: Some(10),
+        output_tokens: None,
+        cost_usd: Some(0.001),
+        latency_ms: Some(5),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a lookup that always finds")]
+fn faithfulness(_: &str, _: u32) -> Option<(String, Scale)> {
+    Some(("abc".into(), Scale::Binary { pass: "yes".into(), fail: "no".into() }))
+}
+
+async fn with_one_pending(store: &Store) -> EvaluationId {
+    let plan = planned(1, 0, Outcome::Pending, "an answer");
+    store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
+    plan.evaluations[0].id
+}
+
+on_both_databases! {
+    a_batch_that_comes_again_is_a_duplicate_as_a_whole(database) {
+        let request = || batch(1, vec![kept_span(1, 1, true), kept_span(1, 2, false)], 3);
+        let first = database.store.commit_intake(&[request()], TIMES).await.unwrap();
+        assert_eq!((first[0].kept, first[0].duplicate), (2, 0));
+        let again = database.store.commit_intake(&[request()], TIMES).await.unwrap();
+        assert_eq!((again[0].kept, again[0].duplicate), (0, 5));
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert_eq!(
+            ledger.intake,
+            IntakeAccount { received: 10, kept: 2, sampled_out: 3, duplicate: 5, own: 0, rejected: 0 }
+        );
+        assert!(ledger.balanced);
+    }
+}
+
+on_both_databases! {
+    a_span_that_comes_again_in_another_batch_is_stored_once(database) {
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        let second = batch(2, vec![kept_span(1, 1, true), kept_span(1, 2, false), kept_span(1, 2, false)], 0);
+        let committed = database.store.commit_intake(&[second], TIMES).await.unwrap();
+        assert_eq!((committed[0].kept, committed[0].duplicate), (1, 2));
+        let records = database.store.trace_records(&[trace_id(1)]).await.unwrap();
+        assert_eq!(records[0].spans.len(), 2);
+    }
+}
+
+on_both_databases! {
+    a_trace_settles_after_its_root_or_at_the_latest_after_max_wait(database) {
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true), kept_span(2, 1, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(9_999);
+        assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
+        database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(9_999);
+        assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty(), "the late child restarted the settle time");
+        database.clock.advance(1);
+        let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert_eq!(due.iter().map(|trace| (trace.trace_id, trace.root_seen)).collect::<Vec<_>>(), [(trace_id(1), true)]);
+        database.clock.advance(120_000);
+        let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert!(due.iter().any(|trace| trace.trace_id == trace_id(2) && !trace.root_seen));
+    }
+}
+
+on_both_databases! {
+    a_trace_that_grew_while_it_was_assembled_stays_due(database) {
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.clock.advance(10_000);
+        let due = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &[]).await.unwrap();
+        database.clock.advance(10_000);
+        let again = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert_eq!(again.len(), 1);
+        assert!(again[0].late);
+        database.store.commit_plan(PlannedFrom { traces: &again, ..PlannedFrom::default() }, &[]).await.unwrap();
+        database.clock.advance(1_000_000);
+        assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
+    }
+}
+
+on_both_databases! {
+    a_plan_made_from_less_by_a_worker_that_lost_its_lease_is_dropped(database) {
+        let other = database.another_worker().await;
+        database.store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.clock.advance(10_000);
+        let stalled = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        database.store.commit_intake(&[batch(2, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(LEASE_MS.max(10_000));
+        let taken_over = other.lease_due_traces(10, LEASE_MS).await.unwrap();
+        assert_eq!(taken_over.len(), 1);
+        let (less, all) = (planned(1, 0, Outcome::Pending, "half"), planned(1, 0, Outcome::Pending, "the whole"));
+        database.store.commit_plan(PlannedFrom { traces: &stalled, ..PlannedFrom::default() }, &[less]).await.unwrap();
+        other.commit_plan(PlannedFrom { traces: &taken_over, ..PlannedFrom::default() }, &[all]).await.unwrap();
+        let leased = other.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        assert_eq!(leased[0].content.as_ref().unwrap().output.as_deref(), Some("the whole"));
+        assert!(database.store.ledger(EVER).await.unwrap().balanced);
+    }
+}
+
+on_both_databases! {
+    planning_the_same_trace_twice_counts_once(database) {
+        let plans = [planned(1, 0, Outcome::Pending, "a"), planned(2, 0, Outcome::Filtered, "b"), planned(3, 0, Outcome::SampledOut, "c")];
+        database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced);
+        let account = &ledger.rubrics[0];
+        assert_eq!((account.subjects, account.pending, account.sampled_out), (3, 1, 1));
+        assert_eq!(account.filtered, [("not_captured".to_owned(), 1)].into());
+    }
+}
+
+on_both_databases! {
+    an_evaluation_is_leased_to_one_worker_and_taken_over_when_the_lease_ends(database) {
+        let id = with_one_pending(&database.store).await;
+        let other = database.another_worker().await;
+        assert_eq!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 1);
+        assert!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap().is_empty());
+        database.clock.advance(LEASE_MS);
+        assert_eq!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap()[0].id, id);
+        let mine = database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        assert!(mine.is_empty(), "a worker that lost its lease must not store a score");
+        let theirs = other.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        assert!(theirs.contains(&id));
+        assert!(other.finish_evaluations(&[scored(id)], &sink).await.unwrap().is_empty(), "a score is stored once");
+        assert_eq!(database.store.ledger(EVER).await.unwrap().deliveries["otel"].owed, 1);
+    }
+}
+
+on_both_databases! {
+    a_score_waits_for_a_worker_that_knows_its_rubric(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let older = |_: &str, _: u32| None;
+        assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &older).await.unwrap().is_empty());
+        database.clock.advance(LEASE_MS);
+        let newer = database.another_worker().await;
+        let owed = newer.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
+        assert_eq!(owed[0].evaluation.id, id);
+    }
+}
+
+on_both_databases! {
+    a_judge_that_writes_what_no_database_takes_as_text_is_stored(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let EvaluationResult::Final { id, outcome, score, .. } = scored(id) else { unreachable!() };
+        let hostile = EvaluationResult::Final {
+            id,
+            outcome,
+            reason: Some("\0".into()),
+            score,
+            rationale: Some("a\0b".into()),
+            judge_model: Some("m\0".into()),
+            prompt_hash: None,
+            input_tokens: None,
+            output_tokens: None,
+            cost_usd: None,
+            latency_ms: None,
+        };
+        assert!(database.store.finish_evaluations(&[hostile], &sink).await.unwrap().contains(&id));
+    }
+}
+
+on_both_databases! {
+    what_every_worker_spent_is_told_since_a_moment(database) {
+        let other = database.another_worker().await;
+        let id = with_one_pending(&database.store).await;
+        other.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        other.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let now_ms = database.store.now_ms();
+        assert_eq!(database.store.spent_since(now_ms).await.unwrap(), [("default".to_owned(), 0.001)].into());
+        assert!(database.store.spent_since(now_ms + 1).await.unwrap().is_empty());
+    }
+}
+
+on_both_databases! {
+    late_spans_supersede_an_evaluation_and_its_unsent_delivery(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        database.store.commit_plan(PlannedFrom::default(), &[planned(1, 1, Outcome::Pending, "a longer answer")]).await.unwrap();
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced);
+        assert_eq!((ledger.rubrics[0].superseded, ledger.rubrics[0].pending), (1, 1));
+        assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().is_empty());
+        let leased = database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        assert_eq!(leased[0].content.as_ref().unwrap().output.as_deref(), Some("a longer answer"));
+    }
+}
+
+on_both_databases! {
+    a_postponed_evaluation_comes_back_when_it_is_due_and_an_overdue_one_expires(database) {
+        let mut plan = planned(1, 0, Outcome::Pending, "a");
+        plan.evaluations[0].deadline_ms = database.store.now_ms() + 100_000;
+        let id = plan.evaluations[0].id;
+        database.store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let later = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms() + 5_000, reason: "rate_limited".into(), counts: true };
+        database.store.finish_evaluations(&[later], &sink).await.unwrap();
+        assert!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().is_empty());
+        database.clock.advance(5_000);
+        assert_eq!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap()[0].attempts, 1);
+        database.clock.advance(100_000);
+        assert_eq!(database.store.expire_evaluations().await.unwrap(), 1);
+        assert_eq!(database.store.ledger(EVER).await.unwrap().rubrics[0].expired, 1);
+    }
+}
+
+on_both_databases! {
+    a_delivery_is_owed_until_it_is_sent(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let owed = database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
+        assert_eq!(owed[0].evaluation.score.as_ref().unwrap().label.as_deref(), Some("pass"));
+        assert_eq!(owed[0].evaluation.segments["environment"], "production");
+        let retry = DeliveryOutcome::Retry { due_at_ms: database.store.now_ms() + 1_000, error: "503".into() };
+        database.store.finish_deliveries("otel", &[(id, retry)]).await.unwrap();
+        assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().is_empty());
+        database.clock.advance(1_000);
+        let owed = database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
+        assert_eq!(owed[0].attempts, 1);
+        database.store.finish_deliveries("otel", &[(id, DeliveryOutcome::Sent)]).await.unwrap();
+        let account = database.store.ledger(EVER).await.unwrap().deliveries["otel"];
+        assert_eq!((account.owed, account.sent, account.given_up), (0, 1, 0));
+    }
+}
+
+on_both_databases! {
+    retention_empties_a_few_traces_at_a_time_and_comes_back_for_what_came_later(database) {
+        let store = &database.store;
+        let spans = (1..=3).map(|number| kept_span(number, number, true)).collect();
+        store.commit_intake(&[batch(1, spans, 0)], TIMES).await.unwrap();
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(2, LEASE_MS).await.unwrap();
+        let plans: Vec<_> = (1..=3).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &plans).await.unwrap();
+        database.clock.advance(1);
+        let now_ms = store.now_ms();
+        assert_eq!(store.forget_content(now_ms - TIMES.settle_ms - 1, 10).await.unwrap().traces, 0, "nothing is so old");
+        let first = store.forget_content(now_ms, 1).await.unwrap();
+        assert_eq!((first.traces, first.subjects), (1, 1));
+        let rest = store.forget_content(now_ms, 10).await.unwrap();
+        assert_eq!((rest.traces, rest.subjects), (1, 1), "the third still waits for assembly");
+        assert_eq!(store.forget_content(now_ms, 10).await.unwrap().traces, 0, "once is enough");
+
+        let emptied = due[0].trace_id;
+        let records = store.trace_records(&[emptied]).await.unwrap();
+        assert!(records[0].spans.is_empty());
+        let late = (1..=3).find(|number| trace_id(*number) == emptied).unwrap();
+        store.commit_intake(&[batch(2, vec![kept_span(late, 9, false)], 0)], TIMES).await.unwrap();
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(10, LEASE_MS).await.unwrap();
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &[]).await.unwrap();
+        database.clock.advance(1);
+        assert_eq!(store.forget_content(store.now_ms(), 10).await.unwrap().traces, 2, "the late one and the third");
+        assert!(store.trace_records(&[emptied]).await.unwrap()[0].spans.is_empty());
+    }
+}
+
+on_both_databases! {
+    digests_are_forgotten_a_few_at_a_time(database) {
+        for digest in 1..=3 {
+            database.store.commit_intake(&[batch(digest, Vec::new(), 1)], TIMES).await.unwrap();
+        }
+        let later_ms = database.store.now_ms() + 1;
+        assert_eq!(database.store.forget_batches(later_ms, 2).await.unwrap(), 2);
+        assert_eq!(database.store.forget_batches(later_ms, 2).await.unwrap(), 1);
+    }
+}
+
+on_both_databases! {
+    an_anchor_is_judged_again_once_a_round_and_counts_in_the_ledger_alone(database) {
+        let plan = planned(1, 0, Outcome::Pending, "an answer");
+        let (subject, original) = (plan.subject.id, plan.evaluations[0].clone());
+        database.store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.store.finish_evaluations(&[scored(original.id)], &sink).await.unwrap();
+        assert_eq!(database.store.add_anchors(&original.rubric, &[subject, subject]).await.unwrap(), 1);
+        assert!(database.store.anchors().await.unwrap()[0].judgeable);
+
+        let replay = AnchorReplay {
+            subject,
+            rubric: original.rubric.clone(),
+            version: original.version,
+            judge: "default".into(),
+            round: "2026-01-01T00:00:00Z".into(),
+        };
+        let other = database.another_worker().await;
+        assert_eq!(database.store.plan_replays(std::slice::from_ref(&replay), i64::MAX).await.unwrap(), 1);
+        assert_eq!(other.plan_replays(&[replay], i64::MAX).await.unwrap(), 0, "the round was planned by another worker");
+        let leased = other.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        assert_eq!(leased.len(), 1);
+        other.finish_evaluations(&[scored(leased[0].id)], &sink).await.unwrap();
+
+        assert_eq!(database.store.scored_evaluations(EVER).await.unwrap().len(), 1, "quality is of first verdicts");
+        let series = database.store.score_series().await.unwrap();
+        assert_eq!(series.len(), 1);
+        assert_eq!((series[0].rubric.as_str(), series[0].version), (original.rubric.as_str(), original.version));
+        assert_eq!(database.store.scores_of(&series[0], 10, 10).await.unwrap().len(), 1, "so is what is watched of answers");
+        assert_eq!(database.store.anchor_verdicts().await.unwrap().len(), 2);
+        let ledger = database.store.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced);
+        assert_eq!((ledger.rubrics[0].subjects, ledger.rubrics[0].scored), (2, 2));
+        assert_eq!(ledger.deliveries["otel"].owed, 1, "sinks have the score of the answer already");
+        let counts = database.store.outcome_counts(EVER).await.unwrap();
+        assert_eq!(counts.iter().map(|count| (count.replay, count.count)).collect::<Vec<_>>(), [(false, 1), (true, 1)]);
+        assert_eq!(
+            database.store.newest_model(&original.rubric, original.version, "default").await.unwrap().as_deref(),
+            Some("m-1")
+        );
+        assert_eq!(database.store.remove_anchors(&original.rubric, &[subject]).await.unwrap(), 1);
+        assert!(database.store.anchor_evaluations(&original.rubric).await.unwrap().is_empty());
+    }
+}
+
+on_both_databases! {
+    a_stream_is_read_by_one_worker_and_its_position_belongs_to_its_beginning(database) {
+        let (mine, other) = (&database.store, database.another_worker().await);
+        let began_ms = database.store.now_ms();
+        let held = |next, began_ms| StreamClaim::Held { next, began_ms };
+        assert_eq!(mine.claim_stream("spans", "first", LEASE_MS).await.unwrap(), held(None, began_ms));
+        database.clock.advance(1_000);
+        assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), StreamClaim::Taken);
+        assert!(mine.advance_stream("spans", Some(7), LEASE_MS).await.unwrap());
+        assert!(mine.advance_stream("spans", None, 0).await.unwrap(), "given up, the position stays");
+        assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), held(Some(7), began_ms));
+        assert!(!mine.advance_stream("spans", Some(9), LEASE_MS).await.unwrap(), "it is another's now");
+        assert_eq!(other.claim_stream("spans", "1h", LEASE_MS).await.unwrap(), held(None, began_ms + 1_000));
+    }
+}
+
+on_both_databases! {
+    of_a_long_series_the_oldest_scores_stay_and_the_newest_follow(database) {
+        let plans: Vec<_> = (1..=9).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        for plan in &plans {
+            database.store.commit_plan(PlannedFrom::default(), std::slice::from_ref(plan)).await.unwrap();
+            database.clock.advance(1_000);
+        }
+        let leased = database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let results: Vec<EvaluationResult> = leased.iter().map(|one| scored(one.id)).collect();
+        database.store.finish_evaluations(&results, &sink).await.unwrap();
+
+        let series = database.store.score_series().await.unwrap().remove(0);
+        let all = database.store.scores_of(&series, 9, 9).await.unwrap();
+        assert_eq!(all.len(), 9);
+        let some = database.store.scores_of(&series, 3, 2).await.unwrap();
+        assert_eq!(some, [&all[..3], &all[7..]].concat());
+        assert_eq!(database.store.scores_of(&series, 3, 9).await.unwrap(), all, "none of them twice");
+    }
+}

@@ -1,0 +1,12 @@
+//! What the tests of several rooms share: databases, judges and receivers that do as they are told, ready-made records.
+
+pub mod databases;
+pub mod evaluated;
+pub mod fake_api;
+pub mod fake_judge;
+pub mod markup;
+pub mod otlp_receiver;
+pub mod records;
+pub mod wire;
+
+pub(crate) use databases::on_both_databases;

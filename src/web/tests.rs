@@ -1,0 +1,417 @@
+//! Pages and API over HTTP, as a browser without JavaScript and as a program see them.
+
+use std::sync::Arc;
+
+use crate::config::WebConfig;
+use crate::model::{EvaluationId, LabelStream, Outcome, SubjectId};
+use crate::rubrics::Catalogue;
+use crate::store::{EvaluationFilter, EvaluationResult, EvaluationSummary, PlannedFrom, Store};
+use crate::web::{self, WebParts};
+use reqwest::{Client, Response, StatusCode, header};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::testing::databases::Database;
+use crate::testing::evaluated::{rubrics, ten_days};
+use crate::testing::markup::assert_well_formed;
+use crate::testing::on_both_databases;
+use crate::testing::records::{planned, trace_id};
+
+/// Served pages; they stop with it.
+struct Site {
+    base: String,
+    client: Client,
+    shutdown: CancellationToken,
+}
+
+impl Site {
+    async fn of(store: &Store, token: Option<&str>) -> Self {
+        let _chosen = rustls::crypto::ring::default_provider().install_default();
+        let rubrics: Vec<_> = rubrics().into_iter().map(Arc::new).collect();
+        let router = web::router(WebParts {
+            store: store.clone(),
+            catalogue: Catalogue::new(rubrics, Vec::new()),
+            fence_secret: b"secret".as_slice().into(),
+            baselines: vec!["baseline".into()],
+            alert_routes: vec![crate::store::AlertRoute {
+                webhook: "chat".into(),
+                events: crate::model::AlertEvent::ALL.into(),
+            }],
+            token: token.map(|token| SecretString::from(token.to_owned())),
+            ready: Arc::new(|| Ok(())),
+            metrics: Arc::new(|| "judged_up 1\n".into()),
+        })
+        .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = CancellationToken::new();
+        tokio::spawn(web::serve(listener, router, shutdown.clone()));
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { base, client, shutdown }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.base)).send().await.unwrap()
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let response = self.get(path).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let text = response.text().await.unwrap();
+        assert_well_formed(&text);
+        text
+    }
+
+    async fn send(&self, path: &str, form: &[(&str, &str)]) -> Response {
+        let body: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        self.client
+            .post(format!("{}{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.join("&"))
+            .send()
+            .await
+            .unwrap()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// The value of a hidden field.
+fn field<'a>(page: &'a str, name: &str) -> &'a str {
+    let start = page.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no field {name}"));
+    page[start..].split('"').nth(3).unwrap()
+}
+
+const HOSTILE: &str = "</pre><script>alert(1)</script>\"'&<img src=x onerror=alert(2)>";
+
+async fn with_a_hostile_answer(store: &Store) -> EvaluationId {
+    let mut plan = planned(1, 0, Outcome::Pending, HOSTILE);
+    plan.subject.content.input = Some(HOSTILE.into());
+    plan.subject.segments.insert("intent".into(), HOSTILE.into());
+    plan.subject.segments.insert(HOSTILE.into(), "x".into());
+    plan.subject.session_id = Some(HOSTILE.into());
+    let id = plan.evaluations[0].id;
+    store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
+    store.lease_evaluations("default", 10, 60_000).await.unwrap();
+    let result = EvaluationResult::Final {
+        id,
+        outcome: Outcome::Failed,
+        reason: Some("unparseable".into()),
+        score: None,
+        rationale: Some(HOSTILE.into()),
+        judge_model: Some(HOSTILE.into()),
+        prompt_hash: None,
+        input_tokens: None,
+        output_tokens: None,
+        cost_usd: None,
+        latency_ms: None,
+    };
+    store.finish_evaluations(&[result], &|_| vec!["otel".to_owned()]).await.unwrap();
+    id
+}
+
+async fn all(store: &Store, filter: &EvaluationFilter, page: usize) -> Vec<EvaluationSummary> {
+    let mut found: Vec<EvaluationSummary> = Vec::new();
+    loop {
+        let after = found.last().map(EvaluationSummary::cursor);
+        let more = store.evaluations(filter, after, page).await.unwrap();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
+on_both_databases! {
+    filters_find_what_they_name(database) {
+        ten_days(&database).await;
+        let store = &database.store;
+        let everything = all(store, &EvaluationFilter::default(), 500).await;
+        assert_eq!(everything.len(), 420 * 6);
+        let paged = all(store, &EvaluationFilter::default(), 97).await;
+        assert_eq!(paged, everything, "pages overlap or leave something out");
+        let holds = async |filter: EvaluationFilter, wanted: &dyn Fn(&EvaluationSummary) -> bool| {
+            let found = all(store, &filter, 500).await;
+            let expected: Vec<&EvaluationSummary> = everything.iter().filter(|item| wanted(item)).collect();
+            assert!(!expected.is_empty(), "{filter:?} should find something");
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+        };
+        let none = EvaluationFilter::default;
+        holds(
+            EvaluationFilter { value_below: Some(0.7), documents_below: Some(3), ..none() },
+            &|item| item.value.is_some_and(|value| value < 0.7) && item.document_count < 3,
+        ).await;
+        holds(EvaluationFilter { value_from: Some(1.0), rubric: Some("faithfulness".into()), ..none() },
+            &|item| item.value == Some(1.0) && item.rubric == "faithfulness").await;
+        holds(EvaluationFilter { judge: Some("baseline".into()), version: Some(1), label: Some("fail".into()), ..none() },
+            &|item| item.judge == "baseline" && item.label.as_deref() == Some("fail")).await;
+        holds(EvaluationFilter { outcome: Some(Outcome::Failed), ..none() }, &|item| item.outcome == Outcome::Failed).await;
+        holds(EvaluationFilter { segment: Some(("environment".into(), "staging".into())), ..none() },
+            &|item| item.segments["environment"] == "staging").await;
+        holds(EvaluationFilter { text: Some("OVERLAP of".into()), ..none() }, &|item| item.judge == "baseline" && item.rationale.is_some()).await;
+        holds(EvaluationFilter { trace: Some(trace_id(7)), ..none() }, &|item| item.trace_id == trace_id(7)).await;
+        for nothing in [
+            EvaluationFilter { segment: Some(("environment".into(), "Staging".into())), ..none() },
+            EvaluationFilter { segment: Some(("environment".into(), "%".into())), ..none() },
+            EvaluationFilter { text: Some("over%of".into()), ..none() },
+            EvaluationFilter { label: Some("' OR 1=1 --".into()), ..none() },
+        ] {
+            assert!(store.evaluations(&nothing, None, 10).await.unwrap().is_empty(), "{nothing:?}");
+        }
+    }
+}
+
+on_both_databases! {
+    people_label_without_javascript_and_without_seeing_the_judge(database) {
+        ten_days(&database).await;
+        let site = Site::of(&database.store, None).await;
+        let before = database.store.labels().await.unwrap().len();
+
+        let choice = site.page("/label").await;
+        assert!(choice.contains("faithfulness"));
+        let page = site.page("/label?rubric=faithfulness&annotator=carol").await;
+        assert!(page.contains("5: every claim is supported"), "the scale in the judge's words");
+        assert!(!page.contains("The answer repeats the policy"), "the judge's reasons give its score away");
+        let subject: SubjectId = field(&page, "subject").parse().unwrap();
+        let form = |verdict: &'static str| {
+            let mut form: Vec<(&str, &str)> =
+                ["rubric", "annotator", "subject", "stream", "probability", "seal"].map(|name| (name, field(&page, name))).into();
+            form.extend([("verdict", verdict), ("rationale", "section 2 says 14 days")]);
+            form
+        };
+
+        let off_scale = site.send("/label", &form("6")).await;
+        assert_eq!(off_scale.status(), StatusCode::BAD_REQUEST);
+        let mut forged = form("4");
+        forged[4].1 = "1";
+        assert_eq!(site.send("/label", &forged).await.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(database.store.labels().await.unwrap().len(), before);
+
+        let saved = site.send("/label", &form("4")).await;
+        assert_eq!(saved.status(), StatusCode::SEE_OTHER);
+        assert_eq!(saved.headers()[header::LOCATION], "/label?rubric=faithfulness");
+        let labels = database.store.labels_of(subject, "faithfulness").await.unwrap();
+        let label = labels.iter().find(|label| label.annotator == "carol").unwrap();
+        assert_eq!((label.score.score, label.score.label.as_deref()), (Some(4.0), Some("pass")));
+        assert_eq!(label.rationale.as_deref(), Some("section 2 says 14 days"));
+        assert_ne!(label.stream, LabelStream::Unknown);
+        assert!(label.probability.is_some_and(|p| p.get() > 0.0));
+
+        let cookie = saved.headers()[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
+        let name = cookie.split(';').next().unwrap().to_owned();
+        let next = site.client.get(format!("{}/label?rubric=faithfulness", site.base)).header(header::COOKIE, name);
+        let next = next.send().await.unwrap().text().await.unwrap();
+        assert_ne!(field(&next, "subject"), subject.to_string(), "nobody labels the same item twice");
+        let mut skip: Vec<(&str, &str)> =
+            ["rubric", "annotator", "subject", "stream", "probability", "seal"].map(|name| (name, field(&next, name))).into();
+        skip.push(("verdict", "skip"));
+        assert_eq!(site.send("/label", &skip).await.status(), StatusCode::SEE_OTHER);
+        let skipped = database.store.labels_of(field(&next, "subject").parse().unwrap(), "faithfulness").await.unwrap();
+        assert!(skipped.iter().any(|label| label.annotator == "carol" && label.score.value.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn every_page_is_sound_and_its_links_lead_somewhere() {
+    let database = Database::sqlite().await;
+    let scored = ten_days(&database).await;
+    let site = Site::of(&database.store, None).await;
+    let first = scored[&("faithfulness".to_owned(), "default".to_owned())][0];
+    let mut pages = vec![format!("/evaluations/{first}"), "/label?rubric=harmfulness&annotator=x".to_owned()];
+    pages.extend(
+        ["/", "/report", "/evaluations", "/label", "/rubrics", "/rubrics/faithfulness", "/judges", "/ledger"]
+            .map(str::to_owned),
+    );
+    let mut links = std::collections::BTreeSet::new();
+    for path in &pages {
+        let page = site.page(path).await;
+        assert!(!page.contains("style=\""), "{path}: the content policy forbids inline styles");
+        links.extend(
+            page.split("href=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+                .map(|link| link.replace("&amp;", "&")),
+        );
+    }
+    for link in links.iter().filter(|link| link.starts_with('/')) {
+        let status = site.get(link.split('#').next().unwrap()).await.status();
+        assert_eq!(status, StatusCode::OK, "{link}");
+    }
+    let detail = site.page(&format!("/evaluations/{first}")).await;
+    assert!(detail.contains("The prompt, as the judge saw it"));
+    let headers = site.get("/").await.headers().clone();
+    assert!(headers["content-security-policy"].to_str().unwrap().contains("script-src 'self'"));
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(site.get("/evaluations/none").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(site.get("/evaluations?outcome=lost").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(site.get("/nowhere").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(site.get("/healthz").await.status(), StatusCode::OK);
+    assert_eq!(site.get("/readyz").await.text().await.unwrap(), "ready\n");
+    assert_eq!(site.get("/metrics").await.text().await.unwrap(), "judged_up 1\n");
+}
+
+#[tokio::test]
+async fn hostile_text_stays_text() {
+    let database = Database::sqlite().await;
+    let id = with_a_hostile_answer(&database.store).await;
+    let site = Site::of(&database.store, None).await;
+    for path in [format!("/evaluations/{id}"), "/evaluations".into(), "/report".into(), "/".into(), "/judges".into()] {
+        let page = site.page(&path).await;
+        assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
+    }
+    let query = encoded(HOSTILE);
+    for path in [
+        format!("/evaluations?text={query}"),
+        format!("/label?annotator={query}"),
+        format!("/evaluations?segment={query}"),
+    ] {
+        let page = site.get(&path).await.text().await.unwrap();
+        assert_well_formed(&page);
+        assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_and_other_sites_are_refused() {
+    let database = Database::sqlite().await;
+    let site = Site::of(&database.store, Some("open sesame")).await;
+    let turned = site.get("/evaluations?label=fail").await;
+    assert_eq!(turned.status(), StatusCode::SEE_OTHER);
+    assert_eq!(turned.headers()[header::LOCATION], "/login?next=%2Fevaluations%3Flabel%3Dfail");
+    assert_eq!(site.get("/api/ledger").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(site.get("/metrics").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(site.get("/healthz").await.status(), StatusCode::OK);
+
+    assert_eq!(site.send("/login", &[("token", "open says me")]).await.status(), StatusCode::UNAUTHORIZED);
+    let entered = site.send("/login", &[("token", "open sesame"), ("next", "//evil.example")]).await;
+    assert_eq!(entered.headers()[header::LOCATION], "/");
+    let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("sesame"),
+        "{cookie}"
+    );
+    let ask = |path: &str| site.client.get(format!("{}{path}", site.base));
+    let session = cookie.split(';').next().unwrap();
+    assert_eq!(ask("/").header(header::COOKIE, session).send().await.unwrap().status(), StatusCode::OK);
+    let bearer = ask("/api/ledger").header(header::AUTHORIZATION, "Bearer open sesame").send().await.unwrap();
+    assert_eq!(bearer.status(), StatusCode::OK);
+
+    let open = Site::of(&database.store, None).await;
+    let rebound = open.client.get(&open.base).header(header::HOST, "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
+    let labels = open.client.post(format!("{}/api/labels", open.base)).body("[]");
+    let crossed = labels.header("sec-fetch-site", "cross-site").send().await.unwrap();
+    assert_eq!(crossed.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn without_a_token_only_loopback_is_listened_on() {
+    let config = WebConfig { listen: "0.0.0.0:0".parse().unwrap(), ..WebConfig::default() };
+    let refused = web::bind(&config, None).await.unwrap_err().to_string();
+    assert!(refused.contains("token_env") && refused.contains("127.0.0.1"), "{refused}");
+    let missing = WebConfig { token_env: Some("JUDGED_TEST_NO_SUCH_TOKEN".into()), ..WebConfig::default() };
+    assert!(web::token(&missing).unwrap_err().to_string().contains("JUDGED_TEST_NO_SUCH_TOKEN"));
+}
+
+#[tokio::test]
+async fn programs_label_and_read_through_the_api() {
+    let database = Database::sqlite().await;
+    ten_days(&database).await;
+    let site = Site::of(&database.store, None).await;
+    let list: serde_json::Value =
+        site.get("/api/evaluations?rubric=faithfulness&outcome=scored&limit=2").await.json().await.unwrap();
+    assert_eq!(list["evaluations"].as_array().unwrap().len(), 2);
+    let next = list["next"].as_str().unwrap();
+    let more: serde_json::Value = site
+        .get(&format!("/api/evaluations?rubric=faithfulness&outcome=scored&limit=2&after={next}"))
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_ne!(list["evaluations"][1]["id"], more["evaluations"][0]["id"]);
+    let one = &list["evaluations"][0];
+    let label = serde_json::json!([
+        {"trace_id": one["trace_id"], "span_id": one["span_id"], "rubric": "faithfulness", "annotator": "api", "score": 2},
+        {"trace_id": one["trace_id"], "span_id": one["span_id"], "rubric": "faithfulness", "annotator": "api", "score": 9},
+    ]);
+    let answer = site.client.post(format!("{}/api/labels", site.base)).json(&label).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!((answer["stored"].as_u64(), answer["refused"][0]["index"].as_u64()), (Some(1), Some(1)));
+    let detail: serde_json::Value =
+        site.get(&format!("/api/evaluations/{}", one["id"].as_str().unwrap())).await.json().await.unwrap();
+    assert!(detail["labels"].as_array().unwrap().iter().any(|label| label["annotator"] == "api"));
+    let report: serde_json::Value = site.get("/api/report").await.json().await.unwrap();
+    assert_eq!(report["format"], 1);
+    let ledger: serde_json::Value = site.get("/api/ledger").await.json().await.unwrap();
+    assert_eq!(ledger["balanced"], true);
+}
+
+on_both_databases! {
+    an_alert_is_settled_on_its_page_by_somebody_from_here(database) {
+        let store = &database.store;
+        assert!(store.take_lead("calibration", 60_000).await.unwrap());
+        let mut finding = crate::pipeline::delivery::webhooks::sample(store.now_ms()).finding;
+        finding.segment = Some(HOSTILE.to_owned());
+        let now_ms = store.now_ms();
+        let open = |known: &[crate::model::Alert]| {
+            crate::calibration::alerts::reconcile(known, std::slice::from_ref(&finding), now_ms, 1)
+        };
+        store.reconcile_alerts("calibration", &[], &open).await.unwrap();
+        let id = store.alerts().await.unwrap()[0].id;
+        let site = Site::of(store, None).await;
+        for page in ["/", "/alerts"] {
+            let text = site.page(page).await;
+            assert!(text.contains(&id.to_string()) && !text.contains("<script>alert"), "{page}");
+        }
+        let there = format!("/alerts/{id}");
+
+        let nameless = site.send(&there, &[("action", "acknowledge"), ("by", " ")]).await;
+        assert_eq!(nameless.status(), StatusCode::BAD_REQUEST);
+        let unknown = site.send(&there, &[("action", "delete"), ("by", "ada")]).await;
+        assert_eq!(unknown.status(), StatusCode::BAD_REQUEST);
+        let nowhere = site.send("/alerts/00000000-0000-0000-0000-000000000000", &[("action", "resolve"), ("by", "ada")]).await;
+        assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+        let elsewhere = site
+            .client
+            .post(format!("{}{there}", site.base))
+            .header("origin", "https://evil.example")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body("action=resolve&by=eve")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(elsewhere.status(), StatusCode::FORBIDDEN);
+
+        let acknowledged = site.send(&there, &[("action", "acknowledge"), ("by", "ada")]).await;
+        assert_eq!(acknowledged.status(), StatusCode::SEE_OTHER);
+        assert!(site.page("/alerts").await.contains("ada looks after it since"));
+        let resolved = site
+            .client
+            .post(format!("{}/api/alerts/{id}", site.base))
+            .json(&serde_json::json!({ "action": "resolve", "by": "bob" }))
+            .send()
+            .await
+            .unwrap();
+        let alert: serde_json::Value = resolved.json().await.unwrap();
+        assert_eq!((&alert["state"], &alert["resolved_by"]), (&"resolved".into(), &"bob".into()));
+        assert!(site.page("/alerts").await.contains("No alert is open."));
+        assert_eq!(store.owed_by_webhook().await.unwrap()["chat"].0, 2, "both are told");
+
+        let guarded = Site::of(store, Some("secret")).await;
+        let stranger = guarded.send(&there, &[("action", "resolve"), ("by", "eve")]).await;
+        assert_eq!(stranger.headers()[header::LOCATION].to_str().unwrap().split('?').next(), Some("/login"));
+    }
+}
