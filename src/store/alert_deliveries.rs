@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::dialect::Dialect;
-use super::{DeliveryOutcome, Store, StoreError, read, row, rows, transaction};
+use super::lease::Queue;
+use super::outbox::{DeliveryOutcome, Outbox};
+use super::{Store, StoreError, read, row, rows};
 use crate::model::{Alert, AlertDeliveryId, AlertEvent, AlertId};
 
 /// A message owed to a webhook, leased to this worker.
@@ -61,6 +61,20 @@ row! {
     }
 }
 
+const OWED: Outbox = Outbox {
+    queue: Queue {
+        table: "alert_deliveries",
+        key: "id",
+        waiting: " AND state = 'owed' AND webhook = $5 AND NOT EXISTS (\
+                      SELECT 1 FROM alert_deliveries earlier WHERE earlier.alert_id = alert_deliveries.alert_id \
+                      AND earlier.webhook = alert_deliveries.webhook AND earlier.state = 'owed' \
+                      AND earlier.sequence < alert_deliveries.sequence)",
+        part: "",
+        returning: "id, event, sequence, alert, attempts, created_at_ms",
+    },
+    receiver: "webhook",
+};
+
 impl Store {
     /// Leases up to `limit` messages owed to `webhook`, longest owed first, for `lease_ms`. A message waits for the earlier
     /// ones about the same alert, so that none is overtaken.
@@ -70,69 +84,24 @@ impl Store {
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<OwedAlert>, StoreError> {
-        let now_ms = self.now_ms();
-        let mut leased: Vec<OwedRow> = transaction!(self, DB, tx => {
-            sqlx::query_as(AssertSqlSafe(format!(
-                "UPDATE alert_deliveries SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (\
-                     SELECT d.id FROM alert_deliveries d \
-                     WHERE d.state = 'owed' AND d.webhook = $3 AND d.due_at_ms <= $4 AND d.lease_until_ms <= $4 \
-                     AND NOT EXISTS (SELECT 1 FROM alert_deliveries e WHERE e.alert_id = d.alert_id AND e.webhook = d.webhook \
-                         AND e.state = 'owed' AND e.sequence < d.sequence) \
-                     ORDER BY d.due_at_ms LIMIT $5{}) \
-                 RETURNING id, event, sequence, alert, attempts, created_at_ms",
-                <DB as Dialect>::SKIP_LOCKED
-            )))
-            .bind(self.worker())
-            .bind(now_ms + lease_ms)
-            .bind(webhook)
-            .bind(now_ms)
-            .bind(limit as i64)
-            .fetch_all(&mut *tx)
-            .await?
-        });
+        let mut leased: Vec<OwedRow> = self.claim(&OWED.queue, Some(webhook), limit, lease_ms).await?;
         leased.sort_by_key(|row| (row.created_at_ms, row.sequence));
         leased.into_iter().map(OwedRow::into_owed).collect()
     }
 
-    /// Records what became of this worker's attempt to send a message.
-    pub async fn finish_alert_delivery(
+    /// Records what became of this worker's attempts to send messages to `webhook`.
+    pub async fn finish_alert_deliveries(
         &self,
-        id: AlertDeliveryId,
-        outcome: &DeliveryOutcome,
+        webhook: &str,
+        outcomes: &[(AlertDeliveryId, DeliveryOutcome)],
     ) -> Result<(), StoreError> {
-        let now_ms = self.now_ms();
-        let (state, due_at_ms, error, finished_at_ms) = match outcome {
-            DeliveryOutcome::Sent => ("sent", now_ms, None, Some(now_ms)),
-            DeliveryOutcome::Retry { due_at_ms, error } => ("owed", *due_at_ms, Some(error.as_str()), None),
-            DeliveryOutcome::GivenUp { error } => ("given_up", now_ms, Some(error.as_str()), Some(now_ms)),
-        };
-        transaction!(self, DB, tx => {
-            sqlx::query(
-                "UPDATE alert_deliveries SET state = $1, due_at_ms = $2, last_error = $3, finished_at_ms = $4, \
-                 attempts = attempts + 1, lease_until_ms = 0 WHERE id = $5 AND state = 'owed' AND lease_owner = $6",
-            )
-            .bind(state)
-            .bind(due_at_ms)
-            .bind(rows::optional(error))
-            .bind(finished_at_ms)
-            .bind(id.as_uuid())
-            .bind(self.worker())
-            .execute(&mut *tx)
-            .await?;
-        });
-        Ok(())
+        let outcomes = outcomes.iter().map(|(id, outcome)| (id.as_uuid(), outcome)).collect();
+        self.finish_owed(&OWED, webhook, outcomes).await
     }
 
     /// How many messages are owed, and since when the oldest, by webhook.
     pub async fn owed_by_webhook(&self) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
-        let found: Vec<(String, i64, i64)> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT webhook, count(*), min(created_at_ms) FROM alert_deliveries WHERE state = 'owed' GROUP BY webhook",
-            )
-            .fetch_all(pool)
-            .await?
-        });
-        Ok(found.into_iter().map(|(webhook, count, oldest)| (webhook, (count, oldest))).collect())
+        self.owed_by_receiver(&OWED).await
     }
 
     /// How far the messages about each alert are, in order; reminders are left out.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::dialect::Dialect;
-use super::{Store, StoreError, read, row, rows, transaction};
+use super::lease::Queue;
+use super::outbox::{DeliveryOutcome, Outbox};
+use super::{Store, StoreError, read, row, rows};
 use crate::model::{Evaluation, EvaluationId, Scale, Score};
 
 /// A score owed to a sink, leased to this worker.
@@ -16,25 +17,6 @@ pub struct OwedDelivery {
     pub evaluation: Evaluation,
     /// How often it was tried before.
     pub attempts: u32,
-}
-
-/// What became of an attempt to deliver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeliveryOutcome {
-    /// Accepted.
-    Sent,
-    /// Not now.
-    Retry {
-        /// When to try again, milliseconds since the Unix epoch.
-        due_at_ms: i64,
-        /// Why, for the backlog page.
-        error: String,
-    },
-    /// Refused for good, or tried for too long.
-    GivenUp {
-        /// Why.
-        error: String,
-    },
 }
 
 row! {
@@ -115,6 +97,17 @@ impl EvaluationRow {
     }
 }
 
+const OWED: Outbox = Outbox {
+    queue: Queue {
+        table: "deliveries",
+        key: "evaluation_id",
+        waiting: " AND state = 'owed' AND sink = $5",
+        part: "sink = $5 AND ",
+        returning: "evaluation_id, attempts",
+    },
+    receiver: "sink",
+};
+
 impl Store {
     /// Leases up to `limit` deliveries owed to `sink`, longest owed first, for `lease_ms`. `rubrics` gives the content hash
     /// and scale of a rubric version.
@@ -125,24 +118,7 @@ impl Store {
         lease_ms: i64,
         rubrics: &(dyn Fn(&str, u32) -> Option<(String, Scale)> + Sync),
     ) -> Result<Vec<OwedDelivery>, StoreError> {
-        let now_ms = self.now_ms();
-        let leased: Vec<(Uuid, i64)> = transaction!(self, DB, tx => {
-            sqlx::query_as(AssertSqlSafe(format!(
-                "UPDATE deliveries SET lease_owner = $1, lease_until_ms = $2 WHERE sink = $3 AND evaluation_id IN (\
-                     SELECT evaluation_id FROM deliveries \
-                     WHERE state = 'owed' AND sink = $3 AND due_at_ms <= $4 AND lease_until_ms <= $4 \
-                     ORDER BY due_at_ms LIMIT $5{}) \
-                 RETURNING evaluation_id, attempts",
-                <DB as Dialect>::SKIP_LOCKED
-            )))
-            .bind(&self.worker)
-            .bind(now_ms + lease_ms)
-            .bind(sink)
-            .bind(now_ms)
-            .bind(limit as i64)
-            .fetch_all(&mut *tx)
-            .await?
-        });
+        let leased: Vec<(Uuid, i64)> = self.claim(&OWED.queue, Some(sink), limit, lease_ms).await?;
         let attempts: BTreeMap<EvaluationId, u32> =
             leased.iter().map(|(id, attempts)| (EvaluationId::from(*id), *attempts as u32)).collect();
         let ids: Vec<EvaluationId> = attempts.keys().copied().collect();
@@ -194,44 +170,12 @@ impl Store {
         sink: &str,
         outcomes: &[(EvaluationId, DeliveryOutcome)],
     ) -> Result<(), StoreError> {
-        let now_ms = self.now_ms();
-        let mut outcomes: Vec<&(EvaluationId, DeliveryOutcome)> = outcomes.iter().collect();
-        outcomes.sort_by_key(|(id, _)| *id);
-        transaction!(self, DB, tx => {
-            for outcomes in outcomes.chunks(64) {
-                let mut update = QueryBuilder::<DB>::new(
-                    "UPDATE deliveries SET state = v.column2, due_at_ms = v.column3, last_error = v.column4, \
-                     finished_at_ms = v.column5, attempts = attempts + 1, lease_until_ms = 0 FROM (",
-                );
-                update.push_values(outcomes, |mut row, (id, outcome)| {
-                    let (state, due_at_ms, error, finished_at_ms) = match outcome {
-                        DeliveryOutcome::Sent => ("sent", now_ms, None, Some(now_ms)),
-                        DeliveryOutcome::Retry { due_at_ms, error } => ("owed", *due_at_ms, Some(error.as_str()), None),
-                        DeliveryOutcome::GivenUp { error } => ("given_up", now_ms, Some(error.as_str()), Some(now_ms)),
-                    };
-                    row.push_bind(id.as_uuid())
-                        .push_bind(state)
-                        .push_bind(due_at_ms)
-                        .push_bind(rows::optional(error))
-                        .push_bind(finished_at_ms);
-                });
-                update.push(") AS v WHERE deliveries.evaluation_id = v.column1 AND deliveries.state = 'owed' AND deliveries.sink = ");
-                update.push_bind(sink);
-                update.push(" AND deliveries.lease_owner = ");
-                update.push_bind(self.worker.as_str());
-                update.build().execute(&mut *tx).await?;
-            }
-        });
-        Ok(())
+        let outcomes = outcomes.iter().map(|(id, outcome)| (id.as_uuid(), outcome)).collect();
+        self.finish_owed(&OWED, sink, outcomes).await
     }
 
     /// How many deliveries are owed, and since when the oldest, by sink.
     pub async fn owed_by_sink(&self) -> Result<BTreeMap<String, (i64, i64)>, StoreError> {
-        let rows: Vec<(String, i64, i64)> = read!(self, DB, pool => {
-            sqlx::query_as("SELECT sink, count(*), min(created_at_ms) FROM deliveries WHERE state = 'owed' GROUP BY sink")
-                .fetch_all(pool)
-                .await?
-        });
-        Ok(rows.into_iter().map(|(sink, count, oldest)| (sink, (count, oldest))).collect())
+        self.owed_by_receiver(&OWED).await
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::dialect::Dialect;
+use super::lease::Queue;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Score, SubjectContent};
 
@@ -92,6 +93,18 @@ row! {
 
 const ROWS_PER_STATEMENT: usize = 64;
 
+const PENDING: Queue = Queue {
+    table: "evaluations",
+    key: "id",
+    waiting: " AND outcome = 'pending' AND judge = $5 AND deadline_ms > $3",
+    part: "",
+    returning: "id",
+};
+
+fn uuids(ids: &[EvaluationId]) -> Vec<Uuid> {
+    ids.iter().map(|id| id.as_uuid()).collect()
+}
+
 impl Store {
     /// Leases up to `limit` pending evaluations of `judge` that are due, oldest first, for `lease_ms`.
     pub async fn lease_evaluations(
@@ -100,24 +113,7 @@ impl Store {
         limit: usize,
         lease_ms: i64,
     ) -> Result<Vec<LeasedEvaluation>, StoreError> {
-        let now_ms = self.now_ms();
-        let ids: Vec<(Uuid,)> = transaction!(self, DB, tx => {
-            sqlx::query_as(AssertSqlSafe(format!(
-                "UPDATE evaluations SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (\
-                     SELECT id FROM evaluations \
-                     WHERE outcome = 'pending' AND judge = $3 AND due_at_ms <= $4 AND lease_until_ms <= $4 AND deadline_ms > $4 \
-                     ORDER BY due_at_ms LIMIT $5{}) \
-                 RETURNING id",
-                <DB as Dialect>::SKIP_LOCKED
-            )))
-            .bind(&self.worker)
-            .bind(now_ms + lease_ms)
-            .bind(judge)
-            .bind(now_ms)
-            .bind(limit as i64)
-            .fetch_all(&mut *tx)
-            .await?
-        });
+        let ids: Vec<(Uuid,)> = self.claim(&PENDING, Some(judge), limit, lease_ms).await?;
         let mut leased = Vec::with_capacity(ids.len());
         for ids in ids.chunks(ROWS_PER_STATEMENT) {
             let found: Vec<LeasedRow> = read!(self, DB, pool => {
@@ -246,27 +242,12 @@ impl Store {
 
     /// Extends this worker's leases on evaluations it is still working on.
     pub async fn extend_leases(&self, ids: &[EvaluationId], lease_ms: i64) -> Result<(), StoreError> {
-        let until_ms = self.now_ms() + lease_ms;
-        for ids in ids.chunks(ROWS_PER_STATEMENT) {
-            transaction!(self, DB, tx => {
-                let mut update = QueryBuilder::<DB>::new("UPDATE evaluations SET lease_until_ms = ");
-                update.push_bind(until_ms);
-                update.push(" WHERE lease_owner = ").push_bind(self.worker.as_str());
-                update.push(" AND outcome = 'pending' AND id IN (");
-                let mut list = update.separated(", ");
-                for id in ids {
-                    list.push_bind(id.as_uuid());
-                }
-                update.push(")");
-                update.build().execute(&mut *tx).await?;
-            });
-        }
-        Ok(())
+        self.renew(&PENDING, &uuids(ids), lease_ms).await
     }
 
     /// Gives back leases without a result, so that another worker need not wait for them to expire.
     pub async fn release_evaluations(&self, ids: &[EvaluationId]) -> Result<(), StoreError> {
-        self.extend_leases(ids, -1).await
+        self.release(&PENDING, &uuids(ids)).await
     }
 
     /// Ends pending evaluations whose deadline passed, visibly. Returns how many.

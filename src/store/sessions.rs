@@ -1,9 +1,7 @@
 //! Sessions waiting for assembly: taking those that fell silent under a lease, and which traces they are made of.
 
-use sqlx::AssertSqlSafe;
-
-use super::dialect::Dialect;
-use super::{Store, StoreError, read, rows, transaction};
+use super::lease::Queue;
+use super::{Store, StoreError, read, rows};
 use crate::model::{Probability, TraceId};
 
 /// A conversation that fell silent, leased to this worker.
@@ -15,25 +13,13 @@ pub struct DueSession {
     pub arrivals: i64,
 }
 
+const WAITING: Queue =
+    Queue { table: "sessions", key: "session_id", waiting: "", part: "", returning: "session_id, arrivals" };
+
 impl Store {
     /// Leases up to `limit` sessions that are due, earliest first, for `lease_ms`.
     pub async fn lease_due_sessions(&self, limit: usize, lease_ms: i64) -> Result<Vec<DueSession>, StoreError> {
-        let now_ms = self.now_ms();
-        let due: Vec<(String, i64)> = transaction!(self, DB, tx => {
-            sqlx::query_as(AssertSqlSafe(format!(
-                "UPDATE sessions SET lease_owner = $1, lease_until_ms = $2 WHERE session_id IN (\
-                     SELECT session_id FROM sessions WHERE due_at_ms <= $3 AND lease_until_ms <= $3 \
-                     ORDER BY due_at_ms LIMIT $4{}) \
-                 RETURNING session_id, arrivals",
-                <DB as Dialect>::SKIP_LOCKED
-            )))
-            .bind(&self.worker)
-            .bind(now_ms + lease_ms)
-            .bind(now_ms)
-            .bind(limit as i64)
-            .fetch_all(&mut *tx)
-            .await?
-        });
+        let due: Vec<(String, i64)> = self.claim(&WAITING, None, limit, lease_ms).await?;
         let mut due: Vec<DueSession> =
             due.into_iter().map(|(session_id, arrivals)| DueSession { session_id, arrivals }).collect();
         // In key order, as plans of traces touch the same rows: else two workers could wait for each other.

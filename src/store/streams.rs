@@ -1,5 +1,6 @@
 //! How far streams were read: one worker at a time holds each, by a lease that lives in the same row as the position.
 
+use super::lease::Charge;
 use super::{Store, StoreError, transaction};
 
 /// What a worker that reads a stream needs to know.
@@ -16,29 +17,21 @@ pub enum StreamClaim {
     },
 }
 
+const STREAMS: Charge = Charge {
+    table: "streams",
+    key: "queue",
+    columns: ", began_at, began_ms",
+    values: ", $5, $4",
+    changes: "next_offset = CASE WHEN streams.began_at = excluded.began_at THEN streams.next_offset END, \
+              began_ms = CASE WHEN streams.began_at = excluded.began_at THEN streams.began_ms ELSE excluded.began_ms END, \
+              began_at = excluded.began_at, ",
+    returning: "next_offset, began_ms",
+};
+
 impl Store {
     /// Takes a stream for `lease_ms`. A beginning other than the one before forgets how far it was read.
     pub async fn claim_stream(&self, queue: &str, began_at: &str, lease_ms: i64) -> Result<StreamClaim, StoreError> {
-        let now_ms = self.now_ms();
-        let held: Option<(Option<i64>, i64)> = transaction!(self, DB, tx => {
-            sqlx::query_as(
-                "INSERT INTO streams (queue, began_at, began_ms, next_offset, worker, until_ms) \
-                 VALUES ($1, $2, $5, NULL, $3, $4) \
-                 ON CONFLICT (queue) DO UPDATE SET \
-                     next_offset = CASE WHEN streams.began_at = excluded.began_at THEN streams.next_offset END, \
-                     began_ms = CASE WHEN streams.began_at = excluded.began_at THEN streams.began_ms ELSE excluded.began_ms END, \
-                     began_at = excluded.began_at, worker = excluded.worker, until_ms = excluded.until_ms \
-                 WHERE streams.worker = excluded.worker OR streams.until_ms <= $5 \
-                 RETURNING next_offset, began_ms",
-            )
-            .bind(queue)
-            .bind(began_at)
-            .bind(self.worker())
-            .bind(now_ms + lease_ms)
-            .bind(now_ms)
-            .fetch_optional(&mut *tx)
-            .await?
-        });
+        let held: Option<(Option<i64>, i64)> = self.take(&STREAMS, queue, lease_ms, Some(began_at)).await?;
         Ok(match held {
             None => StreamClaim::Taken,
             Some((next, began_ms)) => {

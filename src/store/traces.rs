@@ -1,8 +1,8 @@
 //! Traces waiting for assembly: taking the due ones under a lease, and their records.
 
-use sqlx::{AssertSqlSafe, QueryBuilder};
+use sqlx::QueryBuilder;
 
-use super::dialect::Dialect;
+use super::lease::Queue;
 use super::{Store, StoreError, read, rows, transaction};
 use crate::model::{LogRecord, Probability, Span, TraceId};
 use crate::otlp;
@@ -37,27 +37,20 @@ pub struct TraceRecords {
     pub damaged: usize,
 }
 
+const WAITING: Queue = Queue {
+    table: "traces",
+    key: "trace_id",
+    waiting: "",
+    part: "",
+    returning: "trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms",
+};
+
 type DueRow = (Vec<u8>, f64, f64, bool, i64, Option<i64>);
 
 impl Store {
     /// Leases up to `limit` traces that are due, earliest first, for `lease_ms`.
     pub async fn lease_due_traces(&self, limit: usize, lease_ms: i64) -> Result<Vec<DueTrace>, StoreError> {
-        let now_ms = self.now_ms();
-        let due: Vec<DueRow> = transaction!(self, DB, tx => {
-            sqlx::query_as(AssertSqlSafe(format!(
-                "UPDATE traces SET lease_owner = $1, lease_until_ms = $2 WHERE trace_id IN (\
-                     SELECT trace_id FROM traces WHERE due_at_ms <= $3 AND lease_until_ms <= $3 \
-                     ORDER BY due_at_ms LIMIT $4{}) \
-                 RETURNING trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms",
-                <DB as Dialect>::SKIP_LOCKED
-            )))
-            .bind(&self.worker)
-            .bind(now_ms + lease_ms)
-            .bind(now_ms)
-            .bind(limit as i64)
-            .fetch_all(&mut *tx)
-            .await?
-        });
+        let due: Vec<DueRow> = self.claim(&WAITING, None, limit, lease_ms).await?;
         due.into_iter()
             .map(|(trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms)| {
                 Ok(DueTrace {

@@ -123,14 +123,14 @@ on_both_databases! {
         assert_eq!(opened.iter().map(|owed| owed.event).collect::<Vec<_>>(), [AlertEvent::Opened]);
         assert_eq!(opened[0].alert.state, AlertState::Open, "the message holds the alert as it was then");
         let retry = DeliveryOutcome::Retry { due_at_ms: now_ms + 1_000, error: "503".into() };
-        store.finish_alert_delivery(opened[0].id, &retry).await.unwrap();
+        store.finish_alert_deliveries("chat", &[(opened[0].id, retry)]).await.unwrap();
         assert!(lease(10).await.is_empty(), "the end is not told before the beginning");
         database.clock.advance(1_000);
         assert_eq!(lease(10).await[0].id, opened[0].id);
-        store.finish_alert_delivery(opened[0].id, &DeliveryOutcome::Sent).await.unwrap();
+        store.finish_alert_deliveries("chat", &[(opened[0].id, DeliveryOutcome::Sent)]).await.unwrap();
         let resolved = lease(10).await;
         assert_eq!(resolved.iter().map(|owed| owed.event).collect::<Vec<_>>(), [AlertEvent::Resolved]);
-        store.finish_alert_delivery(resolved[0].id, &DeliveryOutcome::Sent).await.unwrap();
+        store.finish_alert_deliveries("chat", &[(resolved[0].id, DeliveryOutcome::Sent)]).await.unwrap();
 
         look(store, &[finding("agreement")]).await;
         assert!(store.unresolved_alerts().await.unwrap().is_empty(), "what a person resolved stays resolved");
@@ -149,9 +149,9 @@ on_both_databases! {
         database.clock.advance(LEASE_MS);
         let theirs = other.lease_alert_deliveries("chat", 10, LEASE_MS).await.unwrap();
         assert_eq!(mine[0].id, theirs[0].id);
-        database.store.finish_alert_delivery(mine[0].id, &DeliveryOutcome::Sent).await.unwrap();
+        database.store.finish_alert_deliveries("chat", &[(mine[0].id, DeliveryOutcome::Sent)]).await.unwrap();
         assert_eq!(owed(&other, "chat").await, 1, "a lease that was lost records nothing");
-        other.finish_alert_delivery(theirs[0].id, &DeliveryOutcome::Sent).await.unwrap();
+        other.finish_alert_deliveries("chat", &[(theirs[0].id, DeliveryOutcome::Sent)]).await.unwrap();
         assert_eq!(owed(&other, "chat").await, 0);
     }
 }

@@ -154,6 +154,48 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    a_renewed_lease_lasts_longer_and_a_released_one_ends_at_once(database) {
+        let id = with_one_pending(&database.store).await;
+        let other = database.another_worker().await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        database.clock.advance(LEASE_MS - 1);
+        database.store.extend_leases(&[id], LEASE_MS).await.unwrap();
+        other.release_evaluations(&[id]).await.unwrap();
+        database.clock.advance(LEASE_MS - 1);
+        assert!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap().is_empty(), "only its holder releases a lease");
+        database.store.release_evaluations(&[id]).await.unwrap();
+        assert_eq!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap()[0].id, id);
+    }
+}
+
+on_both_databases! {
+    a_renewal_that_comes_after_the_result_leases_nothing(database) {
+        let id = with_one_pending(&database.store).await;
+        database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let now = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms(), reason: "paused".into(), counts: false };
+        database.store.finish_evaluations(&[now], &sink).await.unwrap();
+        database.store.extend_leases(&[id], LEASE_MS).await.unwrap();
+        let other = database.another_worker().await;
+        assert_eq!(other.lease_evaluations("default", 10, LEASE_MS).await.unwrap()[0].id, id);
+    }
+}
+
+on_both_databases! {
+    a_claim_takes_no_more_than_its_limit_and_the_longest_due_first(database) {
+        let store = &database.store;
+        for number in [2, 1, 3] {
+            store.commit_intake(&[batch(number, vec![kept_span(number.into(), 1, true)], 0)], TIMES).await.unwrap();
+            database.clock.advance(1);
+        }
+        database.clock.advance(TIMES.settle_ms);
+        let mut first = store.lease_due_traces(2, LEASE_MS).await.unwrap();
+        first.sort_by_key(|due| due.trace_id);
+        assert_eq!(first.iter().map(|due| due.trace_id).collect::<Vec<_>>(), [trace_id(1), trace_id(2)]);
+        assert_eq!(store.lease_due_traces(2, LEASE_MS).await.unwrap()[0].trace_id, trace_id(3));
+    }
+}
+
+on_both_databases! {
     a_score_waits_for_a_worker_that_knows_its_rubric(database) {
         let id = with_one_pending(&database.store).await;
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();

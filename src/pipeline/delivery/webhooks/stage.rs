@@ -67,7 +67,8 @@ impl Notification {
                 let outcome = self.send(&webhook, &owed).await;
                 // What was sent cannot be unsent: to forget it, because the database was away for a moment, is to send it again.
                 loop {
-                    let recorded = self.store.finish_alert_delivery(owed.id, &outcome).await;
+                    let recorded =
+                        self.store.finish_alert_deliveries(webhook.name(), &[(owed.id, outcome.clone())]).await;
                     if patience.with(&soft, recorded).await?.is_some() || soft.is_cancelled() {
                         break;
                     }

@@ -1,27 +1,21 @@
-//! Who does what only one worker may do at a time: a lease for each duty, taken over when its holder lets it expire.
+//! What only one worker may do at a time: each duty is a lease, taken over when its holder lets it expire.
 
+use super::lease::Charge;
 use super::{Store, StoreError, read, transaction};
+
+const DUTIES: Charge = Charge {
+    table: "leaders",
+    key: "duty",
+    columns: ", since_ms",
+    values: ", $4",
+    changes: "since_ms = CASE WHEN leaders.worker = excluded.worker THEN leaders.since_ms ELSE excluded.since_ms END, ",
+    returning: "worker",
+};
 
 impl Store {
     /// Takes `duty` for `lease_ms`, or holds it for so much longer. False while another worker holds it.
     pub async fn take_lead(&self, duty: &str, lease_ms: i64) -> Result<bool, StoreError> {
-        let now_ms = self.now_ms();
-        let taken: Option<String> = transaction!(self, DB, tx => {
-            sqlx::query_scalar(
-                "INSERT INTO leaders (duty, worker, since_ms, until_ms) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (duty) DO UPDATE SET \
-                     since_ms = CASE WHEN leaders.worker = excluded.worker THEN leaders.since_ms ELSE excluded.since_ms END, \
-                     worker = excluded.worker, until_ms = excluded.until_ms \
-                 WHERE leaders.worker = excluded.worker OR leaders.until_ms <= excluded.since_ms \
-                 RETURNING worker",
-            )
-            .bind(duty)
-            .bind(self.worker())
-            .bind(now_ms)
-            .bind(now_ms + lease_ms)
-            .fetch_optional(&mut *tx)
-            .await?
-        });
+        let taken: Option<(String,)> = self.take(&DUTIES, duty, lease_ms, None).await?;
         Ok(taken.is_some())
     }
 
