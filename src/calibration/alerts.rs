@@ -27,7 +27,7 @@ fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
         rubric: rubric.name.clone(),
         version,
         judge: judge.to_owned(),
-        kind: flag.kind.as_str().to_owned(),
+        kind: flag.kind,
         segment: flag.segment.clone(),
         since_ms: Moment::parse(&flag.since)?.0,
         detected_at_ms: Moment::parse(&flag.detected_at)?.0,
@@ -43,7 +43,7 @@ fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
             threshold: flag.evidence.threshold,
             guarantee: flag.evidence.guarantee.clone(),
         },
-        attribution: flag.attribution.as_str().to_owned(),
+        attribution: flag.attribution,
         advice: flag.advice.to_owned(),
     })
 }
@@ -115,6 +115,7 @@ fn remind(alert: Alert, now_ms: i64) -> AlertChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Attribution, DriftKind};
 
     const HOUR: i64 = 3_600_000;
 
@@ -123,14 +124,14 @@ mod tests {
             rubric: "faithfulness".into(),
             version: 1,
             judge: "default".into(),
-            kind: "agreement".into(),
+            kind: DriftKind::Agreement,
             segment: None,
             since_ms,
             detected_at_ms: since_ms + 10,
             labels_to_detection: 20,
             effect: AlertEffect { value: Some(-0.2), low: None, high: None, reason: Some("thin".into()) },
             evidence: AlertEvidence { statistic: 2.0, threshold: 1.0, guarantee: String::new() },
-            attribution: "ambiguous".into(),
+            attribution: Attribution::Ambiguous,
             advice: "look".into(),
         }
     }
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn another_segment_kind_or_judge_is_another_alert() {
         let segment = AlertFinding { segment: Some("returns".into()), ..finding(5) };
-        let kind = AlertFinding { kind: "judge".into(), ..finding(5) };
+        let kind = AlertFinding { kind: DriftKind::Judge, ..finding(5) };
         let judge = AlertFinding { judge: "second".into(), ..finding(5) };
         let mut known = Vec::new();
         assert_eq!(look(&mut known, &[finding(5), segment, kind, judge], 100).len(), 4);

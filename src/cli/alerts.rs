@@ -201,12 +201,13 @@ async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::DriftKind;
 
     fn alerts() -> Vec<Alert> {
-        ["agreement", "judge"]
+        [DriftKind::Agreement, DriftKind::Judge]
             .map(|kind| {
                 let mut finding = webhooks::sample(1_767_225_600_000).finding;
-                kind.clone_into(&mut finding.kind);
+                finding.kind = kind;
                 Alert::open(finding, 1_767_312_000_000)
             })
             .into()

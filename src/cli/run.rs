@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::ValueEnum as _;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
@@ -30,7 +31,11 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
     let lifecycle = Lifecycle::listening().context("cannot listen for signals")?;
-    let roles: BTreeSet<Role> = if args.roles.is_empty() { Role::ALL.into() } else { args.roles.into_iter().collect() };
+    let roles: BTreeSet<Role> = if args.roles.is_empty() {
+        Role::value_variants().iter().copied().collect()
+    } else {
+        args.roles.into_iter().collect()
+    };
     let pages = if roles.contains(&Role::Web) { Some(bind_pages(&config).await?) } else { None };
     let store = open_store(&config).await?;
     let service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;

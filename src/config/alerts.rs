@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::duration;
 use super::judges::ExtraHeaders;
-use crate::model::AlertEvent;
+use crate::model::{AlertEvent, named_enum};
 
 /// What becomes of drift flags.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,25 +29,36 @@ impl Default for AlertsConfig {
     }
 }
 
-/// What a webhook's receiver understands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WebhookKind {
-    /// judged's own JSON, signed as Standard Webhooks are.
-    Generic,
-    /// An incoming webhook of Slack, or of a chat that takes the same.
-    Slack,
-    /// The API of Prometheus' Alertmanager.
-    Alertmanager,
+named_enum! {
+    /// What a webhook's receiver understands.
+    pub enum WebhookKind {
+        /// judged's own JSON, signed as Standard Webhooks are.
+        Generic = "generic",
+        /// An incoming webhook of Slack, or of a chat that takes the same.
+        Slack = "slack",
+        /// The API of Prometheus' Alertmanager.
+        Alertmanager = "alertmanager",
+    }
 }
 
-impl WebhookKind {
-    /// The name as it is configured.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Generic => "generic",
-            Self::Slack => "slack",
-            Self::Alertmanager => "alertmanager",
+named_enum! {
+    /// What a webhook can be asked to tell.
+    pub enum WebhookEvent {
+        /// An alert began, or came back.
+        Opened = "opened",
+        /// Somebody has looked at it.
+        Acknowledged = "acknowledged",
+        /// It is over.
+        Resolved = "resolved",
+    }
+}
+
+impl From<WebhookEvent> for AlertEvent {
+    fn from(event: WebhookEvent) -> Self {
+        match event {
+            WebhookEvent::Opened => Self::Opened,
+            WebhookEvent::Acknowledged => Self::Acknowledged,
+            WebhookEvent::Resolved => Self::Resolved,
         }
     }
 }
@@ -104,7 +115,7 @@ pub struct WebhookConfig {
     pub headers: ExtraHeaders,
     /// Which events are sent.
     #[serde(default = "opened_and_resolved")]
-    pub on: Vec<AlertEvent>,
+    pub on: Vec<WebhookEvent>,
     /// How long one request may take.
     #[serde(default = "ten_seconds", with = "duration")]
     pub timeout: Duration,
@@ -117,8 +128,8 @@ impl WebhookConfig {
     }
 }
 
-fn opened_and_resolved() -> Vec<AlertEvent> {
-    vec![AlertEvent::Opened, AlertEvent::Resolved]
+fn opened_and_resolved() -> Vec<WebhookEvent> {
+    vec![WebhookEvent::Opened, WebhookEvent::Resolved]
 }
 
 fn ten_seconds() -> Duration {
@@ -145,7 +156,9 @@ mod tests {
         let parse = |event: &str| {
             toml::from_str::<WebhookConfig>(&format!("kind = \"generic\"\non = [\"{event}\"]")).map(|config| config.on)
         };
-        assert_eq!(parse("acknowledged").unwrap(), [AlertEvent::Acknowledged]);
-        assert!(parse("standing").unwrap_err().to_string().contains("expected one of `opened`"));
+        assert_eq!(parse("acknowledged").unwrap(), [WebhookEvent::Acknowledged]);
+        assert!(
+            parse("standing").unwrap_err().to_string().contains("expected one of `opened`, `acknowledged`, `resolved`")
+        );
     }
 }

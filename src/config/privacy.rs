@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{Named as _, named_enum};
+
 /// The privacy section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -43,31 +45,27 @@ impl Default for PrivacyConfig {
     }
 }
 
-/// A kind of personal data or secret that judged recognises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// E-mail addresses.
-    Email,
-    /// Telephone numbers.
-    Phone,
-    /// Payment cards, checked by issuer range and Luhn.
-    Card,
-    /// International bank account numbers, checked modulo 97.
-    Iban,
-    /// IPv4 and IPv6 addresses.
-    Ip,
-    /// National identity and tax numbers of persons, each with its own check.
-    NationalId,
-    /// API keys, tokens, passwords, private keys and credentials in URLs.
-    Secret,
+named_enum! {
+    /// A kind of personal data or secret that judged recognises.
+    pub enum Kind {
+        /// E-mail addresses.
+        Email = "email",
+        /// Telephone numbers.
+        Phone = "phone",
+        /// Payment cards, checked by issuer range and Luhn.
+        Card = "card",
+        /// International bank account numbers, checked modulo 97.
+        Iban = "iban",
+        /// IPv4 and IPv6 addresses.
+        Ip = "ip",
+        /// National identity and tax numbers of persons, each with its own check.
+        NationalId = "national_id",
+        /// API keys, tokens, passwords, private keys and credentials in URLs.
+        Secret = "secret",
+    }
 }
 
 impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Email, Self::Phone, Self::Card, Self::Iban, Self::Ip, Self::NationalId, Self::Secret];
-
     /// The name inside its placeholders.
     pub fn placeholder(self) -> &'static str {
         match self {

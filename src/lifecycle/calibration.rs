@@ -12,7 +12,7 @@ use super::leadership::{CALIBRATION, holding, leads};
 use crate::calibration::anchors::{self, Rounds};
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::calibration::{alerts, snapshots};
-use crate::model::AlertEvent;
+use crate::model::{AlertEvent, DriftKind, Named as _};
 use crate::rubrics::Catalogue;
 use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
 use crate::telemetry::StoreGauges;
@@ -120,14 +120,14 @@ impl Calibration {
                     match change.event {
                         Some(AlertEvent::Opened) => tracing::warn!(
                             rubric = finding.rubric,
-                            kind = finding.kind,
+                            kind = finding.kind.as_str(),
                             alert = %change.alert.id,
                             advice = finding.advice,
                             "drift is flagged; see the report"
                         ),
                         Some(AlertEvent::Resolved) => tracing::info!(
                             rubric = finding.rubric,
-                            kind = finding.kind,
+                            kind = finding.kind.as_str(),
                             alert = %change.alert.id,
                             "drift is not flagged any more"
                         ),
@@ -147,7 +147,7 @@ fn record(report: &ReportData, gauges: &StoreGauges) {
             gauges.agreement(&rubric.name, series.version, &series.judge, agreement);
         }
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
-        for kind in crate::calibration::drift::Kind::ALL {
+        for kind in DriftKind::ALL {
             kinds.insert(kind.as_str(), 0);
         }
         for flag in report.drift.flags.iter().filter(|flag| flag.rubric.as_deref() == Some(&rubric.name)) {

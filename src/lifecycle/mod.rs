@@ -42,12 +42,6 @@ pub enum Role {
     Web,
 }
 
-impl Role {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Intake, Self::Assemble, Self::Evaluate, Self::Deliver, Self::Calibrate, Self::Web];
-}
-
 /// The tasks of a process and the tokens that stop them.
 #[derive(Clone, Default)]
 pub struct Lifecycle {

@@ -20,7 +20,7 @@ use crate::calibration::anchors::Rounds;
 use crate::config::Config;
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
-use crate::model::Outcome;
+use crate::model::{AlertState, DriftKind, Outcome};
 use crate::pipeline::assembly::Assembly;
 use crate::pipeline::backfill::Spent;
 use crate::pipeline::delivery::Delivery;
@@ -341,7 +341,7 @@ struct Queues {
     sinks: BTreeSet<String>,
     webhooks: BTreeSet<String>,
     /// Rubric, kind and state.
-    alerts: BTreeSet<(String, String, String)>,
+    alerts: BTreeSet<(String, DriftKind, AlertState)>,
 }
 
 async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGauges) -> Result<(), StoreError> {
@@ -357,9 +357,9 @@ async fn read_gauges_once(store: &Store, queues: &mut Queues, gauges: &StoreGaug
     }
     let alerts = store.alert_counts().await?;
     queues.alerts.extend(alerts.keys().cloned());
-    for (rubric, kind, state) in &queues.alerts {
-        let number = alerts.get(&(rubric.clone(), kind.clone(), state.clone())).copied().unwrap_or(0);
-        gauges.alerts(rubric, kind, state, number);
+    for alert in &queues.alerts {
+        let (rubric, kind, state) = alert;
+        gauges.alerts(rubric, kind.as_str(), state.as_str(), alerts.get(alert).copied().unwrap_or(0));
     }
     Ok(())
 }

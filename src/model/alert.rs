@@ -4,71 +4,32 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::AlertId;
+use super::named::named_enum;
+use super::{AlertId, Attribution, DriftKind};
 
-/// Where an alert stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertState {
-    /// Nobody has looked at it.
-    Open,
-    /// Somebody has.
-    Acknowledged,
-    /// It is over.
-    Resolved,
-}
-
-impl AlertState {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Acknowledged, Self::Resolved];
-
-    /// The name as store and output write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Acknowledged => "acknowledged",
-            Self::Resolved => "resolved",
-        }
-    }
-
-    /// Reads back [`AlertState::as_str`].
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
+named_enum! {
+    /// Where an alert stands.
+    pub enum AlertState {
+        /// Nobody has looked at it.
+        Open = "open",
+        /// Somebody has.
+        Acknowledged = "acknowledged",
+        /// It is over.
+        Resolved = "resolved",
     }
 }
 
-/// What happened to an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertEvent {
-    /// It began, or came back.
-    Opened,
-    /// Somebody has looked at it.
-    Acknowledged,
-    /// It is over.
-    Resolved,
-    /// It still stands: for receivers that forget what they do not hear of again.
-    #[serde(skip_deserializing)]
-    Standing,
-}
-
-impl AlertEvent {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Opened, Self::Acknowledged, Self::Resolved, Self::Standing];
-
-    /// The name as store and webhooks write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Acknowledged => "acknowledged",
-            Self::Resolved => "resolved",
-            Self::Standing => "standing",
-        }
-    }
-
-    /// Reads back [`AlertEvent::as_str`].
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|event| event.as_str() == name)
+named_enum! {
+    /// What happened to an alert.
+    pub enum AlertEvent {
+        /// It began, or came back.
+        Opened = "opened",
+        /// Somebody has looked at it.
+        Acknowledged = "acknowledged",
+        /// It is over.
+        Resolved = "resolved",
+        /// It still stands: for receivers that forget what they do not hear of again. Nobody asks for it by name.
+        Standing = "standing",
     }
 }
 
@@ -124,8 +85,8 @@ pub struct AlertFinding {
     pub version: u32,
     /// The judge.
     pub judge: String,
-    /// What moved: `agreement`, `judge`, `score`, `input_mix`, `rater` or `quality`.
-    pub kind: String,
+    /// What moved.
+    pub kind: DriftKind,
     /// In which segment, or which annotator; none for all.
     pub segment: Option<String>,
     /// When it likely began.
@@ -141,7 +102,7 @@ pub struct AlertFinding {
     /// How sure.
     pub evidence: AlertEvidence,
     /// What it is put down to.
-    pub attribution: String,
+    pub attribution: Attribution,
     /// What to do.
     pub advice: String,
 }
@@ -155,14 +116,13 @@ impl AlertFinding {
 
     /// One line for people: what moved, by how much, since when.
     pub fn summary(&self) -> String {
-        let moved = match self.kind.as_str() {
-            "agreement" => "agreement with people moved by",
-            "judge" => "the judge changed its verdict on known items, share",
-            "score" => "the judge's mean verdict moved by",
-            "input_mix" => "the share of a segment moved by",
-            "rater" => "a person labels otherwise, by",
-            "quality" => "the answers' mean score moved by",
-            other => other,
+        let moved = match self.kind {
+            DriftKind::Agreement => "agreement with people moved by",
+            DriftKind::Judge => "the judge changed its verdict on known items, share",
+            DriftKind::Score => "the judge's mean verdict moved by",
+            DriftKind::InputMix => "the share of a segment moved by",
+            DriftKind::Rater => "a person labels otherwise, by",
+            DriftKind::Quality => "the answers' mean score moved by",
         };
         let part = self.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
         let since = jiff::Timestamp::from_millisecond(self.since_ms)
@@ -172,7 +132,7 @@ impl AlertFinding {
 
     /// The identity of the alert that this finding opens.
     pub fn id(&self) -> AlertId {
-        AlertId::derive(&self.rubric, &self.judge, &self.kind, self.segment.as_deref(), self.since_ms)
+        AlertId::derive(&self.rubric, &self.judge, self.kind, self.segment.as_deref(), self.since_ms)
     }
 }
 
@@ -316,14 +276,14 @@ mod tests {
             rubric: "faithfulness".into(),
             version: 2,
             judge: "default".into(),
-            kind: "agreement".into(),
+            kind: DriftKind::Agreement,
             segment: None,
             since_ms: 1_767_225_600_000,
             detected_at_ms: 1_767_312_000_000,
             labels_to_detection: 31,
             effect: AlertEffect { value: Some(-0.25), low: Some(-0.4), high: Some(-0.1), reason: None },
             evidence: AlertEvidence { statistic: 1_500.0, threshold: 1_000.0, guarantee: "rarely wrong".into() },
-            attribution: "judge_model".into(),
+            attribution: Attribution::JudgeModel,
             advice: "pin the model".into(),
         }
     }
@@ -359,11 +319,5 @@ mod tests {
         assert_eq!((over.state, over.events, over.resolved_by.as_deref()), (AlertState::Resolved, 2, Some("ada")));
         assert_eq!(over.clone().resolved(None, 5), None);
         assert_eq!(over.acknowledged("ada", 5), None);
-    }
-
-    #[test]
-    fn a_configuration_cannot_ask_for_what_is_internal() {
-        assert!(serde_json::from_str::<AlertEvent>("\"opened\"").is_ok());
-        assert!(serde_json::from_str::<AlertEvent>("\"standing\"").is_err());
     }
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use super::DriftKind;
+
 /// Why bytes or text are not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -157,7 +159,8 @@ derived_id!(
 
 impl AlertId {
     /// The episode of `kind` that began at `since_ms`, for a rubric, a judge and a segment.
-    pub fn derive(rubric: &str, judge: &str, kind: &str, segment: Option<&str>, since_ms: i64) -> Self {
+    pub fn derive(rubric: &str, judge: &str, kind: DriftKind, segment: Option<&str>, since_ms: i64) -> Self {
+        let kind = kind.as_str();
         // Debug quotes the names, so that no two of them run together.
         Self(Uuid::new_v5(&NAMESPACE, format!("alert/{rubric:?}/{judge:?}/{kind:?}/{segment:?}/{since_ms}").as_bytes()))
     }

@@ -2,33 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named_enum;
 use super::{Probability, Score, SubjectId};
 
-/// How the subject of a label was chosen; it decides which statistics may use the label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LabelStream {
-    /// Drawn uniformly: exchangeable, feeds drift tests.
-    Uniform,
-    /// Drawn with unequal, recorded probabilities.
-    Targeted,
-    /// Not known: shown and counted, excluded from guarantees.
-    Unknown,
-}
-
-impl LabelStream {
-    /// The name as the store and files write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Uniform => "uniform",
-            Self::Targeted => "targeted",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Reads back [`LabelStream::as_str`].
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Uniform, Self::Targeted, Self::Unknown].into_iter().find(|stream| stream.as_str() == name)
+named_enum! {
+    /// How the subject of a label was chosen; it decides which statistics may use the label.
+    pub enum LabelStream {
+        /// Drawn uniformly: exchangeable, feeds drift tests.
+        Uniform = "uniform",
+        /// Drawn with unequal, recorded probabilities.
+        Targeted = "targeted",
+        /// Not known: shown and counted, excluded from guarantees.
+        Unknown = "unknown",
     }
 }
 

@@ -5,10 +5,13 @@
 
 mod alert;
 mod attributes;
+mod delivery;
+mod drift;
 mod evaluation;
 mod ids;
 mod label;
 mod message;
+mod named;
 mod probability;
 mod prompt;
 mod scale;
@@ -19,10 +22,14 @@ mod verdict;
 
 pub use alert::{Alert, AlertChange, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 pub use attributes::{Attributes, Value};
+pub use delivery::DeliveryStatus;
+pub use drift::{Attribution, DriftKind};
 pub use evaluation::Evaluation;
 pub use ids::{AlertDeliveryId, AlertId, EvaluationId, IdError, SpanId, SubjectId, TraceId};
 pub use label::{Label, LabelStream};
 pub use message::{Message, Part, Role, ToolCall};
+pub use named::Named;
+pub(crate) use named::named_enum;
 pub use probability::{Probability, ProbabilityError};
 pub use prompt::Prompt;
 pub use scale::{FAIL, PASS, Scale, ScaleError};

@@ -3,68 +3,44 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::named::named_enum;
 use super::{Message, SpanId, TraceId, UnixNanos};
 
-/// What a span is to an evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepKind {
-    /// A call to a model.
-    Generation,
-    /// A retrieval or a reranking of documents.
-    Retrieval,
-    /// The execution of a tool.
-    Tool,
-    /// An agent, chain or workflow: it spans other steps and may repeat their content.
-    Agent,
-    /// An embedding call.
-    Embedding,
-    /// Anything else.
-    #[default]
-    Other,
-}
-
-impl StepKind {
-    /// The name as `inspect` prints it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Generation => "generation",
-            Self::Retrieval => "retrieval",
-            Self::Tool => "tool",
-            Self::Agent => "agent",
-            Self::Embedding => "embedding",
-            Self::Other => "other",
-        }
+named_enum! {
+    /// What a span is to an evaluation.
+    #[derive(Default)]
+    pub enum StepKind {
+        /// A call to a model.
+        Generation = "generation",
+        /// A retrieval or a reranking of documents.
+        Retrieval = "retrieval",
+        /// The execution of a tool.
+        Tool = "tool",
+        /// An agent, chain or workflow: it spans other steps and may repeat their content.
+        Agent = "agent",
+        /// An embedding call.
+        Embedding = "embedding",
+        /// Anything else.
+        #[default]
+        Other = "other",
     }
 }
 
-/// Whether the answer of a generation is there to be judged. Four different absences, never confused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ContentState {
-    /// The answer is here: text or tool calls.
-    Captured,
-    /// The model really answered nothing; that is judged, as an empty answer.
-    Empty,
-    /// The producer recorded no answer (the default of the GenAI conventions).
-    #[default]
-    NotCaptured,
-    /// The producer masked the answer.
-    Redacted,
-    /// The producer stored the answer elsewhere and recorded a reference.
-    Reference,
-}
-
-impl ContentState {
-    /// The name as `inspect`, the ledger and the store write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Captured => "captured",
-            Self::Empty => "empty",
-            Self::NotCaptured => "not_captured",
-            Self::Redacted => "redacted",
-            Self::Reference => "reference",
-        }
+named_enum! {
+    /// Whether the answer of a generation is there to be judged. Four different absences, never confused.
+    #[derive(Default)]
+    pub enum ContentState {
+        /// The answer is here: text or tool calls.
+        Captured = "captured",
+        /// The model really answered nothing; that is judged, as an empty answer.
+        Empty = "empty",
+        /// The producer recorded no answer (the default of the GenAI conventions).
+        #[default]
+        NotCaptured = "not_captured",
+        /// The producer masked the answer.
+        Redacted = "redacted",
+        /// The producer stored the answer elsewhere and recorded a reference.
+        Reference = "reference",
     }
 }
 

@@ -4,33 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named_enum;
 use super::{Document, Message, SpanId, Step, SubjectId, ToolCall, ToolDefinition, TraceId, UnixNanos};
 
-/// Which kind of thing a rubric judges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SubjectKind {
-    /// One completed model call.
-    Generation,
-    /// All spans of one trace id.
-    Trace,
-    /// The traces that share a conversation id.
-    Session,
-}
-
-impl SubjectKind {
-    /// The name as files and the store write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Generation => "generation",
-            Self::Trace => "trace",
-            Self::Session => "session",
-        }
-    }
-
-    /// Reads back [`SubjectKind::as_str`].
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Generation, Self::Trace, Self::Session].into_iter().find(|kind| kind.as_str() == name)
+named_enum! {
+    /// Which kind of thing a rubric judges.
+    pub enum SubjectKind {
+        /// One completed model call.
+        Generation = "generation",
+        /// All spans of one trace id.
+        Trace = "trace",
+        /// The traces that share a conversation id.
+        Session = "session",
     }
 }
 

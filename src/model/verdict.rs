@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Scale;
+use super::named::named_enum;
 
 /// A point on a rubric's scale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,57 +75,24 @@ pub enum Verdict {
     },
 }
 
-/// The state of an evaluation. All but `Pending` are final.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Not judged, with a reason: nothing to judge, or the rubric does not apply.
-    Filtered,
-    /// Not drawn.
-    SampledOut,
-    /// Waiting for its judge.
-    Pending,
-    /// Judged.
-    Scored,
-    /// The judge declined.
-    Abstained,
-    /// The judge could not be brought to a verdict.
-    Failed,
-    /// Its deadline passed before a judge was free.
-    Expired,
-    /// Late spans changed what the rubric sees; a newer evaluation took its place.
-    Superseded,
-}
-
-impl Outcome {
-    /// Every outcome, in the order of the ledger.
-    pub const ALL: [Self; 8] = [
-        Self::Filtered,
-        Self::SampledOut,
-        Self::Pending,
-        Self::Scored,
-        Self::Abstained,
-        Self::Failed,
-        Self::Expired,
-        Self::Superseded,
-    ];
-
-    /// The name as the store, the ledger and the events write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Filtered => "filtered",
-            Self::SampledOut => "sampled_out",
-            Self::Pending => "pending",
-            Self::Scored => "scored",
-            Self::Abstained => "abstained",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-            Self::Superseded => "superseded",
-        }
-    }
-
-    /// Reads back [`Outcome::as_str`].
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+named_enum! {
+    /// The state of an evaluation, in the order of the ledger. All but `Pending` are final.
+    pub enum Outcome {
+        /// Not judged, with a reason: nothing to judge, or the rubric does not apply.
+        Filtered = "filtered",
+        /// Not drawn.
+        SampledOut = "sampled_out",
+        /// Waiting for its judge.
+        Pending = "pending",
+        /// Judged.
+        Scored = "scored",
+        /// The judge declined.
+        Abstained = "abstained",
+        /// The judge could not be brought to a verdict.
+        Failed = "failed",
+        /// Its deadline passed before a judge was free.
+        Expired = "expired",
+        /// Late spans changed what the rubric sees; a newer evaluation took its place.
+        Superseded = "superseded",
     }
 }

@@ -7,6 +7,7 @@ use prost::Message;
 
 use super::json_lenient::mended;
 use super::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
+use crate::model::named_enum;
 
 /// How a request is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,22 +18,13 @@ pub enum Encoding {
     Json,
 }
 
-/// What a request carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Signal {
-    /// Spans.
-    Traces,
-    /// Log records.
-    Logs,
-}
-
-impl Signal {
-    /// The signal's name in paths, files and the store.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Traces => "traces",
-            Self::Logs => "logs",
-        }
+named_enum! {
+    /// What a request carries.
+    pub enum Signal {
+        /// Spans.
+        Traces = "traces",
+        /// Log records.
+        Logs = "logs",
     }
 }
 

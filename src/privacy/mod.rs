@@ -29,6 +29,7 @@ pub use crate::config::privacy::Kind;
 pub use placeholders::renumber;
 
 use crate::config::privacy::PrivacyConfig;
+use crate::model::Named as _;
 use placeholders::Tagger;
 use scan::{Finding, What};
 use text::Text;
@@ -107,7 +108,10 @@ impl Redactor {
         }
         let prefilter = RegexSet::new(config.patterns.iter().map(|pattern| &pattern.regex))
             .map_err(|source| PrivacyError::Regex { name: "all together".into(), source: Box::new(source) })?;
-        let kinds = Kind::ALL.map(|kind| config.redact.contains(&kind));
+        let mut kinds = [false; Kind::ALL.len()];
+        for kind in &config.redact {
+            kinds[*kind as usize] = true;
+        }
         Ok(Self { kinds, patterns, prefilter, keep: config.keep_attributes.clone(), tagger: Tagger::new(key) })
     }
 

@@ -10,7 +10,7 @@ use super::nearest;
 use super::requirement::Requirement;
 use super::scale::read_scale;
 use super::yaml::{self, Node};
-use crate::model::{Scale, SubjectKind};
+use crate::model::{Named as _, Scale, SubjectKind};
 
 /// What the front matter says.
 #[derive(Debug)]
@@ -237,10 +237,9 @@ fn read_requirements(
     node: &Spanned<Node>,
     subject: Option<SubjectKind>,
 ) -> Vec<(Requirement, usize)> {
-    let known: Vec<&'static str> = Requirement::ALL.iter().map(|requirement| requirement.as_str()).collect();
     let mut requirements: Vec<(Requirement, usize)> = Vec::new();
     for (_, item) in reader.one_or_more("requires", node) {
-        let Some(requirement) = reader.word("requires", item, &known, Requirement::parse) else { continue };
+        let Some(requirement) = reader.word("requires", item, Requirement::NAMES, Requirement::parse) else { continue };
         match (requirement.only_of(), subject) {
             (Some(only), Some(subject)) if only != subject => {
                 reader.refuse(item, Problem::NeverMet { requirement: requirement.as_str(), subject });

@@ -1,60 +1,30 @@
 //! What a rubric needs a subject to have before it can be judged.
 
-use crate::model::{SubjectContent, SubjectKind};
+use crate::model::{SubjectContent, SubjectKind, named_enum};
 
-/// A part of a subject's content that a rubric cannot do without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Requirement {
-    /// What was asked.
-    Input,
-    /// The answer. A really empty answer is present: it is judged.
-    Output,
-    /// At least one document with its text.
-    Documents,
-    /// At least one offered tool.
-    Tools,
-    /// At least one tool call.
-    ToolCalls,
-    /// A reference answer.
-    Reference,
-    /// At least one step of a trace.
-    Steps,
-    /// At least one turn of a session.
-    Turns,
+named_enum! {
+    /// A part of a subject's content that a rubric cannot do without, in the order in which a missing one is named.
+    pub enum Requirement {
+        /// What was asked.
+        Input = "input",
+        /// The answer. A really empty answer is present: it is judged.
+        Output = "output",
+        /// At least one document with its text.
+        Documents = "documents",
+        /// At least one offered tool.
+        Tools = "tools",
+        /// At least one tool call.
+        ToolCalls = "tool_calls",
+        /// A reference answer.
+        Reference = "reference",
+        /// At least one step of a trace.
+        Steps = "steps",
+        /// At least one turn of a session.
+        Turns = "turns",
+    }
 }
 
 impl Requirement {
-    /// Every requirement, in the order in which a missing one is named.
-    pub const ALL: [Self; 8] = [
-        Self::Input,
-        Self::Output,
-        Self::Documents,
-        Self::Tools,
-        Self::ToolCalls,
-        Self::Reference,
-        Self::Steps,
-        Self::Turns,
-    ];
-
-    /// The name in `requires:`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Output => "output",
-            Self::Documents => "documents",
-            Self::Tools => "tools",
-            Self::ToolCalls => "tool_calls",
-            Self::Reference => "reference",
-            Self::Steps => "steps",
-            Self::Turns => "turns",
-        }
-    }
-
-    /// Reads back [`Requirement::as_str`].
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|requirement| requirement.as_str() == name)
-    }
-
     /// Why a subject without it is filtered: a stable, low-cardinality code.
     pub fn reason(self) -> &'static str {
         match self {
@@ -96,7 +66,7 @@ impl Requirement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Document;
+    use crate::model::{Document, Named as _};
 
     #[test]
     fn an_empty_answer_is_an_answer() {
@@ -115,9 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn names_read_back() {
+    fn the_reason_of_a_filter_names_what_is_missing() {
         for requirement in Requirement::ALL {
-            assert_eq!(Requirement::parse(requirement.as_str()), Some(requirement));
             assert_eq!(requirement.reason(), format!("no_{}", requirement.as_str()));
         }
     }

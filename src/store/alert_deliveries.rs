@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::lease::Queue;
 use super::outbox::{DeliveryOutcome, Outbox};
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{Alert, AlertDeliveryId, AlertEvent, AlertId};
+use crate::model::{Alert, AlertDeliveryId, AlertEvent, AlertId, DeliveryStatus};
 
 /// A message owed to a webhook, leased to this worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +30,9 @@ pub struct AlertDeliveryState {
     /// The webhook.
     pub webhook: String,
     /// What happened.
-    pub event: String,
-    /// `owed`, `sent` or `given_up`.
-    pub state: String,
+    pub event: AlertEvent,
+    /// Where it stands.
+    pub state: DeliveryStatus,
     /// How often it was tried.
     pub attempts: u32,
     /// Why the latest attempt came to nothing.
@@ -86,7 +86,7 @@ impl Store {
     ) -> Result<Vec<OwedAlert>, StoreError> {
         let mut leased: Vec<OwedRow> = self.claim(&OWED.queue, Some(webhook), limit, lease_ms).await?;
         leased.sort_by_key(|row| (row.created_at_ms, row.sequence));
-        leased.into_iter().map(OwedRow::into_owed).collect()
+        Ok(leased.into_iter().filter_map(OwedRow::readable).collect())
     }
 
     /// Records what became of this worker's attempts to send messages to `webhook`.
@@ -118,8 +118,8 @@ impl Store {
         for row in found {
             states.entry(row.alert_id.into()).or_default().push(AlertDeliveryState {
                 webhook: row.webhook,
-                event: row.event,
-                state: row.state,
+                event: rows::named("alert_deliveries", "event", &row.event)?,
+                state: rows::named("alert_deliveries", "state", &row.state)?,
                 attempts: row.attempts as u32,
                 last_error: row.last_error,
             });
@@ -129,12 +129,19 @@ impl Store {
 }
 
 impl OwedRow {
+    /// None for a message that only a newer version can read: it must not hold up the others. Its lease runs out, and a
+    /// worker that can read it sends it.
+    fn readable(self) -> Option<OwedAlert> {
+        let id = self.id;
+        self.into_owed()
+            .inspect_err(|error| {
+                tracing::warn!(error = %error, message = %id, "a message about an alert is left to a newer worker");
+            })
+            .ok()
+    }
+
     fn into_owed(self) -> Result<OwedAlert, StoreError> {
-        let event = AlertEvent::parse(&self.event).ok_or_else(|| StoreError::Inconsistent {
-            table: "alert_deliveries",
-            column: "event",
-            found: self.event.clone(),
-        })?;
+        let event = rows::named("alert_deliveries", "event", &self.event)?;
         Ok(OwedAlert {
             id: self.id.into(),
             event,

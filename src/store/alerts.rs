@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{Alert, AlertChange, AlertDeliveryId, AlertEvent, AlertFinding, AlertId, AlertState};
+use crate::model::{
+    Alert, AlertChange, AlertDeliveryId, AlertEvent, AlertFinding, AlertId, AlertState, Attribution, DriftKind,
+    Named as _,
+};
 
 /// What a webhook wants to hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,14 +88,14 @@ macro_rules! write_changes {
                 .bind(rows::text(&finding.rubric))
                 .bind(i64::from(finding.version))
                 .bind(rows::text(&finding.judge))
-                .bind(&finding.kind)
+                .bind(finding.kind.as_str())
                 .bind(rows::optional(finding.segment.as_deref()))
                 .bind(finding.since_ms)
                 .bind(finding.detected_at_ms)
                 .bind(finding.labels_to_detection as i64)
                 .bind(rows::to_json("alerts", "effect", &finding.effect)?)
                 .bind(rows::to_json("alerts", "evidence", &finding.evidence)?)
-                .bind(&finding.attribution)
+                .bind(finding.attribution.as_str())
                 .bind(&finding.advice)
                 .bind(i64::from(alert.events))
                 .bind(alert.told_at_ms)
@@ -140,7 +143,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?
         });
-        found.into_iter().map(AlertRow::into_alert).collect()
+        read_back(found)
     }
 
     /// The alerts that are not over, those that nobody has looked at first, each with the latest first.
@@ -152,11 +155,11 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        found.into_iter().map(AlertRow::into_alert).collect()
+        read_back(found)
     }
 
     /// How many alerts are not over, by rubric, kind and state.
-    pub async fn alert_counts(&self) -> Result<BTreeMap<(String, String, String), u64>, StoreError> {
+    pub async fn alert_counts(&self) -> Result<BTreeMap<(String, DriftKind, AlertState), u64>, StoreError> {
         let found: Vec<(String, String, String, i64)> = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT rubric, kind, state, count(*) FROM alerts WHERE state <> 'resolved' GROUP BY rubric, kind, state",
@@ -164,7 +167,13 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        Ok(found.into_iter().map(|(rubric, kind, state, number)| ((rubric, kind, state), number as u64)).collect())
+        let mut counts = BTreeMap::new();
+        for (rubric, kind, state, number) in found {
+            if let Some(kind) = known_kind(&kind) {
+                counts.insert((rubric, kind, rows::named("alerts", "state", &state)?), number as u64);
+            }
+        }
+        Ok(counts)
     }
 
     /// Changes all alerts at once by `decide`, which is given every alert there is, and writes what `routes` are owed for it.
@@ -193,7 +202,7 @@ impl Store {
                 )))
                 .fetch_all(&mut *tx)
                 .await?;
-                let known: Vec<Alert> = found.into_iter().map(AlertRow::into_alert).collect::<Result<_, _>>()?;
+                let known = read_back(found)?;
                 let mut changes = decide(&known);
                 changes.sort_by_key(|change| change.alert.id);
                 write_changes!(tx, &changes, routes, now_ms);
@@ -223,7 +232,7 @@ impl Store {
             .bind(id.as_uuid())
             .fetch_optional(&mut *tx)
             .await?;
-            match found.map(AlertRow::into_alert).transpose()? {
+            match found.map(AlertRow::into_alert).transpose()?.flatten() {
                 None => None,
                 Some(alert) => match decide(alert.clone()) {
                     None => Some((alert, false)),
@@ -239,10 +248,31 @@ impl Store {
     }
 }
 
+fn read_back(found: Vec<AlertRow>) -> Result<Vec<Alert>, StoreError> {
+    found.into_iter().filter_map(|row| row.into_alert().transpose()).collect()
+}
+
+/// None for a kind that only a newer version knows: its alerts are left to the workers that do.
+fn known_kind(name: &str) -> Option<DriftKind> {
+    let kind = DriftKind::parse(name);
+    if kind.is_none() {
+        tracing::debug!(kind = name, "alerts of a kind that only a newer version of judged knows are left to it");
+    }
+    kind
+}
+
 impl AlertRow {
-    fn into_alert(self) -> Result<Alert, StoreError> {
-        let inconsistent = |column, found: String| StoreError::Inconsistent { table: "alerts", column, found };
-        let state = AlertState::parse(&self.state).ok_or_else(|| inconsistent("state", self.state.clone()))?;
+    /// None for an alert of a kind that only a newer version knows.
+    fn into_alert(self) -> Result<Option<Alert>, StoreError> {
+        let id = self.id;
+        let Some(kind) = known_kind(&self.kind) else { return Ok(None) };
+        self.with_kind(kind).map(Some).map_err(|error| error.in_row(id))
+    }
+
+    fn with_kind(self, kind: DriftKind) -> Result<Alert, StoreError> {
+        let state = rows::named("alerts", "state", &self.state)?;
+        // A cause that only a newer version knows is none that this one can single out.
+        let attribution = Attribution::parse(&self.attribution).unwrap_or(Attribution::Ambiguous);
         Ok(Alert {
             id: self.id.into(),
             state,
@@ -250,14 +280,14 @@ impl AlertRow {
                 rubric: self.rubric,
                 version: self.version as u32,
                 judge: self.judge,
-                kind: self.kind,
+                kind,
                 segment: self.segment,
                 since_ms: self.since_ms,
                 detected_at_ms: self.detected_at_ms,
                 labels_to_detection: self.labels_to_detection.max(0) as u64,
                 effect: rows::json("alerts", "effect", &self.effect)?,
                 evidence: rows::json("alerts", "evidence", &self.evidence)?,
-                attribution: self.attribution,
+                attribution,
                 advice: self.advice,
             },
             first_seen_ms: self.first_seen_ms,

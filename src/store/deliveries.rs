@@ -59,7 +59,12 @@ pub(super) const EVALUATION_COLUMNS: &str = "evaluations.id, evaluations.subject
     evaluations.finished_at_ms, subjects.segments";
 
 impl EvaluationRow {
-    pub(super) fn into_evaluation(self, (rubric_hash, scale): (String, Scale)) -> Result<Evaluation, StoreError> {
+    pub(super) fn into_evaluation(self, rubric: (String, Scale)) -> Result<Evaluation, StoreError> {
+        let id = self.id;
+        self.read(rubric).map_err(|error| error.in_row(id))
+    }
+
+    fn read(self, (rubric_hash, scale): (String, Scale)) -> Result<Evaluation, StoreError> {
         let version = self.version as u32;
         let has_score = self.score.is_some() || self.label.is_some();
         Ok(Evaluation {

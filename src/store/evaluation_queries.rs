@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{
-    EvaluationId, Label, Outcome, Probability, Score, SpanId, SubjectContent, SubjectId, SubjectKind, TraceId,
+    DeliveryStatus, EvaluationId, Label, Outcome, Probability, Score, SpanId, SubjectContent, SubjectId, SubjectKind,
+    TraceId,
 };
 
 /// Which evaluations to show; what is absent does not restrict.
@@ -130,21 +131,19 @@ pub struct SubjectRecord {
     pub content: Option<SubjectContent>,
 }
 
-row! {
-    /// A score on its way to a sink.
-    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-    pub struct DeliveryState {
-        /// The sink.
-        pub sink: String,
-        /// `owed`, `sent`, `given_up` or `superseded`.
-        pub state: String,
-        /// Attempts so far.
-        pub attempts: i64,
-        /// What the sink answered last.
-        pub last_error: Option<String>,
-        /// When it was accepted or given up, milliseconds since the Unix epoch.
-        pub finished_at_ms: Option<i64>,
-    }
+/// A score on its way to a sink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeliveryState {
+    /// The sink.
+    pub sink: String,
+    /// Where it stands.
+    pub state: DeliveryStatus,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// What the sink answered last.
+    pub last_error: Option<String>,
+    /// When it was accepted or given up, milliseconds since the Unix epoch.
+    pub finished_at_ms: Option<i64>,
 }
 
 /// One evaluation with everything around it.
@@ -282,7 +281,14 @@ impl Store {
             select.push(" ORDER BY e.rubric, e.version DESC, e.judge LIMIT 100");
             select.build_query_as().fetch_all(pool).await?
         });
-        let deliveries: Vec<DeliveryState> = read!(self, DB, pool => {
+        let deliveries = self.deliveries_of(id).await?;
+        let labels = self.labels_of(evaluation.subject, &evaluation.rubric).await?;
+        let others = siblings.into_iter().map(SummaryRow::into_summary).collect::<Result<_, _>>()?;
+        Ok(Some(EvaluationDetail { evaluation, subject, deliveries, labels, others }))
+    }
+
+    async fn deliveries_of(&self, id: EvaluationId) -> Result<Vec<DeliveryState>, StoreError> {
+        let found: Vec<(String, String, i64, Option<String>, Option<i64>)> = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT sink, state, attempts, last_error, finished_at_ms FROM deliveries WHERE evaluation_id = $1 ORDER BY sink",
             )
@@ -290,9 +296,11 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let labels = self.labels_of(evaluation.subject, &evaluation.rubric).await?;
-        let others = siblings.into_iter().map(SummaryRow::into_summary).collect::<Result<_, _>>()?;
-        Ok(Some(EvaluationDetail { evaluation, subject, deliveries, labels, others }))
+        let read = |(sink, state, attempts, last_error, finished_at_ms): (_, String, _, _, _)| {
+            let state = rows::named("deliveries", "state", &state).map_err(|error| error.in_row(id))?;
+            Ok(DeliveryState { sink, state, attempts, last_error, finished_at_ms })
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// A subject with its content; `None` when there is no such subject.
@@ -352,6 +360,11 @@ fn escape_like(text: &str) -> String {
 
 impl SummaryRow {
     fn into_summary(self) -> Result<EvaluationSummary, StoreError> {
+        let id = self.id;
+        self.read().map_err(|error| error.in_row(id))
+    }
+
+    fn read(self) -> Result<EvaluationSummary, StoreError> {
         let probability: Probability =
             rows::probability("evaluations", "inclusion_probability", self.inclusion_probability)?;
         Ok(EvaluationSummary {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::dialect::Dialect;
 use super::lease::Queue;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{EvaluationId, Outcome, Score, SubjectContent};
+use crate::model::{DeliveryStatus, EvaluationId, Outcome, Score, SubjectContent};
 
 /// An evaluation this worker may now bring to its judge.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,7 +225,7 @@ impl Store {
                 insert.push_values(owed, |mut row, (id, sink)| {
                     row.push_bind(id.as_uuid())
                         .push_bind(sink.as_str())
-                        .push_bind("owed")
+                        .push_bind(DeliveryStatus::Owed.as_str())
                         .push_bind(now_ms)
                         .push_bind(now_ms);
                 });

@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows, transaction};
-use crate::model::{Label, LabelStream, Score, SpanId, SubjectId, SubjectKind, TraceId};
+use crate::model::{Label, LabelStream, Named as _, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
 /// How an imported label names its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,15 +148,13 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let stream = |name: &str| {
-            LabelStream::parse(name).ok_or_else(|| StoreError::Inconsistent {
-                table: "labels",
-                column: "stream",
-                found: name.to_owned(),
-            })
-        };
-        found.into_iter().map(|(subject, annotator, name)| Ok((subject.into(), annotator, stream(&name)?))).collect()
+        Ok(found.into_iter().map(|(subject, annotator, name)| (subject.into(), annotator, stream(&name))).collect())
     }
+}
+
+/// How a subject was chosen. A way that only a newer version knows is unknown, which no guarantee rests on.
+fn stream(name: &str) -> LabelStream {
+    LabelStream::parse(name).unwrap_or(LabelStream::Unknown)
 }
 
 impl LabelTableRow {
@@ -167,11 +165,7 @@ impl LabelTableRow {
             annotator: self.annotator,
             score: Score { score: self.score, label: self.label, value: self.value },
             rationale: self.rationale,
-            stream: LabelStream::parse(&self.stream).ok_or_else(|| StoreError::Inconsistent {
-                table: "labels",
-                column: "stream",
-                found: self.stream.clone(),
-            })?,
+            stream: stream(&self.stream),
             probability: self
                 .probability
                 .map(|number| rows::probability("labels", "probability", number))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, read, rows};
-use crate::model::Outcome;
+use crate::model::{DeliveryStatus, Outcome};
 
 /// Records received, and what became of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -197,13 +197,11 @@ impl Store {
         let mut accounts: BTreeMap<String, DeliveryAccount> = BTreeMap::new();
         for (sink, state, count) in found {
             let account = accounts.entry(sink).or_default();
-            match state.as_str() {
-                "owed" => account.owed += count,
-                "sent" => account.sent += count,
-                "given_up" => account.given_up += count,
-                // Its evaluation was replaced before it was sent: nothing is owed any more.
-                "superseded" => {}
-                _ => return Err(StoreError::Inconsistent { table: "deliveries", column: "state", found: state }),
+            match rows::named("deliveries", "state", &state)? {
+                DeliveryStatus::Owed => account.owed += count,
+                DeliveryStatus::Sent => account.sent += count,
+                DeliveryStatus::GivenUp => account.given_up += count,
+                DeliveryStatus::Superseded => {}
             }
         }
         Ok(accounts)

@@ -93,19 +93,35 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database refused or dropped a statement")]
     Database(#[from] sqlx::Error),
-    /// A row that judged cannot have written.
-    #[error("column {column} of {table} holds {found}, which judged never writes")]
+    /// A row that this version of judged cannot have written.
+    #[error(
+        "column {column} of {table}{} holds {found}, which this version of judged does not know; \
+         a newer one may have written it: upgrade this one",
+        .row.as_ref().map(|row| format!(", row {row},")).unwrap_or_default()
+    )]
     Inconsistent {
         /// Which table.
         table: &'static str,
         /// Which column.
         column: &'static str,
+        /// The identity of the row, where one row was read.
+        row: Option<String>,
         /// What was found there.
         found: String,
     },
 }
 
 impl StoreError {
+    /// The same, about the row with this identity.
+    fn in_row(self, id: impl std::fmt::Display) -> Self {
+        match self {
+            Self::Inconsistent { table, column, found, .. } => {
+                Self::Inconsistent { table, column, found, row: Some(id.to_string()) }
+            }
+            other => other,
+        }
+    }
+
     /// Whether waiting may help: the database is away, busy, or full, rather than wrong.
     pub fn is_transient(&self) -> bool {
         match self {

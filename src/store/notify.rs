@@ -16,6 +16,7 @@ use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
 
 use super::{Pool, Store, StoreError};
+use crate::model::{Named as _, named_enum};
 
 /// The channel that workers of one database share.
 const CHANNEL: &str = "judged";
@@ -29,31 +30,21 @@ pub const LOOK_AT_LEAST_MS: i64 = 1_000;
 /// Between two attempts to listen.
 const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
-/// A stage that can be woken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// A trace is due, or will be before assembly looks.
-    Assemble,
-    /// Evaluations were planned.
-    Evaluate,
-    /// Deliveries are owed.
-    Deliver,
-    /// Messages about alerts are owed.
-    Notify,
+named_enum! {
+    /// A stage that can be woken.
+    pub enum Stage {
+        /// A trace is due, or will be before assembly looks.
+        Assemble = "assemble",
+        /// Evaluations were planned.
+        Evaluate = "evaluate",
+        /// Deliveries are owed.
+        Deliver = "deliver",
+        /// Messages about alerts are owed.
+        Notify = "notify",
+    }
 }
 
 impl Stage {
-    const ALL: [Self; 4] = [Self::Assemble, Self::Evaluate, Self::Deliver, Self::Notify];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Assemble => "assemble",
-            Self::Evaluate => "evaluate",
-            Self::Deliver => "deliver",
-            Self::Notify => "notify",
-        }
-    }
-
     fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -116,13 +107,13 @@ impl Wakeups {
 
     fn ring_all_here(&self) {
         for stage in Stage::ALL {
-            self.ring_here(stage);
+            self.ring_here(*stage);
         }
     }
 
     fn take_untold(&self) -> Vec<Stage> {
         let untold = self.untold.swap(0, Ordering::SeqCst);
-        Stage::ALL.into_iter().filter(|stage| untold & stage.bit() != 0).collect()
+        Stage::ALL.iter().copied().filter(|stage| untold & stage.bit() != 0).collect()
     }
 
     /// A message of another process, or of this one.
@@ -132,7 +123,7 @@ impl Wakeups {
             return;
         }
         // A stage of a later release is none of ours.
-        if let Some(stage) = Stage::ALL.into_iter().find(|known| known.as_str() == stage) {
+        if let Some(stage) = Stage::parse(stage) {
             self.ring_here(stage);
         }
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::lease::Queue;
 use super::{Store, StoreError, read, rows, transaction};
+use crate::model::DeliveryStatus;
 
 /// What became of an attempt to deliver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +54,12 @@ impl Store {
                 ));
                 update.push_values(outcomes, |mut row, (key, outcome)| {
                     let (state, due_at_ms, error, finished_at_ms) = match outcome {
-                        DeliveryOutcome::Sent => ("sent", now_ms, None, Some(now_ms)),
-                        DeliveryOutcome::Retry { due_at_ms, error } => ("owed", *due_at_ms, Some(error.as_str()), None),
-                        DeliveryOutcome::GivenUp { error } => ("given_up", now_ms, Some(error.as_str()), Some(now_ms)),
+                        DeliveryOutcome::Sent => (DeliveryStatus::Sent, now_ms, None, Some(now_ms)),
+                        DeliveryOutcome::Retry { due_at_ms, error } => (DeliveryStatus::Owed, *due_at_ms, Some(error.as_str()), None),
+                        DeliveryOutcome::GivenUp { error } => (DeliveryStatus::GivenUp, now_ms, Some(error.as_str()), Some(now_ms)),
                     };
                     row.push_bind(*key)
-                        .push_bind(state)
+                        .push_bind(state.as_str())
                         .push_bind(due_at_ms)
                         .push_bind(rows::optional(error))
                         .push_bind(finished_at_ms);

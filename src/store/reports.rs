@@ -250,6 +250,11 @@ impl Store {
 
 impl ScoredRow {
     fn into_evaluation(self) -> Result<ScoredEvaluation, StoreError> {
+        let id = self.id;
+        self.read().map_err(|error| error.in_row(id))
+    }
+
+    fn read(self) -> Result<ScoredEvaluation, StoreError> {
         Ok(ScoredEvaluation {
             id: self.id.into(),
             subject: self.subject_id.into(),

@@ -1,12 +1,12 @@
-//! Reading columns back into model types. A value judged never writes is an error that names its column.
+//! Reading columns back into model types. A value that this version does not know is an error that names its column.
 
 use std::borrow::Cow;
 
 use super::StoreError;
-use crate::model::{Outcome, Probability, SpanId, SubjectKind, TraceId};
+use crate::model::{Named, Outcome, Probability, SpanId, SubjectKind, TraceId};
 
-fn inconsistent(table: &'static str, column: &'static str, found: impl Into<String>) -> StoreError {
-    StoreError::Inconsistent { table, column, found: found.into() }
+pub(super) fn inconsistent(table: &'static str, column: &'static str, found: impl Into<String>) -> StoreError {
+    StoreError::Inconsistent { table, column, row: None, found: found.into() }
 }
 
 /// Text from outside as both databases take it: PostgreSQL refuses NUL in text.
@@ -33,12 +33,17 @@ pub(super) fn span_id(table: &'static str, bytes: &[u8]) -> Result<SpanId, Store
     SpanId::try_from(bytes).map_err(|_| inconsistent(table, "span_id", format!("{} bytes", bytes.len())))
 }
 
+/// A column that holds one name of an enum.
+pub(super) fn named<T: Named>(table: &'static str, column: &'static str, name: &str) -> Result<T, StoreError> {
+    T::parse(name).ok_or_else(|| inconsistent(table, column, format!("`{name}`")))
+}
+
 pub(super) fn outcome(name: &str) -> Result<Outcome, StoreError> {
-    Outcome::parse(name).ok_or_else(|| inconsistent("evaluations", "outcome", name))
+    named("evaluations", "outcome", name)
 }
 
 pub(super) fn subject_kind(name: &str) -> Result<SubjectKind, StoreError> {
-    SubjectKind::parse(name).ok_or_else(|| inconsistent("subjects", "kind", name))
+    named("subjects", "kind", name)
 }
 
 pub(super) fn probability(table: &'static str, column: &'static str, number: f64) -> Result<Probability, StoreError> {
@@ -67,6 +72,13 @@ pub(super) fn to_json<T: serde::Serialize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_this_version_does_not_know_is_told_with_table_column_and_row() {
+        let error = outcome("pondered").unwrap_err().in_row("17").to_string();
+        assert!(error.starts_with("column outcome of evaluations, row 17, holds `pondered`"), "{error}");
+        assert!(error.ends_with("upgrade this one"), "{error}");
+    }
 
     #[test]
     fn text_from_outside_is_made_fit_for_both_databases() {

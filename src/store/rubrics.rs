@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::{Store, StoreError, read, row, transaction};
+use super::{Store, StoreError, read, row, rows, transaction};
 
 /// A rubric version to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ row! {
 }
 
 fn version_number(table: &'static str, number: i64) -> Result<u32, StoreError> {
-    u32::try_from(number).map_err(|_| StoreError::Inconsistent { table, column: "version", found: number.to_string() })
+    u32::try_from(number).map_err(|_| rows::inconsistent(table, "version", number.to_string()))
 }
 
 impl Store {

@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 
 use super::filter::FilterForm;
 use super::{PageError, Shared, Web};
-use crate::model::{EvaluationId, Label, Outcome, Prompt, SubjectContent};
+use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, SubjectContent};
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
 
@@ -20,7 +20,7 @@ pub(super) async fn list(State(web): State<Shared>, Query(form): Query<FilterFor
     let next = found.last().filter(|_| more).map(|last| form.address(Some(last.cursor())));
     let rubrics: std::collections::BTreeSet<String> =
         web.parts.catalogue.all().iter().map(|rubric| rubric.name.clone()).collect();
-    let outcomes: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
+    let outcomes = Outcome::NAMES.to_vec();
     web.pages.render(
         "evaluations.html",
         context! {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PageError;
 use super::percent::encoded;
-use crate::model::Outcome;
+use crate::model::{Named as _, Outcome};
 use crate::store::{EvaluationFilter, PageCursor};
 
 /// The fields of the form; an empty field does not restrict.
@@ -33,10 +33,8 @@ impl FilterForm {
     /// The filter meant, or what is wrong with it.
     pub(super) fn filter(&self) -> Result<EvaluationFilter, PageError> {
         let outcome = |name: &str| {
-            Outcome::parse(name).ok_or_else(|| {
-                let known: Vec<&str> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
-                PageError::BadRequest(format!("`outcome` is one of {}", known.join(", ")))
-            })
+            Outcome::parse(name)
+                .ok_or_else(|| PageError::BadRequest(format!("`outcome` is one of {}", Outcome::NAMES.join(", "))))
         };
         let segment = |text: &str| match text.split_once('=') {
             Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),

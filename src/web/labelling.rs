@@ -15,7 +15,7 @@ use super::auth::cookie;
 use super::percent::{decoded, encoded};
 use super::{PageError, Shared, Web, seal};
 use crate::calibration::queue::{self, Done, Drawn};
-use crate::model::{Label, LabelStream, Probability, Scale, Score, SubjectId};
+use crate::model::{Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
 
 pub(super) const ANNOTATOR: &str = "judged_annotator";

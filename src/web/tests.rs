@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::WebConfig;
-use crate::model::{EvaluationId, LabelStream, Outcome, SubjectId};
+use crate::model::{AlertEvent, EvaluationId, LabelStream, Named as _, Outcome, SubjectId};
 use crate::rubrics::Catalogue;
 use crate::store::{EvaluationFilter, EvaluationResult, EvaluationSummary, PlannedFrom, Store};
 use crate::web::{self, WebParts};
@@ -36,7 +36,7 @@ impl Site {
             baselines: vec!["baseline".into()],
             alert_routes: vec![crate::store::AlertRoute {
                 webhook: "chat".into(),
-                events: crate::model::AlertEvent::ALL.into(),
+                events: AlertEvent::ALL.iter().copied().collect(),
             }],
             token: token.map(|token| SecretString::from(token.to_owned())),
             ready: Arc::new(|| Ok(())),

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::Value;
 
+use crate::model::Attribution;
 use crate::statistics::mix_decomposition::{Decomposition, SegmentChange, decompose};
 
 use super::history::Entry;
@@ -16,40 +16,7 @@ use super::recovery::Period;
 use super::replay::{MIN_REPLAYS, Replays};
 use super::stream::Agreement;
 
-/// What a flag is put down to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Attribution {
-    /// The judge moved, and its prompt changed.
-    JudgePrompt,
-    /// The judge moved under the same prompt: another model, or silently the same one.
-    JudgeModel,
-    /// The humans moved.
-    Raters,
-    /// Segments have other shares.
-    InputMix,
-    /// Judge and humans stand still on known items, and agree less on new ones.
-    NewContent,
-    /// Judge and humans agree as before: the answers themselves got worse.
-    Answers,
-    /// The evidence does not single out one cause.
-    Ambiguous,
-}
-
 impl Attribution {
-    /// Its name in the output format.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::JudgePrompt => "judge_prompt",
-            Self::JudgeModel => "judge_model",
-            Self::Raters => "raters",
-            Self::InputMix => "input_mix",
-            Self::NewContent => "new_content",
-            Self::Answers => "answers",
-            Self::Ambiguous => "ambiguous",
-        }
-    }
-
     /// What to do.
     pub fn advice(self) -> &'static str {
         match self {

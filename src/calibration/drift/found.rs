@@ -1,6 +1,7 @@
 //! Everything that moved in a history, as flags with evidence and cause.
 
-use super::attribution::{Attribution, Evidence, split};
+use super::Attribution;
+use super::attribution::{Evidence, split};
 use super::history::{Entry, History};
 use super::mix::{self, Shift, input_shifts, score_shifts};
 use super::recovery::{Back, Period};

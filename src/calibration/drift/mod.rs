@@ -19,10 +19,11 @@ mod stream;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use attribution::Attribution;
 pub use course::{Course, EvidencePoint, SeriesStart};
 pub use history::{BadEntry, Entry};
 pub use quality::QualityScore;
+
+pub use crate::model::{Attribution, DriftKind as Kind};
 
 use super::agreement::{Declaration, LabelScale};
 use crate::statistics::{Estimate, Reason};
@@ -47,41 +48,6 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { scale: None, baseline: 200, tolerance: 0.05, run_length: 1_000.0 }
-    }
-}
-
-/// What moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Agreement with humans fell.
-    Agreement,
-    /// The judge changed its mind about items it had judged.
-    Judge,
-    /// The judge's verdicts are distributed otherwise.
-    Score,
-    /// Segments have other shares.
-    InputMix,
-    /// An annotator labels otherwise.
-    Rater,
-    /// The judge's scores fell.
-    Quality,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Agreement, Self::Judge, Self::Score, Self::InputMix, Self::Rater, Self::Quality];
-
-    /// Its name in the output format.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agreement => "agreement",
-            Self::Judge => "judge",
-            Self::Score => "score",
-            Self::InputMix => "input_mix",
-            Self::Rater => "rater",
-            Self::Quality => "quality",
-        }
     }
 }
 

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::attribution::Attribution;
+use super::Attribution;
 use super::recovery::Back;
 use super::stream::{Agreement, Baseline, Fall, Rule, Watch, least_evidence};
 use super::{Flag, Kind, Recovered, Recovery, Report, Strength};

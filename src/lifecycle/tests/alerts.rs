@@ -8,7 +8,10 @@ use std::time::Duration;
 use crate::calibration::alerts::reconcile;
 use crate::config::{AlertsConfig, Config};
 use crate::lifecycle::{Lifecycle, Role, Service};
-use crate::model::{Alert, AlertEvent, AlertFinding, AlertState, Label, LabelStream, Outcome, Scale, Score, SubjectId};
+use crate::model::{
+    Alert, AlertEvent, AlertFinding, AlertState, DeliveryStatus, DriftKind, Label, LabelStream, Outcome, Scale, Score,
+    SubjectId,
+};
 use crate::pipeline::delivery::webhooks::{Notification, Webhook, WebhookConfigError, sample};
 use crate::store::{
     AlertRoute, AlertWrite, CalibrationSnapshot, DeliveryOutcome, EvaluationResult, PlannedFrom, Stage, Store,
@@ -28,8 +31,8 @@ const DUTY: &str = "calibration";
 const LEASE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
-fn finding(kind: &str) -> AlertFinding {
-    AlertFinding { kind: kind.to_owned(), ..sample(START_MS - HOUR_MS).finding }
+fn finding(kind: DriftKind) -> AlertFinding {
+    AlertFinding { kind, ..sample(START_MS - HOUR_MS).finding }
 }
 
 fn routes() -> Vec<AlertRoute> {
@@ -78,9 +81,9 @@ on_both_databases! {
         assert!(stalled.take_lead(DUTY, LEASE_MS).await.unwrap());
         database.clock.advance(LEASE_MS);
         assert!(other.take_lead(DUTY, LEASE_MS).await.unwrap());
-        assert_eq!(look(stalled, &[finding("agreement")]).await, AlertWrite::NotLeading);
+        assert_eq!(look(stalled, &[finding(DriftKind::Agreement)]).await, AlertWrite::NotLeading);
         assert!(stalled.alerts().await.unwrap().is_empty());
-        assert!(matches!(look(&other, &[finding("agreement")]).await, AlertWrite::Written(_)));
+        assert!(matches!(look(&other, &[finding(DriftKind::Agreement)]).await, AlertWrite::Written(_)));
         assert_eq!(stalled.alerts().await.unwrap().len(), 1);
     }
 }
@@ -89,17 +92,17 @@ on_both_databases! {
     a_flag_is_one_alert_and_one_message_whoever_looks(database) {
         let (first, second) = (&database.store, database.another_worker().await);
         assert!(first.take_lead(DUTY, LEASE_MS).await.unwrap());
-        look(first, &[finding("agreement")]).await;
-        look(first, &[finding("agreement")]).await;
+        look(first, &[finding(DriftKind::Agreement)]).await;
+        look(first, &[finding(DriftKind::Agreement)]).await;
         first.give_up_lead(DUTY).await.unwrap();
         assert!(second.take_lead(DUTY, LEASE_MS).await.unwrap());
-        look(&second, &[finding("agreement"), finding("judge")]).await;
+        look(&second, &[finding(DriftKind::Agreement), finding(DriftKind::Judge)]).await;
         let alerts = first.unresolved_alerts().await.unwrap();
-        assert_eq!(alerts.iter().map(|alert| alert.finding.kind.as_str()).collect::<BTreeSet<_>>(), ["agreement", "judge"].into());
+        assert_eq!(alerts.iter().map(|alert| alert.finding.kind).collect::<BTreeSet<_>>(), [DriftKind::Agreement, DriftKind::Judge].into());
         assert_eq!((owed(first, "chat").await, owed(first, "log").await), (2, 0));
-        let stored = alerts.into_iter().find(|alert| alert.finding.kind == "agreement").unwrap();
-        assert_eq!(stored.finding, finding("agreement"), "it is read as it was written");
-        assert_eq!(first.alert_counts().await.unwrap()[&("test".into(), "judge".into(), "open".into())], 1);
+        let stored = alerts.into_iter().find(|alert| alert.finding.kind == DriftKind::Agreement).unwrap();
+        assert_eq!(stored.finding, finding(DriftKind::Agreement), "it is read as it was written");
+        assert_eq!(first.alert_counts().await.unwrap()[&("test".into(), DriftKind::Judge, AlertState::Open)], 1);
     }
 }
 
@@ -107,7 +110,7 @@ on_both_databases! {
     what_happens_to_an_alert_is_told_in_order(database) {
         let store = &database.store;
         assert!(store.take_lead(DUTY, LEASE_MS).await.unwrap());
-        look(store, &[finding("agreement")]).await;
+        look(store, &[finding(DriftKind::Agreement)]).await;
         let id = store.alerts().await.unwrap()[0].id;
         let now_ms = store.now_ms();
         let acknowledged = store.change_alert(id, &routes(), &|alert| alert.acknowledged("ada", now_ms)).await.unwrap();
@@ -132,10 +135,10 @@ on_both_databases! {
         assert_eq!(resolved.iter().map(|owed| owed.event).collect::<Vec<_>>(), [AlertEvent::Resolved]);
         store.finish_alert_deliveries("chat", &[(resolved[0].id, DeliveryOutcome::Sent)]).await.unwrap();
 
-        look(store, &[finding("agreement")]).await;
+        look(store, &[finding(DriftKind::Agreement)]).await;
         assert!(store.unresolved_alerts().await.unwrap().is_empty(), "what a person resolved stays resolved");
         let states = store.alert_delivery_states().await.unwrap();
-        assert_eq!(states[&id].iter().filter(|state| state.state == "sent").count(), 2);
+        assert_eq!(states[&id].iter().filter(|state| state.state == DeliveryStatus::Sent).count(), 2);
     }
 }
 
@@ -143,7 +146,7 @@ on_both_databases! {
     a_message_of_a_worker_that_died_is_sent_by_another_under_the_same_id(database) {
         let other = database.another_worker().await;
         assert!(database.store.take_lead(DUTY, LEASE_MS).await.unwrap());
-        look(&database.store, &[finding("agreement")]).await;
+        look(&database.store, &[finding(DriftKind::Agreement)]).await;
         let mine = database.store.lease_alert_deliveries("chat", 10, LEASE_MS).await.unwrap();
         assert!(other.lease_alert_deliveries("chat", 10, LEASE_MS).await.unwrap().is_empty());
         database.clock.advance(LEASE_MS);
@@ -206,7 +209,7 @@ on_both_databases! {
         ))
         .unwrap();
         assert!(database.store.take_lead(DUTY, LEASE_MS).await.unwrap());
-        let decide = |known: &[Alert]| reconcile(known, &[finding("agreement")], START_MS, HOUR_MS);
+        let decide = |known: &[Alert]| reconcile(known, &[finding(DriftKind::Agreement)], START_MS, HOUR_MS);
         database.store.reconcile_alerts(DUTY, &generic(), &decide).await.unwrap();
         until_asked(&database, webhooks, &api, 3, 60_000).await;
 
@@ -233,13 +236,13 @@ on_both_databases! {
             let api = FakeApi::start(move |_| (status, json!({ "error": "no" }))).await;
             let webhooks = webhooks(&format!("[[webhook]]\nkind = \"generic\"\nurl = \"{}\"", api.url)).unwrap();
             assert!(database.store.take_lead(DUTY, i64::MAX / 4).await.unwrap());
-                let (now_ms, kind) = (database.store.now_ms(), format!("kind {status}"));
-            let decide = |known: &[Alert]| reconcile(known, &[finding(&kind)], now_ms, i64::MAX);
+                let (now_ms, rubric) = (database.store.now_ms(), format!("rubric {status}"));
+            let decide = |known: &[Alert]| reconcile(known, &[AlertFinding { rubric: rubric.clone(), ..finding(DriftKind::Agreement) }], now_ms, i64::MAX);
             database.store.reconcile_alerts(DUTY, &generic(), &decide).await.unwrap();
             until_asked(&database, webhooks, &api, times, HOUR_MS).await;
             let states = database.store.alert_delivery_states().await.unwrap();
             let state = states.values().flatten().find(|state| state.attempts as usize == api.asked().len()).unwrap();
-            assert_eq!(state.state, "given_up");
+            assert_eq!(state.state, DeliveryStatus::GivenUp);
             assert!(state.last_error.as_deref().unwrap().contains(&status.to_string()), "{state:?}");
         }
     }

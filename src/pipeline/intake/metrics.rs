@@ -3,6 +3,7 @@
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
 
+use crate::model::named_enum;
 use crate::otlp::Signal;
 use crate::store::{Committed, IntakeBatch};
 
@@ -16,27 +17,17 @@ pub(super) struct Metrics {
     dead_letters: Counter<u64>,
 }
 
-/// How a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// OTLP/HTTP
-    Http,
-    /// OTLP/gRPC
-    Grpc,
-    /// RabbitMQ
-    Amqp,
-    /// Handed over within the process.
-    Local,
-}
-
-impl Transport {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Grpc => "grpc",
-            Self::Amqp => "amqp",
-            Self::Local => "local",
-        }
+named_enum! {
+    /// How a request came.
+    pub enum Transport {
+        /// OTLP/HTTP
+        Http = "http",
+        /// OTLP/gRPC
+        Grpc = "grpc",
+        /// RabbitMQ
+        Amqp = "amqp",
+        /// Handed over within the process.
+        Local = "local",
     }
 }
 

@@ -66,7 +66,7 @@ impl Message<'_> {
         }
         let mut notes = vec![
             format!("{} v{}, judge {}", finding.rubric, finding.version, finding.judge),
-            format!("put down to {}", finding.attribution.replace('_', " ")),
+            format!("put down to {}", finding.attribution.as_str().replace('_', " ")),
             finding.evidence.guarantee.clone(),
         ];
         notes.retain(|note| !note.is_empty());
@@ -102,7 +102,7 @@ impl Message<'_> {
             ("severity", "warning"),
             ("rubric", &finding.rubric),
             ("judge", &finding.judge),
-            ("kind", &finding.kind),
+            ("kind", finding.kind.as_str()),
         ] {
             labels.insert(name.to_owned(), Json::from(value));
         }
@@ -157,21 +157,21 @@ fn cut(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AlertEffect, AlertEvidence, AlertFinding};
+    use crate::model::{AlertEffect, AlertEvidence, AlertFinding, Attribution, DriftKind};
 
     fn alert() -> Alert {
         let finding = AlertFinding {
             rubric: "faithfulness".into(),
             version: 2,
             judge: "default".into(),
-            kind: "agreement".into(),
+            kind: DriftKind::Agreement,
             segment: Some("<!channel> & co".into()),
             since_ms: 1_767_225_600_000,
             detected_at_ms: 1_767_312_000_000,
             labels_to_detection: 31,
             effect: AlertEffect { value: Some(-0.25), low: Some(-0.4), high: Some(-0.1), reason: None },
             evidence: AlertEvidence { statistic: 1_500.0, threshold: 1_000.0, guarantee: "rarely wrong".into() },
-            attribution: "judge_model".into(),
+            attribution: Attribution::JudgeModel,
             advice: "pin the model".into(),
         };
         Alert::open(finding, 1_767_312_100_000)

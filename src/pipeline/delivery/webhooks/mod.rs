@@ -22,7 +22,9 @@ use super::sinks::DeliveryError;
 use super::sinks::http::{bounded_client, exchange};
 use crate::config::AlertsConfig;
 use crate::config::alerts::{WebhookConfig, WebhookKind};
-use crate::model::{Alert, AlertDeliveryId, AlertEffect, AlertEvent, AlertEvidence, AlertFinding};
+use crate::model::{
+    Alert, AlertDeliveryId, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, Attribution, DriftKind,
+};
 use crate::store::{AlertRoute, OwedAlert};
 
 pub use error::WebhookConfigError;
@@ -172,7 +174,7 @@ impl Webhook {
 /// What each configured webhook wants to hear of; its secrets are not asked for.
 pub fn routes(config: &AlertsConfig) -> Vec<AlertRoute> {
     let route = |webhook: &WebhookConfig| {
-        let mut events: BTreeSet<AlertEvent> = webhook.on.iter().copied().collect();
+        let mut events: BTreeSet<AlertEvent> = webhook.on.iter().map(|event| AlertEvent::from(*event)).collect();
         if webhook.kind == WebhookKind::Alertmanager && events.contains(&AlertEvent::Opened) {
             events.insert(AlertEvent::Standing);
         }
@@ -187,14 +189,14 @@ pub fn sample(now_ms: i64) -> Alert {
         rubric: "test".to_owned(),
         version: 1,
         judge: "test".to_owned(),
-        kind: "agreement".to_owned(),
+        kind: DriftKind::Agreement,
         segment: None,
         since_ms: now_ms,
         detected_at_ms: now_ms,
         labels_to_detection: 0,
         effect: AlertEffect { value: Some(0.0), low: None, high: None, reason: Some("this is a test".to_owned()) },
         evidence: AlertEvidence { statistic: 0.0, threshold: 0.0, guarantee: "nothing moved".to_owned() },
-        attribution: "test".to_owned(),
+        attribution: Attribution::Ambiguous,
         advice: "nothing: this message was sent by `judged alerts test`".to_owned(),
     };
     Alert::open(finding, now_ms)

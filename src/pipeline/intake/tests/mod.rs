@@ -66,7 +66,12 @@ impl MoodyStore {
         }
         let refused = self.refuses.load(Ordering::SeqCst) as u64;
         if refused > 0 && batches.iter().any(|batch| batch.received == refused) {
-            return Err(StoreError::Inconsistent { table: "spans", column: "body", found: "a test".to_owned() });
+            return Err(StoreError::Inconsistent {
+                table: "spans",
+                column: "body",
+                row: None,
+                found: "a test".to_owned(),
+            });
         }
         let committed = self.store.commit_intake(batches, times).await?;
         self.groups.lock().unwrap().push(batches.len());
