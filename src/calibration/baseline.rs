@@ -38,6 +38,7 @@ pub async fn beside(store: &Store, rubrics: &[Arc<Rubric>], input: &mut ReportIn
         let (Some(rubric), Some(record)) = (rubric, store.subject_record(one.subject).await?) else { continue };
         let Some(content) = record.content else { continue };
         let request = JudgeRequest {
+            evaluation: None,
             prompt: &Prompt { system: String::new(), user: String::new() },
             schema: &serde_json::Value::Null,
             scale: &rubric.scale,

@@ -48,6 +48,7 @@ pub(super) fn render(ledger: &Ledger) -> String {
         intake.row(intake_row("log records", &ledger.logs));
     }
     text += &intake.render();
+    text += &own_parts(&[ledger.intake, ledger.logs]);
 
     text += "\nEvaluation\n";
     if ledger.rubrics.is_empty() {
@@ -107,6 +108,23 @@ fn intake_row(name: &str, account: &IntakeAccount) -> Vec<String> {
     row
 }
 
+/// What is counted apart of `own`; nothing when all of it is judged's, marked.
+fn own_parts(accounts: &[IntakeAccount]) -> String {
+    let other_evaluators: i64 = accounts.iter().map(|account| account.other_evaluators).sum();
+    let unmarked: i64 = accounts.iter().map(|account| account.own_unmarked).sum();
+    let mut text = String::new();
+    if other_evaluators > 0 {
+        text += &format!("    own: {} of other evaluators\n", count(other_evaluators));
+    }
+    if unmarked > 0 {
+        text += &format!(
+            "    own: {} under the name judged without an evaluation's id; is a sender called judged?\n",
+            count(unmarked)
+        );
+    }
+    text
+}
+
 fn evaluation_row(account: &EvaluationAccount) -> Vec<String> {
     let mut row = vec![format!("{} v{}", account.rubric, account.version), account.judge.clone()];
     row.extend(
@@ -130,6 +148,14 @@ fn evaluation_row(account: &EvaluationAccount) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_set_aside_for_other_reasons_than_being_marked_is_said() {
+        let account = IntakeAccount { own: 9, own_unmarked: 2, other_evaluators: 4, ..IntakeAccount::default() };
+        let said = own_parts(&[account, IntakeAccount { own_unmarked: 1, ..account }]);
+        assert!(said.contains("8 of other evaluators") && said.contains("3 under the name judged"), "{said}");
+        assert_eq!(own_parts(&[IntakeAccount { own: 9, ..IntakeAccount::default() }]), "");
+    }
 
     #[test]
     fn an_account_that_does_not_balance_says_so_loudly() {

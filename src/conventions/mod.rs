@@ -14,7 +14,7 @@ mod input_output;
 mod json;
 mod json_tree;
 mod known_attributes;
-mod loop_guard;
+pub mod loop_guard;
 mod message_parts;
 mod messages;
 mod partial_step;
@@ -32,7 +32,7 @@ mod tools;
 mod usage;
 
 pub use families::{FAMILIES as TABLE, Family};
-pub use loop_guard::{OWN_NAME, is_evaluator_attributes, is_evaluator_wire, is_own, is_own_or_evaluator};
+pub use loop_guard::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
 pub(crate) use messages::answer_text;
 pub(crate) use partial_step::weight;
 pub use session_user::environment;

@@ -267,7 +267,7 @@ impl Remote {
         if timeout.is_zero() {
             return Err(Failure::Saturated.into());
         }
-        let span = self.span(shape);
+        let span = self.span(request, shape);
         turn.sent();
         spent.calls += 1;
         let call = self.endpoint.post(body, request.traceparent.as_deref(), timeout, (self.environment.now)());
@@ -329,7 +329,7 @@ impl Remote {
     }
 
     /// The GenAI client span of one call. It holds no content.
-    fn span(&self, shape: Shape) -> tracing::Span {
+    fn span(&self, request: &JudgeRequest<'_>, shape: Shape) -> tracing::Span {
         let provider = match self.config.provider {
             Provider::Anthropic => "anthropic",
             Provider::Openai | Provider::Baseline => "openai",
@@ -353,6 +353,8 @@ impl Remote {
             server.port = self.endpoint.port(),
             "error.type" = tracing::field::Empty,
             judged.judge = &*self.name,
+            // By this the loop guard knows the span, whatever resource it comes back with.
+            judged.evaluation.id = request.evaluation.map(tracing::field::display),
         )
     }
 }

@@ -155,6 +155,7 @@ impl Judge {
         };
         let scale = Scale::Binary { pass: "the check works".into(), fail: "it does not".into() };
         let request = JudgeRequest {
+            evaluation: None,
             prompt: &Prompt {
                 system: "This is a connection test. Reply with a JSON object: `rationale` (a few words), then `label` (\"pass\").".into(),
                 user: "Reply with the label \"pass\".".into(),

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::model::{Prompt, Scale, SubjectContent, Verdict};
+use crate::model::{EvaluationId, Prompt, Scale, SubjectContent, Verdict};
 
 /// One thing to judge.
 #[derive(Debug, Clone)]
 pub struct JudgeRequest<'a> {
+    /// The evaluation it is for; `None` for one that is not stored.
+    pub evaluation: Option<EvaluationId>,
     /// The rendered rubric.
     pub prompt: &'a Prompt,
     /// The JSON schema of the reply, derived from the scale.

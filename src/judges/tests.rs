@@ -47,6 +47,7 @@ async fn ask_within(judge: &Judge, deadline: Duration) -> Result<JudgeReply, Jud
     let scale = Scale::ordinal((1..=5).map(|level| (level, format!("level {level}"))).collect(), Some(4)).unwrap();
     judge
         .judge(JudgeRequest {
+            evaluation: None,
             prompt: &Prompt { system: "You judge.".into(), user: SUBJECT.into() },
             schema: &json!({
                 "type": "object",

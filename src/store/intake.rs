@@ -55,12 +55,23 @@ pub struct IntakeBatch {
     pub sampled_out: u64,
     /// Records of judged itself and of other evaluators.
     pub own: u64,
+    /// Parts of them that are counted apart.
+    pub own_parts: OwnParts,
     /// Records that were wrong.
     pub rejected: u64,
     /// Spans to keep.
     pub spans: Vec<KeptSpan>,
     /// Log records to keep.
     pub logs: Vec<KeptLogRecord>,
+}
+
+/// Records that are never judged, as far as they are no marked ones of judged itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OwnParts {
+    /// Records under judged's name or mark that name no evaluation.
+    pub unmarked: u64,
+    /// Records of other evaluators.
+    pub other_evaluators: u64,
 }
 
 /// What became of a batch.
@@ -206,13 +217,15 @@ impl Store {
             for (signal, account) in accounts(batches, &committed) {
                 sqlx::query(
                     "INSERT INTO intake_account AS account \
-                     (hour_ms, worker, signal, received, kept, sampled_out, duplicate, own, rejected) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+                     (hour_ms, worker, signal, received, kept, sampled_out, duplicate, own, rejected, own_unmarked, other_evaluators) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                      ON CONFLICT (hour_ms, worker, signal) DO UPDATE SET \
                      received = account.received + excluded.received, kept = account.kept + excluded.kept, \
                      sampled_out = account.sampled_out + excluded.sampled_out, \
                      duplicate = account.duplicate + excluded.duplicate, \
-                     own = account.own + excluded.own, rejected = account.rejected + excluded.rejected",
+                     own = account.own + excluded.own, rejected = account.rejected + excluded.rejected, \
+                     own_unmarked = account.own_unmarked + excluded.own_unmarked, \
+                     other_evaluators = account.other_evaluators + excluded.other_evaluators",
                 )
                 .bind(now_ms - now_ms.rem_euclid(ONE_HOUR_MS))
                 .bind(&self.worker)
@@ -223,6 +236,8 @@ impl Store {
                 .bind(account.duplicate)
                 .bind(account.own)
                 .bind(account.rejected)
+                .bind(account.own_unmarked)
+                .bind(account.other_evaluators)
                 .execute(&mut *tx)
                 .await?;
             }
@@ -284,6 +299,8 @@ struct AccountDelta {
     duplicate: i64,
     own: i64,
     rejected: i64,
+    own_unmarked: i64,
+    other_evaluators: i64,
 }
 
 fn accounts(batches: &[IntakeBatch], committed: &[Committed]) -> BTreeMap<&'static str, AccountDelta> {
@@ -296,6 +313,8 @@ fn accounts(batches: &[IntakeBatch], committed: &[Committed]) -> BTreeMap<&'stat
         if !outcome.repeated {
             account.sampled_out += batch.sampled_out as i64;
             account.own += batch.own as i64;
+            account.own_unmarked += batch.own_parts.unmarked as i64;
+            account.other_evaluators += batch.own_parts.other_evaluators as i64;
             account.rejected += batch.rejected as i64;
         }
     }

@@ -22,6 +22,13 @@ pub struct IntakeAccount {
     pub own: i64,
     /// Wrong.
     pub rejected: i64,
+    /// The part of `own` that stands under judged's name or mark and names no evaluation. Workers of earlier releases
+    /// counted neither this part nor the next.
+    #[serde(default)]
+    pub own_unmarked: i64,
+    /// The part of `own` that other evaluators emitted.
+    #[serde(default)]
+    pub other_evaluators: i64,
 }
 
 impl IntakeAccount {
@@ -115,11 +122,12 @@ impl Store {
     }
 
     async fn intake_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, IntakeAccount>, StoreError> {
-        type Row = (String, i64, i64, i64, i64, i64, i64);
+        type Row = (String, i64, i64, i64, i64, i64, i64, i64, i64);
         let found: Vec<Row> = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT signal, CAST(sum(received) AS BIGINT), CAST(sum(kept) AS BIGINT), CAST(sum(sampled_out) AS BIGINT), \
-                 CAST(sum(duplicate) AS BIGINT), CAST(sum(own) AS BIGINT), CAST(sum(rejected) AS BIGINT) \
+                 CAST(sum(duplicate) AS BIGINT), CAST(sum(own) AS BIGINT), CAST(sum(rejected) AS BIGINT), \
+                 CAST(sum(own_unmarked) AS BIGINT), CAST(sum(other_evaluators) AS BIGINT) \
                  FROM intake_account WHERE hour_ms >= $1 GROUP BY signal",
             )
             .bind(since_ms)
@@ -128,8 +136,18 @@ impl Store {
         });
         Ok(found
             .into_iter()
-            .map(|(signal, received, kept, sampled_out, duplicate, own, rejected)| {
-                (signal, IntakeAccount { received, kept, sampled_out, duplicate, own, rejected })
+            .map(|(signal, received, kept, sampled_out, duplicate, own, rejected, own_unmarked, other_evaluators)| {
+                let account = IntakeAccount {
+                    received,
+                    kept,
+                    sampled_out,
+                    duplicate,
+                    own,
+                    rejected,
+                    own_unmarked,
+                    other_evaluators,
+                };
+                (signal, account)
             })
             .collect())
     }

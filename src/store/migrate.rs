@@ -38,6 +38,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     4 "anchors" "0004_anchors.sql",
     5 "streams" "0005_streams.sql",
     6 "rows in order" "0006_rows_in_order.sql",
+    7 "parts of own" "0007_parts_of_own.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

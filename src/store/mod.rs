@@ -55,7 +55,7 @@ pub use evaluation_queries::{
     DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
 };
 pub use evaluations::{EvaluationResult, LeasedEvaluation};
-pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, SettleTimes};
+pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
 pub use notify::{LOOK_AT_LEAST_MS, Stage, Wakeups};

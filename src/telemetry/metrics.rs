@@ -4,6 +4,7 @@ use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 
 use super::names::{self, MetricName};
+use crate::conventions::OWN_NAME;
 
 /// The instruments of assembly, evaluation and delivery.
 #[derive(Debug, Clone)]
@@ -20,7 +21,7 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let meter = global::meter(super::SERVICE_NAME);
+        let meter = global::meter(OWN_NAME);
         Self {
             traces: counter(&meter, names::TRACES_ASSEMBLED),
             unmapped: counter(&meter, names::UNMAPPED_ATTRIBUTES),
@@ -124,7 +125,7 @@ pub struct StoreGauges {
 
 impl Default for StoreGauges {
     fn default() -> Self {
-        let meter = global::meter(super::SERVICE_NAME);
+        let meter = global::meter(OWN_NAME);
         Self {
             pending: gauge(&meter, names::PENDING),
             pending_age: float_gauge(&meter, names::PENDING_AGE),

@@ -20,9 +20,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 pub use metrics::{FinishedEvaluation, Metrics, StoreGauges};
 
 use crate::config::telemetry::{LogFormat, OtlpProtocol, TelemetryConfig};
-
-/// `service.name` of everything judged emits; intake refuses spans that carry it.
-pub const SERVICE_NAME: &str = "judged";
+use crate::conventions::OWN_NAME;
 
 /// The semantic conventions that judged's own telemetry follows.
 pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.41.1";
@@ -102,7 +100,7 @@ impl Telemetry {
 
 fn resource() -> Resource {
     Resource::builder()
-        .with_service_name(SERVICE_NAME)
+        .with_service_name(OWN_NAME)
         .with_schema_url([KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))], SCHEMA_URL)
         .build()
 }
@@ -147,7 +145,7 @@ fn exporter_error(config: &TelemetryConfig, message: String) -> TelemetryError {
 
 /// A bare word in a filter is a level or the name of a crate; of other crates nobody wants to see nothing but their lines.
 fn is_misspelt_level(word: &str) -> bool {
-    let known = word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok() || word.starts_with("judged");
+    let known = word.parse::<tracing_subscriber::filter::LevelFilter>().is_ok() || word.starts_with(OWN_NAME);
     !known && !word.contains(['=', '[', ':'])
 }
 
@@ -170,7 +168,7 @@ fn subscribe(config: &TelemetryConfig, tracers: Option<&SdkTracerProvider>) -> R
     } else {
         lines.json().flatten_event(true).with_current_span(false).boxed()
     };
-    let spans = tracers.map(|tracers| tracing_opentelemetry::layer().with_tracer(tracers.tracer(SERVICE_NAME)));
+    let spans = tracers.map(|tracers| tracing_opentelemetry::layer().with_tracer(tracers.tracer(OWN_NAME)));
     tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().map_err(|_| TelemetryError::Twice)
 }
 

@@ -35,6 +35,8 @@ metrics! {
         "Spans and log records by what became of them: kept, sampled_out, duplicate, own, rejected";
     INTAKE_REQUESTS "judged.intake.requests" "counter" "{request}"
         "Export requests by transport and result: committed, refused, unavailable";
+    INTAKE_OWN "judged.intake.own" "counter" "{record}"
+        "Records that are never judged; own_unmarked stand under judged's name and name no evaluation. By part: own, own_unmarked, other_evaluators";
     INTAKE_COMMIT_DURATION "judged.intake.commit.duration" "histogram" "s" "Duration of one intake transaction";
     INTAKE_COMMIT_REQUESTS "judged.intake.commit.requests" "histogram" "{request}"
         "Export requests committed by one transaction";

@@ -4,7 +4,7 @@ use crate::model::{
     EvaluationId, Outcome, Probability, SpanId, Subject, SubjectContent, SubjectId, SubjectKind, TraceId,
 };
 use crate::otlp::{Origin, Signal, wire};
-use crate::store::{IntakeBatch, KeptSpan, PlannedEvaluation, PlannedSubject};
+use crate::store::{IntakeBatch, KeptSpan, OwnParts, PlannedEvaluation, PlannedSubject};
 
 pub fn trace_id(number: u64) -> TraceId {
     TraceId::try_from((u128::from(number) + 1).to_be_bytes().as_slice()).unwrap()
@@ -45,6 +45,7 @@ pub fn batch(digest: u8, spans: Vec<KeptSpan>, sampled_out: u64) -> IntakeBatch 
         received: spans.len() as u64 + sampled_out,
         sampled_out,
         own: 0,
+        own_parts: OwnParts::default(),
         rejected: 0,
         spans,
         logs: Vec::new(),

@@ -14,6 +14,7 @@ use axum::routing::post;
 use prost::Message;
 use tokio_util::sync::CancellationToken;
 
+use crate::conventions::EVALUATION_EVENT;
 use crate::otlp::wire::{
     ExportLogsServiceRequest, ExportLogsServiceResponse, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -74,7 +75,7 @@ async fn logs(State(received): State<Shared>, body: Bytes) -> impl IntoResponse 
     let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
     let groups = request.resource_logs.into_iter().flat_map(|block| block.scope_logs);
     for record in groups.flat_map(|group| group.log_records) {
-        received.events += usize::from(record.event_name == "gen_ai.evaluation.result");
+        received.events += usize::from(record.event_name == EVALUATION_EVENT);
         received.judged.insert((record.trace_id, record.span_id));
     }
     protobuf(&ExportLogsServiceResponse::default())

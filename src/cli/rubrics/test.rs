@@ -94,6 +94,7 @@ async fn try_case<'a>(rubric: &Rubric, case: &'a GoldenCase, judge: &Arc<Judge>)
         (None, Err(error)) => return Tried { case, result: Err(error.to_string()) },
     };
     let request = JudgeRequest {
+        evaluation: None,
         prompt: &prompt,
         schema: &rubric.response_schema(),
         scale: &rubric.scale,

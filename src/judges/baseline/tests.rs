@@ -10,6 +10,7 @@ fn five() -> Scale {
 
 fn judged(rubric: &str, scale: &Scale, content: &SubjectContent) -> Verdict {
     judge(&JudgeRequest {
+        evaluation: None,
         prompt: &Prompt { system: String::new(), user: String::new() },
         schema: &json!({}),
         scale,

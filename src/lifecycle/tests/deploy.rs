@@ -31,6 +31,7 @@ const AFTER_DRAIN: Duration = Duration::from_secs(5);
 /// The labels of each metric; held against the program by [`metrics_are_exported_under_these_names_with_these_labels`].
 const LABELS: &[(&str, &[&str])] = &[
     ("judged.intake.records", &["signal", "result"]),
+    ("judged.intake.own", &["signal", "part"]),
     ("judged.intake.requests", &["transport", "signal", "result"]),
     ("judged.intake.commit.duration", &[]),
     ("judged.intake.commit.requests", &[]),
@@ -174,7 +175,9 @@ async fn record_everything() {
     let (intake, committer) = Intake::new(Arc::new(database.store.clone()), sampler, Arc::new(redactor), times);
     let committing = tokio::spawn(committer.run());
     let span = wire::Span { trace_id: vec![1; 16], span_id: vec![1; 8], name: "chat".to_owned(), ..Default::default() };
-    let scope_spans = vec![wire::ScopeSpans { spans: vec![span], ..Default::default() }];
+    let named = wire::InstrumentationScope { name: "judged".to_owned(), ..Default::default() };
+    let own = wire::ScopeSpans { scope: Some(named), spans: vec![span.clone()], ..Default::default() };
+    let scope_spans = vec![wire::ScopeSpans { spans: vec![span], ..Default::default() }, own];
     let request = wire::ExportTraceServiceRequest {
         resource_spans: vec![wire::ResourceSpans { scope_spans, ..Default::default() }],
     };
@@ -263,7 +266,7 @@ fn values(series: &str, label: &str) -> Option<Vec<String>> {
             let all = [Outcome::Scored, Outcome::Abstained, Outcome::Failed, Outcome::Expired, Outcome::Superseded];
             Some(all.iter().map(|outcome| outcome.as_str().to_owned()).collect())
         }
-        "result" => {
+        "result" | "part" => {
             let metric = names::ALL.iter().find(|metric| exported(**metric) == series)?;
             let (_, listed) = metric.description.rsplit_once(": ")?;
             Some(listed.split(", ").map(str::to_owned).collect())

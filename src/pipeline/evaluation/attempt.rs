@@ -38,6 +38,7 @@ impl Attempt {
             Err(error) => return self.ended(Outcome::Failed, "render", Some(error.to_string()), None, None),
         };
         let request = JudgeRequest {
+            evaluation: Some(self.evaluation.id),
             prompt: &prompt,
             schema: &rubric.response_schema(),
             scale: &rubric.scale,

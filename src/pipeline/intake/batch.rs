@@ -7,16 +7,16 @@ use prost::Message;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
-use super::evaluator_filter;
 use super::prefilter::{self, Candidate, EmitterId, Sifted};
 use super::wire_reader::Malformed;
+use crate::conventions::loop_guard::{self, NeverJudged};
 use crate::model::{IdError, SpanId, TraceId};
 use crate::otlp::{
     DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, sniff_encoding, wire,
 };
 use crate::privacy::Redactor;
 use crate::sampling::{Matches, Sampler};
-use crate::store::{IntakeBatch, KeptLogRecord, KeptSpan};
+use crate::store::{IntakeBatch, KeptLogRecord, KeptSpan, OwnParts};
 
 /// Removes personal data and secrets from a record before anything is stored.
 pub trait Redact: Send + Sync {
@@ -171,6 +171,7 @@ pub fn prepare(
         received: sifted.received,
         sampled_out: sifted.sampled_out,
         own: sifted.own,
+        own_parts: OwnParts { unmarked: sifted.own_unmarked, other_evaluators: 0 },
         rejected: sifted.rejected,
         spans: Vec::new(),
         logs: Vec::new(),
@@ -237,7 +238,8 @@ struct Filling<'a> {
 /// Who emitted records, as far as they need it.
 #[derive(Debug, Clone)]
 struct Emitter {
-    is_evaluator: bool,
+    /// What its resource says of everything it emits.
+    guarded: Option<NeverJudged>,
     /// Redacted, for the store.
     origin: Origin,
 }
@@ -245,17 +247,17 @@ struct Emitter {
 impl Emitter {
     fn read(sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
         let mut read = sifted.emitter(id)?;
-        let is_evaluator = read.resource.as_ref().is_some_and(evaluator_filter::is_evaluator_resource);
+        let guarded = read.resource.as_ref().and_then(loop_guard::of_resource);
         if let Some(resource) = &mut read.resource {
             redactor.redact_resource(resource);
         }
-        Ok(Self { is_evaluator, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
+        Ok(Self { guarded, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
     }
 }
 
 /// Why a kept record is not kept after all.
 enum Refusal {
-    Own,
+    Guarded(NeverJudged),
     Malformed(prost::DecodeError),
     Id(IdError),
     /// Two trace ids: the gate decided by the first, and the last is the one that counts.
@@ -278,16 +280,22 @@ impl Filling<'_> {
     fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) {
         let complaint = match self.kept(sifted, candidate) {
             Ok(()) => return,
-            Err(Refusal::Own) => {
-                self.batch.own += 1;
-                return;
-            }
+            Err(Refusal::Guarded(why)) => return self.set_aside(why),
             Err(Refusal::Malformed(error)) => error.to_string(),
             Err(Refusal::Id(error)) => error.to_string(),
             Err(Refusal::TwoTraceIds) => "a record with two trace ids".to_owned(),
         };
         self.batch.rejected += 1;
         self.complaint.get_or_insert(complaint);
+    }
+
+    fn set_aside(&mut self, why: NeverJudged) {
+        self.batch.own += 1;
+        match why {
+            NeverJudged::Own => {}
+            NeverJudged::OwnUnmarked => self.batch.own_parts.unmarked += 1,
+            NeverJudged::OtherEvaluator => self.batch.own_parts.other_evaluators += 1,
+        }
     }
 
     fn kept(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Refusal> {
@@ -322,8 +330,8 @@ fn span(
         return Err(Refusal::TwoTraceIds);
     }
     let span_id = SpanId::try_from(span.span_id.as_slice())?;
-    if emitter.is_evaluator || evaluator_filter::is_evaluator_span(&span) {
-        return Err(Refusal::Own);
+    if let Some(why) = loop_guard::of_span(&span).or(emitter.guarded) {
+        return Err(Refusal::Guarded(why));
     }
     let draw = sampler.u(candidate.trace_id, &span.trace_state);
     redactor.redact_span(&mut span);
@@ -348,8 +356,8 @@ fn log_record(
         return Err(Refusal::TwoTraceIds);
     }
     let span_id = SpanId::try_from(record.span_id.as_slice())?;
-    if evaluator_filter::is_evaluation_event(&record) {
-        return Err(Refusal::Own);
+    if let Some(why) = loop_guard::of_log_record(&record) {
+        return Err(Refusal::Guarded(why));
     }
     redactor.redact_log_record(&mut record);
     let body = emitter.origin.log_record_to_bytes(&record);

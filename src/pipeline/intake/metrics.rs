@@ -3,14 +3,17 @@
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, global};
 
+use crate::conventions::OWN_NAME;
 use crate::model::named_enum;
 use crate::otlp::Signal;
-use crate::store::{Committed, IntakeBatch};
+use crate::store::{Committed, IntakeBatch, OwnParts};
+use crate::telemetry::names;
 
 /// The instruments of intake.
 #[derive(Debug)]
 pub(super) struct Metrics {
     records: Counter<u64>,
+    own: Counter<u64>,
     requests: Counter<u64>,
     commit_seconds: Histogram<f64>,
     commit_batches: Histogram<u64>,
@@ -33,7 +36,7 @@ named_enum! {
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        let meter = global::meter("judged");
+        let meter = global::meter(OWN_NAME);
         Self {
             records: meter
                 .u64_counter("judged.intake.records")
@@ -41,6 +44,11 @@ impl Metrics {
                     "Spans and log records by what became of them: kept, sampled_out, duplicate, own, rejected",
                 )
                 .with_unit("{record}")
+                .build(),
+            own: meter
+                .u64_counter(names::INTAKE_OWN.name)
+                .with_description(names::INTAKE_OWN.description)
+                .with_unit(names::INTAKE_OWN.unit)
                 .build(),
             requests: meter
                 .u64_counter("judged.intake.requests")
@@ -80,6 +88,17 @@ impl Metrics {
             count("sampled_out", batch.sampled_out);
             count("own", batch.own);
             count("rejected", batch.rejected);
+            self.own(batch);
+        }
+    }
+
+    fn own(&self, batch: &IntakeBatch) {
+        let OwnParts { unmarked, other_evaluators } = batch.own_parts;
+        let marked = batch.own.saturating_sub(unmarked + other_evaluators);
+        for (part, number) in [("own", marked), ("own_unmarked", unmarked), ("other_evaluators", other_evaluators)] {
+            if number > 0 {
+                self.own.add(number, &[KeyValue::new("signal", batch.signal.as_str()), KeyValue::new("part", part)]);
+            }
         }
     }
 

@@ -11,7 +11,6 @@
 
 pub mod amqp;
 pub mod batch;
-mod evaluator_filter;
 pub mod files;
 mod group_commit;
 mod http_body;

@@ -6,12 +6,11 @@
 use prost::Message;
 
 use super::wire_reader::{Fragments, Malformed, Raw, Reader};
+use crate::conventions::OWN_NAME;
+use crate::conventions::loop_guard::{self, EVALUATION_ID, NeverJudged};
 use crate::model::{Attributes, TraceId};
 use crate::otlp::{Signal, attributes_to_model, wire};
 use crate::sampling::{EXCEPTION_EVENT, Matches, Sampler, SpanFacts, says_failed};
-
-/// The name of judged's own service and instrumentation scope.
-pub const OWN_NAME: &str = "judged";
 
 /// A request after the gate: the account of what was dropped, and what was not.
 #[derive(Debug, Default)]
@@ -22,6 +21,8 @@ pub struct Sifted<'b> {
     pub sampled_out: u64,
     /// Records of judged's own service or scope.
     pub own: u64,
+    /// Those of them that name no evaluation.
+    pub own_unmarked: u64,
     /// Records without a valid trace id, or not readable as far as they had to be.
     pub rejected: u64,
     /// Records that are kept, or in doubt.
@@ -178,10 +179,10 @@ impl<'s, 'b> Pass<'s, 'b> {
     }
 
     /// Fields of `ScopeSpans` and `ScopeLogs`: 1 scope, 2 records. Whose scope it is may stand behind its records.
-    fn scope_block(&mut self, block: &'b [u8]) -> Result<(), Malformed> {
+    fn scope_block(&mut self, group: &'b [u8]) -> Result<(), Malformed> {
         let mut scope = Fragments::default();
         let before = Tally::of(&self.sifted);
-        let mut reader = Reader::new(block);
+        let mut reader = Reader::new(group);
         while let Some((field, value)) = reader.next()? {
             match field {
                 1 => scope.add(value.bytes(field)?),
@@ -191,6 +192,7 @@ impl<'s, 'b> Pass<'s, 'b> {
         }
         if self.block.own || is_own_scope(&scope) {
             before.restore(&mut self.sifted);
+            self.sifted.own_unmarked += unmarked(self.signal, group)?;
         }
         self.sifted.scopes.push(scope);
         Ok(())
@@ -293,6 +295,29 @@ impl Tally {
         sifted.rejected = self.rejected;
         sifted.candidates.truncate(self.candidates);
     }
+}
+
+/// How many records of a scope block under judged's name do not name an evaluation.
+fn unmarked(signal: Signal, group: &[u8]) -> Result<u64, Malformed> {
+    let mut unmarked = 0;
+    each_message(group, 2, &mut |record| {
+        // What cannot be read is dropped all the same.
+        let attributes = evaluation_id(signal, record).unwrap_or_default();
+        unmarked += u64::from(loop_guard::under_own_name(attributes.str(EVALUATION_ID)) == NeverJudged::OwnUnmarked);
+        Ok(())
+    })?;
+    Ok(unmarked)
+}
+
+/// Of a record's attributes the one that names an evaluation.
+fn evaluation_id(signal: Signal, record: &[u8]) -> Result<Attributes, Malformed> {
+    let field = match signal {
+        Signal::Traces => 9,
+        Signal::Logs => 6,
+    };
+    let mut attributes = Attributes::default();
+    each_message(record, field, &mut |pair| read_attribute(pair, |key| key == EVALUATION_ID, &mut attributes))?;
+    Ok(attributes)
 }
 
 /// The field of the trace id.

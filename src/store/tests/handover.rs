@@ -2,7 +2,8 @@
 
 use crate::model::{EvaluationId, Outcome, Scale, Score};
 use crate::store::{
-    AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, PlannedFrom, SettleTimes, Store, StreamClaim,
+    AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, OwnParts, PlannedFrom, SettleTimes,
+    Store, StreamClaim,
 };
 
 use crate::testing::on_both_databases;
@@ -53,9 +54,22 @@ on_both_databases! {
         let ledger = database.store.ledger(EVER).await.unwrap();
         assert_eq!(
             ledger.intake,
-            IntakeAccount { received: 10, kept: 2, sampled_out: 3, duplicate: 5, own: 0, rejected: 0 }
+            IntakeAccount { received: 10, kept: 2, sampled_out: 3, duplicate: 5, ..IntakeAccount::default() }
         );
         assert!(ledger.balanced);
+    }
+}
+
+on_both_databases! {
+    the_parts_of_own_outlive_a_restart_and_are_no_accounts_of_their_own(database) {
+        let own_parts = OwnParts { unmarked: 2, other_evaluators: 1 };
+        let request = |digest| IntakeBatch { received: 9, own: 4, own_parts, ..batch(digest, vec![], 5) };
+        database.store.commit_intake(&[request(1), request(1), request(2)], TIMES).await.unwrap();
+        let restarted = database.another_worker().await;
+        let ledger = restarted.ledger(EVER).await.unwrap();
+        assert!(ledger.balanced, "{ledger:?}");
+        let IntakeAccount { own, own_unmarked, other_evaluators, .. } = ledger.intake;
+        assert_eq!((own, own_unmarked, other_evaluators), (8, 4, 2), "what came twice counts once");
     }
 }
 

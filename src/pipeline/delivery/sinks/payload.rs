@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use crate::conventions::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::otlp::wire::any_value::Value;
 use crate::otlp::wire::span::{Link, SpanKind};
@@ -17,10 +18,6 @@ use crate::otlp::wire::{
     ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span, Status,
 };
 
-/// The scope and the service of everything judged emits; the intake's loop guard knows both.
-pub const SCOPE: &str = "judged";
-/// The event's name in the GenAI conventions.
-pub const EVENT: &str = "gen_ai.evaluation.result";
 /// The judge that is no model.
 use crate::judges::BASELINE;
 use crate::judges::baseline::MODEL as BASELINE_MODEL;
@@ -52,7 +49,7 @@ pub fn traces_request(evaluations: &[&Evaluation], resource: &BTreeMap<String, S
 
 fn scope() -> InstrumentationScope {
     InstrumentationScope {
-        name: SCOPE.to_owned(),
+        name: OWN_NAME.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ..InstrumentationScope::default()
     }
@@ -60,7 +57,7 @@ fn scope() -> InstrumentationScope {
 
 fn resource_of(more: &BTreeMap<String, String>) -> Resource {
     let mut attributes = Attributes::default();
-    attributes.text("service.name", SCOPE);
+    attributes.text("service.name", OWN_NAME);
     attributes.text("service.version", env!("CARGO_PKG_VERSION"));
     for (key, value) in more.iter().filter(|(key, _)| !matches!(key.as_str(), "service.name" | "service.version")) {
         attributes.text(key, value);
@@ -75,7 +72,7 @@ fn log_record(evaluation: &Evaluation) -> LogRecord {
         observed_time_unix_nano: time,
         severity_number: SEVERITY_INFO,
         severity_text: "INFO".to_owned(),
-        event_name: EVENT.to_owned(),
+        event_name: EVALUATION_EVENT.to_owned(),
         trace_id: evaluation.trace_id.as_bytes().to_vec(),
         span_id: evaluation.span_id.as_bytes().to_vec(),
         attributes: result_attributes(evaluation).0,
@@ -130,7 +127,7 @@ fn result_attributes(evaluation: &Evaluation) -> Attributes {
         attributes.maybe("gen_ai.evaluation.explanation", evaluation.rationale.as_deref());
     }
     attributes.maybe("gen_ai.response.id", evaluation.response_id.as_deref());
-    attributes.text("judged.evaluation.id", &evaluation.id.to_string());
+    attributes.text(EVALUATION_ID, &evaluation.id.to_string());
     attributes.text("judged.outcome", evaluation.outcome.as_str());
     attributes.text("judged.subject", evaluation.subject_kind.as_str());
     attributes.text("judged.rubric.name", &evaluation.rubric);

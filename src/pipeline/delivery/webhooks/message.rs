@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::alerts::WebhookKind;
+use crate::conventions::OWN_NAME;
 use crate::model::{Alert, AlertEvent};
 
 /// Alertmanager forgets an alert that is not heard of again; three reminders may be lost before it does.
@@ -98,7 +99,7 @@ impl Message<'_> {
         let mut labels = Map::new();
         for (name, value) in [
             ("alertname", "JudgedAlert"),
-            ("service", "judged"),
+            ("service", OWN_NAME),
             ("severity", "warning"),
             ("rubric", &finding.rubric),
             ("judge", &finding.judge),

@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::Probability;
+use crate::conventions::EVALUATION_ID;
+use crate::model::{EvaluationId, Probability, SubjectId};
 use crate::otlp::span_from_bytes;
 use crate::otlp::wire::{AnyValue, KeyValue, any_value};
 
@@ -100,6 +101,25 @@ fn wrong_spans_and_evaluators_are_counted_and_the_rest_survives() {
 }
 
 #[test]
+fn what_is_never_judged_is_counted_by_whose_it_is() {
+    let marked =
+        |key: &str, value: &str, number| wire::Span { attributes: vec![attribute(key, value)], ..span(1, number) };
+    let id = EvaluationId::derive(SubjectId::of_session("s"), 0, "faithfulness", 1, "default").to_string();
+    let spans = vec![
+        marked("gen_ai.operation.name", "chat", 1),
+        marked("langfuse.environment", "langfuse-experiment", 2),
+        marked("gen_ai.operation.name", "evaluation", 3),
+        marked("genkit:metadata:subtype", "evaluator", 4),
+        marked(EVALUATION_ID, &id, 5),
+        marked(EVALUATION_ID, "", 6),
+    ];
+    let (batch, _) = batch(&request(spans), &sampler("rate = 1"), None);
+    assert_eq!((batch.spans.len(), batch.own), (2, 4));
+    assert_eq!(batch.own_parts, OwnParts { unmarked: 1, other_evaluators: 2 });
+    assert_eq!(accounted(&batch), batch.received);
+}
+
+#[test]
 fn a_span_with_two_trace_ids_is_rejected() {
     let mut twice = span(1, 1).encode_to_vec();
     twice.extend(wire::Span { trace_id: vec![2; 16], ..Default::default() }.encode_to_vec());
@@ -139,10 +159,13 @@ fn log_records_without_ids_are_rejected_and_evaluation_results_set_aside() {
     let record = |trace: u8| wire::LogRecord { trace_id: vec![trace; 16], span_id: vec![1; 8], ..Default::default() };
     let result = wire::LogRecord { event_name: "gen_ai.evaluation.result".to_owned(), ..record(1) };
     let unbound = wire::LogRecord { trace_id: Vec::new(), span_id: Vec::new(), ..record(1) };
-    let body = logs(vec![record(1), result, unbound]).encode_to_vec();
+    let mut feedback = result.clone();
+    feedback.attributes.push(attribute("gen_ai.evaluation.name", "user_feedback"));
+    let body = logs(vec![record(1), result, unbound, feedback]).encode_to_vec();
     let request = Request::read(Signal::Logs, Encoding::Protobuf, body.into()).unwrap();
     let (batch, complaint) = batch(&request, &sampler("rate = 1"), None);
-    assert_eq!((batch.logs.len(), batch.own, batch.rejected), (1, 1, 1));
+    assert_eq!((batch.logs.len(), batch.own, batch.rejected), (2, 1, 1), "a person's feedback is kept");
+    assert_eq!(batch.own_parts.other_evaluators, 1);
     assert!(complaint.is_some());
     assert_eq!(batch.logs[0].digest, <[u8; 32]>::from(Sha256::digest(&batch.logs[0].body)));
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::sampling::SamplingConfig;
+use crate::model::{EvaluationId, SubjectId};
 use crate::otlp::wire::{self, any_value};
 
 fn sampler(toml: &str) -> Sampler {
@@ -69,7 +70,30 @@ fn what_judged_itself_emits_is_counted_as_its_own() {
         let body = request(service, scope, vec![span(1), span(0)]).encode_to_vec();
         let sifted = sift(&sampler, Signal::Traces, &body).unwrap();
         assert_eq!((sifted.own, sifted.rejected, sifted.candidates.len()), (2, 0, 0), "{service} {scope}");
+        assert_eq!(sifted.own_unmarked, 2, "{service} {scope}");
     }
+}
+
+#[test]
+fn own_records_that_name_their_evaluation_are_no_unmarked_ones() {
+    let id = EvaluationId::derive(SubjectId::of_session("s"), 0, "faithfulness", 1, "default").to_string();
+    let marked = |number| wire::Span { attributes: vec![text("x", "y"), text(EVALUATION_ID, &id)], ..span(number) };
+    let forged = wire::Span { attributes: vec![text(EVALUATION_ID, "mine")], ..span(3) };
+    let body = request("app", "judged", vec![marked(1), span(2), forged]).encode_to_vec();
+    // Nothing of it is kept, drawn or not.
+    for rate in ["rate = 1", "rate = 0"] {
+        let sifted = sift(&sampler(rate), Signal::Traces, &body).unwrap();
+        assert_eq!((sifted.own, sifted.own_unmarked), (3, 2), "{rate}");
+    }
+    let record = wire::LogRecord { attributes: vec![text(EVALUATION_ID, &id)], ..wire::LogRecord::default() };
+    let scope = wire::InstrumentationScope { name: "judged".to_owned(), ..Default::default() };
+    let log_records = vec![record, wire::LogRecord::default()];
+    let scope_logs = vec![wire::ScopeLogs { scope: Some(scope), log_records, ..Default::default() }];
+    let body =
+        wire::ExportLogsServiceRequest { resource_logs: vec![wire::ResourceLogs { scope_logs, ..Default::default() }] };
+    let body = body.encode_to_vec();
+    let sifted = sift(&sampler("rate = 1"), Signal::Logs, &body).unwrap();
+    assert_eq!((sifted.own, sifted.own_unmarked), (2, 1));
 }
 
 #[test]

@@ -173,6 +173,8 @@ async fn account(store: &Store) -> IntakeAccount {
         duplicate: spans.duplicate + logs.duplicate,
         own: spans.own + logs.own,
         rejected: spans.rejected + logs.rejected,
+        own_unmarked: spans.own_unmarked + logs.own_unmarked,
+        other_evaluators: spans.other_evaluators + logs.other_evaluators,
     }
 }
 
