@@ -9,5 +9,6 @@
 )]
 
 mod cli_rubrics;
+mod documents;
 mod house;
 mod replay;
