@@ -19,10 +19,7 @@ def build(profile):
     command = ["cargo", "build", "--locked", "--bin", "judged", "--profile", profile, "--target", TARGET]
     if subprocess.run(command, cwd=ROOT, env={**os.environ, "CC_x86_64_unknown_linux_musl": "musl-gcc"}).returncode != 0:
         raise Failure("the build failed")
-    program = ROOT / "target" / TARGET / ("debug" if profile == "dev" else profile) / "judged"
-    if loader := elf.interpreter(program):
-        raise Failure(f"{program} is not static: it asks for {loader}")
-    return program
+    return ROOT / "target" / TARGET / ("debug" if profile == "dev" else profile) / "judged"
 
 
 def require_toolchain():
@@ -41,6 +38,8 @@ def require_version(program, version):
 
 def pack(program):
     """The archive: the program, its licences, and a configuration to start from."""
+    if loader := elf.interpreter(program):
+        raise Failure(f"{program} is not static: it asks for the loader {loader}")
     name = f"judged-{VERSION}-x86_64-linux"
     archive = PACKAGES / f"{name}.tar.gz"
     files = {

@@ -5,6 +5,11 @@ import pathlib
 
 from .common import ROOT, TARGET, run
 
+RUNTIME = """judged contains the following software, linked into one program.
+
+Beside the crates below: the Rust standard library (MIT OR Apache-2.0, the Rust project's contributors), and in the static program
+musl (MIT, copyright 2005-2020 Rich Felker, et al.).
+"""
 NAMES = ("license", "licence", "copying", "notice", "unlicense", "copyright")
 
 
@@ -14,7 +19,7 @@ def third_party():
     for package in linked_packages():
         for text in texts_of(package):
             crates_of.setdefault(text, []).append(f"{package['name']} {package['version']} ({package['license']})")
-    parts = ["judged contains the following software, linked into one program.\n"]
+    parts = [RUNTIME]
     for text, crates in sorted(crates_of.items(), key=lambda item: item[1]):
         parts.append("=" * 100 + "\n" + "\n".join(sorted(set(crates))) + "\n\n" + text.strip() + "\n")
     return "\n".join(parts)

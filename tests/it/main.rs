@@ -11,4 +11,5 @@
 mod cli_rubrics;
 mod documents;
 mod house;
+mod previous_release;
 mod replay;

@@ -1,0 +1,1 @@
+"""What scripts/try-upgrade and scripts/keep-previous share."""
