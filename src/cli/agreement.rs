@@ -4,15 +4,16 @@ mod table;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use serde::Serialize;
 
+use super::USAGE;
+use super::output::{Format, JsonFormat, Output};
 use crate::calibration::agreement::{AgreementError, BadLine, Declaration, Item, Options, Report, analyse};
 use crate::statistics::bootstrap::Plan;
 
@@ -52,15 +53,6 @@ pub(super) struct Args {
     seed: u64,
 }
 
-/// Output format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// One JSON object.
-    Json,
-    /// For people.
-    Table,
-}
-
 /// A line that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct SkippedLine {
@@ -69,18 +61,18 @@ struct SkippedLine {
 }
 
 #[derive(Serialize)]
-struct Output<'a> {
+struct Document<'a> {
     #[serde(flatten)]
     report: &'a Report,
     skipped_lines: &'a [SkippedLine],
 }
 
 /// Reads, analyses, prints.
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args, output: &mut Output) -> anyhow::Result<ExitCode> {
     let (items, skipped) = read(&args.file)?;
     let name = display_name(&args.file);
     for SkippedLine { line, problem } in &skipped {
-        writeln!(io::stderr(), "{name}:{line}: {problem}")?;
+        output.note(format_args!("{name}:{line}: {problem}"));
     }
     if items.is_empty() {
         anyhow::bail!(
@@ -90,15 +82,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let report = match analyse(&items, &options(&args)) {
         Ok(report) => report,
         Err(error @ AgreementError::UnknownAnnotator { .. }) => {
-            writeln!(io::stderr(), "{name}: {error}")?;
-            return Ok(ExitCode::from(2));
+            output.note(format_args!("{name}: {error}"));
+            return Ok(ExitCode::from(USAGE));
         }
     };
-    let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&Output { report: &report, skipped_lines: &skipped })?,
-        Format::Table => table::render(&report, skipped.len()),
-    };
-    print(&text)?;
+    match args.format {
+        Format::Json => {
+            output.json(JsonFormat::Agreement, &Document { report: &report, skipped_lines: &skipped })?;
+        }
+        Format::Table => output.say(table::render(&report, skipped.len()))?,
+    }
     Ok(if args.strict && !skipped.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -156,14 +149,6 @@ fn read_lines(reader: impl BufRead) -> io::Result<(Vec<Item>, Vec<SkippedLine>)>
     Ok((items, skipped))
 }
 
-/// A reader that stops early (`| head`) is no failure.
-fn print(text: &str) -> io::Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +171,7 @@ mod tests {
     fn the_json_has_the_promised_keys() {
         let (items, skipped) = read_lines(BROKEN.as_bytes()).unwrap();
         let report = analyse(&items, &Options::default()).unwrap();
-        let json = serde_json::to_value(Output { report: &report, skipped_lines: &skipped }).unwrap();
+        let json = serde_json::to_value(Document { report: &report, skipped_lines: &skipped }).unwrap();
         for key in ["items", "scale", "judges", "humans", "segments"] {
             assert!(json.get(key).is_some(), "{key}");
         }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use serde::Serialize;
 
-use super::table::Table;
+use super::output::{Format, JsonFormat, Output, Table};
 use super::{Usage, open_existing_store};
 use crate::config::Config;
+use crate::error_chain::causes;
 use crate::model::{Alert, AlertChange, AlertId, AlertState};
 use crate::pipeline::delivery::webhooks::{self, Webhook};
 use crate::secrets::process_variable;
@@ -52,35 +53,29 @@ struct Settle {
     by: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Prints or changes.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     if let Action::Test { webhook } = &args.action {
-        return test(config, webhook.as_deref()).await;
+        return test(config, webhook.as_deref(), output).await;
     }
     let store = open_existing_store(config).await?;
-    let result = act(&store, config, args.action).await;
+    let result = act(&store, config, args.action, output).await;
     store.close().await;
     result
 }
 
-async fn act(store: &Store, config: &Config, action: Action) -> anyhow::Result<ExitCode> {
+async fn act(store: &Store, config: &Config, action: Action, output: &mut Output) -> anyhow::Result<ExitCode> {
     match action {
-        Action::List { all, format } => list(store, all, format).await,
+        Action::List { all, format } => list(store, all, format, output).await,
         Action::Acknowledge(settle) => {
             let now_ms = store.now_ms();
-            change(store, config, &settle.id, &|alert| alert.acknowledged(&settle.by, now_ms)).await
+            change(store, config, &settle.id, &|alert| alert.acknowledged(&settle.by, now_ms), output).await
         }
         Action::Resolve(settle) => {
             let now_ms = store.now_ms();
-            change(store, config, &settle.id, &|alert| alert.resolved(Some(&settle.by), now_ms)).await
+            change(store, config, &settle.id, &|alert| alert.resolved(Some(&settle.by), now_ms), output).await
         }
-        Action::Test { webhook } => test(config, webhook.as_deref()).await,
+        Action::Test { webhook } => test(config, webhook.as_deref(), output).await,
     }
 }
 
@@ -92,7 +87,7 @@ struct Listed {
     deliveries: Vec<AlertDeliveryState>,
 }
 
-async fn list(store: &Store, all: bool, format: Format) -> anyhow::Result<ExitCode> {
+async fn list(store: &Store, all: bool, format: Format, output: &mut Output) -> anyhow::Result<ExitCode> {
     let alerts = if all { store.alerts().await? } else { store.unresolved_alerts().await? };
     match format {
         Format::Json => {
@@ -101,9 +96,9 @@ async fn list(store: &Store, all: bool, format: Format) -> anyhow::Result<ExitCo
                 .into_iter()
                 .map(|alert| Listed { deliveries: states.remove(&alert.id).unwrap_or_default(), alert })
                 .collect();
-            println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "alerts": listed }))?);
+            output.json(JsonFormat::Alerts, &serde_json::json!({ "alerts": listed }))?;
         }
-        Format::Table => print!("{}", render(&alerts, all)),
+        Format::Table => output.text(&render(&alerts, all))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -161,19 +156,22 @@ async fn change(
     config: &Config,
     id: &str,
     decide: &(dyn Fn(Alert) -> Option<AlertChange> + Sync),
+    output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let id = find(&store.alerts().await?, id)?;
     let routes = webhooks::routes(&config.alerts);
     match store.change_alert(id, &routes, decide).await? {
-        Some((alert, true)) => println!("{} is {}: {}", short(id), state(&alert), alert.finding.summary()),
-        Some((alert, false)) => println!("{} stays as it was: {}", short(id), state(&alert)),
+        Some((alert, true)) => {
+            output.say(format_args!("{} is {}: {}", short(id), state(&alert), alert.finding.summary()))?;
+        }
+        Some((alert, false)) => output.say(format_args!("{} stays as it was: {}", short(id), state(&alert)))?,
         None => return Err(Usage(format!("the alert {id} is gone")).into()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Exit code 1 when a webhook does not take it.
-async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
+async fn test(config: &Config, only: Option<&str>, output: &mut Output) -> anyhow::Result<ExitCode> {
     let webhooks = Webhook::all(&config.alerts, &process_variable)?;
     let chosen: Vec<_> = webhooks.iter().filter(|webhook| only.is_none_or(|name| name == webhook.name())).collect();
     if chosen.is_empty() {
@@ -188,10 +186,10 @@ async fn test(config: &Config, only: Option<&str>) -> anyhow::Result<ExitCode> {
     let mut well = true;
     for webhook in chosen {
         match webhook.send_test(now_ms).await {
-            Ok(()) => println!("  sent   {}", webhook.name()),
+            Ok(()) => output.say(format_args!("  sent   {}", webhook.name()))?,
             Err(error) => {
                 well = false;
-                println!("  WRONG  {}: {}", webhook.name(), crate::error_chain::causes(&error));
+                output.say(format_args!("  WRONG  {}: {}", webhook.name(), causes(&error)))?;
             }
         }
     }

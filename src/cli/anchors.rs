@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::open_existing_store;
-use super::table::Table;
+use super::output::{Output, Table};
 use crate::calibration::anchors::choose;
 use crate::config::Config;
 use crate::model::SubjectId;
+use crate::store::Store;
 
 /// The fixed set of labelled answers that is judged again in rounds: only the judge can move its verdicts on them.
 ///
@@ -54,7 +55,7 @@ enum Action {
     List,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     match args.action {
         Action::Choose { rubric, n } => {
@@ -63,26 +64,24 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
                 anchors.iter().filter(|anchor| anchor.rubric == rubric).map(|anchor| anchor.subject).collect();
             let chosen = choose(&store.labels().await?, &rubric, &taken, n.saturating_sub(taken.len()));
             let added = store.add_anchors(&rubric, &chosen).await?;
-            println!("{added} anchors added for {rubric}, {} in all", taken.len() as u64 + added);
+            output.say(format_args!("{added} anchors added for {rubric}, {} in all", taken.len() as u64 + added))?;
         }
         Action::Add { rubric, subjects } => {
             let added = store.add_anchors(&rubric, &subjects).await?;
-            println!(
-                "{added} anchors added for {rubric}; {} known already or not stored",
-                subjects.len() as u64 - added
-            );
+            let others = subjects.len() as u64 - added;
+            output.say(format_args!("{added} anchors added for {rubric}; {others} known already or not stored"))?;
         }
         Action::Remove { rubric, subjects } => {
             let removed = store.remove_anchors(&rubric, &subjects).await?;
-            println!("{removed} anchors removed from {rubric}");
+            output.say(format_args!("{removed} anchors removed from {rubric}"))?;
         }
-        Action::List => list(&store).await?,
+        Action::List => list(&store, output).await?,
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(store: &crate::store::Store) -> anyhow::Result<()> {
+async fn list(store: &Store, output: &mut Output) -> anyhow::Result<()> {
     let mut replays: BTreeMap<(String, SubjectId), usize> = BTreeMap::new();
     for verdict in store.anchor_verdicts().await? {
         *replays.entry((verdict.rubric, verdict.subject)).or_default() += 1;
@@ -97,6 +96,5 @@ async fn list(store: &crate::store::Store) -> anyhow::Result<()> {
             if anchor.judgeable { "yes" } else { "no: its content is gone" }.to_owned(),
         ]);
     }
-    println!("{}", table.render());
-    Ok(())
+    Ok(output.text(&table.render())?)
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::table::Table;
+use super::output::{Format, Output, Table};
 use super::{Usage, open_existing_store, since_ms, time_arg};
 use crate::config::Config;
 use crate::store::TakenSnapshot;
@@ -30,12 +29,6 @@ pub(super) struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 #[derive(Serialize)]
 struct Line<'a> {
     taken_at: String,
@@ -47,7 +40,7 @@ struct Line<'a> {
 }
 
 /// Prints.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let now_ms = store.now_ms();
     let from_ms = since_ms(args.since.as_deref(), now_ms)?;
@@ -62,12 +55,12 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     for snapshot in &taken {
         let content: Value = serde_json::from_str(&snapshot.content)?;
         match args.format {
-            Format::Json => println!("{}", serde_json::to_string(&line(snapshot, content))?),
+            Format::Json => output.json_line(&line(snapshot, content))?,
             Format::Table => table.row(row(snapshot, &content)),
         }
     }
     if args.format == Format::Table {
-        print!("{}", if taken.is_empty() { "Nothing was noted by then.\n".to_owned() } else { table.render() });
+        output.text(&if taken.is_empty() { "Nothing was noted by then.\n".to_owned() } else { table.render() })?;
     }
     Ok(ExitCode::SUCCESS)
 }

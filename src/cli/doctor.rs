@@ -1,9 +1,11 @@
 //! `judged doctor`: is everything judged depends on as it should be, and what to do where it is not.
 
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges};
@@ -25,58 +27,58 @@ pub(super) struct Args {
     no_judges: bool,
 }
 
-/// The findings so far.
-#[derive(Default)]
-struct Findings {
+/// What was found, printed as it is found.
+struct Findings<'a> {
     wrong: usize,
+    output: &'a mut Output,
 }
 
-impl Findings {
-    fn note(&mut self, what: &str, result: anyhow::Result<String>) {
+impl Findings<'_> {
+    fn note(&mut self, what: &str, result: anyhow::Result<String>) -> io::Result<()> {
         match result {
-            Ok(detail) => println!("  ok     {what:<28}{detail}"),
+            Ok(detail) => self.output.say(format_args!("  ok     {what:<28}{detail}")),
             Err(error) => {
                 self.wrong += 1;
-                println!("  WRONG  {what:<28}{error:#}");
+                self.output.say(format_args!("  WRONG  {what:<28}{error:#}"))
             }
         }
     }
 }
 
 /// Exit code 1 when something is wrong.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
-    let mut findings = Findings::default();
-    println!("judged doctor\n");
-    findings.note("sampling", check_sampling(config));
-    findings.note("redaction", check_redaction(config));
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
+    output.say("judged doctor\n")?;
+    let mut findings = Findings { wrong: 0, output };
+    findings.note("sampling", check_sampling(config))?;
+    findings.note("redaction", check_redaction(config))?;
     let store = Store::open(&config.store.url, Clock::system()).await;
     match store {
         Ok(store) => {
-            findings.note("store", Ok("reachable, schema up to date".to_owned()));
-            findings.note("rubrics", check_rubrics(config, &store).await);
-            findings.note("ledger", check_ledger(&store).await);
+            findings.note("store", Ok("reachable, schema up to date".to_owned()))?;
+            findings.note("rubrics", check_rubrics(config, &store).await)?;
+            findings.note("ledger", check_ledger(&store).await)?;
             store.close().await;
         }
-        Err(error) => findings.note("store", Err(error.into())),
+        Err(error) => findings.note("store", Err(error.into()))?,
     }
-    findings.note("intake.otlp", check_listeners(config).await);
-    findings.note("web", check_web(config).await);
+    findings.note("intake.otlp", check_listeners(config).await)?;
+    findings.note("web", check_web(config).await)?;
     if let Some(broker) = &config.intake.amqp {
-        findings.note("intake.amqp", check_broker(broker).await);
+        findings.note("intake.amqp", check_broker(broker).await)?;
     }
-    check_judges(&args, config, &mut findings).await;
+    check_judges(&args, config, &mut findings).await?;
     for sink in &config.sinks {
-        findings.note(&format!("sink {}", sink.name), check_sink(sink).await);
+        findings.note(&format!("sink {}", sink.name), check_sink(sink).await)?;
     }
     if config.sinks.is_empty() {
-        findings.note("sinks", Ok("none configured: scores stay in the store (add [[sinks]])".to_owned()));
+        findings.note("sinks", Ok("none configured: scores stay in the store (add [[sinks]])".to_owned()))?;
     }
-    check_webhooks(config, &mut findings).await;
+    check_webhooks(config, &mut findings).await?;
     if findings.wrong == 0 {
-        println!("\nEverything is as it should be.");
+        findings.output.say("\nEverything is as it should be.")?;
         Ok(ExitCode::SUCCESS)
     } else {
-        println!("\n{} of these need attention.", findings.wrong);
+        findings.output.say(format_args!("\n{} of these need attention.", findings.wrong))?;
         Ok(ExitCode::FAILURE)
     }
 }
@@ -121,7 +123,7 @@ async fn check_ledger(store: &Store) -> anyhow::Result<String> {
 async fn check_listeners(config: &Config) -> anyhow::Result<String> {
     let listeners = match intake::bind(&config.intake).await {
         Ok(listeners) => listeners,
-        Err(IntakeError::Bind { address, source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+        Err(IntakeError::Bind { address, source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
             return Ok(format!("{address} is taken: by a running judged, or by another program"));
         }
         Err(error) => return Err(error.into()),
@@ -135,7 +137,7 @@ async fn check_web(config: &Config) -> anyhow::Result<String> {
     let token = web::token(&config.web)?;
     match web::bind(&config.web, token.as_ref()).await {
         Ok(_) => Ok(config.web.listen.to_string()),
-        Err(WebError::Bind { address, source }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+        Err(WebError::Bind { address, source }) if source.kind() == io::ErrorKind::AddrInUse => {
             Ok(format!("{address} is taken: by a running judged, or by another program"))
         }
         Err(error) => Err(error.into()),
@@ -147,15 +149,16 @@ async fn check_broker(config: &crate::config::intake::AmqpConfig) -> anyhow::Res
     Ok("reachable".to_owned())
 }
 
-async fn check_judges(args: &Args, config: &Config, findings: &mut Findings) {
+async fn check_judges(args: &Args, config: &Config, findings: &mut Findings<'_>) -> io::Result<()> {
     let judges = match Judges::from_config(&config.judges, &JudgeEnvironment::default()) {
         Ok(judges) => judges,
         Err(error) => return findings.note("judges", Err(error.into())),
     };
     for judge in judges.all() {
         let result = if args.no_judges { Ok("not called".to_owned()) } else { judge.check().await.map_err(Into::into) };
-        findings.note(&format!("judge {}", judge.name()), result);
+        findings.note(&format!("judge {}", judge.name()), result)?;
     }
+    Ok(())
 }
 
 async fn check_sink(config: &crate::config::sinks::SinkConfig) -> anyhow::Result<String> {
@@ -164,16 +167,17 @@ async fn check_sink(config: &crate::config::sinks::SinkConfig) -> anyhow::Result
     Ok(format!("{} reachable", sink.type_name()))
 }
 
-async fn check_webhooks(config: &Config, findings: &mut Findings) {
+async fn check_webhooks(config: &Config, findings: &mut Findings<'_>) -> io::Result<()> {
     let webhooks = match Webhook::all(&config.alerts, &process_variable) {
         Ok(webhooks) => webhooks,
         Err(error) => return findings.note("webhooks", Err(error.into())),
     };
     for webhook in &webhooks {
-        findings.note(&format!("webhook {}", webhook.name()), webhook.check().await.map_err(Into::into));
+        findings.note(&format!("webhook {}", webhook.name()), webhook.check().await.map_err(Into::into))?;
     }
     if webhooks.is_empty() {
         let detail = "none configured: alerts are on the pages and in the metrics only (add [[alerts.webhook]])";
-        findings.note("webhooks", Ok(detail.to_owned()));
+        findings.note("webhooks", Ok(detail.to_owned()))?;
     }
+    Ok(())
 }

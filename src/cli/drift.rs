@@ -1,14 +1,14 @@
 //! `judged drift`: one line for each thing that moved.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::ValueEnum;
 use serde::Serialize;
 
+use super::output::{Format, JsonFormat, Output};
 use super::{GATE, open_existing_store};
 use crate::calibration::agreement::{Declaration, shown};
 use crate::calibration::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
@@ -53,14 +53,6 @@ pub(super) struct Args {
     run_length: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One JSON object.
-    Json,
-    /// For people.
-    Table,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct SkippedLine {
     line: usize,
@@ -68,7 +60,7 @@ struct SkippedLine {
 }
 
 #[derive(Serialize)]
-struct Output<'a> {
+struct Document<'a> {
     #[serde(flatten)]
     report: &'a Report,
     skipped_lines: &'a [SkippedLine],
@@ -78,10 +70,11 @@ struct Output<'a> {
 pub(super) async fn run(
     mut args: Args,
     config: impl FnOnce() -> Result<Config, ConfigError>,
+    output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     match args.file.take() {
-        Some(file) => of_file(&file, args),
-        None => of_store(&args, &config()?).await,
+        Some(file) => of_file(&file, args, output),
+        None => of_store(&args, &config()?, output).await,
     }
 }
 
@@ -92,32 +85,31 @@ struct OfRubric<'a> {
     report: &'a Report,
 }
 
-async fn of_store(args: &Args, config: &Config) -> anyhow::Result<ExitCode> {
+async fn of_store(args: &Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let found = drift_of(&super::report::input(&store, config, None).await?);
     store.close().await;
-    let text = match args.format {
+    match args.format {
         Format::Json => {
             let rubrics: Vec<OfRubric<'_>> = found.iter().map(|(rubric, report)| OfRubric { rubric, report }).collect();
-            serde_json::to_string_pretty(&serde_json::json!({ "rubrics": rubrics }))?
+            output.json(JsonFormat::Drift, &serde_json::json!({ "rubrics": rubrics }))?;
         }
-        Format::Table if found.is_empty() => "nothing has been judged yet".to_owned(),
+        Format::Table if found.is_empty() => output.say("nothing has been judged yet")?,
         Format::Table => {
             let settings = Settings::default();
             let each = found.iter().map(|(rubric, report)| format!("{rubric}\n{}", render(report, &settings, 0)));
-            each.collect::<Vec<_>>().join("\n\n")
+            output.say(each.collect::<Vec<_>>().join("\n\n"))?;
         }
-    };
-    print(&text)?;
+    }
     let flagged = found.iter().any(|(_, report)| !report.flags.is_empty());
     Ok(if args.fail && flagged { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
 }
 
-fn of_file(file: &Path, args: Args) -> anyhow::Result<ExitCode> {
+fn of_file(file: &Path, args: Args, output: &mut Output) -> anyhow::Result<ExitCode> {
     let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
     let (entries, skipped) = read(file).with_context(|| format!("cannot read {name}"))?;
     for SkippedLine { line, problem } in &skipped {
-        writeln!(io::stderr(), "{name}:{line}: {problem}")?;
+        output.note(format_args!("{name}:{line}: {problem}"));
     }
     if entries.is_empty() && !skipped.is_empty() {
         anyhow::bail!("{name}: no line of a history could be read; see `judged drift --help` for the fields");
@@ -125,20 +117,11 @@ fn of_file(file: &Path, args: Args) -> anyhow::Result<ExitCode> {
     let settings =
         Settings { scale: args.scale, baseline: args.baseline, tolerance: args.tolerance, run_length: args.run_length };
     let report = detect(&entries, &settings);
-    let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&Output { report: &report, skipped_lines: &skipped })?,
-        Format::Table => render(&report, &settings, skipped.len()),
-    };
-    print(&text)?;
-    Ok(if args.fail && !report.flags.is_empty() { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
-}
-
-fn print(text: &str) -> io::Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
-        // A reader that stops early (`| head`) is no failure.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
+    match args.format {
+        Format::Json => output.json(JsonFormat::Drift, &Document { report: &report, skipped_lines: &skipped })?,
+        Format::Table => output.say(render(&report, &settings, skipped.len()))?,
     }
+    Ok(if args.fail && !report.flags.is_empty() { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
 }
 
 fn baseline(text: &str) -> Result<usize, String> {

@@ -1,12 +1,12 @@
 //! `judged export`: scores as JSON lines or CSV, each with the probability by which to weigh it.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::output::{Output, RecordFormat};
 use super::{open_existing_store, since_ms};
 use crate::config::Config;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
@@ -16,20 +16,14 @@ use crate::store::ScoredEvaluation;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Output format.
-    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = RecordFormat::Jsonl)]
+    format: RecordFormat,
     /// Only what was planned since: `7d`, `2026-01-31`.
     #[arg(long)]
     since: Option<String>,
     /// Only this rubric; may be given several times.
     #[arg(long, value_name = "RUBRIC")]
     rubric: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Jsonl,
-    Csv,
 }
 
 #[derive(Serialize)]
@@ -81,40 +75,45 @@ impl<'a> Row<'a> {
     }
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let since_ms = since_ms(args.since.as_deref(), store.now_ms())?.unwrap_or(0);
     let scored = store.scored_evaluations(since_ms).await?;
     store.close().await;
     let wanted = scored.iter().filter(|one| args.rubric.is_empty() || args.rubric.contains(&one.rubric));
-    match write(wanted, args.format, BufWriter::new(io::stdout().lock())) {
-        // A reader that stops early (`| head`) is no failure.
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {}
-        result => result?,
-    }
+    write(wanted, args.format, output)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn write<'a>(
     scored: impl Iterator<Item = &'a ScoredEvaluation>,
-    format: Format,
-    mut out: impl Write,
+    format: RecordFormat,
+    output: &mut Output,
 ) -> anyhow::Result<()> {
     match format {
-        Format::Jsonl => {
+        RecordFormat::Jsonl => {
+            let mut lines = BufWriter::new(output);
             for one in scored {
-                writeln!(out, "{}", serde_json::to_string(&Row::of(one)?)?)?;
+                serde_json::to_writer(&mut lines, &Row::of(one)?)?;
+                writeln!(lines)?;
+                if !lines.get_ref().is_read() {
+                    break;
+                }
             }
+            lines.flush()?;
         }
-        Format::Csv => {
-            let mut table = csv::Writer::from_writer(&mut out);
+        RecordFormat::Csv => {
+            let mut table = csv::Writer::from_writer(output);
             for one in scored {
                 table.serialize(Row::of(one)?)?;
+                if !table.get_ref().is_read() {
+                    break;
+                }
             }
             table.flush()?;
         }
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -148,10 +147,10 @@ mod tests {
     #[test]
     fn both_formats_hold_the_same() {
         let text = |format| {
-            let mut out = Vec::new();
-            write([scored()].iter(), format, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
+            let (mut output, printed) = Output::captured();
+            write([scored()].iter(), format, &mut output).unwrap();
+            printed.text()
         };
-        insta::assert_snapshot!(text(Format::Jsonl) + &text(Format::Csv));
+        insta::assert_snapshot!(text(RecordFormat::Jsonl) + &text(RecordFormat::Csv));
     }
 }

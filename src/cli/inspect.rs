@@ -4,13 +4,13 @@ mod line;
 mod summary;
 
 use std::collections::HashMap;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-
+use super::output::{Format, Output};
 use crate::conventions::TABLE;
+use crate::error_chain::causes;
 use crate::model::{LogRecord, Problem, Span, Step, StepKind, TraceId};
 use crate::otlp::{self, Request};
 use crate::pipeline::assembly::duplicates;
@@ -35,12 +35,6 @@ pub(super) struct Args {
     all: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Json,
-    Table,
-}
-
 /// What the files held.
 #[derive(Default)]
 struct Stream {
@@ -54,24 +48,17 @@ struct Stream {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut failed = false;
-    let printed = if args.conventions {
-        print_conventions(&mut out, args.format)
-    } else {
-        let mut stream = Stream::default();
-        for file in &args.files {
-            stream.read(file);
-        }
-        failed = !stream.file_errors.is_empty() || !stream.refused_spans.is_empty();
-        print_stream(&mut out, stream, args)
-    };
-    match printed.and_then(|()| out.flush()) {
-        // A reader that has seen enough (`| head`) is no failure.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-        other => other?,
+pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> {
+    if args.conventions {
+        print_conventions(args.format, output)?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let mut stream = Stream::default();
+    for file in &args.files {
+        stream.read(file);
+    }
+    let failed = !stream.file_errors.is_empty() || !stream.refused_spans.is_empty();
+    print_stream(stream, args, output)?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -130,33 +117,34 @@ impl Stream {
     }
 }
 
-fn print_stream(out: &mut impl Write, stream: Stream, args: &Args) -> std::io::Result<()> {
+fn print_stream(stream: Stream, args: &Args, output: &mut Output) -> io::Result<()> {
     let (traces, mut problems, errors, refused) = stream.assembled();
     problems.extend(traces.iter().flat_map(|trace| trace.problems.iter().cloned()));
     let shown = || traces.iter().flat_map(|trace| &trace.steps).filter(|step| args.all || matters(step));
     match args.format {
         Format::Json => {
+            let mut lines = BufWriter::new(&mut *output);
             for step in shown() {
-                serde_json::to_writer(&mut *out, &line::Line::of(step))?;
-                writeln!(out)?;
+                serde_json::to_writer(&mut lines, &line::Line::of(step))?;
+                writeln!(lines)?;
             }
-            out.flush()?;
+            lines.flush()?;
+            drop(lines);
             for problem in &problems {
-                eprintln!("{}: {}", problem.code, problem.detail);
+                output.note(format_args!("{}: {}", problem.code, problem.detail));
             }
         }
         Format::Table => {
-            write!(out, "{}", summary::table(shown()))?;
+            output.text(&summary::table(shown()))?;
             let all: Vec<&Step> = traces.iter().flat_map(|trace| &trace.steps).collect();
-            write!(out, "{}", summary::summary(&all, &problems))?;
-            out.flush()?;
+            output.text(&summary::summary(&all, &problems))?;
         }
     }
     for error in &errors {
-        eprintln!("error: {}", crate::error_chain::causes(error));
+        output.note(format_args!("error: {}", causes(error)));
     }
     for line in &refused {
-        eprintln!("error: {line}");
+        output.note(format_args!("error: {line}"));
     }
     Ok(())
 }
@@ -166,15 +154,16 @@ fn matters(step: &Step) -> bool {
     step.kind != StepKind::Other || !step.problems.is_empty()
 }
 
-fn print_conventions(out: &mut impl Write, format: Format) -> std::io::Result<()> {
+fn print_conventions(format: Format, output: &mut Output) -> io::Result<()> {
     match format {
         Format::Json => {
             for family in TABLE {
-                let line = serde_json::json!({"name": family.name, "versions": family.versions, "reads": family.reads});
-                writeln!(out, "{line}")?;
+                output.json_line(
+                    &serde_json::json!({"name": family.name, "versions": family.versions, "reads": family.reads}),
+                )?;
             }
             Ok(())
         }
-        Format::Table => write!(out, "{}", summary::conventions()),
+        Format::Table => output.text(&summary::conventions()),
     }
 }

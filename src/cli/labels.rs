@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::open_existing_store;
+use super::output::{Output, RecordFormat};
 use crate::calibration::labels::{self, ExportedLabel, LabelFormat, LabelledRubric};
 use crate::config::Config;
+use crate::error_chain::causes;
 use crate::rubrics;
 
 /// Human labels in and out.
@@ -32,7 +34,7 @@ enum Action {
         files: Vec<PathBuf>,
         /// How they are written; by default told from the name.
         #[arg(long, value_enum)]
-        format: Option<Format>,
+        format: Option<RecordFormat>,
     },
     /// Fetches what people annotated in MLflow, Phoenix or Langfuse.
     Pull(pull::Args),
@@ -42,46 +44,45 @@ enum Action {
     Export,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Jsonl,
-    Csv,
-}
-
 /// Exit code 1 when a line was refused.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     match args.action {
-        Action::Import { files, format } => import(&files, format, config).await,
-        Action::Pull(args) => pull::run(args, config).await,
-        Action::Queue(args) => queue::run(args, config).await,
-        Action::Export => export(config).await,
+        Action::Import { files, format } => import(&files, format, config, output).await,
+        Action::Pull(args) => pull::run(args, config, output).await,
+        Action::Queue(args) => queue::run(args, config, output).await,
+        Action::Export => export(config, output).await,
     }
 }
 
-async fn import(files: &[PathBuf], format: Option<Format>, config: &Config) -> anyhow::Result<ExitCode> {
+async fn import(
+    files: &[PathBuf],
+    format: Option<RecordFormat>,
+    config: &Config,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let rubrics = labelled_rubrics(config)?;
     let mut all_stored = true;
     for file in files {
         let text = read(file)?;
         let format = match format {
-            Some(Format::Jsonl) => LabelFormat::JsonLines,
-            Some(Format::Csv) => LabelFormat::Csv,
+            Some(RecordFormat::Jsonl) => LabelFormat::JsonLines,
+            Some(RecordFormat::Csv) => LabelFormat::Csv,
             None if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) => LabelFormat::Csv,
             None => LabelFormat::JsonLines,
         };
         let import = labels::import(&store, &rubrics, labels::read_lines(format, &text)).await?;
         for (line, error) in &import.refused {
-            eprintln!("{}:{line}: {}", file.display(), crate::error_chain::causes(error));
+            output.note(format_args!("{}:{line}: {}", file.display(), causes(error)));
         }
-        println!(
+        output.say(format_args!(
             "{}: {} stored, {} known already, {} left empty, {} refused",
             file.display(),
             import.stored,
             import.known,
             import.empty,
             import.refused.len()
-        );
+        ))?;
         all_stored &= import.refused.is_empty();
     }
     store.close().await;
@@ -108,10 +109,10 @@ pub(super) fn labelled_rubrics(config: &Config) -> anyhow::Result<BTreeMap<Strin
         .collect())
 }
 
-async fn export(config: &Config) -> anyhow::Result<ExitCode> {
+async fn export(config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     for label in store.labels().await? {
-        println!("{}", serde_json::to_string(&ExportedLabel::from(&label))?);
+        output.json_line(&ExportedLabel::from(&label))?;
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)

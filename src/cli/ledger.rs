@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
-
-use super::table::{Table, count};
+use super::output::{Format, JsonFormat, Output, Table, count};
 use super::{open_existing_store, since_ms};
 use crate::config::Config;
 use crate::store::{EvaluationAccount, IntakeAccount, Ledger};
@@ -20,21 +18,15 @@ pub(super) struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Exit code 1 when an account does not balance.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let since_ms = since_ms(args.since.as_deref(), store.now_ms())?.unwrap_or(0);
     let ledger = store.ledger(since_ms).await?;
     store.close().await;
     match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&ledger)?),
-        Format::Table => print!("{}", render(&ledger)),
+        Format::Json => output.json(JsonFormat::Ledger, &ledger)?,
+        Format::Table => output.text(&render(&ledger))?,
     }
     Ok(if ledger.balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

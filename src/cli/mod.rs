@@ -1,7 +1,6 @@
-//! The command line: one file for each command, and the only place that prints.
+//! The command line: one file for each command; `output` prints.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate did not hold.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room prints")]
 
 mod agreement;
 mod alerts;
@@ -15,21 +14,23 @@ mod export;
 mod inspect;
 mod labels;
 mod ledger;
+mod output;
 mod plan;
 mod replay;
 mod report;
 mod rubrics;
 mod run;
 mod simulate;
-mod table;
 mod time_arg;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use self::output::Output;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::error_chain::causes;
@@ -103,6 +104,7 @@ const GATE: u8 = 3;
 /// Parses the command line, runs the command and turns its result into an exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let mut output = Output::of_process();
     // A TLS provider must be chosen once for the process; a second choice would be the same one.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("the TLS provider was chosen before");
@@ -110,14 +112,15 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start the runtime: {error}");
+            output.note(format_args!("error: cannot start the runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(dispatch(cli)) {
+    let done = runtime.block_on(dispatch(cli, &mut output));
+    match done.and_then(|code| output.flush().map(|()| code).map_err(Into::into)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", causes(error.as_ref()));
+            output.note(format_args!("error: {}", causes(error.as_ref())));
             if is_usage(&error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
@@ -154,27 +157,27 @@ fn since_ms(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, Usage> {
     text.map(|text| time_arg::parse(text, now_ms).map_err(|message| Usage(format!("--since: {message}")))).transpose()
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
     let config = || Config::load(cli.config.as_deref(), std::env::vars());
     match cli.command {
-        Command::Demo(args) => demo::run(args, config()?).await,
+        Command::Demo(args) => demo::run(args, config()?, output).await,
         Command::Run(args) => run::run(args, config()?).await,
-        Command::Agreement(args) => agreement::run(args),
-        Command::Backfill(args) => backfill::run(args, &config()?).await,
-        Command::Alerts(args) => alerts::run(args, &config()?).await,
-        Command::Calibration(args) => calibration::run(args, &config()?).await,
-        Command::Anchors(args) => anchors::run(args, &config()?).await,
-        Command::Doctor(args) => doctor::run(args, &config()?).await,
-        Command::Drift(args) => drift::run(args, config).await,
-        Command::Plan(args) => plan::run(args),
-        Command::Export(args) => export::run(args, &config()?).await,
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Labels(args) => labels::run(args, &config()?).await,
-        Command::Ledger(args) => ledger::run(args, &config()?).await,
-        Command::Report(args) => report::run(args, &config()?).await,
-        Command::Rubrics(args) => rubrics::run(args, &config()?).await,
-        Command::Simulate(args) => simulate::run(&args),
-        Command::Replay(args) => replay::run(args, &config()?).await,
+        Command::Agreement(args) => agreement::run(args, output),
+        Command::Backfill(args) => backfill::run(args, &config()?, output).await,
+        Command::Alerts(args) => alerts::run(args, &config()?, output).await,
+        Command::Calibration(args) => calibration::run(args, &config()?, output).await,
+        Command::Anchors(args) => anchors::run(args, &config()?, output).await,
+        Command::Doctor(args) => doctor::run(args, &config()?, output).await,
+        Command::Drift(args) => drift::run(args, config, output).await,
+        Command::Plan(args) => plan::run(args, output),
+        Command::Export(args) => export::run(args, &config()?, output).await,
+        Command::Inspect(args) => inspect::run(&args, output),
+        Command::Labels(args) => labels::run(args, &config()?, output).await,
+        Command::Ledger(args) => ledger::run(args, &config()?, output).await,
+        Command::Report(args) => report::run(args, &config()?, output).await,
+        Command::Rubrics(args) => rubrics::run(args, &config()?, output).await,
+        Command::Simulate(args) => simulate::run(&args, output),
+        Command::Replay(args) => replay::run(args, &config()?, output).await,
     }
 }
 

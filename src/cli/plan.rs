@@ -2,12 +2,13 @@
 
 mod chart;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::output::{JsonFormat, Output};
 use crate::calibration::report::charts::{Budget, Drop, detection};
 use crate::statistics::Reason;
 use crate::statistics::planning::{Delay, detection_delay, labels_for_width};
@@ -46,16 +47,16 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Output format.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Table)]
+    format: PlanFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One JSON object.
-    Json,
+enum PlanFormat {
     /// For people: a table and a chart.
     Table,
+    /// One JSON object.
+    Json,
     /// The chart as a picture that stands alone.
     Svg,
 }
@@ -88,25 +89,24 @@ struct DropPlan {
 }
 
 /// Simulates, prints.
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: Args, output: &mut Output) -> anyhow::Result<ExitCode> {
     let plan = match plan(&args) {
         Ok(plan) => plan,
         Err(reason) => anyhow::bail!(
             "no plan for these numbers: {reason}; the drop and the tolerance must be smaller than the agreement"
         ),
     };
-    let text = match args.format {
-        Format::Json => serde_json::to_string_pretty(&plan)?,
-        Format::Table => match chart::render(&plan) {
-            Some(chart) => format!("{}\n\n{chart}", render(&plan)),
-            None => render(&plan),
-        },
-        Format::Svg => picture(&plan),
-    };
-    match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
+    match args.format {
+        PlanFormat::Json => output.json(JsonFormat::Plan, &plan)?,
+        PlanFormat::Table => {
+            output.say(render(&plan))?;
+            if let Some(chart) = chart::render(&plan) {
+                output.say(format_args!("\n{chart}"))?;
+            }
+        }
+        PlanFormat::Svg => writeln!(output, "{}", picture(&plan))?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn plan(args: &Args) -> Result<Plan, Reason> {
@@ -210,7 +210,7 @@ mod tests {
             tolerance: 0.05,
             run_length: 1_000.0,
             seed: 1,
-            format: Format::Table,
+            format: PlanFormat::Table,
         }
     }
 

@@ -1,6 +1,5 @@
 //! `judged replay`: feeds recorded requests into an intake, over the same wire as an exporter.
 
-use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +7,9 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
+use super::output::Output;
 use crate::config::Config;
+use crate::error_chain::causes;
 use crate::otlp::Request;
 use crate::pipeline::intake::files::{self, FileError};
 use crate::pipeline::intake::otlp_client::{Sender, Sent, Target};
@@ -48,11 +49,10 @@ struct Progress {
     unreadable: u64,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let sender = Sender::connect(&args.to, config.intake.amqp.as_ref()).await?;
     let pace = Pace::new(args.rate);
     let mut progress = Progress::default();
-    let mut bar = Bar::new();
     let requests = args.files.iter().flat_map(|file| match files::open(file) {
         Ok(requests) => Box::new(requests) as Box<dyn Iterator<Item = Result<Request, FileError>> + Send>,
         Err(error) => Box::new(std::iter::once(Err(error))),
@@ -73,7 +73,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
             Err(error) => {
                 progress.unreadable += 1;
                 let error: FileError = error;
-                bar.say(&format!("error: {:#}", anyhow::Error::from(error)));
+                output.note(format_args!("error: {}", causes(&error)));
             }
             Ok((spans, log_records, sent)) => {
                 let Sent { rejected, message } = sent?;
@@ -82,14 +82,14 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
                 progress.log_records += log_records;
                 progress.rejected += rejected;
                 if !message.is_empty() {
-                    bar.say(&format!("warning: {message}"));
+                    output.note(format_args!("warning: {message}"));
                 }
             }
         }
-        bar.show(&progress);
+        let Progress { requests, spans, log_records, .. } = &progress;
+        output.progress(format_args!("{requests} requests, {spans} spans, {log_records} log records"));
     }
-    bar.clear();
-    println!("{}", summary(&progress, &args.to));
+    output.say(summary(&progress, &args.to))?;
     Ok(if progress.unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -138,40 +138,6 @@ impl Pace {
     fn due(&self, number: usize) -> Option<Instant> {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         self.interval.map(|interval| self.start + interval.saturating_mul(number))
-    }
-}
-
-/// One line on standard error that is written over; nothing when nobody watches.
-struct Bar {
-    terminal: bool,
-    drawn: Option<Instant>,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), drawn: None }
-    }
-
-    fn show(&mut self, progress: &Progress) {
-        const OFTEN: Duration = Duration::from_millis(100);
-        if self.terminal && self.drawn.is_none_or(|drawn| drawn.elapsed() >= OFTEN) {
-            let Progress { requests, spans, log_records, .. } = progress;
-            eprint!("\r\x1b[K{requests} requests, {spans} spans, {log_records} log records");
-            // A progress line that cannot be shown is no reason to stop.
-            drop(std::io::stderr().flush());
-            self.drawn = Some(Instant::now());
-        }
-    }
-
-    fn clear(&mut self) {
-        if self.drawn.take().is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
-
-    fn say(&mut self, line: &str) {
-        self.clear();
-        eprintln!("{line}");
     }
 }
 

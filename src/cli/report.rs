@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 
+use super::output::Output;
 use super::{open_existing_store, since_ms};
 use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
@@ -17,8 +18,8 @@ use crate::store::Store;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The forms to write, with commas between them.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Format::Html, Format::Md, Format::Json])]
-    format: Vec<Format>,
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [ReportFormat::Html, ReportFormat::Md, ReportFormat::Json])]
+    format: Vec<ReportFormat>,
     /// Where to.
     #[arg(long, default_value = ".", value_name = "DIR")]
     out: PathBuf,
@@ -28,20 +29,20 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum ReportFormat {
     Html,
     Md,
     Json,
 }
 
 /// Writes the report and says where it is.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let since_ms = since_ms(args.since.as_deref(), store.now_ms())?;
     let report = build(&store, config, since_ms).await?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     for format in &args.format {
-        println!("{}", write_as(&report, *format, &args.out)?.display());
+        output.say(write_as(&report, *format, &args.out)?.display())?;
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)
@@ -50,7 +51,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
 /// Computes the report of everything in the store and writes all its forms to `out`.
 pub(super) async fn write(store: &Store, config: &Config, out: &Path) -> anyhow::Result<ReportData> {
     let report = build(store, config, None).await?;
-    for format in [Format::Html, Format::Md, Format::Json] {
+    for format in [ReportFormat::Html, ReportFormat::Md, ReportFormat::Json] {
         write_as(&report, format, out)?;
     }
     Ok(report)
@@ -66,7 +67,7 @@ pub(super) async fn write_simulated(
     let mut input = input(store, config, None).await?;
     input.options.simulation = Some(note);
     let report = ReportData::build(&input);
-    for format in [Format::Html, Format::Md, Format::Json] {
+    for format in [ReportFormat::Html, ReportFormat::Md, ReportFormat::Json] {
         write_as(&report, format, out)?;
     }
     Ok(report)
@@ -86,11 +87,11 @@ pub(super) async fn input(store: &Store, config: &Config, since_ms: Option<i64>)
     Ok(input)
 }
 
-fn write_as(report: &ReportData, format: Format, out: &Path) -> anyhow::Result<PathBuf> {
+fn write_as(report: &ReportData, format: ReportFormat, out: &Path) -> anyhow::Result<PathBuf> {
     let (name, text) = match format {
-        Format::Html => ("report.html", html::render(report)?),
-        Format::Md => ("report.md", markdown::render(report)),
-        Format::Json => ("report.json", json::render(report)?),
+        ReportFormat::Html => ("report.html", html::render(report)?),
+        ReportFormat::Md => ("report.md", markdown::render(report)),
+        ReportFormat::Json => ("report.json", json::render(report)?),
     };
     let path = out.join(name);
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

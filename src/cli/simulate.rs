@@ -1,11 +1,10 @@
 //! `judged simulate`: what the drift detectors and intervals really do, measured where the truth is known.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::table::Table;
+use super::output::{JsonFormat, Output, Table};
 use crate::calibration::simulation::{
     Answers, Characteristics, Coverage, QualityCharacteristics, Rearming, Scenario, characteristics, coverage,
     quality_characteristics, rearming,
@@ -30,21 +29,21 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Output format.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = SimulationFormat::Table)]
+    format: SimulationFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One JSON object.
-    Json,
+enum SimulationFormat {
     /// For people.
     Table,
     /// For documents.
     Markdown,
+    /// One JSON object.
+    Json,
 }
 
-pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> {
     let drift = std::thread::scope(|threads| {
         let started: Vec<_> = Scenario::ALL
             .map(|scenario| threads.spawn(move || characteristics(scenario, args.streams, args.seed)))
@@ -64,16 +63,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let again: Vec<Rearming> = FALLEN.map(|fallen| rearming(fallen, args.streams, args.seed)).into();
     let intervals = coverage(args.samples, args.seed);
     let tables = || [scenarios(&drift), rearmed(&again), answers(&quality), covered(&intervals)];
-    let text = match args.format {
-        Format::Json => {
+    match args.format {
+        SimulationFormat::Json => {
             let all =
                 serde_json::json!({ "drift": drift, "rearming": again, "quality": quality, "intervals": intervals });
-            serde_json::to_string_pretty(&all)? + "\n"
+            output.json(JsonFormat::Simulation, &all)?;
         }
-        Format::Table => tables().map(|table| table.render()).join("\n"),
-        Format::Markdown => tables().map(|table| table.markdown()).join("\n"),
-    };
-    io::stdout().lock().write_all(text.as_bytes())?;
+        SimulationFormat::Table => output.text(&tables().map(|table| table.render()).join("\n"))?,
+        SimulationFormat::Markdown => output.text(&tables().map(|table| table.markdown()).join("\n"))?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@
     reason = "a test fails loudly; helpers outside the test functions as well"
 )]
 
+mod cli_output;
 mod cli_rubrics;
 mod documents;
 mod house;

@@ -1,6 +1,5 @@
 //! `judged backfill`: judges the past through the same ledger.
 
-mod progress;
 mod summary;
 
 use std::io::{IsTerminal, Write};
@@ -8,10 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::ValueEnum;
 
-use self::progress::Progress;
 use self::summary::Summary;
+use super::output::{Format, JsonFormat, Output};
 use super::{Usage, open_existing_store, time_arg};
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
@@ -58,41 +56,33 @@ pub(super) struct Args {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// Says what it takes, asks, plans.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     if !args.dry_run && !args.yes && (args.format == Format::Json || !std::io::stdin().is_terminal()) {
         return Err(Usage("nobody can be asked here: add --yes to plan, or --dry-run to only look".to_owned()).into());
     }
     let store = open_existing_store(config).await?;
-    let result = run_on(&args, config, &store).await;
+    let result = run_on(&args, config, &store, output).await;
     store.close().await;
     result
 }
 
-async fn run_on(args: &Args, config: &Config, store: &Store) -> anyhow::Result<ExitCode> {
+async fn run_on(args: &Args, config: &Config, store: &Store, output: &mut Output) -> anyhow::Result<ExitCode> {
     let (backfill, judge) = prepare(args, config, store).await?;
-    let survey = {
-        let mut progress = Progress::new();
-        backfill.survey(&mut |subjects| progress.show(&format!("{subjects} subjects looked at"))).await?
-    };
+    let survey =
+        backfill.survey(&mut |subjects| output.progress(format_args!("{subjects} subjects looked at"))).await?;
     let estimate = assess(args, store, &backfill, &judge, &survey).await?;
     let mut summary = Summary::new(&backfill, survey, estimate);
     if args.format == Format::Table {
-        print!("{}", summary.render());
+        output.text(&summary.render())?;
     }
-    if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary)?) {
+    if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary, output)?) {
         rubric_loader::publish(store, std::slice::from_ref(&backfill.rubric)).await?;
-        summary.planned = Some(plan(config, store, &backfill, &summary).await?);
+        summary.planned = Some(plan(config, store, &backfill, &summary, output).await?);
     }
     match args.format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&summary)?),
-        Format::Table => print!("{}", summary.render_end(args.dry_run)),
+        Format::Json => output.json(JsonFormat::Backfill, &summary)?,
+        Format::Table => output.text(&summary.render_end(args.dry_run))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -144,7 +134,13 @@ async fn assess(
     }))
 }
 
-async fn plan(config: &Config, store: &Store, backfill: &Backfill, summary: &Summary) -> anyhow::Result<u64> {
+async fn plan(
+    config: &Config,
+    store: &Store,
+    backfill: &Backfill,
+    summary: &Summary,
+    output: &mut Output,
+) -> anyhow::Result<u64> {
     let now_ms = store.now_ms();
     // Behind what an earlier backfill left, so that two of them are no faster than one.
     let last_ms = store.last_due_ms(&backfill.scope.judge).await?.unwrap_or(now_ms);
@@ -154,19 +150,18 @@ async fn plan(config: &Config, store: &Store, backfill: &Backfill, summary: &Sum
         interval_ms,
         deadline: config.evaluation.deadline,
     };
-    let mut progress = Progress::new();
     let all = summary.survey.subjects;
     backfill
         .plan(pace, &mut |subjects, planned| {
-            progress.show(&format!("{subjects} of {all} subjects, {planned} evaluations planned"));
+            output.progress(format_args!("{subjects} of {all} subjects, {planned} evaluations planned"));
         })
         .await
         .context("planning stopped; what was planned stays planned, and the same command goes on from there")
 }
 
-fn ask(summary: &Summary) -> anyhow::Result<bool> {
-    print!("\n{} ", summary.question());
-    std::io::stdout().flush()?;
+fn ask(summary: &Summary, output: &mut Output) -> anyhow::Result<bool> {
+    output.text(&format!("\n{} ", summary.question()))?;
+    output.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

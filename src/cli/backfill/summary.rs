@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::table::count;
+use super::super::output::count;
 use crate::pipeline::backfill::{Backfill, Basis, BudgetAnswer, Estimate, Survey};
 
 /// Everything a backfill says.

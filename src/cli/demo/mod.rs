@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 
 use self::data::{LABELS, RECORDINGS};
 use self::receiver::Receiver;
+use super::output::Output;
 use crate::calibration::labels::{self, LabelFormat};
 use crate::clock::Clock;
 use crate::config::intake::Listen;
@@ -47,11 +48,11 @@ pub(super) struct Args {
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Runs the demo. Exit code 1 when the ledger does not balance or a score did not arrive.
-pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let rate = Probability::try_from(args.rate).context("--rate")?;
     let out = directory(args.out)?;
     if let Some(scenario) = args.scenario {
-        return scenario::run(scenario, args.seed, config, &out).await;
+        return scenario::run(scenario, args.seed, config, &out, output).await;
     }
     let telemetry = Telemetry::start(&quiet(&config))?;
     let lifecycle = Lifecycle::new();
@@ -62,35 +63,36 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> 
     let service = Service::build(config.clone(), roles, store.clone()).await?;
     let (http, _) = service.intake_addresses();
     let http = http.context("the demo's OTLP receiver has no address")?;
-    summary::opening(&service, rate, &out);
+    output.say(summary::opening(&service, rate, &out))?;
     service.start(&lifecycle);
 
     let clock = Instant::now();
     let sent = send(&format!("http://{http}")).await?;
-    summary::step("intake", &format!("{} export requests over OTLP/HTTP, {} bytes", sent.requests, sent.bytes), clock);
+    let what = format!("{} export requests over OTLP/HTTP, {} bytes", sent.requests, sent.bytes);
+    summary::step(output, "intake", &what, clock)?;
 
     let clock = Instant::now();
-    let ledger = wait_until(&store, |ledger| settled(ledger) && !ledger.rubrics.is_empty()).await?;
-    summary::judged(&ledger, clock);
+    let ledger = wait_until(&store, |ledger| settled(ledger) && !ledger.rubrics.is_empty(), output).await?;
+    summary::judged(output, &ledger, clock)?;
 
     let clock = Instant::now();
-    let ledger = wait_until(&store, |ledger| ledger.deliveries.values().all(|sink| sink.owed == 0)).await?;
+    let ledger = wait_until(&store, |ledger| ledger.deliveries.values().all(|sink| sink.owed == 0), output).await?;
     let received = receiver.received();
-    summary::delivered(&received, clock);
+    summary::delivered(output, &received, clock)?;
 
     let clock = Instant::now();
     let rubrics = super::labels::labelled_rubrics(&config)?;
     let import = labels::import(&store, &rubrics, labels::read_lines(LabelFormat::JsonLines, LABELS)).await?;
-    summary::labelled(&import, rate, clock);
+    summary::labelled(output, &import, rate, clock)?;
 
     lifecycle.stop();
     lifecycle.drain(Duration::from_secs(10)).await;
     let clock = Instant::now();
     let report = super::report::write(&store, &config, &out).await?;
-    summary::step("report", "HTML, Markdown and JSON", clock);
-    summary::table(&report, &ledger);
+    summary::step(output, "report", "HTML, Markdown and JSON", clock)?;
+    output.say(format_args!("\n{}", summary::table(&report, &ledger)))?;
     let well = ledger.balanced && received.events > 0;
-    summary::closing(&report, &out, &ledger);
+    output.say(summary::closing(&report, &out, &ledger))?;
     store.close().await;
     telemetry.shutdown();
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -166,7 +168,7 @@ fn settled(ledger: &Ledger) -> bool {
 }
 
 /// Waits until every trace is assembled and the ledger is as wanted.
-async fn wait_until(store: &Store, wanted: impl Fn(&Ledger) -> bool) -> anyhow::Result<Ledger> {
+async fn wait_until(store: &Store, wanted: impl Fn(&Ledger) -> bool, output: &mut Output) -> anyhow::Result<Ledger> {
     let clock = Instant::now();
     loop {
         // In this order: a trace assembled between the two is in the ledger that is read after it.
@@ -178,7 +180,7 @@ async fn wait_until(store: &Store, wanted: impl Fn(&Ledger) -> bool) -> anyhow::
         if clock.elapsed() > PATIENCE {
             bail!("the demo did not finish within {} s; see the log lines above", PATIENCE.as_secs());
         }
-        summary::progress(&ledger);
+        summary::progress(output, &ledger);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

@@ -1,10 +1,11 @@
 //! What the demo says while it runs, and its table at the end.
 
-use std::io::{IsTerminal, Write};
+use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use super::super::table::{Table, count};
+use super::super::output::{Output, Table, count};
 use super::data::RECORDINGS;
 use super::receiver::Received;
 use crate::calibration::labels::Import;
@@ -15,59 +16,37 @@ use crate::statistics::Estimate;
 use crate::store::Ledger;
 
 /// What is about to happen.
-pub(super) fn opening(service: &Service, rate: Probability, out: &Path) {
-    println!("judged demo: the main job on bundled spans of {} instrumentations\n", RECORDINGS.len());
-    for recording in RECORDINGS {
-        println!("  · {}", recording.producer);
-    }
-    let judges: std::collections::BTreeSet<String> =
-        service.catalogue.active().iter().map(|rubric| rubric.judge.clone()).collect();
+pub(super) fn opening(service: &Service, rate: Probability, out: &Path) -> String {
+    let mut lines =
+        vec![format!("judged demo: the main job on bundled spans of {} instrumentations\n", RECORDINGS.len())];
+    lines.extend(RECORDINGS.iter().map(|recording| format!("  · {}", recording.producer)));
+    let judges: BTreeSet<String> = service.catalogue.active().iter().map(|rubric| rubric.judge.clone()).collect();
     for judge in judges.iter().filter_map(|judge| service.judges.get(judge)) {
-        println!("\n  judge     `{}`: {}", judge.name(), judge.describe());
+        lines.push(format!("\n  judge     `{}`: {}", judge.name(), judge.describe()));
     }
-    println!(
-        "  rate      {} of the traces is judged (production: 10–20 %; change it with --rate)",
-        percent(rate.get())
-    );
-    println!("  files     {}\n", out.display());
+    let rate = percent(rate.get());
+    lines.push(format!("  rate      {rate} of the traces is judged (production: 10–20 %; change it with --rate)"));
+    lines.push(format!("  files     {}\n", out.display()));
+    lines.join("\n")
 }
 
 /// One stage is done.
-pub(super) fn step(name: &str, what: &str, clock: Instant) {
-    clear();
-    println!("  {name:<10}{what}  ({:.1} s)", clock.elapsed().as_secs_f64());
+pub(super) fn step(output: &mut Output, name: &str, what: &str, clock: Instant) -> io::Result<()> {
+    output.say(format_args!("  {name:<10}{what}  ({:.1} s)", clock.elapsed().as_secs_f64()))
 }
 
-/// How far evaluation is, on a terminal.
-pub(super) fn progress(ledger: &Ledger) {
-    if !std::io::stdout().is_terminal() {
-        return;
-    }
+/// How far evaluation is.
+pub(super) fn progress(output: &mut Output, ledger: &Ledger) {
     let (mut done, mut all) = (0, 0);
     for account in &ledger.rubrics {
         all += account.subjects;
         done += account.subjects - account.pending;
     }
-    print!("\r\x1b[2K  judging   {done} of {all} …");
-    flush();
-}
-
-fn clear() {
-    if std::io::stdout().is_terminal() {
-        print!("\r\x1b[2K");
-        flush();
-    }
-}
-
-fn flush() {
-    // A terminal that cannot be written to shows no progress; the results do not depend on it.
-    if std::io::stdout().flush().is_err() {
-        tracing::debug!("standard output cannot be flushed");
-    }
+    output.progress(format_args!("  judging   {done} of {all} …"));
 }
 
 /// Assembly and evaluation are done.
-pub(super) fn judged(ledger: &Ledger, clock: Instant) {
+pub(super) fn judged(output: &mut Output, ledger: &Ledger, clock: Instant) -> io::Result<()> {
     let sum = |of: fn(&crate::store::EvaluationAccount) -> i64| ledger.rubrics.iter().map(of).sum::<i64>();
     let what = format!(
         "{} spans kept of {}; {} decisions: {} scored, {} abstained, {} failed, {} filtered, {} sampled out",
@@ -80,33 +59,33 @@ pub(super) fn judged(ledger: &Ledger, clock: Instant) {
         count(sum(|account| account.filtered.values().sum())),
         count(sum(|account| account.sampled_out)),
     );
-    step("judging", &what, clock);
+    step(output, "judging", &what, clock)
 }
 
 /// Delivery is done.
-pub(super) fn delivered(received: &Received, clock: Instant) {
+pub(super) fn delivered(output: &mut Output, received: &Received, clock: Instant) -> io::Result<()> {
     let what = format!(
         "{} evaluation events and {} EVALUATOR spans arrived over OTLP, for {} judged spans",
         count(received.events as i64),
         count(received.spans as i64),
         count(received.judged.len() as i64),
     );
-    step("delivery", &what, clock);
+    step(output, "delivery", &what, clock)
 }
 
 /// Labels are in.
-pub(super) fn labelled(import: &Import, rate: Probability, clock: Instant) {
+pub(super) fn labelled(output: &mut Output, import: &Import, rate: Probability, clock: Instant) -> io::Result<()> {
     let mut what =
         format!("{} labels imported, given by the author of the bundled conversations", count(import.stored as i64));
     if !import.refused.is_empty() {
         let why = if rate < Probability::ONE { " (their traces were not drawn at this rate)" } else { "" };
         what += &format!(", {} refused{why}", count(import.refused.len() as i64));
     }
-    step("labels", &what, clock);
+    step(output, "labels", &what, clock)
 }
 
 /// Seen, judged, and how far the judge agrees with people, by rubric.
-pub(super) fn table(report: &ReportData, ledger: &Ledger) {
+pub(super) fn table(report: &ReportData, ledger: &Ledger) -> String {
     let mut table =
         Table::new(&["rubric", "subjects", "judged", "labelled", "agreement with people", "majority class"]);
     for account in &ledger.rubrics {
@@ -126,7 +105,7 @@ pub(super) fn table(report: &ReportData, ledger: &Ledger) {
                 .map_or_else(|| "-".to_owned(), |majority| format!("{} {}", majority.label, estimate(&majority.share))),
         ]);
     }
-    println!("\n{}", table.render());
+    table.render()
 }
 
 fn current<'a>(rubric: &'a RubricReport, version: i64, judge: &str) -> Option<&'a SeriesReport> {
@@ -161,22 +140,29 @@ fn percent(share: f64) -> String {
 }
 
 /// The verdict, and where to look next.
-pub(super) fn closing(report: &ReportData, out: &Path, ledger: &Ledger) {
-    for sentence in &report.headline {
-        println!("  {sentence}");
-    }
+pub(super) fn closing(report: &ReportData, out: &Path, ledger: &Ledger) -> String {
+    let mut lines: Vec<String> = report.headline.iter().map(|sentence| format!("  {sentence}")).collect();
     let cost_usd: f64 = report.judges.iter().map(|judge| judge.cost_usd).sum();
     let free = report.judges.iter().all(|judge| judge.input_tokens == 0);
-    println!(
-        "\n  cost      {}",
-        if free { "nothing: the judge is offline".to_owned() } else { format!("${cost_usd:.4}") }
-    );
-    println!("  ledger    {}", if ledger.balanced { "both accounts balance" } else { "DOES NOT BALANCE" });
-    println!("  report    {}", out.join("report.html").display());
-    println!("\nWhere to look next:");
-    println!("  the report in a browser                  file://{}", out.join("report.html").display());
-    let database = format!("JUDGED__STORE__URL=sqlite://{}", out.join("judged.db").display());
-    println!("  the account of every span and decision   {database} judged ledger");
-    println!("  what judged sees in your own spans       judged inspect FILE.jsonl");
-    println!("  your own traffic                         judged run   (README: \"Your own traffic\")");
+    let cost = if free { "nothing: the judge is offline".to_owned() } else { format!("${cost_usd:.4}") };
+    let (page, database) = (out.join("report.html"), out.join("judged.db"));
+    lines.extend([
+        format!("\n  cost      {cost}"),
+        format!("  ledger    {}", balance(ledger)),
+        format!("  report    {}", page.display()),
+        "\nWhere to look next:".to_owned(),
+        format!("  the report in a browser                  file://{}", page.display()),
+        format!(
+            "  the account of every span and decision   JUDGED__STORE__URL=sqlite://{} judged ledger",
+            database.display()
+        ),
+        "  what judged sees in your own spans       judged inspect FILE.jsonl".to_owned(),
+        "  your own traffic                         judged run   (README: \"Your own traffic\")".to_owned(),
+    ]);
+    lines.join("\n")
+}
+
+/// Whether the accounts balance.
+pub(super) fn balance(ledger: &Ledger) -> &'static str {
+    if ledger.balanced { "both accounts balance" } else { "DOES NOT BALANCE" }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::table::Table;
+use crate::cli::output::Table;
 use crate::conventions::TABLE;
 use crate::model::{ContentState, Message, Problem, Step, StepKind};
 
@@ -65,10 +65,9 @@ fn what(step: &Step) -> String {
 
 fn excerpt(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let printable: String = line.chars().filter(|character| !character.is_control()).collect();
-    match printable.char_indices().nth(EXCERPT) {
-        Some((end, _)) => format!("{}…", &printable[..end]),
-        None => printable,
+    match line.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::super::table::Table;
+use super::super::output::{Output, Table};
 use super::super::{Usage, open_existing_store, since_ms};
 use super::labelled_rubrics;
 use crate::calibration::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
@@ -64,7 +64,7 @@ struct Tally {
 /// A backend that can only be asked about each answer is asked, with `--since`, about those observed at most so long before.
 const LABELLED_WITHIN_MS: i64 = 30 * 86_400_000;
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let sink = config.sinks.iter().find(|sink| sink.name == args.from).ok_or_else(|| {
         let names: Vec<&str> = config.sinks.iter().map(|sink| sink.name.as_str()).collect();
         let there = if names.is_empty() { "none are configured".to_owned() } else { names.join(", ") };
@@ -82,7 +82,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     if source.asks_by_id() {
         places =
             store.subject_places(since_ms.map_or(0, |since_ms| since_ms.saturating_sub(LABELLED_WITHIN_MS))).await?;
-        eprintln!("asking {} about {} answers", args.from, places.len());
+        output.note(format_args!("asking {} about {} answers", args.from, places.len()));
     }
     let known: Vec<KnownPlace> = places
         .into_iter()
@@ -110,9 +110,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
     store.close().await;
     for (name, (id, why)) in tallies.iter().flat_map(|(name, tally)| tally.unread.iter().map(move |one| (name, one))) {
-        eprintln!("{name} {id}: {why}");
+        output.note(format_args!("{name} {id}: {why}"));
     }
-    print!("{}", said(&args, &tallies, found.passed_over, &rubrics));
+    output.text(&said(&args, &tallies, found.passed_over, &rubrics))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::super::open_existing_store;
-use super::Format;
+use super::super::output::{Output, RecordFormat};
 use crate::calibration::queue::{self, Drawn};
 use crate::config::Config;
 use crate::lifecycle::rubric_loader;
@@ -35,7 +35,7 @@ pub(super) struct Args {
     out: Option<PathBuf>,
     /// How to write; by default told from the name.
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<RecordFormat>,
 }
 
 /// A line to fill in; `judged labels import` reads it back.
@@ -54,7 +54,7 @@ struct Line<'a> {
     rationale: Option<&'a str>,
 }
 
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let (active, _) = rubric_loader::load(&store, &config.rubrics).await?;
     if let Some(unknown) = args.rubric.iter().find(|name| !active.iter().any(|rubric| rubric.name == **name)) {
@@ -72,20 +72,30 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode>
     }
     store.close().await;
     let is_csv = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let text =
-        match args.format.unwrap_or(if args.out.as_ref().is_some_and(is_csv) { Format::Csv } else { Format::Jsonl }) {
-            Format::Jsonl => json_lines(items.iter())?,
-            Format::Csv => csv_table(items.iter())?,
-        };
+    let text = match args.format.unwrap_or(if args.out.as_ref().is_some_and(is_csv) {
+        RecordFormat::Csv
+    } else {
+        RecordFormat::Jsonl
+    }) {
+        RecordFormat::Jsonl => json_lines(items.iter())?,
+        RecordFormat::Csv => csv_table(items.iter())?,
+    };
     match &args.out {
         Some(path) => {
             std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-            println!("{}: {} items to label; fill in and `judged labels import` it", path.display(), items.len());
+            output.say(format_args!(
+                "{}: {} items to label; fill in and `judged labels import` it",
+                path.display(),
+                items.len()
+            ))?;
         }
-        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+        None => output.write_all(text.as_bytes())?,
     }
     if items.is_empty() {
-        eprintln!("nothing waits to be labelled: no answer of the last {} days was scored", queue::WINDOW_DAYS);
+        output.note(format_args!(
+            "nothing waits to be labelled: no answer of the last {} days was scored",
+            queue::WINDOW_DAYS
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,29 +9,26 @@ use serde_json::json;
 use similar::TextDiff;
 
 use super::super::USAGE;
-use super::super::table::{Table, count};
-use super::{Format, find};
+use super::super::output::{Format, JsonFormat, Output, Table, count};
+use super::{find, opened};
 use crate::model::SubjectContent;
 use crate::rubrics::{self, Library, Rubric, RubricReference};
 
 /// The key of printed prompts: fixed, so that two printed prompts can be compared. Nobody judges by it.
 const PRINTED_KEY: &str = "0000000000000000";
 
-pub(super) fn list(dir: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let library = Library::open(dir);
-    for error in &library.errors {
-        eprintln!("{error}");
-    }
+pub(super) fn list(dir: &Path, format: Format, output: &mut Output) -> anyhow::Result<ExitCode> {
+    let library = opened(dir, output);
     match format {
         Format::Json => {
             let all: Vec<_> = library.rubrics.iter().map(summary).collect();
-            println!("{}", serde_json::to_string_pretty(&all)?);
+            output.json_list(&all)?;
         }
         Format::Table => {
             if !dir.exists() {
-                println!("The shipped library (there is no folder {}):", dir.display());
+                output.say(format_args!("The shipped library (there is no folder {}):", dir.display()))?;
             }
-            print!("{}", list_table(&library));
+            output.text(&list_table(&library))?;
         }
     }
     Ok(if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
@@ -81,30 +78,35 @@ fn summary(rubric: &Rubric) -> serde_json::Value {
     })
 }
 
-pub(super) fn check(dir: &Path) -> ExitCode {
+pub(super) fn check(dir: &Path, output: &mut Output) -> anyhow::Result<ExitCode> {
     let library = Library::open(dir);
     for error in &library.errors {
-        println!("{error}");
+        output.say(error)?;
     }
     for warning in &library.warnings {
-        println!("{warning}");
+        output.say(warning)?;
     }
     let cases: usize = library.cases.values().map(Vec::len).sum();
-    println!(
+    output.say(format_args!(
         "{} sound, {} golden, {}, {}",
         plural(library.rubrics.len(), "version"),
         plural(cases, "case"),
         plural(library.errors.len(), "error"),
         plural(library.warnings.len(), "warning")
-    );
-    if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
+    ))?;
+    Ok(if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
 }
 
 fn plural(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-pub(super) fn show(library: &Library, wanted: &RubricReference, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) fn show(
+    library: &Library,
+    wanted: &RubricReference,
+    format: Format,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
     let rubric = find(library, wanted)?;
     match format {
         Format::Json => {
@@ -112,9 +114,9 @@ pub(super) fn show(library: &Library, wanted: &RubricReference, format: Format) 
             all["source"] = json!(rubric.source);
             all["scale_text"] = json!(rubric.scale_text());
             all["response_schema"] = rubric.response_schema();
-            println!("{}", serde_json::to_string_pretty(&all)?);
+            output.json(JsonFormat::Rubric, &all)?;
         }
-        Format::Table => print!("{}", show_text(rubric)?),
+        Format::Table => output.text(&show_text(rubric)?)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -155,16 +157,16 @@ fn show_text(rubric: &Rubric) -> anyhow::Result<String> {
     ))
 }
 
-pub(super) fn diff(library: &Library, name: &str, from: u32, to: u32) -> anyhow::Result<ExitCode> {
+pub(super) fn diff(library: &Library, name: &str, from: u32, to: u32, output: &mut Output) -> anyhow::Result<ExitCode> {
     let version = |version| find(library, &RubricReference { name: name.to_owned(), version: Some(version) });
     let (before, after) = (version(from)?, version(to)?);
     let difference = TextDiff::from_lines(before.source.as_str(), after.source.as_str());
     let header = (format!("{name} v{from}"), format!("{name} v{to}"));
     let unified = difference.unified_diff().header(&header.0, &header.1).to_string();
     if unified.is_empty() {
-        println!("{} and {} are the same", header.0, header.1);
+        output.say(format_args!("{} and {} are the same", header.0, header.1))?;
     } else {
-        print!("{unified}");
+        output.text(&unified)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -175,6 +177,7 @@ pub(super) fn render(
     case: Option<&str>,
     file: Option<&Path>,
     format: Format,
+    output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let rubric = find(library, wanted)?;
     let content = match (case, file) {
@@ -184,8 +187,10 @@ pub(super) fn render(
     };
     let prompt = rubric.render(&content, PRINTED_KEY)?;
     match format {
-        Format::Json => println!("{}", serde_json::to_string_pretty(&prompt)?),
-        Format::Table => println!("=== system ===\n{}\n\n=== user ===\n{}", prompt.system, prompt.user),
+        Format::Json => output.json(JsonFormat::Prompt, &prompt)?,
+        Format::Table => {
+            output.say(format_args!("=== system ===\n{}\n\n=== user ===\n{}", prompt.system, prompt.user))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -213,11 +218,12 @@ fn file_content(file: &Path) -> anyhow::Result<SubjectContent> {
     rubrics::parse_content(json).map_err(|detail| anyhow::anyhow!("{}: {detail}", file.display()))
 }
 
-pub(super) fn init(dir: &Path) -> anyhow::Result<ExitCode> {
+pub(super) fn init(dir: &Path, output: &mut Output) -> anyhow::Result<ExitCode> {
     let written = rubrics::write_shipped(dir).with_context(|| format!("cannot write to {}", dir.display()))?;
     for path in &written {
-        println!("{}", dir.join(path).display());
+        output.say(dir.join(path).display())?;
     }
-    println!("{} written, {} there already", written.len(), rubrics::SHIPPED.len() - written.len());
+    let kept = rubrics::SHIPPED.len() - written.len();
+    output.say(format_args!("{} written, {kept} there already", written.len()))?;
     Ok(ExitCode::SUCCESS)
 }

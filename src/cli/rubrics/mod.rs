@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 
 use super::USAGE;
+use super::output::{Format, Output};
 use crate::config::Config;
 use crate::rubrics::{CANDIDATE, Library, PRODUCTION, Rubric, RubricReference};
 
@@ -94,13 +95,6 @@ enum Action {
     },
 }
 
-/// How to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Table,
-    Json,
-}
-
 /// The aliases that mean something to judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Alias {
@@ -120,48 +114,48 @@ impl Alias {
 }
 
 /// Exit code 2 when a file is wrong, 3 when a golden case or a gate does not hold.
-pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let dir = args.dir.as_deref().unwrap_or(&config.rubrics.dir);
     if args.dir.is_some() && !dir.exists() && !matches!(args.action, Action::Init) {
         bail!("there is no folder {}; `judged rubrics init --dir {0}` makes one", dir.display());
     }
     match args.action {
-        Action::List { registry: true, format } => registry::list(config, format).await,
-        Action::List { registry: false, format } => files::list(dir, format),
-        Action::Check => Ok(files::check(dir)),
-        Action::Show { rubric, format } => with_library(dir, |library| files::show(library, &rubric, format)),
-        Action::Diff { name, from, to } => with_library(dir, |library| files::diff(library, &name, from, to)),
+        Action::List { registry: true, format } => registry::list(config, format, output).await,
+        Action::List { registry: false, format } => files::list(dir, format, output),
+        Action::Check => files::check(dir, output),
+        Action::Show { rubric, format } => files::show(&opened(dir, output), &rubric, format, output),
+        Action::Diff { name, from, to } => files::diff(&opened(dir, output), &name, from, to, output),
         Action::Render { rubric, case, file, format } => {
-            with_library(dir, |library| files::render(library, &rubric, case.as_deref(), file.as_deref(), format))
+            let library = opened(dir, output);
+            files::render(&library, &rubric, case.as_deref(), file.as_deref(), format, output)
         }
-        Action::Test { rubric, judge, format } => match sound(dir) {
-            Ok(library) => test::run(&library, rubric.as_ref(), judge.as_deref(), format, config).await,
+        Action::Test { rubric, judge, format } => match sound(dir, output) {
+            Ok(library) => test::run(&library, rubric.as_ref(), judge.as_deref(), format, config, output).await,
             Err(code) => Ok(code),
         },
-        Action::Init => files::init(dir),
-        Action::Publish => match sound(dir) {
-            Ok(library) => registry::publish(&library, dir, config).await,
+        Action::Init => files::init(dir, output),
+        Action::Publish => match sound(dir, output) {
+            Ok(library) => registry::publish(&library, dir, config, output).await,
             Err(code) => Ok(code),
         },
-        Action::Promote { name, version, alias, gate } => registry::promote(&name, version, alias, gate, config).await,
+        Action::Promote { name, version, alias, gate } => {
+            registry::promote(&name, version, alias, gate, config, output).await
+        }
     }
 }
 
-/// Runs `action` with the library. What is wrong with other rubrics is said, but does not keep one from being looked at.
-fn with_library(dir: &Path, action: impl FnOnce(&Library) -> anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+/// The library. What is wrong with some rubrics is said, but does not keep others from being looked at.
+fn opened(dir: &Path, output: &mut Output) -> Library {
     let library = Library::open(dir);
     for error in &library.errors {
-        eprintln!("{error}");
+        output.note(error);
     }
-    action(&library)
+    library
 }
 
-/// The library, when all of it is sound; else every error is printed.
-fn sound(dir: &Path) -> Result<Library, ExitCode> {
-    let library = Library::open(dir);
-    for error in &library.errors {
-        eprintln!("{error}");
-    }
+/// The library, when all of it is sound.
+fn sound(dir: &Path, output: &mut Output) -> Result<Library, ExitCode> {
+    let library = opened(dir, output);
     if library.errors.is_empty() { Ok(library) } else { Err(ExitCode::from(USAGE)) }
 }
 

@@ -6,26 +6,28 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::super::table::Table;
+use super::super::output::{Format, Output, Table};
 use super::super::{GATE, open_store};
-use super::{Alias, Format};
+use super::Alias;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::config::Config;
 use crate::lifecycle::baselines;
 use crate::rubrics::{GateUnavailable, Library, PromotionGate, Published, plan_publication};
 use crate::store::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias, Store};
 
-pub(super) async fn list(config: &Config, format: Format) -> anyhow::Result<ExitCode> {
+pub(super) async fn list(config: &Config, format: Format, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_store(config).await?;
     let (versions, aliases) = (store.rubric_versions().await?, store.rubric_aliases().await?);
     store.close().await;
     match format {
         Format::Json => {
             let all: Vec<_> = versions.iter().map(|version| json_row(version, &aliases)).collect();
-            println!("{}", serde_json::to_string_pretty(&all)?);
+            output.json_list(&all)?;
         }
-        Format::Table if versions.is_empty() => println!("Nothing is published; `judged rubrics publish` does it."),
-        Format::Table => print!("{}", registry_table(&versions, &aliases)),
+        Format::Table if versions.is_empty() => {
+            output.say("Nothing is published; `judged rubrics publish` does it.")?;
+        }
+        Format::Table => output.text(&registry_table(&versions, &aliases))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -74,14 +76,19 @@ fn json_row(version: &PublishedRubricVersion, aliases: &[RubricAlias]) -> serde_
     })
 }
 
-pub(super) async fn publish(library: &Library, dir: &Path, config: &Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn publish(
+    library: &Library,
+    dir: &Path,
+    config: &Config,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
     let store = open_store(config).await?;
     let known = published(&store).await?;
     let plan = match plan_publication(&library.rubrics, &known) {
         Ok(plan) => plan,
         Err(changed) => {
             for change in &changed {
-                eprintln!("{change}");
+                output.note(change);
             }
             store.close().await;
             bail!("nothing was published");
@@ -107,12 +114,12 @@ pub(super) async fn publish(library: &Library, dir: &Path, config: &Config) -> a
     let conflicts = plan_publication(&library.rubrics, &published(&store).await?);
     store.close().await;
     for (name, version) in &new {
-        println!("published {name} v{version}");
+        output.say(format_args!("published {name} v{version}"))?;
     }
-    println!("{} new, {unchanged} unchanged", new.len());
+    output.say(format_args!("{} new, {unchanged} unchanged", new.len()))?;
     if let Err(changed) = conflicts {
         for change in &changed {
-            eprintln!("{change}");
+            output.note(change);
         }
         bail!("somebody else published other content at the same time");
     }
@@ -184,11 +191,12 @@ pub(super) async fn promote(
     alias: Alias,
     gate: bool,
     config: &Config,
+    output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let store = open_store(config).await?;
     if gate {
         let gate = agreement_gate(&store, name, version, config).await?;
-        println!("{name} v{version}: {gate}");
+        output.say(format_args!("{name} v{version}: {gate}"))?;
         if !gate.holds() {
             store.close().await;
             return Ok(ExitCode::from(GATE));
@@ -199,12 +207,14 @@ pub(super) async fn promote(
     store.close().await;
     match moved {
         AliasMove::Moved { from: Some(from) } if from == version => {
-            println!("{name}: {} was v{version} already", alias.as_str());
+            output.say(format_args!("{name}: {} was v{version} already", alias.as_str()))?;
         }
         AliasMove::Moved { from: Some(from) } => {
-            println!("{name}: {} moved from v{from} to v{version}", alias.as_str());
+            output.say(format_args!("{name}: {} moved from v{from} to v{version}", alias.as_str()))?;
         }
-        AliasMove::Moved { from: None } => println!("{name}: {} is v{version}", alias.as_str()),
+        AliasMove::Moved { from: None } => {
+            output.say(format_args!("{name}: {} is v{version}", alias.as_str()))?;
+        }
         AliasMove::NotPublished => {
             let known: Vec<String> = versions
                 .iter()

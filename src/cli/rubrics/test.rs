@@ -10,7 +10,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::GATE;
-use super::{Format, find};
+use super::super::output::{Format, Output};
+use super::find;
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, JudgeRequest, Judges};
 use crate::model::Verdict;
@@ -34,6 +35,7 @@ pub(super) async fn run(
     judge: Option<&str>,
     format: Format,
     config: &Config,
+    output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
     let rubrics: Vec<&Rubric> = match wanted {
@@ -48,7 +50,7 @@ pub(super) async fn run(
             format!("{} asks for the judge `{name}`; configured are: {}", rubric.reference(), known.join(", "))
         })?;
         if format == Format::Table {
-            println!("{} v{}, judge {name}", rubric.name, rubric.version);
+            output.say(format_args!("{} v{}, judge {name}", rubric.name, rubric.version))?;
         }
         let cases = library.cases.get(&rubric.name).map_or(&[] as &[_], Vec::as_slice);
         let mut met = 0;
@@ -61,16 +63,16 @@ pub(super) async fn run(
                 Err(_) => failed += 1,
             }
             match format {
-                Format::Table => println!("{}", line(&tried)),
+                Format::Table => output.say(line(&tried))?,
                 Format::Json => lines.push(json_line(rubric, name, &tried)),
             }
         }
         if format == Format::Table {
-            println!("  {met} of {} as expected\n", cases.len());
+            output.say(format_args!("  {met} of {} as expected\n", cases.len()))?;
         }
     }
     if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(&lines)?);
+        output.json_list(&lines)?;
     }
     Ok(match (failed, missed) {
         (0, 0) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use super::super::output::Output;
 use crate::calibration::drift::Attribution;
 use crate::clock::Clock;
 use crate::config::{Config, RubricsConfig};
@@ -46,10 +47,16 @@ impl Scenario {
 }
 
 /// Simulates, reports, and holds what the report found against the truth.
-pub(super) async fn run(scenario: Scenario, seed: u64, config: Config, out: &Path) -> anyhow::Result<ExitCode> {
-    words::opening(scenario, seed, out);
+pub(super) async fn run(
+    scenario: Scenario,
+    seed: u64,
+    config: Config,
+    out: &Path,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    output.say(words::opening(scenario, seed, out))?;
     let (report, changed_at_ms) = simulate(scenario, seed, config, out).await?;
-    words::result(scenario, &report, changed_at_ms, out);
+    output.say(words::result(scenario, &report, changed_at_ms, out))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::summary::balance;
 use super::Scenario;
 use crate::calibration::drift::{Attribution, Flag, Kind};
 use crate::calibration::report::words::{code, signed_estimate};
@@ -36,56 +37,69 @@ pub(super) fn note(scenario: Scenario, seed: u64) -> String {
 }
 
 /// What is about to happen.
-pub(super) fn opening(scenario: Scenario, seed: u64, out: &Path) {
-    println!("judged demo: a SIMULATION of twelve weeks on bundled answers (seed {seed})\n");
-    println!("  verdicts  made up, through the real store, drift detection and report; 50 labels a week");
-    println!("  truth     {}", story(scenario));
-    println!("  files     {}\n", out.display());
+pub(super) fn opening(scenario: Scenario, seed: u64, out: &Path) -> String {
+    [
+        format!("judged demo: a SIMULATION of twelve weeks on bundled answers (seed {seed})\n"),
+        "  verdicts  made up, through the real store, drift detection and report; 50 labels a week".to_owned(),
+        format!("  truth     {}", story(scenario)),
+        format!("  files     {}\n", out.display()),
+    ]
+    .join("\n")
 }
 
 /// What the report found, and where the truth was.
-pub(super) fn result(scenario: Scenario, report: &ReportData, changed_at_ms: i64, out: &Path) {
+pub(super) fn result(scenario: Scenario, report: &ReportData, changed_at_ms: i64, out: &Path) -> String {
     let truth = scenario.truth();
+    let mut lines = Vec::new();
     if truth.is_some() {
-        println!("  changed   {}", day(&serde_json::json!(Moment(changed_at_ms))));
+        lines.push(format!("  changed   {}", day(&serde_json::json!(Moment(changed_at_ms)))));
     }
     let flags: Vec<&Flag> = report.drift.flags.iter().map(|flag| &flag.flag).collect();
-    let whole = flags.iter().find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none());
-    let over = report.drift.recovered.iter();
-    let over: Vec<_> =
-        over.filter(|one| one.flag.flag.kind == Kind::Agreement && one.flag.flag.segment.is_none()).collect();
+    let whole = flags.iter().find(|flag| of_all_answers(flag));
+    let over: Vec<_> = report.drift.recovered.iter().filter(|one| of_all_answers(&one.flag.flag)).collect();
     for one in &over {
-        found(&one.flag.flag, truth);
-        println!("  back      since {}, shown on {}", day(&one.recovery.since), day(&one.recovery.detected_at));
+        let (since, shown) = (day(&one.recovery.since), day(&one.recovery.detected_at));
+        lines.extend(found(&one.flag.flag, truth));
+        lines.push(format!("  back      since {since}, shown on {shown}"));
     }
     match (whole, truth) {
-        (None, _) if !over.is_empty() => println!("  now       no fall of agreement is flagged"),
+        (None, _) if !over.is_empty() => lines.push("  now       no fall of agreement is flagged".to_owned()),
         (Some(flag), _) => {
-            found(flag, truth);
-            println!("  advice    {}", flag.advice);
+            lines.extend(found(flag, truth));
+            lines.push(format!("  advice    {}", flag.advice));
         }
-        (None, Some(_)) => println!("  found     no fall of agreement: twelve weeks were too few with this seed"),
-        (None, None) => println!("  found     no fall of agreement, which is right"),
+        (None, Some(_)) => {
+            lines.push("  found     no fall of agreement: twelve weeks were too few with this seed".to_owned());
+        }
+        (None, None) => lines.push("  found     no fall of agreement, which is right".to_owned()),
     }
     for flag in flags.iter().filter(|flag| whole != Some(flag)) {
         let segment = flag.segment.as_deref().map(|segment| format!(" ({segment})")).unwrap_or_default();
-        println!("  also      {}{segment}: {}", code(&name(&flag.kind)), code(&name(&flag.attribution)));
+        lines.push(format!("  also      {}{segment}: {}", code(&name(&flag.kind)), code(&name(&flag.attribution))));
     }
-    println!("  ledger    {}", if report.ledger.balanced { "both accounts balance" } else { "DOES NOT BALANCE" });
-    println!("  report    file://{}", out.join("report.html").display());
+    lines.push(format!("  ledger    {}", balance(&report.ledger)));
+    lines.push(format!("  report    file://{}", out.join("report.html").display()));
+    lines.join("\n")
+}
+
+/// Agreement, and not that of a segment.
+fn of_all_answers(flag: &Flag) -> bool {
+    flag.kind == Kind::Agreement && flag.segment.is_none()
 }
 
 /// When a fall of agreement was found, and whether its cause is the true one.
-fn found(flag: &Flag, truth: Option<Attribution>) {
-    println!(
-        "  found     {}, said to be since {}: agreement {}, {} labels after it fell",
-        day(&flag.detected_at),
-        day(&flag.since),
-        signed_estimate(&flag.effect),
-        flag.labels_to_detection
-    );
+fn found(flag: &Flag, truth: Option<Attribution>) -> [String; 2] {
     let right = if truth == Some(flag.attribution) { "which is right" } else { "which is NOT what happened" };
-    println!("  cause     {}, {right}", code(&name(&flag.attribution)));
+    [
+        format!(
+            "  found     {}, said to be since {}: agreement {}, {} labels after it fell",
+            day(&flag.detected_at),
+            day(&flag.since),
+            signed_estimate(&flag.effect),
+            flag.labels_to_detection
+        ),
+        format!("  cause     {}, {right}", code(&name(&flag.attribution))),
+    ]
 }
 
 /// A name of the drift format.

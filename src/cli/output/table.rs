@@ -1,24 +1,26 @@
-//! Plain-text tables: columns as wide as their widest cell, numbers to the right.
+//! Tables for people: columns as wide as their widest cell, numbers to the right.
+
+use super::is_obeyed;
 
 /// A table being built.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(in crate::cli) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table with these headings.
-    pub(super) fn new(headings: &[&str]) -> Self {
+    pub(in crate::cli) fn new(headings: &[&str]) -> Self {
         Self { rows: vec![headings.iter().map(|heading| (*heading).to_owned()).collect()] }
     }
 
-    /// Adds a row.
-    pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+    /// Adds a row. A cell is one line, and nothing in it moves the cursor.
+    pub(in crate::cli) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells.iter().map(|cell| one_line(cell)).collect());
     }
 
     /// The table as text, a line for each row, each line indented by two spaces.
-    pub(super) fn render(&self) -> String {
+    pub(in crate::cli) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let cells = |column: usize| self.rows.iter().filter_map(move |row| row.get(column));
         let widths: Vec<usize> =
@@ -49,11 +51,9 @@ impl Table {
         }
         text
     }
-}
 
-impl Table {
     /// The same as a table in Markdown.
-    pub(super) fn markdown(&self) -> String {
+    pub(in crate::cli) fn markdown(&self) -> String {
         let line = |row: &[String]| format!("| {} |\n", row.join(" | "));
         let Some((headings, rows)) = self.rows.split_first() else { return String::new() };
         let rule = vec!["---".to_owned(); headings.len()];
@@ -61,8 +61,17 @@ impl Table {
     }
 }
 
+fn one_line(cell: &str) -> String {
+    let replaced = |letter| match letter {
+        '\n' | '\r' | '\t' => ' ',
+        letter if is_obeyed(letter) => '\u{fffd}',
+        letter => letter,
+    };
+    cell.chars().map(replaced).collect()
+}
+
 /// A whole number with its thousands apart.
-pub(super) fn count(number: i64) -> String {
+pub(in crate::cli) fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -84,5 +93,12 @@ mod tests {
         table.row(vec!["faithfulness".into(), count(1_234)]);
         table.row(vec!["harmfulness".into(), count(7)]);
         assert_eq!(table.render(), "  rubric        scored\n  faithfulness   1 234\n  harmfulness        7\n");
+    }
+
+    #[test]
+    fn a_cell_stays_on_its_line_and_in_its_column() {
+        let mut table = Table::new(&["model", "tokens"]);
+        table.row(vec!["gpt\u{1b}[2Jx\n|".into(), "1".into()]);
+        assert_eq!(table.render(), "  model       tokens\n  gpt\u{fffd}[2Jx |       1\n");
     }
 }
