@@ -59,23 +59,18 @@ macro_rules! otlp_id {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let digits = text.as_bytes();
-                if digits.len() != 2 * $bytes {
-                    return Err(IdError::Length { what: $what, expected: $bytes, found: digits.len() / 2 });
+                if text.len() != 2 * $bytes {
+                    return Err(IdError::Length { what: $what, expected: $bytes, found: text.len() / 2 });
                 }
                 let mut id = [0u8; $bytes];
-                for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-                    let high = hex_digit(pair[0]).ok_or(IdError::NotHex($what))?;
-                    let low = hex_digit(pair[1]).ok_or(IdError::NotHex($what))?;
-                    *byte = high << 4 | low;
-                }
+                hex::decode_to_slice(text, &mut id).map_err(|_| IdError::NotHex($what))?;
                 Self::try_from(id.as_slice())
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(&hex::encode(self.0))
             }
         }
 
@@ -101,10 +96,6 @@ macro_rules! otlp_id {
 
 otlp_id!(TraceId, 16, "trace id");
 otlp_id!(SpanId, 8, "span id");
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
-}
 
 /// The name space of every identifier judged derives. Changing it would double all scores of running deployments.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6a75_6467_6564_4c4c_9d2b_61e6_0c7f_5a10);

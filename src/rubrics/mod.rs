@@ -268,10 +268,5 @@ fn normalise(text: &str) -> String {
 }
 
 fn content_hash(normalised: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(normalised.as_bytes()).iter().fold(String::with_capacity(64), |mut hash, byte| {
-        // Writing to a String cannot fail.
-        let _written = write!(hash, "{byte:02x}");
-        hash
-    })
+    hex::encode(Sha256::digest(normalised.as_bytes()))
 }

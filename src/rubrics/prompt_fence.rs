@@ -4,8 +4,6 @@
 //! in the first line of the user message, so text written before the evaluation existed cannot contain it. Even text that
 //! does is harmless: the key never survives inside a block, and neither does anything shaped like a marker.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 /// The shortest key that cannot be guessed within the lifetime of an evaluation: 64 bits in hexadecimal.
@@ -24,11 +22,7 @@ pub fn fence_key(secret: &[u8], id: &str) -> String {
     hasher.update((secret.len() as u64).to_be_bytes());
     hasher.update(secret);
     hasher.update(id.as_bytes());
-    hasher.finalize()[..KEY_MIN / 2].iter().fold(String::with_capacity(KEY_MIN), |mut key, byte| {
-        // Writing to a String cannot fail.
-        let _written = write!(key, "{byte:02x}");
-        key
-    })
+    hex::encode(&hasher.finalize()[..KEY_MIN / 2])
 }
 
 /// Whether `key` can mark blocks: lower-case letters and digits, long enough not to be guessed.

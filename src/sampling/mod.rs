@@ -7,12 +7,12 @@
 //! keeps whatever some rubric could still want ([`Bound`]), so that every probability recorded later is the true one.
 
 mod rules;
-mod siphash;
 mod tracestate;
 
 use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher13;
 
 pub use rules::{Bound, EXCEPTION_EVENT, FAILURE_ATTRIBUTES, Matches, SpanFacts, says_failed};
 
@@ -83,7 +83,7 @@ pub struct Sampler {
 #[derive(Debug)]
 enum Source {
     /// A keyed hash of the trace id, independent of every other sampler.
-    Hash { key: (u64, u64) },
+    Hash(SipHasher13),
     /// OpenTelemetry's own randomness, so that the selection is a subset of what a consistent sampler keeps.
     Consistent,
 }
@@ -91,7 +91,7 @@ enum Source {
 impl Sampler {
     /// Checks the configuration's rules and derives the key from its salt.
     pub fn from_config(config: &SamplingConfig) -> Result<Self, SamplerError> {
-        let source = if config.consistent { Source::Consistent } else { Source::Hash { key: key(&config.salt) } };
+        let source = if config.consistent { Source::Consistent } else { Source::Hash(keyed_hash(&config.salt)) };
         Ok(Self { source, rules: Rules::new(config.rate, &config.rules)? })
     }
 
@@ -101,8 +101,8 @@ impl Sampler {
     /// (the proportional form), and the selection still nests with every consistent sampler.
     pub fn u(&self, trace_id: TraceId, trace_state: &str) -> Draw {
         let upstream = tracestate::read(trace_id, trace_state);
-        let u = match self.source {
-            Source::Hash { key } => hash_unit(key, trace_id),
+        let u = match &self.source {
+            Source::Hash(hash) => unit(hash.hash(trace_id.as_bytes())),
             Source::Consistent => (upstream.randomness.unit() / upstream.probability.get()).min(1.0_f64.next_down()),
         };
         Draw { u, upstream: upstream.probability }
@@ -111,8 +111,8 @@ impl Sampler {
     /// The number of a subject that spans traces: a session. Rates nest for it as they do for traces.
     pub fn u_of_subject(&self, subject: SubjectId) -> f64 {
         let id = subject.as_uuid().into_bytes();
-        match self.source {
-            Source::Hash { key } => unit(siphash::hash(key, &id)),
+        match &self.source {
+            Source::Hash(hash) => unit(hash.hash(&id)),
             // The last seven bytes, as of a trace id; the one before them holds the UUID's variant.
             Source::Consistent => unit(id[9..].iter().fold(0, |word, byte| word << 8 | u64::from(*byte)) << 8),
         }
@@ -120,8 +120,8 @@ impl Sampler {
 
     /// Only the `u` of [`Sampler::u`], when it needs no tracestate: the hot path of the gate.
     pub fn u_of_id(&self, trace_id: TraceId) -> Option<f64> {
-        match self.source {
-            Source::Hash { key } => Some(hash_unit(key, trace_id)),
+        match &self.source {
+            Source::Hash(hash) => Some(unit(hash.hash(trace_id.as_bytes()))),
             Source::Consistent => None,
         }
     }
@@ -184,14 +184,11 @@ pub fn rubrics_named(config: &SamplingConfig) -> HashSet<&str> {
     config.rules.iter().flat_map(|rule| rule.rubrics.iter().flatten()).map(String::as_str).collect()
 }
 
-fn key(salt: &str) -> (u64, u64) {
+/// SipHash-1-3 under the first 16 bytes of the salt's SHA-256. It never changes: another hash would judge other traces after
+/// an upgrade, and other traces than a worker of another release beside it.
+fn keyed_hash(salt: &str) -> SipHasher13 {
     let digest: [u8; 32] = Sha256::digest(salt.as_bytes()).into();
-    let word = |at: usize| digest[at..at + 8].iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    (word(0), word(8))
-}
-
-fn hash_unit(key: (u64, u64), trace_id: TraceId) -> f64 {
-    unit(siphash::hash(key, trace_id.as_bytes()))
+    SipHasher13::new_with_key(&std::array::from_fn(|at| digest[at]))
 }
 
 /// The top 53 bits: as many as a double holds, so that 1.0 is never reached.

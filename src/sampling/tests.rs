@@ -176,6 +176,28 @@ fn the_draw_of_a_trace_never_changes_between_releases() {
 /// Computed by an independent SipHash-1-3 under the first 16 bytes of SHA-256("judged").
 const FIXED_DRAW: f64 = 0.266_719_752_678_970_97;
 
+/// Scenario: the crate of the hash gets another version. Guarantee: it gives what the first release of judged computed with
+/// code of its own.
+#[test]
+fn the_keyed_hash_is_that_of_every_earlier_release() {
+    let counting = 0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f_u128;
+    let trace = 0xa30e_0c04_b7c7_f05d_9e7f_6103_7cb8_6b6b_u128;
+    for (key, [of_counting, of_ones, of_trace]) in [
+        ((0, 0), [0x8972_1884_33a5_c5b7, 0x3502_9a3b_6274_a39b, 0x6fab_3a29_d6fb_95c2]),
+        ((1, 0), [0xde2f_7768_ba89_3d84, 0x789b_e312_abd3_54cd, 0xe86a_5049_547b_18c3]),
+        ((0, 1), [0xfe90_5f37_5d37_232d, 0x7654_8cc1_b11b_2d18, 0x256f_2afd_3174_743e]),
+        (
+            (0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908),
+            [0xcc4f_dd1a_7d90_8b66, 0x04c3_a2db_3412_81ec, 0x8857_ca36_fe96_6ee9],
+        ),
+    ] {
+        let hash = SipHasher13::new_with_keys(key.0, key.1);
+        assert_eq!(hash.hash(&counting.to_be_bytes()), of_counting, "{key:x?}");
+        assert_eq!(hash.hash(&[0xff; 16]), of_ones, "{key:x?}");
+        assert_eq!(hash.hash(&trace.to_be_bytes()), of_trace, "{key:x?}");
+    }
+}
+
 #[test]
 fn the_consistent_form_judges_a_share_of_what_an_upstream_sampler_let_through() {
     let sampler = sampler("consistent = true");

