@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::Moment;
-use crate::model::{Label, SubjectId};
+use crate::model::{Label, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
 
@@ -80,8 +80,9 @@ fn due(
 pub fn choose(labels: &[Label], rubric: &str, taken: &BTreeSet<SubjectId>, number: usize) -> Vec<SubjectId> {
     let mut verdicts: BTreeMap<SubjectId, String> = BTreeMap::new();
     for label in labels.iter().filter(|label| label.rubric == rubric && !taken.contains(&label.subject)) {
-        let score = label.score.score.map(|score| score.to_string());
-        if let Some(verdict) = score.or_else(|| label.score.label.clone()) {
+        let said = label.score.as_ref();
+        let number = said.and_then(Score::number).map(|number| number.to_string());
+        if let Some(verdict) = number.or_else(|| said.and_then(Score::label).map(str::to_owned)) {
             verdicts.entry(label.subject).or_insert(verdict);
         }
     }
@@ -145,11 +146,12 @@ mod tests {
 
     #[test]
     fn a_set_holds_what_people_failed_as_well() {
+        let scale = crate::model::Scale::numeric(1.0, 5.0, None, String::new()).unwrap();
         let label = |number: usize| Label {
             subject: SubjectId::of_session(&number.to_string()),
             rubric: "r".into(),
             annotator: "ann".into(),
-            score: Score { score: Some(if number < 90 { 5.0 } else { 1.0 }), label: None, value: None },
+            score: Score::of_number(&scale, if number < 90 { 5.0 } else { 1.0 }),
             rationale: None,
             stream: LabelStream::Uniform,
             probability: None,

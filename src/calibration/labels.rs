@@ -82,13 +82,13 @@ pub struct ExportedLabel<'a> {
 impl<'a> From<&'a Label> for ExportedLabel<'a> {
     fn from(label: &'a Label) -> Self {
         // A level has a score and a name; one of them says all.
-        let score = label.score.score;
+        let score = label.score.as_ref().and_then(Score::number);
         Self {
             subject_id: label.subject,
             rubric: &label.rubric,
             annotator: &label.annotator,
             score,
-            label: if score.is_some() { None } else { label.score.label.as_deref() },
+            label: if score.is_some() { None } else { label.score.as_ref().and_then(Score::label) },
             rationale: label.rationale.as_deref(),
             labelled_at: jiff::Timestamp::from_millisecond(label.labelled_at_ms).ok(),
             stream: label.stream,
@@ -286,7 +286,7 @@ async fn resolve(
         subject,
         rubric,
         annotator,
-        score,
+        score: Some(score),
         rationale: line.rationale.filter(|text| !text.is_empty()),
         stream: line.stream.unwrap_or(LabelStream::Unknown),
         probability: line.probability,
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn an_exported_label_reads_back() {
-        let score = Score { score: Some(4.0), label: Some("pass".into()), value: Some(0.75) };
+        let score = Some(Score::Number { number: 4.0, passes: Some(true), value: 0.75 });
         let label = Label {
             subject: SubjectId::of_session("s"),
             rubric: "faithfulness".into(),
@@ -382,7 +382,7 @@ mod tests {
         let text = serde_json::to_string(&ExportedLabel::from(&label)).unwrap();
         let (_, line) = read_lines(LabelFormat::JsonLines, &text).remove(0);
         let (line, rubric, annotator, score, target) = check(&rubrics(), line.unwrap()).unwrap();
-        assert_eq!((rubric, annotator, score.score), (label.rubric, label.annotator, Some(4.0)));
+        assert_eq!((rubric, annotator, score.number()), (label.rubric, label.annotator, Some(4.0)));
         assert_eq!((line.stream, line.probability), (Some(label.stream), label.probability));
         assert_eq!(line.labelled_at.unwrap().as_millisecond(), label.labelled_at_ms);
         assert!(matches!(target, LabelTarget::Subject(subject) if subject == label.subject));

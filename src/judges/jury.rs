@@ -84,7 +84,7 @@ fn mean(scores: &[&Score], jurors: usize, scale: &Scale) -> Option<Score> {
     if !is_quorate(scores, jurors) {
         return None;
     }
-    let numbers = scores.iter().map(|score| score.score).collect::<Option<Vec<f64>>>()?;
+    let numbers = scores.iter().map(|score| score.number()).collect::<Option<Vec<f64>>>()?;
     let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
     match scale {
         Scale::Numeric { min, max, .. } => Score::of_number(scale, mean.clamp(*min, *max)),
@@ -109,7 +109,7 @@ fn account(votes: &[Vote<'_>]) -> String {
         .iter()
         .map(|vote| match vote.verdict {
             Verdict::Scored { score, rationale } => {
-                let said = score.score.map(|number| number.to_string()).or_else(|| score.label.clone());
+                let said = score.number().map(|number| number.to_string()).or_else(|| score.label().map(str::to_owned));
                 format!("{}: {} ({rationale})", vote.judge, said.unwrap_or_default())
             }
             Verdict::Abstained { rationale } => format!("{}: abstained ({rationale})", vote.judge),
@@ -149,7 +149,7 @@ mod tests {
 
     fn number(rule: JuryRule, scale: &Scale, votes: &[Option<f64>]) -> Option<f64> {
         match outcome(rule, scale, votes) {
-            JuryOutcome::Verdict(Verdict::Scored { score, .. }) => score.score,
+            JuryOutcome::Verdict(Verdict::Scored { score, .. }) => score.number(),
             JuryOutcome::Verdict(Verdict::Abstained { .. }) | JuryOutcome::Escalate { .. } => None,
         }
     }
@@ -205,7 +205,7 @@ mod tests {
         let JuryOutcome::Verdict(Verdict::Scored { score, .. }) = combine(JuryRule::Majority, &scale, &votes) else {
             panic!("no majority")
         };
-        assert_eq!(score.label.as_deref(), Some("x"));
+        assert_eq!(score.label(), Some("x"));
         assert!(matches!(combine(JuryRule::Mean, &scale, &votes), JuryOutcome::Verdict(Verdict::Abstained { .. })));
     }
 

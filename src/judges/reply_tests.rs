@@ -21,14 +21,14 @@ fn unit() -> Scale {
 
 fn score_of(text: &str, scale: &Scale) -> Result<Option<f64>, ReplyProblem> {
     parse(text, scale, true).map(|verdict| match verdict {
-        Verdict::Scored { score, .. } => score.score,
+        Verdict::Scored { score, .. } => score.number(),
         Verdict::Abstained { .. } => None,
     })
 }
 
 fn label_of(text: &str, scale: &Scale) -> Option<String> {
     match parse(text, scale, true).unwrap() {
-        Verdict::Scored { score, .. } => score.label,
+        Verdict::Scored { score, .. } => score.label().map(str::to_owned),
         Verdict::Abstained { .. } => panic!("abstained"),
     }
 }
@@ -37,7 +37,7 @@ fn label_of(text: &str, scale: &Scale) -> Option<String> {
 fn a_plain_reply_is_a_verdict() {
     let verdict = parse(r#"{"rationale": "All claims hold.", "score": 5}"#, &five(), false).unwrap();
     let Verdict::Scored { score, rationale } = verdict else { panic!("abstained") };
-    assert_eq!((score.score, score.label.as_deref(), score.value), (Some(5.0), Some("pass"), Some(1.0)));
+    assert_eq!((score.number(), score.label(), score.value()), (Some(5.0), Some("pass"), Some(1.0)));
     assert_eq!(rationale, "All claims hold.");
 }
 
@@ -153,7 +153,7 @@ fn scales() -> impl Strategy<Value = Scale> {
 
 fn assert_on_scale(verdict: &Verdict, scale: &Scale) {
     let Verdict::Scored { score, .. } = verdict else { return };
-    match (scale, score.score, score.label.as_deref()) {
+    match (scale, score.number(), score.label()) {
         (Scale::Categorical { labels, .. }, None, Some(label)) => {
             assert!(labels.iter().any(|(name, _)| name == label));
         }

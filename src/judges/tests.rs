@@ -67,7 +67,7 @@ async fn ask_within(judge: &Judge, deadline: Duration) -> Result<JudgeReply, Jud
 
 fn score(reply: &JudgeReply) -> Option<f64> {
     match &reply.verdict {
-        Verdict::Scored { score, .. } => score.score,
+        Verdict::Scored { score, .. } => score.number(),
         Verdict::Abstained { .. } => None,
     }
 }

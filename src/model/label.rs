@@ -26,8 +26,8 @@ pub struct Label {
     pub rubric: String,
     /// By whom.
     pub annotator: String,
-    /// The verdict, on the rubric's scale.
-    pub score: Score,
+    /// The verdict, on the rubric's scale; `None` from someone who could not judge it.
+    pub score: Option<Score>,
     /// Why, when told.
     pub rationale: Option<String>,
     /// How the subject was chosen.

@@ -88,14 +88,12 @@ impl GoldenCase {
     }
 
     /// Compares a judge's verdict with what is expected.
-    pub fn compare(&self, scale: &Scale, verdict: &Verdict) -> Comparison {
+    pub fn compare(&self, verdict: &Verdict) -> Comparison {
         let met = match (&self.expect, verdict) {
             (Expectation::Abstain, Verdict::Abstained { .. }) => true,
-            (Expectation::Score(expected), Verdict::Scored { score, .. }) => score.score == Some(*expected),
-            (Expectation::Label(expected), Verdict::Scored { score, .. }) => score.label.as_ref() == Some(expected),
-            (Expectation::Pass(expected), Verdict::Scored { score, .. }) => {
-                scale.passes(score.score, score.label.as_deref()) == Some(*expected)
-            }
+            (Expectation::Score(expected), Verdict::Scored { score, .. }) => score.number() == Some(*expected),
+            (Expectation::Label(expected), Verdict::Scored { score, .. }) => score.label() == Some(expected),
+            (Expectation::Pass(expected), Verdict::Scored { score, .. }) => score.passes() == Some(*expected),
             (Expectation::Abstain, Verdict::Scored { .. }) | (_, Verdict::Abstained { .. }) => false,
         };
         if met {
@@ -120,12 +118,15 @@ impl std::fmt::Display for Expectation {
 fn verdict_words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Abstained { .. } => "abstention".into(),
-        Verdict::Scored { score: Score { score, label, .. }, .. } => match (score, label) {
-            (Some(score), Some(label)) => format!("score {score} ({label})"),
-            (Some(score), None) => format!("score {score}"),
-            (None, Some(label)) => format!("label {label}"),
-            (None, None) => "neither score nor label".into(),
-        },
+        Verdict::Scored { score: Score::Number { number, passes: None, .. }, .. } => format!("score {number}"),
+        Verdict::Scored { score: Score::Number { number, passes: Some(true), .. }, .. } => {
+            format!("score {number} ({PASS})")
+        }
+        Verdict::Scored { score: Score::Number { number, passes: Some(false), .. }, .. } => {
+            format!("score {number} ({FAIL})")
+        }
+        Verdict::Scored { score: Score::Category { label, .. }, .. } => format!("label {label}"),
+        Verdict::Scored { score: Score::Pass(pass), .. } => format!("label {}", if *pass { PASS } else { FAIL }),
     }
 }
 
@@ -217,13 +218,13 @@ mod tests {
     fn a_case_says_what_a_sound_judge_says() {
         let cases = parse(r#"{"name":"empty","content":{"input":"Hi","output":""},"expect":{"pass":false}}"#).unwrap();
         let scale = Scale::ordinal(vec![(1, "bad".into()), (2, "good".into())], Some(2)).unwrap();
-        assert_eq!(cases[0].compare(&scale, &scored(&scale, 1.0)), Comparison::Met);
+        assert_eq!(cases[0].compare(&scored(&scale, 1.0)), Comparison::Met);
         assert_eq!(
-            cases[0].compare(&scale, &scored(&scale, 2.0)),
+            cases[0].compare(&scored(&scale, 2.0)),
             Comparison::Missed { expected: "a fail".into(), found: "score 2 (pass)".into() }
         );
         let abstained = Verdict::Abstained { rationale: String::new() };
-        assert!(matches!(cases[0].compare(&scale, &abstained), Comparison::Missed { .. }));
+        assert!(matches!(cases[0].compare(&abstained), Comparison::Missed { .. }));
     }
 
     #[test]

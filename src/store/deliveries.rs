@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::lease::Queue;
 use super::outbox::{DeliveryOutcome, Outbox};
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{Evaluation, EvaluationId, Scale, Score};
+use crate::model::{Evaluation, EvaluationId, Scale};
 
 /// A score owed to a sink, leased to this worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,6 @@ impl EvaluationRow {
 
     fn read(self, (rubric_hash, scale): (String, Scale)) -> Result<Evaluation, StoreError> {
         let version = self.version as u32;
-        let has_score = self.score.is_some() || self.label.is_some();
         Ok(Evaluation {
             id: self.id.into(),
             subject: self.subject_id.into(),
@@ -83,7 +82,7 @@ impl EvaluationRow {
             judge_model: self.judge_model,
             outcome: rows::outcome(&self.outcome)?,
             reason: self.reason,
-            score: has_score.then_some(Score { score: self.score, label: self.label, value: self.value }),
+            score: rows::score("evaluations", self.score, self.label, self.value)?,
             rationale: self.rationale,
             inclusion_probability: rows::probability(
                 "evaluations",

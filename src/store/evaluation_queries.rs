@@ -8,8 +8,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{
-    DeliveryStatus, EvaluationId, Label, Outcome, Probability, Score, SpanId, SubjectContent, SubjectId, SubjectKind,
-    TraceId,
+    DeliveryStatus, EvaluationId, Label, Outcome, Probability, SpanId, SubjectContent, SubjectId, SubjectKind, TraceId,
 };
 
 /// Which evaluations to show; what is absent does not restrict.
@@ -395,17 +394,6 @@ impl SummaryRow {
             model: self.model,
             document_count: self.document_count,
             segments: rows::json("subjects", "segments", &self.segments)?,
-        })
-    }
-}
-
-impl EvaluationSummary {
-    /// The verdict, when there is one.
-    pub fn verdict(&self) -> Option<Score> {
-        (self.score.is_some() || self.label.is_some()).then(|| Score {
-            score: self.score,
-            label: self.label.clone(),
-            value: self.value,
         })
     }
 }

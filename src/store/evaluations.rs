@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::dialect::Dialect;
 use super::lease::Queue;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{DeliveryStatus, EvaluationId, Outcome, Score, SubjectContent};
+use crate::model::{DeliveryStatus, EvaluationId, Outcome, Score, SubjectContent, Verdict};
 
 /// An evaluation this worker may now bring to its judge.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,30 +32,14 @@ pub struct LeasedEvaluation {
 /// What a judge's work on an evaluation came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EvaluationResult {
-    /// A final outcome.
+    /// It is final.
     Final {
         /// Which evaluation.
         id: EvaluationId,
-        /// `Scored`, `Abstained`, `Failed` or `Filtered`.
-        outcome: Outcome,
-        /// Why it failed or was filtered.
-        reason: Option<String>,
-        /// The score, when scored.
-        score: Option<Score>,
-        /// The judge's reasons or the error.
-        rationale: Option<String>,
-        /// The model the provider says it was.
-        judge_model: Option<String>,
-        /// SHA-256 of the rendered prompt.
-        prompt_hash: Option<[u8; 32]>,
-        /// Tokens the judge read.
-        input_tokens: Option<i64>,
-        /// Tokens the judge wrote.
-        output_tokens: Option<i64>,
-        /// What the calls cost.
-        cost_usd: Option<f64>,
-        /// How long the judge took.
-        latency_ms: Option<i64>,
+        /// What it came to.
+        conclusion: Conclusion,
+        /// What is known of the judge's call.
+        call: JudgeCall,
     },
     /// Not now: try again after `due_at_ms`.
     Postponed {
@@ -64,7 +48,7 @@ pub enum EvaluationResult {
         /// When to try again, milliseconds since the Unix epoch.
         due_at_ms: i64,
         /// Why, as a stable code.
-        reason: String,
+        reason: &'static str,
         /// Whether this counts as an attempt (a paused judge does not).
         counts: bool,
     },
@@ -77,6 +61,98 @@ impl EvaluationResult {
             Self::Final { id, .. } | Self::Postponed { id, .. } => *id,
         }
     }
+}
+
+/// The end of an evaluation that a worker took up. What ends without one, by its deadline or by late spans, is written where
+/// that is found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Conclusion {
+    /// Judged.
+    Scored {
+        /// Where on the scale.
+        score: Score,
+        /// The judge's reasons.
+        rationale: String,
+    },
+    /// The judge abstained.
+    Abstained {
+        /// The judge's reasons.
+        rationale: String,
+    },
+    /// Brought to no verdict.
+    Failed {
+        /// Why, as a stable code.
+        reason: &'static str,
+        /// The error in words.
+        error: String,
+    },
+    /// There was nothing to judge any more.
+    Filtered {
+        /// Why, as a stable code.
+        reason: &'static str,
+    },
+}
+
+impl Conclusion {
+    /// The outcome that is stored.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Scored { .. } => Outcome::Scored,
+            Self::Abstained { .. } => Outcome::Abstained,
+            Self::Failed { .. } => Outcome::Failed,
+            Self::Filtered { .. } => Outcome::Filtered,
+        }
+    }
+
+    /// The score, when there is one.
+    pub fn score(&self) -> Option<&Score> {
+        match self {
+            Self::Scored { score, .. } => Some(score),
+            Self::Abstained { .. } | Self::Failed { .. } | Self::Filtered { .. } => None,
+        }
+    }
+
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed { reason, .. } | Self::Filtered { reason } => Some(reason),
+            Self::Scored { .. } | Self::Abstained { .. } => None,
+        }
+    }
+
+    /// The judge's reasons, or the error.
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Scored { rationale, .. } | Self::Abstained { rationale } => Some(rationale),
+            Self::Failed { error, .. } => Some(error),
+            Self::Filtered { .. } => None,
+        }
+    }
+}
+
+impl From<Verdict> for Conclusion {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Scored { score, rationale } => Self::Scored { score, rationale },
+            Verdict::Abstained { rationale } => Self::Abstained { rationale },
+        }
+    }
+}
+
+/// What is known of a judge's call, each where it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct JudgeCall {
+    /// The model the provider says it was.
+    pub model: Option<String>,
+    /// SHA-256 of the rendered prompt.
+    pub prompt_hash: Option<[u8; 32]>,
+    /// Tokens the judge read.
+    pub input_tokens: Option<i64>,
+    /// Tokens the judge wrote.
+    pub output_tokens: Option<i64>,
+    /// What the calls cost, in US dollars.
+    pub cost_usd: Option<f64>,
+    /// How long the judge took.
+    pub latency_ms: Option<i64>,
 }
 
 row! {
@@ -167,23 +243,21 @@ impl Store {
                 update.push_bind(now_ms);
                 update.push(" FROM (");
                 update.push_values(finals.iter().copied(), |mut row, result| {
-                    let EvaluationResult::Final {
-                        id, outcome, reason, score, rationale, judge_model, prompt_hash, input_tokens, output_tokens, cost_usd,
-                        latency_ms,
-                    } = result else { return };
+                    let EvaluationResult::Final { id, conclusion, call } = result else { return };
+                    let score = conclusion.score();
                     row.push_bind(id.as_uuid())
-                        .push_bind(outcome.as_str())
-                        .push_bind(rows::optional(reason.as_deref()))
-                        .push_bind(score.as_ref().and_then(|score| score.score))
-                        .push_bind(score.as_ref().and_then(|score| rows::optional(score.label.as_deref())))
-                        .push_bind(score.as_ref().and_then(|score| score.value))
-                        .push_bind(rows::optional(rationale.as_deref()))
-                        .push_bind(rows::optional(judge_model.as_deref()))
-                        .push_bind(prompt_hash.as_ref().map(<[u8; 32]>::as_slice))
-                        .push_bind(*input_tokens)
-                        .push_bind(*output_tokens)
-                        .push_bind(*cost_usd)
-                        .push_bind(*latency_ms);
+                        .push_bind(conclusion.outcome().as_str())
+                        .push_bind(conclusion.reason())
+                        .push_bind(score.and_then(Score::number))
+                        .push_bind(rows::optional(score.and_then(Score::label)))
+                        .push_bind(score.and_then(Score::value))
+                        .push_bind(rows::optional(conclusion.text()))
+                        .push_bind(rows::optional(call.model.as_deref()))
+                        .push_bind(call.prompt_hash.as_ref().map(<[u8; 32]>::as_slice))
+                        .push_bind(call.input_tokens)
+                        .push_bind(call.output_tokens)
+                        .push_bind(call.cost_usd)
+                        .push_bind(call.latency_ms);
                 });
                 update.push(") AS v WHERE evaluations.id = v.column1 AND ").push(<DB as Dialect>::IS_PENDING);
                 update.push(" AND evaluations.lease_owner = ");
@@ -200,7 +274,7 @@ impl Store {
                      WHERE id = $4 AND outcome = 'pending' AND lease_owner = $5",
                 )
                 .bind(due_at_ms)
-                .bind(rows::text(reason))
+                .bind(*reason)
                 .bind(i64::from(*counts))
                 .bind(id.as_uuid())
                 .bind(&self.worker)
@@ -216,7 +290,7 @@ impl Store {
                 // What is said of an anchor again measures the judge, not the answer: sinks have its score.
                 .filter(|result| effective.contains(&result.id()) && !replays.contains(&result.id()))
                 .flat_map(|result| match result {
-                    EvaluationResult::Final { id, outcome, .. } => sinks_of(*outcome).into_iter().map(|sink| (*id, sink)).collect(),
+                    EvaluationResult::Final { id, conclusion, .. } => sinks_of(conclusion.outcome()).into_iter().map(|sink| (*id, sink)).collect(),
                     EvaluationResult::Postponed { .. } => Vec::new(),
                 })
                 .collect();

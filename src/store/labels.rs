@@ -88,9 +88,9 @@ impl Store {
                         .push_bind(label.rubric.as_str())
                         .push_bind(rows::text(&label.annotator))
                         .push_bind(label.labelled_at_ms)
-                        .push_bind(label.score.score)
-                        .push_bind(rows::optional(label.score.label.as_deref()))
-                        .push_bind(label.score.value)
+                        .push_bind(label.score.as_ref().and_then(Score::number))
+                        .push_bind(rows::optional(label.score.as_ref().and_then(Score::label)))
+                        .push_bind(label.score.as_ref().and_then(Score::value))
                         .push_bind(rows::optional(label.rationale.as_deref()))
                         .push_bind(label.stream.as_str())
                         .push_bind(label.probability.map(f64::from))
@@ -159,11 +159,16 @@ fn stream(name: &str) -> LabelStream {
 
 impl LabelTableRow {
     fn into_label(self) -> Result<Label, StoreError> {
+        let row = format!("{}, {}, {}, {}", self.subject_id, self.rubric, self.annotator, self.labelled_at_ms);
+        self.read().map_err(|error| error.in_row(row))
+    }
+
+    fn read(self) -> Result<Label, StoreError> {
         Ok(Label {
             subject: self.subject_id.into(),
             rubric: self.rubric,
             annotator: self.annotator,
-            score: Score { score: self.score, label: self.label, value: self.value },
+            score: rows::score("labels", self.score, self.label, self.value)?,
             rationale: self.rationale,
             stream: stream(&self.stream),
             probability: self

@@ -54,7 +54,7 @@ pub use deliveries::OwedDelivery;
 pub use evaluation_queries::{
     DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
 };
-pub use evaluations::{EvaluationResult, LeasedEvaluation};
+pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};

@@ -255,6 +255,7 @@ impl ScoredRow {
     }
 
     fn read(self) -> Result<ScoredEvaluation, StoreError> {
+        let no_score = || rows::inconsistent("evaluations", "outcome", "`scored` without a score");
         Ok(ScoredEvaluation {
             id: self.id.into(),
             subject: self.subject_id.into(),
@@ -265,7 +266,7 @@ impl ScoredRow {
             version: self.version as u32,
             judge: self.judge,
             judge_model: self.judge_model,
-            score: Score { score: self.score, label: self.label, value: self.value },
+            score: rows::score("evaluations", self.score, self.label, self.value)?.ok_or_else(no_score)?,
             rationale: self.rationale,
             inclusion_probability: rows::probability(
                 "evaluations",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::StoreError;
-use crate::model::{Named, Outcome, Probability, SpanId, SubjectKind, TraceId};
+use crate::model::{Named, Outcome, Probability, Score, ScoreColumns, ScoreError, SpanId, SubjectKind, TraceId};
 
 pub(super) fn inconsistent(table: &'static str, column: &'static str, found: impl Into<String>) -> StoreError {
     StoreError::Inconsistent { table, column, row: None, found: found.into() }
@@ -48,6 +48,20 @@ pub(super) fn subject_kind(name: &str) -> Result<SubjectKind, StoreError> {
 
 pub(super) fn probability(table: &'static str, column: &'static str, number: f64) -> Result<Probability, StoreError> {
     Probability::try_from(number).map_err(|error| inconsistent(table, column, error.to_string()))
+}
+
+/// The score of a row; `None` where it has neither number nor label.
+pub(super) fn score(
+    table: &'static str,
+    score: Option<f64>,
+    label: Option<String>,
+    value: Option<f64>,
+) -> Result<Option<Score>, StoreError> {
+    if (score, &label, value) == (None, &None, None) {
+        return Ok(None);
+    }
+    let columns = ScoreColumns { score, label, value };
+    columns.try_into().map(Some).map_err(|error: ScoreError| inconsistent(table, "score", error.to_string()))
 }
 
 pub(super) fn json<T: serde::de::DeserializeOwned>(

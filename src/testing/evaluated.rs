@@ -11,7 +11,7 @@ use crate::model::{
     SubjectKind,
 };
 use crate::rubrics::Rubric;
-use crate::store::{EvaluationResult, PlannedEvaluation, PlannedFrom, PlannedSubject};
+use crate::store::{Conclusion, EvaluationResult, JudgeCall, PlannedEvaluation, PlannedFrom, PlannedSubject};
 
 use super::databases::Database;
 use super::records::{span_id, trace_id};
@@ -149,7 +149,7 @@ pub async fn ten_days(database: &Database) -> BTreeMap<(String, String), Vec<Eva
                 .map(|(rubric, id)| {
                     let subject = subject_of(&plans, *id);
                     let result = judge_it(rubric, judge, *id, &truths[subject as usize], day, &mut numbers);
-                    if matches!(result, EvaluationResult::Final { outcome: Outcome::Scored, .. }) {
+                    if matches!(result, EvaluationResult::Final { conclusion: Conclusion::Scored { .. }, .. }) {
                         scored.entry((rubric.clone(), judge.to_owned())).or_default().push(*id);
                     }
                     result
@@ -263,10 +263,16 @@ fn judge_it(
         (_, true) => binary(luck < 0.9),
     };
     let fate = numbers.next();
-    let (outcome, reason) = match fate {
-        fate if baseline || fate >= 0.05 => (Outcome::Scored, None),
-        fate if fate >= 0.03 => (Outcome::Abstained, None),
-        _ => (Outcome::Failed, Some("unparseable".to_owned())),
+    let said = if baseline {
+        "overlap of words".to_owned()
+    } else {
+        "The answer repeats the policy that the first document states; nothing in it goes beyond the documents."
+            .to_owned()
+    };
+    let conclusion = match fate {
+        fate if baseline || fate >= 0.05 => Conclusion::Scored { score, rationale: said },
+        fate if fate >= 0.03 => Conclusion::Abstained { rationale: said },
+        _ => Conclusion::Failed { reason: "unparseable", error: said },
     };
     let model = if baseline {
         "lexical-1"
@@ -277,21 +283,15 @@ fn judge_it(
     };
     EvaluationResult::Final {
         id,
-        outcome,
-        reason,
-        score: (outcome == Outcome::Scored).then_some(score),
-        rationale: Some(if baseline {
-            "overlap of words".into()
-        } else {
-            "The answer repeats the policy that the first document states; nothing in it goes beyond the documents."
-                .into()
-        }),
-        judge_model: Some(model.into()),
-        prompt_hash: None,
-        input_tokens: (!baseline).then_some(640 + (noise * 200.0) as i64),
-        output_tokens: (!baseline).then_some(90),
-        cost_usd: Some(if baseline { 0.0 } else { 0.000_42 }),
-        latency_ms: Some(if baseline { 1 } else { 450 + (luck * luck * 2_400.0) as i64 }),
+        conclusion,
+        call: JudgeCall {
+            model: Some(model.into()),
+            prompt_hash: None,
+            input_tokens: (!baseline).then_some(640 + (noise * 200.0) as i64),
+            output_tokens: (!baseline).then_some(90),
+            cost_usd: Some(if baseline { 0.0 } else { 0.000_42 }),
+            latency_ms: Some(if baseline { 1 } else { 450 + (luck * luck * 2_400.0) as i64 }),
+        },
     }
 }
 
@@ -307,8 +307,8 @@ fn labels(truths: &[Truth], start_ms: i64, numbers: &mut Numbers) -> Vec<Label> 
                 subject,
                 rubric: rubric.into(),
                 annotator: annotator.into(),
-                rationale: (score.value < Some(0.5)).then(|| "The documents do not say this.".to_owned()),
-                score,
+                rationale: (score.value() < Some(0.5)).then(|| "The documents do not say this.".to_owned()),
+                score: Some(score),
                 stream,
                 probability: probability.map(|p| Probability::try_from(p).unwrap()),
                 labelled_at_ms,

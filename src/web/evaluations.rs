@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 
 use super::filter::FilterForm;
 use super::{PageError, Shared, Web};
-use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, SubjectContent};
+use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, Score, SubjectContent};
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
 
@@ -65,8 +65,8 @@ pub(super) async fn one(State(web): State<Shared>, Path(id): Path<String>) -> Re
 fn label_row(label: &Label) -> Value {
     context! {
         annotator => label.annotator.as_str(),
-        score => label.score.score,
-        label => label.score.label.clone(),
+        score => label.score.as_ref().and_then(Score::number),
+        label => label.score.as_ref().and_then(Score::label),
         rationale => label.rationale.clone(),
         stream => label.stream.as_str(),
         probability => label.probability.map(f64::from),

@@ -113,9 +113,9 @@ pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) ->
     }
     let wrong = || PageError::BadRequest("That verdict is not on the rubric's scale.".to_owned());
     let score = match given.verdict.trim() {
-        "skip" => Score { score: None, label: None, value: None },
-        "" => number(&rubric.scale, &given.number).ok_or_else(wrong)?,
-        verdict => verdict_on(&rubric.scale, verdict).ok_or_else(wrong)?,
+        "skip" => None,
+        "" => Some(number(&rubric.scale, &given.number).ok_or_else(wrong)?),
+        verdict => Some(verdict_on(&rubric.scale, verdict).ok_or_else(wrong)?),
     };
     let label = Label {
         subject: given.subject,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::WebConfig;
 use crate::model::{AlertEvent, EvaluationId, LabelStream, Named as _, Outcome, SubjectId};
 use crate::rubrics::Catalogue;
-use crate::store::{EvaluationFilter, EvaluationResult, EvaluationSummary, PlannedFrom, Store};
+use crate::store::{Conclusion, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall, PlannedFrom, Store};
 use crate::web::{self, WebParts};
 use reqwest::{Client, Response, StatusCode, header};
 use secrecy::SecretString;
@@ -106,16 +106,8 @@ async fn with_a_hostile_answer(store: &Store) -> EvaluationId {
     store.lease_evaluations("default", 10, 60_000).await.unwrap();
     let result = EvaluationResult::Final {
         id,
-        outcome: Outcome::Failed,
-        reason: Some("unparseable".into()),
-        score: None,
-        rationale: Some(HOSTILE.into()),
-        judge_model: Some(HOSTILE.into()),
-        prompt_hash: None,
-        input_tokens: None,
-        output_tokens: None,
-        cost_usd: None,
-        latency_ms: None,
+        conclusion: Conclusion::Failed { reason: "unparseable", error: HOSTILE.into() },
+        call: JudgeCall { model: Some(HOSTILE.into()), ..JudgeCall::default() },
     };
     store.finish_evaluations(&[result], &|_| vec!["otel".to_owned()]).await.unwrap();
     id
@@ -203,7 +195,8 @@ on_both_databases! {
         assert_eq!(saved.headers()[header::LOCATION], "/label?rubric=faithfulness");
         let labels = database.store.labels_of(subject, "faithfulness").await.unwrap();
         let label = labels.iter().find(|label| label.annotator == "carol").unwrap();
-        assert_eq!((label.score.score, label.score.label.as_deref()), (Some(4.0), Some("pass")));
+        let score = label.score.as_ref().unwrap();
+        assert_eq!((score.number(), score.label()), (Some(4.0), Some("pass")));
         assert_eq!(label.rationale.as_deref(), Some("section 2 says 14 days"));
         assert_ne!(label.stream, LabelStream::Unknown);
         assert!(label.probability.is_some_and(|p| p.get() > 0.0));
@@ -219,7 +212,7 @@ on_both_databases! {
         skip.push(("verdict", "skip"));
         assert_eq!(site.send("/label", &skip).await.status(), StatusCode::SEE_OTHER);
         let skipped = database.store.labels_of(field(&next, "subject").parse().unwrap(), "faithfulness").await.unwrap();
-        assert!(skipped.iter().any(|label| label.annotator == "carol" && label.score.value.is_none()));
+        assert!(skipped.iter().any(|label| label.annotator == "carol" && label.score.is_none()));
     }
 }
 

@@ -39,7 +39,7 @@ fn distance(pair: &Pair<'_>) -> f64 {
 }
 
 fn describe(pair: &Pair<'_>, item: &HumanItem<'_>, scale: &Scale) -> Disagreement {
-    let said: Vec<String> = item.labels.values().map(|label| in_words(Some(scale), &label.score)).collect();
+    let said: Vec<String> = item.labels.values().map(|label| in_words(Some(scale), label.score.as_ref())).collect();
     let unanimous = said.iter().all(|verdict| Some(verdict) == said.first());
     Disagreement {
         evaluation: pair.evaluation.id,
@@ -50,7 +50,7 @@ fn describe(pair: &Pair<'_>, item: &HumanItem<'_>, scale: &Scale) -> Disagreemen
         human: if unanimous { said.first().cloned().unwrap_or_default() } else { said.join(", ") },
         annotators: item.labels.keys().map(|name| (*name).to_owned()).collect(),
         human_rationale: item.rationale(),
-        judge: in_words(Some(scale), &pair.evaluation.score),
+        judge: in_words(Some(scale), Some(&pair.evaluation.score)),
         rationale: pair.evaluation.rationale.clone(),
         distance: distance(pair),
     }

@@ -273,7 +273,8 @@ impl Material<'_> {
             if !uniform && !fixed.contains(&label.subject) {
                 continue;
             }
-            let (Some(evaluation), Some(human)) = (judged.get(&label.subject), self.verdict(&label.score)) else {
+            let human = label.score.as_ref().and_then(|score| self.verdict(score));
+            let (Some(evaluation), Some(human)) = (judged.get(&label.subject), human) else {
                 continue;
             };
             let again = match first.get(&label.subject) {
@@ -340,7 +341,7 @@ fn verdict(scale: &Scale, score: &Score) -> Option<Value> {
     match (placed.pass, placed.number) {
         (Some(pass), _) => Some(json!(if pass { PASS } else { FAIL })),
         (None, Some(number)) => Some(json!(number)),
-        (None, None) => score.label.as_ref().map(|label| json!(label)),
+        (None, None) => score.label().map(|label| json!(label)),
     }
 }
 

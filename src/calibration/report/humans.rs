@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::data::HumanReport;
 use super::placing::{Placed, has_threshold, levels, place};
-use crate::model::{Label, LabelStream, Scale, SubjectId};
+use crate::model::{Label, LabelStream, Scale, Score, SubjectId};
 use crate::statistics::bootstrap::{Contribution, Plan, Sample, bootstrap};
 use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
 use crate::statistics::{Estimate, Interval, Reason, proportion};
@@ -53,7 +53,7 @@ pub(super) fn by_subject<'a>(labels: &'a [Label], rubric: &str) -> BTreeMap<Subj
 
 impl HumanItem<'_> {
     pub(super) fn consensus(&self, scale: &Scale) -> Consensus {
-        let mut placed: Vec<Placed> = self.labels.values().filter_map(|label| place(scale, &label.score)).collect();
+        let mut placed: Vec<Placed> = self.labels.values().filter_map(|label| placed_on(scale, label)).collect();
         if placed.is_empty() {
             return Consensus::OffScale;
         }
@@ -68,8 +68,8 @@ impl HumanItem<'_> {
                     return Consensus::Tie;
                 }
                 let middle = lower.number.zip(upper.number).map(|(low, high)| f64::midpoint(low, high));
-                let score = crate::model::Score { score: middle, label: None, value: None };
-                place(scale, &score).map_or(Consensus::OffScale, Consensus::Of)
+                let score = middle.and_then(|middle| Score::of_number(scale, middle));
+                score.and_then(|score| place(scale, &score)).map_or(Consensus::OffScale, Consensus::Of)
             }
             Scale::Binary { .. } | Scale::Categorical { .. } => majority(&placed),
         }
@@ -87,6 +87,10 @@ impl HumanItem<'_> {
     pub(super) fn rationale(&self) -> Option<String> {
         self.labels.values().find_map(|label| label.rationale.clone()).filter(|text| !text.trim().is_empty())
     }
+}
+
+fn placed_on(scale: &Scale, label: &Label) -> Option<Placed> {
+    place(scale, label.score.as_ref()?)
 }
 
 fn majority(placed: &[Placed]) -> Consensus {
@@ -117,7 +121,7 @@ pub(super) fn report(items: &BTreeMap<SubjectId, HumanItem<'_>>, scale: Option<&
 fn between(items: &BTreeMap<SubjectId, HumanItem<'_>>, scale: &Scale) -> (u64, Estimate, Estimate) {
     let shared: Vec<Vec<Placed>> = items
         .values()
-        .map(|item| item.labels.values().filter_map(|label| place(scale, &label.score)).collect::<Vec<_>>())
+        .map(|item| item.labels.values().filter_map(|label| placed_on(scale, label)).collect::<Vec<_>>())
         .filter(|placed| placed.len() > 1)
         .collect();
     if shared.is_empty() {
@@ -181,14 +185,13 @@ pub(super) fn first(intervals: Vec<Result<Interval, Reason>>) -> Result<Interval
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Score;
 
     fn label(annotator: &str, score: f64, stream: LabelStream) -> Label {
         Label {
             subject: SubjectId::of_session("s"),
             rubric: "r".into(),
             annotator: annotator.into(),
-            score: Score { score: Some(score), label: None, value: None },
+            score: Score::of_number(&five_levels(), score),
             rationale: None,
             stream,
             probability: None,

@@ -134,7 +134,7 @@ fn rubric_names(input: &ReportInput) -> BTreeSet<&str> {
 
 /// Someone who could not judge an item gave no verdict.
 fn has_verdict(label: &Label) -> bool {
-    label.score.score.is_some() || label.score.label.is_some()
+    label.score.is_some()
 }
 
 /// What the drift detectors say of each rubric.

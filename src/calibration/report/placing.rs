@@ -17,7 +17,7 @@ pub(super) struct Placed {
 
 /// Places a score; none when the scale does not know it.
 pub(super) fn place(scale: &Scale, score: &Score) -> Option<Placed> {
-    let label = score.label.as_deref();
+    let label = score.label();
     let placed = |level: Option<usize>, number: Option<f64>| Placed {
         level,
         number,
@@ -30,7 +30,7 @@ pub(super) fn place(scale: &Scale, score: &Score) -> Option<Placed> {
             Some(placed(Some(level), None))
         }
         Scale::Binary { .. } => {
-            let number = score.score.or(match label {
+            let number = score.number().or(match label {
                 Some(PASS) => Some(1.0),
                 Some(FAIL) => Some(0.0),
                 _ => None,
@@ -38,12 +38,12 @@ pub(super) fn place(scale: &Scale, score: &Score) -> Option<Placed> {
             scale.admits(number).then(|| placed(Some(usize::from(number >= 0.5)), Some(number)))
         }
         Scale::Ordinal { levels, .. } => {
-            let number = score.score?;
+            let number = score.number()?;
             let level = levels.iter().position(|(level, _)| *level as f64 == number)?;
             Some(placed(Some(level), Some(number)))
         }
         Scale::Numeric { .. } => {
-            let number = score.score.filter(|number| scale.admits(*number))?;
+            let number = score.number().filter(|number| scale.admits(*number))?;
             let pass = scale.passes(Some(number), None);
             Some(placed(pass.map(usize::from), Some(number)))
         }
@@ -75,10 +75,10 @@ pub(super) fn has_threshold(scale: &Scale) -> bool {
 }
 
 /// A verdict as a person reads it: `4 of 1–5, pass`.
-pub(super) fn in_words(scale: Option<&Scale>, score: &Score) -> String {
-    let number = score.score.map(|number| format!("{number}"));
-    match (scale, &score.label, number) {
-        (Some(Scale::Binary { .. }), Some(label), _) | (_, Some(label), None) => label.clone(),
+pub(super) fn in_words(scale: Option<&Scale>, score: Option<&Score>) -> String {
+    let number = score.and_then(Score::number).map(|number| format!("{number}"));
+    match (scale, score.and_then(Score::label), number) {
+        (Some(Scale::Binary { .. }), Some(label), _) | (_, Some(label), None) => label.to_owned(),
         (_, Some(label), Some(number)) => format!("{number} ({label})"),
         (_, None, Some(number)) => number,
         (_, None, None) => "no verdict".to_owned(),
@@ -92,15 +92,14 @@ mod tests {
     #[test]
     fn labels_of_people_and_scores_of_judges_meet_on_the_scale() {
         let scale = Scale::Binary { pass: "yes".into(), fail: "no".into() };
-        let by_label = Score { score: None, label: Some("fail".into()), value: None };
-        let by_number = Score { score: Some(0.0), label: None, value: Some(0.0) };
-        assert_eq!(place(&scale, &by_label), place(&scale, &Score { label: Some("fail".into()), ..by_number }));
-        assert_eq!(place(&scale, &Score { score: Some(3.0), label: None, value: None }), None);
+        let by_number = Score::of_number(&scale, 0.0).unwrap();
+        assert_eq!(place(&scale, &Score::Pass(false)), place(&scale, &by_number));
+        assert_eq!(place(&scale, &Score::Number { number: 3.0, passes: None, value: 0.5 }), None);
     }
 
     #[test]
     fn a_numeric_score_has_a_level_only_where_a_threshold_makes_two() {
-        let score = Score { score: Some(0.4), label: None, value: Some(0.4) };
+        let score = Score::Number { number: 0.4, passes: None, value: 0.4 };
         let with = Scale::numeric(0.0, 1.0, Some(0.7), String::new()).unwrap();
         let without = Scale::numeric(0.0, 1.0, None, String::new()).unwrap();
         assert_eq!(place(&with, &score).unwrap().level, Some(0));

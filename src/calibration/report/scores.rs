@@ -39,14 +39,14 @@ impl<'a> Scored<'a> {
     }
 
     pub(super) fn value(&self) -> Option<f64> {
-        self.evaluation.score.value.or(self.placed?.value)
+        self.evaluation.score.value().or(self.placed?.value)
     }
 
     pub(super) fn passes(&self) -> Option<bool> {
         match self.placed {
             Some(placed) => placed.pass,
             // Without the scale, the label tells as far as it can.
-            None => match self.evaluation.score.label.as_deref() {
+            None => match self.evaluation.score.label() {
                 Some(crate::model::PASS) => Some(true),
                 Some(crate::model::FAIL) => Some(false),
                 _ => None,

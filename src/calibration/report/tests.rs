@@ -2,7 +2,7 @@
 
 use crate::calibration::drift;
 use crate::calibration::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
-use crate::model::{Label, LabelStream, Probability, Score};
+use crate::model::{Label, LabelStream, Probability};
 use crate::statistics::{Estimate, Interval};
 use crate::store::SeriesScore;
 use tokio::sync::OnceCell;
@@ -113,7 +113,7 @@ async fn who_could_not_judge_is_not_a_verdict() {
         .iter()
         .map(|label| Label {
             annotator: "carol".into(),
-            score: Score { score: None, label: None, value: None },
+            score: None,
             labelled_at_ms: label.labelled_at_ms + 1,
             ..label.clone()
         })

@@ -107,7 +107,7 @@ async fn try_case<'a>(rubric: &Rubric, case: &'a GoldenCase, judge: &Arc<Judge>)
         deadline: DEADLINE,
     };
     let result = match judge.judge(request).await {
-        Ok(reply) => Ok((case.compare(&rubric.scale, &reply.verdict), reply.verdict)),
+        Ok(reply) => Ok((case.compare(&reply.verdict), reply.verdict)),
         Err(error) => Err(format!("{:#}", anyhow::Error::new(error))),
     };
     Tried { case, result }

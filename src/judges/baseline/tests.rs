@@ -25,7 +25,7 @@ fn judged(rubric: &str, scale: &Scale, content: &SubjectContent) -> Verdict {
 
 fn score(rubric: &str, content: &SubjectContent) -> f64 {
     match judged(rubric, &five(), content) {
-        Verdict::Scored { score, .. } => score.score.unwrap(),
+        Verdict::Scored { score, .. } => score.number().unwrap(),
         Verdict::Abstained { rationale } => panic!("abstained: {rationale}"),
     }
 }
@@ -171,7 +171,7 @@ fn labels_are_chosen_only_where_one_is_meant() {
         )
         .unwrap()
     };
-    let chosen = |scale: &Scale, value| spread(scale, value).and_then(|score| score.label);
+    let chosen = |scale: &Scale, value| spread(scale, value).and_then(|score| score.label().map(str::to_owned));
     assert_eq!(chosen(&scale(&["ok", "bad", "worse"], &["ok"]), 0.9).as_deref(), Some("ok"));
     assert_eq!(chosen(&scale(&["ok", "bad", "worse"], &["ok"]), 0.1), None);
     assert_eq!(chosen(&scale(&["ok", "bad"], &[]), 0.9), None);
@@ -184,7 +184,7 @@ proptest! {
         for rubric in ["faithfulness", "answer_relevance", "context_relevance", "correctness", "completeness", "harmfulness"] {
             let verdict = judged(rubric, &five(), &content);
             if let Verdict::Scored { score, .. } = &verdict {
-                prop_assert!(five().admits(score.score.unwrap()));
+                prop_assert!(five().admits(score.number().unwrap()));
             }
             prop_assert_eq!(verdict, judged(rubric, &five(), &content));
         }
@@ -194,7 +194,7 @@ proptest! {
     fn better_measures_never_score_lower(low in 0.0..=1.0f64, high in 0.0..=1.0f64) {
         prop_assume!(low <= high);
         for scale in [five(), Scale::numeric(-1.0, 3.0, None, String::new()).unwrap(), Scale::Binary { pass: String::new(), fail: String::new() }] {
-            prop_assert!(spread(&scale, low).unwrap().score <= spread(&scale, high).unwrap().score);
+            prop_assert!(spread(&scale, low).unwrap().number() <= spread(&scale, high).unwrap().number());
         }
     }
 }

@@ -14,7 +14,8 @@ use crate::model::{
 };
 use crate::pipeline::delivery::webhooks::{Notification, Webhook, WebhookConfigError, sample};
 use crate::store::{
-    AlertRoute, AlertWrite, CalibrationSnapshot, DeliveryOutcome, EvaluationResult, PlannedFrom, Stage, Store,
+    AlertRoute, AlertWrite, CalibrationSnapshot, Conclusion, DeliveryOutcome, EvaluationResult, JudgeCall, PlannedFrom,
+    Stage, Store,
 };
 use crate::telemetry::Metrics;
 use base64::Engine as _;
@@ -275,16 +276,8 @@ async fn with_a_judge_that_broke(store: &Store) {
         .iter()
         .map(|leased| EvaluationResult::Final {
             id: leased.id,
-            outcome: Outcome::Scored,
-            reason: None,
-            score: Score::of_number(&scale, 5.0),
-            rationale: None,
-            judge_model: Some("m-1".into()),
-            prompt_hash: None,
-            input_tokens: None,
-            output_tokens: None,
-            cost_usd: None,
-            latency_ms: None,
+            conclusion: Conclusion::Scored { score: Score::of_number(&scale, 5.0).unwrap(), rationale: String::new() },
+            call: JudgeCall { model: Some("m-1".into()), ..JudgeCall::default() },
         })
         .collect();
     store.finish_evaluations(&results, &|_| Vec::new()).await.unwrap();
@@ -293,7 +286,7 @@ async fn with_a_judge_that_broke(store: &Store) {
             subject: SubjectId::of_generation(trace_id(number), span_id(number)),
             rubric: "faithfulness".into(),
             annotator: "ann".into(),
-            score: Score::of_number(&scale, if number < 200 { 5.0 } else { 1.0 }).unwrap(),
+            score: Score::of_number(&scale, if number < 200 { 5.0 } else { 1.0 }),
             rationale: None,
             stream: LabelStream::Uniform,
             probability: None,

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
-use crate::model::{Outcome, Probability, SubjectId, SubjectKind};
+use crate::model::{Outcome, Probability, Score, SubjectId, SubjectKind};
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::Assembly;
 use crate::pipeline::backfill::{Backfill, Pace, Survey};
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{
-    BackfillScope, EvaluationAccount, EvaluationFilter, EvaluationResult, EvaluationSummary, KeptSpan, PlannedFrom,
-    SettleTimes, Store,
+    BackfillScope, Conclusion, EvaluationAccount, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall,
+    KeptSpan, PlannedFrom, SettleTimes, Store,
 };
 use crate::telemetry::Metrics;
 
@@ -125,16 +125,14 @@ async fn finish(store: &Store, rubric: &str, number: u64) {
     store.lease_evaluations("default", 100, 1_000).await.unwrap();
     let scored = EvaluationResult::Final {
         id,
-        outcome: Outcome::Scored,
-        reason: None,
-        score: None,
-        rationale: None,
-        judge_model: None,
-        prompt_hash: None,
-        input_tokens: Some(100),
-        output_tokens: Some(10),
-        cost_usd: Some(0.25),
-        latency_ms: Some(40),
+        conclusion: Conclusion::Scored { score: Score::Pass(true), rationale: String::new() },
+        call: JudgeCall {
+            input_tokens: Some(100),
+            output_tokens: Some(10),
+            cost_usd: Some(0.25),
+            latency_ms: Some(40),
+            ..JudgeCall::default()
+        },
     };
     assert_eq!(store.finish_evaluations(&[scored], &|_| Vec::new()).await.unwrap().len(), 1);
 }

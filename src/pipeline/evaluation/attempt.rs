@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::Evaluation;
 use super::pause::Pause;
 use crate::judges::{Disposition, Judge, JudgeError, JudgeReply, JudgeRequest};
-use crate::model::{Outcome, Prompt, Verdict};
+use crate::model::Prompt;
 use crate::rubrics::fence_key;
-use crate::store::{EvaluationResult, LeasedEvaluation};
+use crate::store::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 
 /// An evaluation and the judge it goes to.
 pub(super) struct Attempt {
@@ -30,12 +30,15 @@ impl Attempt {
             return self.postponed("rubric_version_unknown", 60_000, false);
         };
         let Some(content) = &self.evaluation.content else {
-            return self.ended(Outcome::Filtered, "content_expired", None, None, None);
+            return self.ended(Conclusion::Filtered { reason: "content_expired" }, JudgeCall::default());
         };
         let nonce = fence_key(&self.stage.fence_secret, &self.evaluation.id.to_string());
         let prompt = match rubric.render(content, &nonce) {
             Ok(prompt) => prompt,
-            Err(error) => return self.ended(Outcome::Failed, "render", Some(error.to_string()), None, None),
+            Err(error) => {
+                let failed = Conclusion::Failed { reason: "render", error: error.to_string() };
+                return self.ended(failed, JudgeCall::default());
+            }
         };
         let request = JudgeRequest {
             evaluation: Some(self.evaluation.id),
@@ -61,23 +64,15 @@ impl Attempt {
     }
 
     fn verdict(&self, prompt: &Prompt, reply: JudgeReply) -> EvaluationResult {
-        let (outcome, score, rationale) = match reply.verdict {
-            Verdict::Scored { score, rationale } => (Outcome::Scored, Some(score), rationale),
-            Verdict::Abstained { rationale } => (Outcome::Abstained, None, rationale),
-        };
-        EvaluationResult::Final {
-            id: self.evaluation.id,
-            outcome,
-            reason: None,
-            score,
-            rationale: Some(rationale),
-            judge_model: reply.model,
+        let call = JudgeCall {
+            model: reply.model,
             prompt_hash: Some(prompt_hash(prompt)),
             input_tokens: reply.usage.input_tokens,
             output_tokens: reply.usage.output_tokens,
             cost_usd: reply.cost_usd,
             latency_ms: Some(reply.latency.as_millis() as i64),
-        }
+        };
+        self.ended(reply.verdict.into(), call)
     }
 
     fn refused(&self, prompt: &Prompt, error: &JudgeError) -> EvaluationResult {
@@ -94,42 +89,38 @@ impl Attempt {
                 self.postponed(error.code(), wait_ms.max(asked_ms), true)
             }
             Disposition::Retry { .. } | Disposition::Reject => {
-                self.ended(Outcome::Failed, error.code(), Some(error.to_string()), Some(prompt), Some(error))
+                let failed = Conclusion::Failed { reason: error.code(), error: error.to_string() };
+                self.ended(failed, spent(prompt, error))
             }
         }
     }
 
-    fn postponed(&self, reason: &str, wait_ms: i64, counts: bool) -> EvaluationResult {
+    fn postponed(&self, reason: &'static str, wait_ms: i64, counts: bool) -> EvaluationResult {
         EvaluationResult::Postponed {
             id: self.evaluation.id,
             due_at_ms: self.stage.store.now_ms() + wait_ms,
-            reason: reason.to_owned(),
+            reason,
             counts,
         }
     }
 
-    fn ended(
-        &self,
-        outcome: Outcome,
-        reason: &str,
-        text: Option<String>,
-        prompt: Option<&Prompt>,
-        error: Option<&JudgeError>,
-    ) -> EvaluationResult {
-        let spent = error.and_then(JudgeError::spent);
-        EvaluationResult::Final {
-            id: self.evaluation.id,
-            outcome,
-            reason: Some(reason.to_owned()),
-            score: None,
-            rationale: text,
-            judge_model: spent.and_then(|spent| spent.model.clone()),
-            prompt_hash: prompt.map(prompt_hash),
-            input_tokens: spent.and_then(|spent| spent.usage.input_tokens),
-            output_tokens: spent.and_then(|spent| spent.usage.output_tokens),
-            cost_usd: spent.and_then(|spent| spent.cost_usd),
-            latency_ms: None,
-        }
+    fn ended(&self, conclusion: Conclusion, call: JudgeCall) -> EvaluationResult {
+        EvaluationResult::Final { id: self.evaluation.id, conclusion, call }
+    }
+}
+
+/// What a call that came to nothing is known to have used.
+fn spent(prompt: &Prompt, error: &JudgeError) -> JudgeCall {
+    let known = JudgeCall { prompt_hash: Some(prompt_hash(prompt)), ..JudgeCall::default() };
+    match error.spent() {
+        None => known,
+        Some(spent) => JudgeCall {
+            model: spent.model.clone(),
+            input_tokens: spent.usage.input_tokens,
+            output_tokens: spent.usage.output_tokens,
+            cost_usd: spent.cost_usd,
+            ..known
+        },
     }
 }
 

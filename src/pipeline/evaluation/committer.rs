@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::db_backoff::Patience;
 use super::Evaluation;
 use super::leases::Leases;
+use crate::model::Score;
 use crate::store::{EvaluationResult, StoreError};
 use crate::telemetry::{FinishedEvaluation, Metrics};
 
@@ -47,15 +48,15 @@ pub(super) async fn run(
 }
 
 fn observe(metrics: &Metrics, leases: &Leases, result: &EvaluationResult) {
-    let EvaluationResult::Final { id, outcome, score, cost_usd, latency_ms, .. } = result else { return };
+    let EvaluationResult::Final { id, conclusion, call } = result else { return };
     let Some(lease) = leases.get(*id) else { return };
     metrics.evaluation_finished(&FinishedEvaluation {
         rubric: &lease.rubric,
         version: lease.version,
         judge: &lease.judge,
-        outcome: outcome.as_str(),
-        value: score.as_ref().and_then(|score| score.value),
-        latency_seconds: latency_ms.map(|milliseconds| milliseconds as f64 / 1e3),
-        cost_usd: *cost_usd,
+        outcome: conclusion.outcome().as_str(),
+        value: conclusion.score().and_then(Score::value),
+        latency_seconds: call.latency_ms.map(|milliseconds| milliseconds as f64 / 1e3),
+        cost_usd: call.cost_usd,
     });
 }

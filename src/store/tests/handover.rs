@@ -2,8 +2,8 @@
 
 use crate::model::{EvaluationId, Outcome, Scale, Score};
 use crate::store::{
-    AnchorReplay, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, OwnParts, PlannedFrom, SettleTimes,
-    Store, StreamClaim,
+    AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
+    PlannedFrom, SettleTimes, Store, StreamClaim,
 };
 
 use crate::testing::on_both_databases;
@@ -20,16 +20,17 @@ fn sink(outcome: Outcome) -> Vec<String> {
 fn scored(id: EvaluationId) -> EvaluationResult {
     EvaluationResult::Final {
         id,
-        outcome: Outcome::Scored,
-        reason: None,
-        score: Some(Score { score: Some(1.0), label: Some("pass".into()), value: Some(1.0) }),
-        rationale: Some("fine".into()),
-        judge_model: Some("m-1".into()),
-        prompt_hash: None,
-        input_tokens: Some(10),
-        output_tokens: None,
-        cost_usd: Some(0.001),
-        latency_ms: Some(5),
+        conclusion: Conclusion::Scored {
+            score: Score::Number { number: 1.0, passes: Some(true), value: 1.0 },
+            rationale: "fine".into(),
+        },
+        call: JudgeCall {
+            model: Some("m-1".into()),
+            input_tokens: Some(10),
+            cost_usd: Some(0.001),
+            latency_ms: Some(5),
+            ..JudgeCall::default()
+        },
     }
 }
 
@@ -186,7 +187,7 @@ on_both_databases! {
     a_renewal_that_comes_after_the_result_leases_nothing(database) {
         let id = with_one_pending(&database.store).await;
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
-        let now = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms(), reason: "paused".into(), counts: false };
+        let now = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms(), reason: "paused", counts: false };
         database.store.finish_evaluations(&[now], &sink).await.unwrap();
         database.store.extend_leases(&[id], LEASE_MS).await.unwrap();
         let other = database.another_worker().await;
@@ -227,19 +228,10 @@ on_both_databases! {
     a_judge_that_writes_what_no_database_takes_as_text_is_stored(database) {
         let id = with_one_pending(&database.store).await;
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
-        let EvaluationResult::Final { id, outcome, score, .. } = scored(id) else { unreachable!() };
         let hostile = EvaluationResult::Final {
             id,
-            outcome,
-            reason: Some("\0".into()),
-            score,
-            rationale: Some("a\0b".into()),
-            judge_model: Some("m\0".into()),
-            prompt_hash: None,
-            input_tokens: None,
-            output_tokens: None,
-            cost_usd: None,
-            latency_ms: None,
+            conclusion: Conclusion::Scored { score: Score::Pass(true), rationale: "a\0b".into() },
+            call: JudgeCall { model: Some("m\0".into()), ..JudgeCall::default() },
         };
         assert!(database.store.finish_evaluations(&[hostile], &sink).await.unwrap().contains(&id));
     }
@@ -279,7 +271,7 @@ on_both_databases! {
         let id = plan.evaluations[0].id;
         database.store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
-        let later = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms() + 5_000, reason: "rate_limited".into(), counts: true };
+        let later = EvaluationResult::Postponed { id, due_at_ms: database.store.now_ms() + 5_000, reason: "rate_limited", counts: true };
         database.store.finish_evaluations(&[later], &sink).await.unwrap();
         assert!(database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().is_empty());
         database.clock.advance(5_000);
@@ -296,7 +288,7 @@ on_both_databases! {
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
         database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
         let owed = database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
-        assert_eq!(owed[0].evaluation.score.as_ref().unwrap().label.as_deref(), Some("pass"));
+        assert_eq!(owed[0].evaluation.score.as_ref().unwrap().label(), Some("pass"));
         assert_eq!(owed[0].evaluation.segments["environment"], "production");
         let retry = DeliveryOutcome::Retry { due_at_ms: database.store.now_ms() + 1_000, error: "503".into() };
         database.store.finish_deliveries("otel", &[(id, retry)]).await.unwrap();

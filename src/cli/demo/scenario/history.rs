@@ -13,7 +13,9 @@ use crate::config::Config;
 use crate::lifecycle::rubric_loader;
 use crate::model::{EvaluationId, Label, LabelStream, Outcome, Probability, Scale, Score, Subject, SubjectId, TraceId};
 use crate::rubrics::Rubric;
-use crate::store::{AnchorReplay, EvaluationResult, PlannedEvaluation, PlannedFrom, PlannedSubject, Store};
+use crate::store::{
+    AnchorReplay, Conclusion, EvaluationResult, JudgeCall, PlannedEvaluation, PlannedFrom, PlannedSubject, Store,
+};
 
 /// The rubric that is judged.
 pub(super) const RUBRIC: &str = "answer_relevance";
@@ -227,16 +229,11 @@ impl Weeks<'_> {
             let pass = *verdicts.get(&evaluation.id).context("an evaluation that nobody planned")?;
             results.push(EvaluationResult::Final {
                 id: evaluation.id,
-                outcome: Outcome::Scored,
-                reason: None,
-                score: Some(score(&self.rubric.scale, pass)?),
-                rationale: Some("made up by the simulation".to_owned()),
-                judge_model: Some(JUDGE_MODEL.to_owned()),
-                prompt_hash: None,
-                input_tokens: None,
-                output_tokens: None,
-                cost_usd: None,
-                latency_ms: None,
+                conclusion: Conclusion::Scored {
+                    score: score(&self.rubric.scale, pass)?,
+                    rationale: "made up by the simulation".to_owned(),
+                },
+                call: JudgeCall { model: Some(JUDGE_MODEL.to_owned()), ..JudgeCall::default() },
             });
         }
         self.store.finish_evaluations(&results, &|_| Vec::new()).await?;
@@ -248,7 +245,7 @@ impl Weeks<'_> {
             subject,
             rubric: RUBRIC.to_owned(),
             annotator: ANNOTATOR.to_owned(),
-            score: score(&self.rubric.scale, pass)?,
+            score: Some(score(&self.rubric.scale, pass)?),
             rationale: None,
             stream: LabelStream::Uniform,
             probability: Some(Probability::ONE),

@@ -15,7 +15,7 @@ use super::http::{self, Answer};
 use super::native;
 use super::settings;
 use crate::config::sinks::SinkConfig;
-use crate::model::{Evaluation, Outcome, Scale, SubjectKind};
+use crate::model::{Evaluation, Outcome, Scale, Score, SubjectKind};
 use crate::secrets::Variables;
 
 /// Scores of Langfuse.
@@ -147,10 +147,10 @@ impl LangfuseSink {
 
 fn value(evaluation: &Evaluation) -> (&'static str, Json) {
     let score = evaluation.score.as_ref();
-    match (&evaluation.scale, score.and_then(|score| score.score)) {
+    match (&evaluation.scale, score.and_then(Score::number)) {
         (Scale::Binary { .. }, Some(number)) => ("BOOLEAN", json!(u8::from(number >= 0.5))),
         (_, Some(number)) => ("NUMERIC", json!(number)),
-        (_, None) => ("CATEGORICAL", json!(score.and_then(|score| score.label.as_deref()))),
+        (_, None) => ("CATEGORICAL", json!(score.and_then(Score::label))),
     }
 }
 

@@ -153,7 +153,7 @@ fn assessment(evaluation: &Evaluation) -> Map<String, Json> {
 
 fn feedback(evaluation: &Evaluation) -> Json {
     match &evaluation.score {
-        Some(score) if evaluation.outcome == Outcome::Scored => match (score.score, &score.label) {
+        Some(score) if evaluation.outcome == Outcome::Scored => match (score.number(), score.label()) {
             (Some(number), _) => json!({ "value": number }),
             (None, label) => json!({ "value": label }),
         },

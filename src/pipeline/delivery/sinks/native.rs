@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::error::DeliveryError;
-use crate::model::{Evaluation, EvaluationId};
+use crate::model::{Evaluation, EvaluationId, Score};
 
 /// The identity of a score in a backend: the same for every revision of an evaluation, so that a score that late spans
 /// replaced is replaced there too, instead of standing beside the new one.
@@ -32,7 +32,7 @@ pub(super) fn metadata(evaluation: &Evaluation) -> Map<String, Json> {
     put("judge", Json::from(evaluation.judge.clone()));
     put("judge.model", Json::from(evaluation.judge_model.clone()));
     put("scale", Json::from(evaluation.scale.name()));
-    put("value", Json::from(evaluation.score.as_ref().and_then(|score| score.value)));
+    put("value", Json::from(evaluation.score.as_ref().and_then(Score::value)));
     put("inclusion_probability", Json::from(evaluation.inclusion_probability.get()));
     put("cost_usd", Json::from(evaluation.cost_usd));
     metadata

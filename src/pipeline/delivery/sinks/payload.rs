@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::conventions::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
-use crate::model::{Evaluation, Outcome, SubjectKind};
+use crate::model::{Evaluation, Outcome, Score, SubjectKind};
 use crate::otlp::wire::any_value::Value;
 use crate::otlp::wire::span::{Link, SpanKind};
 use crate::otlp::wire::status::StatusCode;
@@ -118,8 +118,8 @@ fn result_attributes(evaluation: &Evaluation) -> Attributes {
     let mut attributes = Attributes::default();
     attributes.text("gen_ai.evaluation.name", &evaluation.rubric);
     if let Some(score) = &evaluation.score {
-        attributes.number("gen_ai.evaluation.score.value", score.score);
-        attributes.maybe("gen_ai.evaluation.score.label", score.label.as_deref());
+        attributes.number("gen_ai.evaluation.score.value", score.number());
+        attributes.maybe("gen_ai.evaluation.score.label", score.label());
     }
     if evaluation.outcome == Outcome::Failed {
         attributes.text("error.type", error_type(evaluation));
@@ -136,7 +136,7 @@ fn result_attributes(evaluation: &Evaluation) -> Attributes {
     attributes.text("judged.judge", &evaluation.judge);
     attributes.maybe("judged.judge.model", evaluation.judge_model.as_deref());
     attributes.text("judged.scale", evaluation.scale.name());
-    attributes.number("judged.value", evaluation.score.as_ref().and_then(|score| score.value));
+    attributes.number("judged.value", evaluation.score.as_ref().and_then(Score::value));
     attributes.number("judged.inclusion_probability", Some(evaluation.inclusion_probability.get()));
     attributes.number("judged.cost_usd", evaluation.cost_usd);
     attributes
@@ -160,8 +160,8 @@ fn annotate(attributes: &mut Attributes, evaluation: &Evaluation) {
     attributes.text(&key("annotator_kind"), if is_by_model(evaluation) { "LLM" } else { "CODE" });
     attributes.text(&key("identifier"), &evaluation.id.to_string());
     if let Some(score) = &evaluation.score {
-        attributes.number(&key("score"), score.score.or(score.value));
-        attributes.maybe(&key("label"), score.label.as_deref());
+        attributes.number(&key("score"), score.number().or(score.value()));
+        attributes.maybe(&key("label"), score.label());
     }
     attributes.maybe(&key("explanation"), evaluation.rationale.as_deref());
 }

@@ -144,11 +144,11 @@ fn missing_targets(answer: &Answer) -> HashSet<String> {
 fn annotation(evaluation: &Evaluation) -> Json {
     let mut result = Map::new();
     if let Some(score) = &evaluation.score {
-        if let Some(number) = score.score.or(score.value) {
+        if let Some(number) = score.number().or(score.value()) {
             result.insert("score".to_owned(), Json::from(number));
         }
-        if let Some(label) = &score.label {
-            result.insert("label".to_owned(), Json::from(label.clone()));
+        if let Some(label) = score.label() {
+            result.insert("label".to_owned(), Json::from(label));
         }
     }
     if let Some(rationale) = &evaluation.rationale {
