@@ -6,9 +6,10 @@ use sqlx::error::DatabaseError;
 pub(super) trait Dialect {
     /// Appended to the inner `SELECT` of a lease: several workers take different rows of one queue.
     const SKIP_LOCKED: &'static str;
-    /// Whether an evaluation that is found by its id is pending. PostgreSQL's planner is kept from the index of what is
-    /// pending, which it takes for small: with a backlog, each group of results would read the whole of it.
-    const IS_PENDING: &'static str;
+    /// Appended to the column of a queue's partial index, in a condition on rows that are found by their key. PostgreSQL's
+    /// planner is kept from that index, which it takes for small: with a backlog, each group of results would read the
+    /// whole of it.
+    const BY_KEY: &'static str;
     /// Appended to a `SELECT` whose rows nobody else may change until the transaction ends.
     const HOLD: &'static str;
     /// Appended to a `SELECT` whose rows the transaction goes on to change.
@@ -16,14 +17,14 @@ pub(super) trait Dialect {
 }
 
 impl Dialect for sqlx::Sqlite {
-    const IS_PENDING: &'static str = "evaluations.outcome = 'pending'";
+    const BY_KEY: &'static str = "";
     const SKIP_LOCKED: &'static str = "";
     const HOLD: &'static str = "";
     const FOR_UPDATE: &'static str = "";
 }
 
 impl Dialect for sqlx::Postgres {
-    const IS_PENDING: &'static str = "evaluations.outcome || '' = 'pending'";
+    const BY_KEY: &'static str = " || ''";
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
     const HOLD: &'static str = " FOR SHARE";
     const FOR_UPDATE: &'static str = " FOR UPDATE";

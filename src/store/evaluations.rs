@@ -259,8 +259,8 @@ impl Store {
                         .push_bind(call.cost_usd)
                         .push_bind(call.latency_ms);
                 });
-                update.push(") AS v WHERE evaluations.id = v.column1 AND ").push(<DB as Dialect>::IS_PENDING);
-                update.push(" AND evaluations.lease_owner = ");
+                update.push(") AS v WHERE evaluations.id = v.column1 AND evaluations.outcome");
+                update.push(<DB as Dialect>::BY_KEY).push(" = 'pending' AND evaluations.lease_owner = ");
                 update.push_bind(self.worker.as_str());
                 update.push(" RETURNING evaluations.id, evaluations.anchor_round IS NOT NULL");
                 let taken: Vec<(Uuid, bool)> = update.build_query_as().fetch_all(&mut *tx).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
+use super::dialect::Dialect;
 use super::lease::Queue;
 use super::{Store, StoreError, read, rows, transaction};
 use crate::model::DeliveryStatus;
@@ -64,7 +65,10 @@ impl Store {
                         .push_bind(rows::optional(error))
                         .push_bind(finished_at_ms);
                 });
-                update.push(format!(") AS v WHERE {table}.{key} = v.column1 AND {table}.state = 'owed' AND {table}.{column} = "));
+                update.push(format!(
+                    ") AS v WHERE {table}.{key} = v.column1 AND {table}.state{} = 'owed' AND {table}.{column} = ",
+                    <DB as Dialect>::BY_KEY
+                ));
                 update.push_bind(receiver);
                 update.push(format!(" AND {table}.lease_owner = "));
                 update.push_bind(self.worker());
