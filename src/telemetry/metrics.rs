@@ -76,16 +76,21 @@ impl Metrics {
         }
     }
 
-    /// Deliveries to a sink were tried.
+    /// Scores were sent to a sink, with this result.
     pub fn deliveries_tried(&self, sink: &str, result: &'static str, number: u64) {
-        if number > 0 {
-            self.deliveries.add(number, &[KeyValue::new("sink", sink.to_owned()), KeyValue::new("result", result)]);
-        }
+        tried(&self.deliveries, KeyValue::new("sink", sink.to_owned()), result, number);
     }
 
-    /// A message about an alert was tried.
-    pub fn webhook_tried(&self, webhook: &str, result: &'static str) {
-        self.webhooks.add(1, &[KeyValue::new("webhook", webhook.to_owned()), KeyValue::new("result", result)]);
+    /// Messages about alerts were sent to a webhook, with this result.
+    pub fn webhooks_tried(&self, webhook: &str, result: &'static str, number: u64) {
+        tried(&self.webhooks, KeyValue::new("webhook", webhook.to_owned()), result, number);
+    }
+}
+
+fn tried(counter: &Counter<u64>, receiver: KeyValue, result: &'static str, number: u64) {
+    // A series of zeros would say that something was tried.
+    if number > 0 {
+        counter.add(number, &[receiver, KeyValue::new("result", result)]);
     }
 }
 

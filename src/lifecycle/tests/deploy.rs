@@ -165,7 +165,7 @@ async fn record_everything() {
     gauges.agreement("faithfulness", 1, "default", 0.9);
     gauges.drift_flags("faithfulness", "agreement", 1);
     gauges.alerts("faithfulness", "agreement", "open", 1);
-    metrics.webhook_tried("chat", "sent");
+    metrics.webhooks_tried("chat", "sent", 1);
     gauges.webhook_owed("chat", 1, 1.0);
 
     let database = Database::sqlite().await;
