@@ -18,7 +18,7 @@
 //! # The rooms, from the ground up
 //!
 //! * ground, pure: [`model`] the nouns; [`otlp`] the wire; [`statistics`] slices in, numbers out; [`config`] plain sections
-//! * beside it: [`secrets`] the reader of secrets and the keys of the installation
+//! * beside it: [`secrets`] the reader of secrets and the keys of the installation; [`net`] what outgoing connections share
 //! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
 //! * the ways: [`pipeline`] of a span, [`calibration`] of a label
@@ -41,6 +41,7 @@ pub mod error_chain;
 pub mod judges;
 pub mod lifecycle;
 pub mod model;
+pub mod net;
 pub mod otlp;
 pub mod pipeline;
 pub mod privacy;

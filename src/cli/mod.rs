@@ -105,10 +105,7 @@ const GATE: u8 = 3;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut output = Output::of_process();
-    // A TLS provider must be chosen once for the process; a second choice would be the same one.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        tracing::debug!("the TLS provider was chosen before");
-    }
+    crate::net::tls::install_provider();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

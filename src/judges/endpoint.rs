@@ -9,11 +9,11 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use reqwest::{Client, Url};
 
 use crate::config::judges::{JudgeConfig, Provider};
+use crate::net;
 use crate::secrets::SecretPlace;
 
 use super::error::{Failure, JudgeConfigError};
 use super::error_response::Refusal;
-use super::retry::asked_wait;
 
 /// A reply is a rationale and a score; more than this is none.
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
@@ -136,8 +136,7 @@ impl Endpoint {
             };
         }
         let status = response.status().as_u16();
-        let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let after = asked_wait(text("retry-after-ms"), text("retry-after"), now);
+        let after = net::retry_after(response.headers(), now);
         let answer = read_up_to(&mut response, LARGEST_REFUSAL).await.unwrap_or_default();
         Err(PostError::Refused(Refusal::read(status, after, &answer)))
     }
@@ -161,17 +160,9 @@ async fn read_up_to(response: &mut reqwest::Response, limit: usize) -> Result<Ve
 }
 
 fn client(headers: HeaderMap) -> reqwest::Result<Client> {
-    // The program installs its provider at start; where a caller has not, building the client would panic.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        let already_there = rustls::crypto::ring::default_provider().install_default().is_err();
-        tracing::debug!(already_there, "installed the TLS provider");
-    }
-    Client::builder()
-        .user_agent(concat!("judged/", env!("CARGO_PKG_VERSION")))
+    net::http_client()
         .default_headers(headers)
         .connect_timeout(CONNECT_TIMEOUT)
-        // A redirect would carry the key to a place that nobody configured.
-        .redirect(reqwest::redirect::Policy::none())
         // Over HTTP/2 all calls share one connection, and the server's limit on its streams would cap concurrency unseen.
         .http1_only()
         .tcp_nodelay(true)

@@ -27,7 +27,7 @@ struct Site {
 
 impl Site {
     async fn of(store: &Store, token: Option<&str>) -> Self {
-        let _chosen = rustls::crypto::ring::default_provider().install_default();
+        crate::net::tls::install_provider();
         let rubrics: Vec<_> = rubrics().into_iter().map(Arc::new).collect();
         let router = web::router(WebParts {
             store: store.clone(),

@@ -7,7 +7,7 @@ use std::process::Command;
 /// The rooms from the ground up. A room may use rooms of lower floors and those named beside it, never a higher one.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["otlp", "statistics", "clock", "error_chain", "config", "secrets"],
+    &["otlp", "statistics", "clock", "error_chain", "config", "net", "secrets"],
     &["conventions", "sampling", "privacy"],
     &["store"],
     &["rubrics", "judges"],

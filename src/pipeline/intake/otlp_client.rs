@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
@@ -15,6 +16,7 @@ use tonic_types::StatusExt;
 
 use super::amqp;
 use crate::config::intake::AmqpConfig;
+use crate::net;
 use crate::otlp::{Request, Signal, wire};
 
 /// Where requests are sent.
@@ -181,7 +183,7 @@ impl Sender {
             client.post(format!("{base}/v1/{}", signal.as_str())).header("content-type", "application/x-protobuf");
         let response = post.body(encode(request)).send().await.map_err(|error| self.unreachable(error))?;
         let status = response.status();
-        let retry_after = response.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
+        let retry_after = net::retry_after(response.headers(), Timestamp::now());
         let body = response.bytes().await.map_err(|error| self.unreachable(error))?;
         if status.is_success() {
             return Ok(Attempt::Taken(partial_success(signal, &body)));
@@ -191,7 +193,7 @@ impl Sender {
             _ => status.to_string(),
         };
         match status.as_u16() {
-            429 | 502..=504 => Ok(Attempt::Later { after: Duration::from_secs(retry_after.unwrap_or(1)), why }),
+            429 | 502..=504 => Ok(Attempt::Later { after: retry_after.unwrap_or(Duration::from_secs(1)), why }),
             _ => Err(SendError::Refused(why)),
         }
     }

@@ -4,44 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 
 use super::error::{DeliveryError, SinkConfigError};
 use super::refusal::own_words;
+use crate::net;
 
 /// More than any answer of these APIs.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 /// As much of a refusal as belongs into a log line.
 const LONGEST_MESSAGE: usize = 300;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A longer request to wait is a mistake or an outage that the next attempt may test.
-const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
-/// A client that never follows a redirect, which would carry the credentials elsewhere.
+/// The client of one sink.
 pub(super) fn client(sink: &str, headers: HeaderMap, timeout: Duration) -> Result<Client, SinkConfigError> {
     bounded_client(headers, timeout).map_err(|source| SinkConfigError::Client { sink: sink.to_owned(), source })
 }
 
 /// The same without a name.
 pub(in crate::pipeline::delivery) fn bounded_client(headers: HeaderMap, timeout: Duration) -> reqwest::Result<Client> {
-    install_tls();
-    Client::builder()
-        .user_agent(concat!("judged/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
-        .timeout(timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-}
-
-/// The program installs its TLS provider at start; where a caller has not, building a client would panic.
-pub(super) fn install_tls() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        let already_there = rustls::crypto::ring::default_provider().install_default().is_err();
-        tracing::debug!(already_there, "installed the TLS provider");
-    }
+    net::http_client().default_headers(headers).connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout).build()
 }
 
 /// `host:port`, for errors: a URL may hold credentials.
@@ -71,11 +54,7 @@ pub(in crate::pipeline::delivery) async fn exchange(
     };
     let mut response = request.send().await.map_err(failed)?;
     let status = response.status();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| asked_wait(text, Timestamp::now()));
+    let retry_after = net::retry_after(response.headers(), Timestamp::now());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
@@ -126,17 +105,6 @@ impl Answer {
     }
 }
 
-/// `Retry-After` in seconds or as a date; a moment in the past is no wait at all.
-fn asked_wait(text: &str, now: Timestamp) -> Option<Duration> {
-    let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds
-        .or_else(|| {
-            let moment = rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
-            Some(Duration::try_from(moment.duration_since(now)).unwrap_or(Duration::ZERO))
-        })
-        .map(|wait| wait.min(LONGEST_ASKED))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Disposition;
@@ -159,14 +127,5 @@ mod tests {
         }
         assert!(matches!(answer(500).idempotent_error().disposition(), Disposition::Retry { .. }));
         assert_eq!(answer(400).message(), "why not");
-    }
-
-    #[test]
-    fn a_server_asks_for_seconds_or_a_date() {
-        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-        assert_eq!(asked_wait("3", now), Some(Duration::from_secs(3)));
-        assert_eq!(asked_wait("Sun, 22 Nov 2026 10:00:09 GMT", now), Some(Duration::from_secs(9)));
-        assert_eq!(asked_wait("Sun, 22 Nov 2020 10:00:09 GMT", now), Some(Duration::ZERO));
-        assert_eq!(asked_wait("soon", now), None);
     }
 }

@@ -15,6 +15,7 @@ use super::otlp::Export;
 use super::otlp_http::partly;
 use super::{http, settings};
 use crate::config::sinks::SinkConfig;
+use crate::net::tls;
 use crate::otlp::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
 
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl GrpcTransport {
     pub(super) fn from_config(config: &SinkConfig, headers: HeaderMap) -> Result<Self, SinkConfigError> {
         let url = settings::address(config, "")?;
         let refuse = |problem: String| SinkConfigError::Value { sink: config.name.clone(), key: "endpoint", problem };
-        http::install_tls();
+        tls::install_provider();
         let mut endpoint = Endpoint::from_shared(url.to_string())
             .map_err(|error| refuse(format!("this is not an address for gRPC ({error})")))?
             .connect_timeout(Duration::from_secs(5).min(config.timeout))

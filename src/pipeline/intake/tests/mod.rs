@@ -130,8 +130,7 @@ impl Service {
     }
 
     async fn start_on(database: Database, otlp: &str, sampling: &str) -> Self {
-        // A process chooses its TLS provider once; the other tests of this process may have done so.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        crate::net::tls::install_provider();
         let config = format!("[otlp]\nhttp = \"127.0.0.1:0\"\ngrpc = \"127.0.0.1:0\"\n{otlp}");
         let config: IntakeConfig = toml::from_str(&config).unwrap();
         let store = Arc::new(MoodyStore::new(database.store.clone()));

@@ -1,0 +1,15 @@
+//! What outgoing connections have in common.
+
+mod retry_after;
+pub mod tls;
+
+use reqwest::{Client, ClientBuilder, redirect};
+
+pub use retry_after::retry_after;
+
+/// The beginning of every HTTP client that carries credentials. It follows no redirect, which would take them to a place
+/// that nobody configured.
+pub fn http_client() -> ClientBuilder {
+    tls::install_provider();
+    Client::builder().user_agent(concat!("judged/", env!("CARGO_PKG_VERSION"))).redirect(redirect::Policy::none())
+}
