@@ -1,7 +1,10 @@
 //! judged, itself observed: logs on standard error, metrics for Prometheus, and all signals over OTLP when configured.
 
-mod metrics;
-pub mod names;
+mod instruments;
+pub(crate) mod metric;
+pub(crate) mod metric_list;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::io::IsTerminal;
 
@@ -17,7 +20,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-pub use metrics::{FinishedEvaluation, Metrics, StoreGauges};
+pub use instruments::{FinishedEvaluation, Metrics, StoreGauges};
 
 use crate::config::telemetry::{LogFormat, OtlpProtocol, TelemetryConfig};
 use crate::conventions::OWN_NAME;

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use crate::config::{Config, PrivacyConfig, SamplingConfig};
 use crate::lifecycle::Role;
-use crate::model::Outcome;
 use crate::otlp::{Encoding, Signal, wire};
 use crate::pipeline::intake::metrics::Transport;
 use crate::pipeline::intake::{Description, Intake};
 use crate::privacy::Redactor;
 use crate::sampling::Sampler;
 use crate::store::SettleTimes;
-use crate::telemetry::names::{self, MetricName};
-use crate::telemetry::{FinishedEvaluation, Metrics, StoreGauges};
+use crate::telemetry::metric::Kind;
+use crate::telemetry::tests::prometheus_name;
+use crate::telemetry::{FinishedEvaluation, Metrics, StoreGauges, metric_list};
 use clap::ValueEnum as _;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prost::Message as _;
@@ -27,34 +27,6 @@ use crate::testing::databases::Database;
 
 /// After the drain time, tasks get so long to stop.
 const AFTER_DRAIN: Duration = Duration::from_secs(5);
-
-/// The labels of each metric; held against the program by [`metrics_are_exported_under_these_names_with_these_labels`].
-const LABELS: &[(&str, &[&str])] = &[
-    ("judged.intake.records", &["signal", "result"]),
-    ("judged.intake.own", &["signal", "part"]),
-    ("judged.intake.requests", &["transport", "signal", "result"]),
-    ("judged.intake.commit.duration", &[]),
-    ("judged.intake.commit.requests", &[]),
-    ("judged.intake.dead_letters", &["queue"]),
-    ("judged.assembly.traces", &["root_seen", "late"]),
-    ("judged.assembly.unmapped_attributes", &["attribute"]),
-    ("judged.evaluations", &["rubric", "version", "judge", "outcome"]),
-    ("judged.evaluation.value", &["rubric", "version", "judge"]),
-    ("judged.evaluation.latency", &["judge"]),
-    ("judged.evaluation.cost", &["judge", "rubric"]),
-    ("judged.deliveries", &["sink", "result"]),
-    ("judged.queue.evaluations", &["judge"]),
-    ("judged.queue.evaluations.age", &["judge"]),
-    ("judged.queue.deliveries", &["sink"]),
-    ("judged.queue.deliveries.age", &["sink"]),
-    ("judged.ledger.balanced", &[]),
-    ("judged.agreement", &["rubric", "version", "judge"]),
-    ("judged.drift.flags", &["rubric", "kind"]),
-    ("judged.alerts", &["rubric", "kind", "state"]),
-    ("judged.webhook.deliveries", &["webhook", "result"]),
-    ("judged.queue.webhooks", &["webhook"]),
-    ("judged.queue.webhooks.age", &["webhook"]),
-];
 
 /// Labels that come from scraping, not from judged.
 const SCRAPED: &[&str] = &["job", "instance", "namespace", "pod"];
@@ -106,25 +78,13 @@ fn texts(value: &Value) -> Vec<&str> {
 
 // ---- Metrics -------------------------------------------------------------------------------------------------------------
 
-/// A metric's name in Prometheus, without the parts of a histogram.
-fn exported(metric: MetricName) -> String {
-    let name = metric.name.replace('.', "_");
-    match (metric.kind, metric.unit) {
-        ("counter", _) => format!("{name}_total"),
-        (_, "s") => format!("{name}_seconds"),
-        (_, "1") => format!("{name}_ratio"),
-        _ => name,
-    }
-}
-
 /// The time series of all metrics, with their labels.
 fn series() -> BTreeMap<String, BTreeSet<&'static str>> {
-    let labels: BTreeMap<&str, &[&str]> = LABELS.iter().copied().collect();
     let mut series = BTreeMap::new();
-    for metric in names::ALL {
-        let labels: BTreeSet<&str> = labels[metric.name].iter().copied().collect();
-        let name = exported(*metric);
-        if metric.kind == "histogram" {
+    for metric in metric_list::ALL {
+        let labels: BTreeSet<&str> = metric.labels.iter().map(|label| label.name).collect();
+        let name = prometheus_name(metric);
+        if metric.kind == Kind::Histogram {
             for part in ["sum", "count"] {
                 series.insert(format!("{name}_{part}"), labels.clone());
             }
@@ -134,13 +94,6 @@ fn series() -> BTreeMap<String, BTreeSet<&'static str>> {
         }
     }
     series
-}
-
-#[test]
-fn the_table_of_labels_has_every_metric() {
-    let listed: BTreeSet<&str> = LABELS.iter().map(|(name, _)| *name).collect();
-    let known: BTreeSet<&str> = names::ALL.iter().map(|metric| metric.name).collect();
-    assert_eq!(listed, known);
 }
 
 /// Everything is recorded once, by the instruments that the service uses.
@@ -201,15 +154,21 @@ async fn metrics_are_exported_under_these_names_with_these_labels() {
         for label in family.get_metric().iter().flat_map(prometheus::proto::Metric::get_label) {
             if !label.name().starts_with("otel_scope_") {
                 labels.insert(label.name().to_owned());
+                let known = values(family.name(), label.name()).unwrap_or_default();
+                assert!(
+                    known.is_empty() || known.contains(&label.value()),
+                    "{}: {} is not listed",
+                    family.name(),
+                    label.value()
+                );
             }
         }
     }
-    let labels: BTreeMap<&str, &[&str]> = LABELS.iter().copied().collect();
-    let expected: BTreeMap<String, BTreeSet<String>> = names::ALL
+    let expected: BTreeMap<String, BTreeSet<String>> = metric_list::ALL
         .iter()
         // It needs a broker with a message that cannot be read.
-        .filter(|metric| **metric != names::INTAKE_DEAD_LETTERS)
-        .map(|metric| (exported(*metric), labels[metric.name].iter().map(|label| (*label).to_owned()).collect()))
+        .filter(|metric| **metric != metric_list::INTAKE_DEAD_LETTERS.description)
+        .map(|metric| (prometheus_name(metric), metric.labels.iter().map(|label| label.name.to_owned()).collect()))
         .collect();
     assert_eq!(found, expected);
 }
@@ -259,20 +218,10 @@ fn autoscaling() -> Vec<Expression> {
     queries.map(|query| Expression { place: "KEDA".to_owned(), text: query.to_owned(), shown: vec![] }).collect()
 }
 
-/// The values that `label` of a metric can have; `None` when they are the user's.
-fn values(series: &str, label: &str) -> Option<Vec<String>> {
-    match label {
-        "outcome" => {
-            let all = [Outcome::Scored, Outcome::Abstained, Outcome::Failed, Outcome::Expired, Outcome::Superseded];
-            Some(all.iter().map(|outcome| outcome.as_str().to_owned()).collect())
-        }
-        "result" | "part" => {
-            let metric = names::ALL.iter().find(|metric| exported(**metric) == series)?;
-            let (_, listed) = metric.description.rsplit_once(": ")?;
-            Some(listed.split(", ").map(str::to_owned).collect())
-        }
-        _ => None,
-    }
+/// The values that `label` of a metric can have; none when they are the user's.
+fn values(series: &str, label: &str) -> Option<&'static [&'static str]> {
+    let metric = metric_list::ALL.iter().find(|metric| prometheus_name(metric) == series)?;
+    metric.labels.iter().find(|listed| listed.name == label).map(|listed| listed.values)
 }
 
 #[test]
@@ -295,9 +244,8 @@ fn dashboards_and_rules_name_only_what_is_exported() {
                     "{place}: {} has no label {label}",
                     &found[1]
                 );
-                if let Some(values) = values(&found[1], label) {
-                    assert!(values.iter().any(|known| known == value), "{place}: {label} is never {value}: {values:?}");
-                }
+                let known = values(&found[1], label).unwrap_or_default();
+                assert!(known.is_empty() || known.contains(&value), "{place}: {label} is never {value}: {known:?}");
             }
         }
         let kept: BTreeSet<String> = captures(r"\bby\s*\(([^)]*)\)", &text)
@@ -319,8 +267,8 @@ fn dashboards_and_rules_name_only_what_is_exported() {
 #[test]
 fn the_dashboard_shows_every_metric_and_its_variables_exist() {
     let shown: String = dashboard().into_iter().map(|expression| expression.text + "\n").collect();
-    for metric in names::ALL {
-        assert!(shown.contains(&exported(*metric)), "the dashboard does not show {}", metric.name);
+    for metric in metric_list::ALL {
+        assert!(shown.contains(&prometheus_name(metric)), "the dashboard does not show {}", metric.name);
     }
     let series = series();
     let dashboard: Value = serde_json::from_str(&read("deploy/grafana/judged.json")).unwrap();

@@ -1,13 +1,12 @@
-//! Every metric of intake, in one place.
+//! The instruments of intake.
 
+use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
-use opentelemetry::{KeyValue, global};
 
-use crate::conventions::OWN_NAME;
 use crate::model::named_enum;
 use crate::otlp::Signal;
 use crate::store::{Committed, IntakeBatch, OwnParts};
-use crate::telemetry::names;
+use crate::telemetry::metric_list;
 
 /// The instruments of intake.
 #[derive(Debug)]
@@ -36,42 +35,13 @@ named_enum! {
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        let meter = global::meter(OWN_NAME);
         Self {
-            records: meter
-                .u64_counter("judged.intake.records")
-                .with_description(
-                    "Spans and log records by what became of them: kept, sampled_out, duplicate, own, rejected",
-                )
-                .with_unit("{record}")
-                .build(),
-            own: meter
-                .u64_counter(names::INTAKE_OWN.name)
-                .with_description(names::INTAKE_OWN.description)
-                .with_unit(names::INTAKE_OWN.unit)
-                .build(),
-            requests: meter
-                .u64_counter("judged.intake.requests")
-                .with_description("Export requests by transport and result: committed, refused, unavailable")
-                .with_unit("{request}")
-                .build(),
-            commit_seconds: meter
-                .f64_histogram("judged.intake.commit.duration")
-                .with_description("Duration of one intake transaction")
-                .with_unit("s")
-                .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
-                .build(),
-            commit_batches: meter
-                .u64_histogram("judged.intake.commit.requests")
-                .with_description("Export requests committed by one transaction")
-                .with_unit("{request}")
-                .with_boundaries(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
-                .build(),
-            dead_letters: meter
-                .u64_counter("judged.intake.dead_letters")
-                .with_description("Messages that can never be read, moved to the dead-letter queue")
-                .with_unit("{message}")
-                .build(),
+            records: metric_list::INTAKE_RECORDS.instrument(),
+            own: metric_list::INTAKE_OWN.instrument(),
+            requests: metric_list::INTAKE_REQUESTS.instrument(),
+            commit_seconds: metric_list::INTAKE_COMMIT_DURATION.instrument(),
+            commit_batches: metric_list::INTAKE_COMMIT_REQUESTS.instrument(),
+            dead_letters: metric_list::INTAKE_DEAD_LETTERS.instrument(),
         }
     }
 

@@ -1,10 +1,9 @@
 //! The instruments of the stages behind intake, and the gauges that are read from the store.
 
-use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
-use opentelemetry::{KeyValue, global};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Gauge, Histogram};
 
-use super::names::{self, MetricName};
-use crate::conventions::OWN_NAME;
+use super::metric_list;
 
 /// The instruments of assembly, evaluation and delivery.
 #[derive(Debug, Clone)]
@@ -21,28 +20,15 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let meter = global::meter(OWN_NAME);
         Self {
-            traces: counter(&meter, names::TRACES_ASSEMBLED),
-            unmapped: counter(&meter, names::UNMAPPED_ATTRIBUTES),
-            evaluations: counter(&meter, names::EVALUATIONS),
-            value: histogram(
-                &meter,
-                names::EVALUATION_VALUE,
-                &[0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0],
-            ),
-            latency: histogram(
-                &meter,
-                names::EVALUATION_LATENCY,
-                &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0],
-            ),
-            cost: meter
-                .f64_counter(names::EVALUATION_COST.name)
-                .with_unit(names::EVALUATION_COST.unit)
-                .with_description(names::EVALUATION_COST.description)
-                .build(),
-            deliveries: counter(&meter, names::DELIVERIES),
-            webhooks: counter(&meter, names::WEBHOOK_DELIVERIES),
+            traces: metric_list::TRACES_ASSEMBLED.instrument(),
+            unmapped: metric_list::UNMAPPED_ATTRIBUTES.instrument(),
+            evaluations: metric_list::EVALUATIONS.instrument(),
+            value: metric_list::EVALUATION_VALUE.instrument(),
+            latency: metric_list::EVALUATION_LATENCY.instrument(),
+            cost: metric_list::EVALUATION_COST.instrument(),
+            deliveries: metric_list::DELIVERIES.instrument(),
+            webhooks: metric_list::WEBHOOK_DELIVERIES.instrument(),
         }
     }
 }
@@ -130,18 +116,17 @@ pub struct StoreGauges {
 
 impl Default for StoreGauges {
     fn default() -> Self {
-        let meter = global::meter(OWN_NAME);
         Self {
-            pending: gauge(&meter, names::PENDING),
-            pending_age: float_gauge(&meter, names::PENDING_AGE),
-            owed: gauge(&meter, names::OWED),
-            owed_age: float_gauge(&meter, names::OWED_AGE),
-            balanced: gauge(&meter, names::LEDGER_BALANCED),
-            agreement: float_gauge(&meter, names::AGREEMENT),
-            flags: gauge(&meter, names::DRIFT_FLAGS),
-            alerts: gauge(&meter, names::ALERTS),
-            webhook_owed: gauge(&meter, names::WEBHOOK_OWED),
-            webhook_owed_age: float_gauge(&meter, names::WEBHOOK_OWED_AGE),
+            pending: metric_list::PENDING.instrument(),
+            pending_age: metric_list::PENDING_AGE.instrument(),
+            owed: metric_list::OWED.instrument(),
+            owed_age: metric_list::OWED_AGE.instrument(),
+            balanced: metric_list::LEDGER_BALANCED.instrument(),
+            agreement: metric_list::AGREEMENT.instrument(),
+            flags: metric_list::DRIFT_FLAGS.instrument(),
+            alerts: metric_list::ALERTS.instrument(),
+            webhook_owed: metric_list::WEBHOOK_OWED.instrument(),
+            webhook_owed_age: metric_list::WEBHOOK_OWED_AGE.instrument(),
         }
     }
 }
@@ -198,25 +183,4 @@ impl StoreGauges {
         self.webhook_owed.record(number, &attributes);
         self.webhook_owed_age.record(age_seconds, &attributes);
     }
-}
-
-fn counter(meter: &Meter, metric: MetricName) -> Counter<u64> {
-    meter.u64_counter(metric.name).with_unit(metric.unit).with_description(metric.description).build()
-}
-
-fn gauge(meter: &Meter, metric: MetricName) -> Gauge<u64> {
-    meter.u64_gauge(metric.name).with_unit(metric.unit).with_description(metric.description).build()
-}
-
-fn float_gauge(meter: &Meter, metric: MetricName) -> Gauge<f64> {
-    meter.f64_gauge(metric.name).with_unit(metric.unit).with_description(metric.description).build()
-}
-
-fn histogram(meter: &Meter, metric: MetricName, bounds: &[f64]) -> Histogram<f64> {
-    meter
-        .f64_histogram(metric.name)
-        .with_unit(metric.unit)
-        .with_description(metric.description)
-        .with_boundaries(bounds.to_vec())
-        .build()
 }

@@ -1,0 +1,87 @@
+//! Every metric judged emits, in one list: instruments are made from it, `docs/metrics.md` is written from it, and the
+//! dashboard and the alert rules are held against it.
+
+use opentelemetry::metrics::{Counter, Gauge, Histogram};
+
+use super::metric::{Label, Metric};
+
+/// Lines of `NAME: Instrument = "name" in "unit" by [labels] "help"`. A label of which all values are known lists them in
+/// parentheses; a histogram ends in its `buckets`.
+macro_rules! metrics {
+    ($($constant:ident: $instrument:ty = $name:literal in $unit:literal by
+        [$($label:ident $(($($value:ident),+))?),*] $help:literal $(buckets [$($bound:literal),+])?;)*) => {
+        $(
+            pub(crate) const $constant: Metric<$instrument> = Metric::new(
+                $name,
+                $unit,
+                &[$(Label { name: stringify!($label), values: &[$($(stringify!($value)),+)?] }),*],
+                $help,
+                &[$($($bound),+)?],
+            );
+        )*
+
+        /// All of them.
+        #[cfg(test)]
+        pub(crate) const ALL: &[super::metric::Description] = &[$($constant.description),*];
+    };
+}
+
+metrics! {
+    INTAKE_RECORDS: Counter<u64> = "judged.intake.records" in "{record}"
+        by [signal (traces, logs), result (kept, sampled_out, duplicate, own, rejected)]
+        "Spans and log records, by what became of them";
+    INTAKE_OWN: Counter<u64> = "judged.intake.own" in "{record}"
+        by [signal (traces, logs), part (own, own_unmarked, other_evaluators)]
+        "Records that are never judged: of judged itself, under its name without naming an evaluation, and of other evaluators";
+    INTAKE_REQUESTS: Counter<u64> = "judged.intake.requests" in "{request}"
+        by [transport (http, grpc, amqp, local), signal (traces, logs), result (committed, refused, unavailable)]
+        "Export requests, by how they came and what became of them";
+    INTAKE_COMMIT_DURATION: Histogram<f64> = "judged.intake.commit.duration" in "s" by []
+        "Duration of one intake transaction"
+        buckets [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    INTAKE_COMMIT_REQUESTS: Histogram<u64> = "judged.intake.commit.requests" in "{request}" by []
+        "Export requests committed by one transaction"
+        buckets [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
+    INTAKE_DEAD_LETTERS: Counter<u64> = "judged.intake.dead_letters" in "{message}" by [queue]
+        "Messages that can never be read, moved to the dead-letter queue";
+    TRACES_ASSEMBLED: Counter<u64> = "judged.assembly.traces" in "{trace}" by [root_seen (true, false), late (true, false)]
+        "Traces assembled, by whether the root was seen and whether late spans came";
+    UNMAPPED_ATTRIBUTES: Counter<u64> = "judged.assembly.unmapped_attributes" in "{attribute}" by [attribute]
+        "Attributes that look like those of an LLM convention but that no convention explains";
+    EVALUATIONS: Counter<u64> = "judged.evaluations" in "{evaluation}"
+        by [rubric, version, judge, outcome (scored, abstained, failed, filtered)]
+        "Evaluations that a judge worked on, by their outcome";
+    EVALUATION_VALUE: Histogram<f64> = "judged.evaluation.value" in "1" by [rubric, version, judge]
+        "Scores normalised to [0, 1]"
+        buckets [0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0];
+    EVALUATION_LATENCY: Histogram<f64> = "judged.evaluation.latency" in "s" by [judge]
+        "How long judges took"
+        buckets [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+    EVALUATION_COST: Counter<f64> = "judged.evaluation.cost" in "{USD}" by [rubric, judge]
+        "What judge calls cost";
+    DELIVERIES: Counter<u64> = "judged.deliveries" in "{delivery}" by [sink, result (sent, retry, given_up)]
+        "Attempts to deliver a score to a sink";
+    PENDING: Gauge<u64> = "judged.queue.evaluations" in "{evaluation}" by [judge]
+        "Evaluations waiting for their judge";
+    PENDING_AGE: Gauge<f64> = "judged.queue.evaluations.age" in "s" by [judge]
+        "Age of the oldest waiting evaluation";
+    OWED: Gauge<u64> = "judged.queue.deliveries" in "{delivery}" by [sink]
+        "Scores owed to a sink";
+    OWED_AGE: Gauge<f64> = "judged.queue.deliveries.age" in "s" by [sink]
+        "Age of the oldest score owed to a sink";
+    LEDGER_BALANCED: Gauge<u64> = "judged.ledger.balanced" in "1" by []
+        "1 when every account of the ledger balances, else 0";
+    AGREEMENT: Gauge<f64> = "judged.agreement" in "1" by [rubric, version, judge]
+        "Raw agreement of a judge with human labels";
+    DRIFT_FLAGS: Gauge<u64> = "judged.drift.flags" in "{flag}" by [rubric, kind]
+        "Open drift flags";
+    ALERTS: Gauge<u64> = "judged.alerts" in "{alert}" by [rubric, kind, state (open, acknowledged)]
+        "Alerts that are not over";
+    WEBHOOK_DELIVERIES: Counter<u64> = "judged.webhook.deliveries" in "{delivery}"
+        by [webhook, result (sent, retry, given_up)]
+        "Attempts to tell a webhook of an alert";
+    WEBHOOK_OWED: Gauge<u64> = "judged.queue.webhooks" in "{message}" by [webhook]
+        "Messages about alerts owed to a webhook";
+    WEBHOOK_OWED_AGE: Gauge<f64> = "judged.queue.webhooks.age" in "s" by [webhook]
+        "Age of the oldest message owed to a webhook";
+}
