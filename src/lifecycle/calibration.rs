@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, holding, leads};
@@ -69,10 +70,7 @@ impl Calibration {
                     tracing::debug!(error = crate::error_chain::causes(&error), "nobody could be asked who looks")
                 }
             }
-            tokio::select! {
-                () = tokio::time::sleep(QUESTION) => {}
-                () = soft.cancelled() => {}
-            }
+            soft.run_until_cancelled(sleep(QUESTION)).await;
         }
         if let Err(error) = self.store.give_up_lead(CALIBRATION).await {
             tracing::debug!(

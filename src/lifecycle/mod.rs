@@ -2,7 +2,7 @@
 //!
 //! A soft shutdown (SIGTERM, Ctrl-C) stops taking work and finishes what is in hand; a second signal, or the end of the
 //! drain time, is a hard one. Either way nothing is lost: what was not finished is leased again after the next start.
-//! A task that ends by itself takes the whole process down, visibly, rather than leaving half of it running.
+//! A task that ends by itself, by a panic too, takes the whole process down, visibly, rather than leaving half of it running.
 
 mod calibration;
 mod leadership;
@@ -12,10 +12,12 @@ pub mod rubric_loader;
 mod service;
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -89,18 +91,24 @@ impl Lifecycle {
         self.hard.clone()
     }
 
-    /// Starts a task that is meant to run until the soft token is cancelled.
+    /// Starts a task that is meant to run until the soft token is cancelled. One that fails, panics or ends earlier stops
+    /// the process.
     pub fn spawn<E>(&self, name: &'static str, task: impl Future<Output = Result<(), E>> + Send + 'static)
     where
         E: std::error::Error + Send + 'static,
     {
         let this = self.clone();
         self.tracker.spawn(async move {
-            let result = task.await;
-            if let Err(error) = &result {
-                tracing::error!(task = name, error = crate::error_chain::causes(error), "task failed");
+            // The task is over after a panic, and with it all that the panic left half done.
+            let result = AssertUnwindSafe(task).catch_unwind().await;
+            match &result {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(task = name, error = crate::error_chain::causes(error), "task failed");
+                }
+                Err(_) => tracing::error!(task = name, "task panicked"),
             }
-            if result.is_err() || !this.soft.is_cancelled() {
+            if !matches!(result, Ok(Ok(()))) || !this.soft.is_cancelled() {
                 tracing::error!(task = name, "task ended; shutting down");
                 this.failed.store(true, Ordering::SeqCst);
                 this.soft.cancel();
@@ -159,6 +167,13 @@ mod tests {
     async fn a_task_that_ends_by_itself_stops_the_process_as_a_failure() {
         let lifecycle = Lifecycle::new();
         lifecycle.spawn("short", async { Ok::<(), std::io::Error>(()) });
+        assert!(!lifecycle.run(Duration::from_secs(1)).await);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_stops_the_process_as_a_failure() {
+        let lifecycle = Lifecycle::new();
+        lifecycle.spawn("broken", async { if true { panic!("a bug") } else { Ok::<(), std::io::Error>(()) } });
         assert!(!lifecycle.run(Duration::from_secs(1)).await);
     }
 

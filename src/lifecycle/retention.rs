@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{RETENTION, holding, leads};
@@ -37,10 +38,7 @@ pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken
                 "what is too old could not be deleted; trying again later"
             );
         }
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            () = soft.cancelled() => {}
-        }
+        soft.run_until_cancelled(sleep(INTERVAL)).await;
     }
     Ok(())
 }
@@ -87,8 +85,5 @@ async fn forget_batches(store: &Store, keep: Duration, soft: &CancellationToken)
 
 /// As long as the step took, within bounds.
 async fn rest(start: Instant, soft: &CancellationToken) {
-    tokio::select! {
-        () = tokio::time::sleep(start.elapsed().clamp(REST.0, REST.1)) => {}
-        () = soft.cancelled() => {}
-    }
+    soft.run_until_cancelled(sleep(start.elapsed().clamp(REST.0, REST.1))).await;
 }

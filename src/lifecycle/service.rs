@@ -1,15 +1,18 @@
 //! The service: parse is done, now build (which binds sockets), then run. Every role of the process is started here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretSlice};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::calibration::Calibration;
@@ -200,7 +203,7 @@ impl Service {
         if let Some(listeners) = self.listeners {
             let committer = self.committer;
             // It ends when the last handle on intake is gone, after the listeners have finished.
-            tokio::spawn(committer.run());
+            lifecycle.spawn("intake commits", committer.run().map(Ok::<(), Infallible>));
             lifecycle.spawn("intake", listeners.serve(Arc::clone(&self.intake), soft.clone()));
         }
         if self.roles.contains(&Role::Assemble) {
@@ -327,10 +330,7 @@ async fn read_gauges(
         {
             tracing::debug!(error = crate::error_chain::causes(&error), "spending could not be read");
         }
-        tokio::select! {
-            () = tokio::time::sleep(GAUGE_INTERVAL) => {}
-            () = soft.cancelled() => {}
-        }
+        soft.run_until_cancelled(sleep(GAUGE_INTERVAL)).await;
     }
     Ok(())
 }
@@ -411,7 +411,7 @@ async fn reload(
     let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
     while !soft.is_cancelled() {
         let asked = tokio::select! {
-            () = tokio::time::sleep(RELOAD_INTERVAL) => false,
+            () = sleep(RELOAD_INTERVAL) => false,
             () = hung_up(&mut hang_up) => true,
             () = soft.cancelled() => break,
         };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::store::StoreError;
@@ -41,10 +42,7 @@ impl Patience {
                 }
                 self.failures = self.failures.saturating_add(1);
                 let wait = Duration::from_millis(100 << self.failures.min(7));
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    () = stop.cancelled() => {}
-                }
+                stop.run_until_cancelled(sleep(wait)).await;
                 Ok(None)
             }
             Err(error) => Err(error),

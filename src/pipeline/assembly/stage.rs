@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::planner::{self, TraceDraw};
@@ -61,11 +62,7 @@ impl Assembly {
             if traces == 0 && sessions == 0 {
                 let wait = patience.with(&soft, self.until_next_due().await).await?.unwrap_or(IDLE);
                 self.store.wakeups().assembly_looks_at(self.store.now_ms() + wait.as_millis() as i64);
-                tokio::select! {
-                    () = woken => {}
-                    () = tokio::time::sleep(wait) => {}
-                    () = soft.cancelled() => {}
-                }
+                soft.run_until_cancelled(timeout(wait, woken)).await;
             }
         }
         Ok(())

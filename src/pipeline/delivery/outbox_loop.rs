@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::sinks::{DeliveryError, Disposition};
@@ -65,11 +66,7 @@ async fn serve<R: Receiver>(mut receiver: R, wakeups: &Wakeups, soft: &Cancellat
         let woken = wakeups.woken(R::STAGE);
         let Some(owed) = patience.with(soft, receiver.lease().await).await? else { continue };
         if owed.is_empty() {
-            tokio::select! {
-                () = woken => {}
-                () = tokio::time::sleep(R::IDLE) => {}
-                () = soft.cancelled() => {}
-            }
+            soft.run_until_cancelled(timeout(R::IDLE, woken)).await;
             continue;
         }
         for owed in owed.chunks(R::AT_ONCE) {

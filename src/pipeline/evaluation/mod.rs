@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -108,10 +109,7 @@ async fn expire(store: Store, soft: CancellationToken) {
                 tracing::debug!(error = crate::error_chain::causes(&error), "could not look for overdue evaluations");
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(10)) => {}
-            () = soft.cancelled() => {}
-        }
+        soft.run_until_cancelled(sleep(Duration::from_secs(10))).await;
     }
 }
 
@@ -136,28 +134,21 @@ impl JudgeLoop {
                 let wanted = MOST_IN_HAND - self.most() + self.enough();
                 tokio::select! {
                     permit = slots.acquire_many(wanted as u32) => drop(permit),
-                    () = tokio::time::sleep(IDLE) => {}
+                    () = sleep(IDLE) => {}
                     () = soft.cancelled() => {}
                 }
                 continue;
             }
             let planned = self.stage.store.wakeups().woken(Stage::Evaluate);
             if let Some(wait) = pause.left(self.stage.store.now_ms()) {
-                tokio::select! {
-                    () = tokio::time::sleep(wait.min(IDLE * 4)) => {}
-                    () = soft.cancelled() => {}
-                }
+                soft.run_until_cancelled(sleep(wait.min(IDLE * 4))).await;
                 continue;
             }
             let lease_ms = self.stage.lease.as_millis() as i64;
             let leased = self.stage.store.lease_evaluations(self.judge.name(), free.min(LEASE_BATCH), lease_ms).await;
             let Some(leased) = patience.with(&soft, leased).await? else { continue };
             if leased.is_empty() {
-                tokio::select! {
-                    () = planned => {}
-                    () = tokio::time::sleep(IDLE) => {}
-                    () = soft.cancelled() => {}
-                }
+                soft.run_until_cancelled(timeout(IDLE, planned)).await;
                 continue;
             }
             for evaluation in leased {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::SessionError;
@@ -53,10 +54,7 @@ impl<'a> StreamReading<'a> {
                     if !std::mem::replace(&mut told, true) {
                         tracing::info!(queue, "another worker reads this stream; waiting to take over");
                     }
-                    tokio::select! {
-                        () = tokio::time::sleep(PATIENCE) => {}
-                        () = shutdown.cancelled() => {}
-                    }
+                    shutdown.run_until_cancelled(sleep(PATIENCE)).await;
                 }
             }
         }
