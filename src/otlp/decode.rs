@@ -5,7 +5,7 @@
 
 use prost::Message;
 
-use super::json_lenient::mended;
+use super::json_lenient::{mended, without_bad_records};
 use super::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
 use crate::model::named_enum;
 
@@ -56,6 +56,14 @@ pub enum DecodeError {
         /// The parser's complaint, with line and column.
         source: serde_json::Error,
     },
+    /// The other signal, in JSON.
+    #[error("these are {found}, not {expected}: send them to /v1/{found}", found = .found.as_str(), expected = .expected.as_str())]
+    OtherSignal {
+        /// What belongs here.
+        expected: Signal,
+        /// What came.
+        found: Signal,
+    },
     /// JSON that is no OTLP request of a signal judged reads.
     #[error("neither `resourceSpans` nor `resourceLogs` at the top level of the JSON")]
     UnknownSignal,
@@ -81,8 +89,28 @@ pub fn decode_as(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Requ
         (Signal::Logs, Encoding::Protobuf) => ExportLogsServiceRequest::decode(body)
             .map(Request::Logs)
             .map_err(|source| DecodeError::Protobuf { signal, source }),
-        (Signal::Traces, Encoding::Json) => from_json(signal, body).map(Request::Traces),
-        (Signal::Logs, Encoding::Json) => from_json(signal, body).map(Request::Logs),
+        (Signal::Traces, Encoding::Json) => {
+            let request: ExportTraceServiceRequest = from_json(signal, body)?;
+            if request.resource_spans.is_empty() {
+                refuse_other_signal(signal, body)?;
+            }
+            Ok(Request::Traces(request))
+        }
+        (Signal::Logs, Encoding::Json) => {
+            let request: ExportLogsServiceRequest = from_json(signal, body)?;
+            if request.resource_logs.is_empty() {
+                refuse_other_signal(signal, body)?;
+            }
+            Ok(Request::Logs(request))
+        }
+    }
+}
+
+/// A request of the other signal reads as an empty one; answering it with success would lose it without a word.
+fn refuse_other_signal(expected: Signal, body: &[u8]) -> Result<(), DecodeError> {
+    match json_signal(body)? {
+        Some(found) if found != expected => Err(DecodeError::OtherSignal { expected, found }),
+        _ => Ok(()),
     }
 }
 
@@ -95,12 +123,15 @@ fn from_json<T: serde::de::DeserializeOwned>(signal: Signal, body: &[u8]) -> Res
         Ok(_) => None,
         Err(source) => Some(source),
     };
-    match (mended(body).map(serde_json::from_value), first) {
-        (Some(Ok(request)), _) => Ok(request),
+    let Some(mut tree) = mended(body) else {
         // The first complaint has the line and column.
-        (_, Some(source)) | (Some(Err(source)), None) => Err(DecodeError::Json { signal, source }),
-        (None, None) => Err(DecodeError::UnknownSignal),
+        return Err(first.map_or(DecodeError::UnknownSignal, |source| DecodeError::Json { signal, source }));
+    };
+    if let Ok(request) = serde_json::from_value(tree.clone()) {
+        return Ok(request);
     }
+    without_bad_records(&mut tree);
+    serde_json::from_value(tree).map_err(|source| DecodeError::Json { signal, source: first.unwrap_or(source) })
 }
 
 fn contains(body: &[u8], needle: &[u8]) -> bool {
@@ -202,6 +233,67 @@ mod tests {
             .replace("spanId", "span_id");
         let Request::Traces(read) = decode(snake.as_bytes()).unwrap() else { panic!("a traces request") };
         assert_eq!(read.resource_spans[0].scope_spans[0].spans[0].trace_id, vec![1; 16]);
+    }
+
+    fn read_spans(body: &str) -> Vec<Span> {
+        let Request::Traces(read) = decode(body.as_bytes()).unwrap() else { panic!("a traces request") };
+        read.resource_spans.into_iter().flat_map(|block| block.scope_spans).flat_map(|scope| scope.spans).collect()
+    }
+
+    const IDS: &str = r#""traceId":"01010101010101010101010101010101","spanId":"0202020202020202""#;
+
+    #[test]
+    fn every_absent_field_is_its_default() {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"resource":{{"entityRefs":[{{"type":"host"}}]}},"scopeSpans":[{{"scope":{{}},
+               "spans":[{{{IDS},"events":[{{}}],"links":[{{}}],"status":{{}},"attributes":[{{"key":"a"}},{{"key":"b","value":{{}}}}]}}]}}]}}]}}"#
+        );
+        assert_eq!(read_spans(&body)[0].attributes.len(), 2);
+        let logs = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{},{"body":{},"severityNumber":"SEVERITY_NUMBER_INFO2"}]}]}]}"#;
+        let Request::Logs(read) = decode(logs.as_bytes()).unwrap() else { panic!("a logs request") };
+        assert_eq!(read.resource_logs[0].scope_logs[0].log_records[1].severity_number, 10);
+    }
+
+    #[test]
+    fn numbers_are_read_in_every_spelling_of_protobufs_json() {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{IDS},"kind":"3","startTimeUnixNano":12.0,"flags":"1",
+               "droppedAttributesCount":"7","attributes":[{{"key":"nan","value":{{"doubleValue":"NaN"}}}},
+               {{"key":"half","value":{{"doubleValue":"0.5"}}}},{{"key":"twelve","value":{{"intValue":12.0}}}}]}}]}}]}}]}}"#
+        );
+        let span = &read_spans(&body)[0];
+        assert_eq!((span.kind, span.start_time_unix_nano, span.dropped_attributes_count), (3, 12, 7));
+        let values: Vec<_> =
+            span.attributes.iter().map(|pair| pair.value.clone().and_then(|value| value.value)).collect();
+        use super::super::wire::any_value::Value;
+        assert_eq!(
+            values,
+            [Some(Value::StringValue("NaN".into())), Some(Value::DoubleValue(0.5)), Some(Value::IntValue(12))]
+        );
+    }
+
+    #[test]
+    fn half_a_character_is_the_replacement_character() {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{IDS},"name":"a\ud83d b\ud83d\ude00 \\ud83d"}}]}}]}}]}}"#
+        );
+        assert_eq!(read_spans(&body)[0].name, "a\u{FFFD} b\u{1F600} \\ud83d");
+    }
+
+    #[test]
+    fn a_bad_record_does_not_take_the_others_with_it() {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"zz","name":"bad"}},{{{IDS},"name":"good"}}]}}]}}]}}"#
+        );
+        let spans = read_spans(&body);
+        assert_eq!((spans.len(), spans[0].trace_id.len(), &*spans[1].name), (2, 0, "good"));
+    }
+
+    #[test]
+    fn the_other_signal_is_refused_with_the_right_path() {
+        let logs = br#"{"resourceLogs":[{"scopeLogs":[]}]}"#;
+        let refused = decode_as(Signal::Traces, Encoding::Json, logs).unwrap_err().to_string();
+        assert_eq!(refused, "these are logs, not traces: send them to /v1/logs");
     }
 
     #[test]

@@ -1,13 +1,67 @@
-//! Legal OTLP/JSON that the generated types refuse: empty lists left out (as protobuf's JSON mapping does), nulls, names
-//! in snake case, and enumerations by name. Slow, so it is tried only on what was refused.
+//! Legal OTLP/JSON that the generated types refuse: fields left out (protobuf's JSON mapping leaves out every default),
+//! nulls, names in snake case, enumerations by name, numbers as text, `NaN` and `Infinity`, halves of surrogate pairs;
+//! and records that are wrong beside others that are right. Slow, so it is tried only on what was refused.
 
-use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value as Json};
+
+use super::wire::{LogRecord, Span};
 
 /// The same request in the only form that the generated types read; `None` when the text is no JSON.
 pub(super) fn mended(body: &[u8]) -> Option<Json> {
-    let mut tree: Json = serde_json::from_slice(body).ok()?;
+    let mut tree: Json = serde_json::from_slice(&with_whole_characters(body)).ok()?;
     mend(&mut tree);
     Some(tree)
+}
+
+/// Puts an empty record, which is counted as rejected later on, in the place of each record that cannot be read.
+pub(super) fn without_bad_records(tree: &mut Json) {
+    blank_records::<Span>(tree, ["resourceSpans", "scopeSpans", "spans"]);
+    blank_records::<LogRecord>(tree, ["resourceLogs", "scopeLogs", "logRecords"]);
+}
+
+fn blank_records<R: DeserializeOwned>(tree: &mut Json, path: [&str; 3]) {
+    let [blocks, scopes, records] = path;
+    fn items<'a>(node: &'a mut Json, name: &str) -> impl Iterator<Item = &'a mut Json> {
+        node.get_mut(name).and_then(Json::as_array_mut).into_iter().flatten()
+    }
+    for block in items(tree, blocks) {
+        for scope in items(block, scopes) {
+            for record in items(scope, records) {
+                if serde_json::from_value::<R>(record.clone()).is_err() {
+                    *record = Json::Object(Map::new());
+                }
+            }
+        }
+    }
+}
+
+/// The text with U+FFFD in the place of escaped surrogates that lack their other half: a limit on the length of
+/// attributes cut a character in two.
+fn with_whole_characters(body: &[u8]) -> Cow<'_, [u8]> {
+    /// Length of `\uXXXX`.
+    const ESCAPE: usize = 6;
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(backslash) = memchr::memchr(b'\\', &body[at..]).map(|found| at + found) {
+        at = backslash + 2;
+        let Some(first) = surrogate(body, backslash) else { continue };
+        let is_pair = first < 0xDC00 && surrogate(body, backslash + ESCAPE).is_some_and(|second| second >= 0xDC00);
+        at = backslash + if is_pair { 2 * ESCAPE } else { ESCAPE };
+        if !is_pair {
+            mended.get_or_insert_with(|| body.to_vec())[backslash..at].copy_from_slice(br"\ufffd");
+        }
+    }
+    mended.map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+/// The surrogate escaped at `at`.
+fn surrogate(body: &[u8], at: usize) -> Option<u16> {
+    let escape = body.get(at..at + 6)?;
+    let digits = std::str::from_utf8(escape.strip_prefix(br"\u")?).ok()?;
+    u16::from_str_radix(digits, 16).ok().filter(|unit| (0xD800..0xE000).contains(unit))
 }
 
 fn mend(node: &mut Json) {
@@ -18,21 +72,40 @@ fn mend(node: &mut Json) {
         }
         Json::Object(members) => {
             *members = std::mem::take(members).into_iter().filter(|(_, value)| !value.is_null()).map(renamed).collect();
+            // Which entity a resource is about; nothing here reads it, and its absent fields are refused.
+            members.remove("entityRefs");
             fill_lists(members);
+            keep_odd_doubles(members);
             members.values_mut().for_each(mend);
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        Json::Number(number) => {
+            if let Some(whole) = number.as_f64().and_then(whole_number) {
+                *node = Json::from(whole);
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::String(_) => {}
     }
 }
 
-/// Member names in camel case, enumerations as numbers. Attribute names are values in OTLP/JSON and not touched.
+/// `12.0` is an integer to protobuf's JSON mapping.
+fn whole_number(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < 9.0e15).then_some(value as i64)
+}
+
+/// Member names in camel case, enumerations and counts as numbers. Attribute names are values in OTLP/JSON and not
+/// touched.
 fn renamed((name, value): (String, Json)) -> (String, Json) {
     let name = if name.contains('_') { camel_case(&name) } else { name };
-    let value = match (&*name, value.as_str().and_then(enumeration)) {
-        ("kind" | "code" | "severityNumber", Some(number)) => Json::from(number),
-        _ => value,
+    let number = match &*name {
+        "kind" | "code" | "severityNumber" => {
+            value.as_str().and_then(|text| enumeration(text).or_else(|| text.parse().ok()))
+        }
+        "flags" | "droppedAttributesCount" | "droppedEventsCount" | "droppedLinksCount" => {
+            value.as_str().and_then(|text| text.parse::<i64>().ok())
+        }
+        _ => None,
     };
-    (name, value)
+    (name, number.map_or(value, Json::from))
 }
 
 fn camel_case(name: &str) -> String {
@@ -46,16 +119,39 @@ fn camel_case(name: &str) -> String {
     camel
 }
 
-fn enumeration(name: &str) -> Option<i32> {
+fn enumeration(name: &str) -> Option<i64> {
     Some(match name {
-        "SPAN_KIND_UNSPECIFIED" | "STATUS_CODE_UNSET" => 0,
+        "SPAN_KIND_UNSPECIFIED" | "STATUS_CODE_UNSET" | "SEVERITY_NUMBER_UNSPECIFIED" => 0,
         "SPAN_KIND_INTERNAL" | "STATUS_CODE_OK" => 1,
         "SPAN_KIND_SERVER" | "STATUS_CODE_ERROR" => 2,
         "SPAN_KIND_CLIENT" => 3,
         "SPAN_KIND_PRODUCER" => 4,
         "SPAN_KIND_CONSUMER" => 5,
-        _ => return None,
+        _ => return severity(name.strip_prefix("SEVERITY_NUMBER_")?),
     })
+}
+
+/// `TRACE`, `TRACE2`, … `FATAL4`: four steps of six levels, from 1 on.
+fn severity(name: &str) -> Option<i64> {
+    const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+    let (level, step) = match name.char_indices().last()? {
+        (at, digit @ '2'..='4') => (&name[..at], i64::from(digit.to_digit(10)?) - 1),
+        _ => (name, 0),
+    };
+    let at = LEVELS.iter().position(|other| *other == level)?;
+    Some(1 + 4 * i64::try_from(at).ok()? + step)
+}
+
+/// `{"doubleValue": "0.5"}` is the number; `"NaN"` and the infinities, for which JSON has no number, stay text.
+fn keep_odd_doubles(members: &mut Map<String, Json>) {
+    let Some(Json::String(text)) = members.get("doubleValue") else { return };
+    let Ok(value) = text.parse::<f64>() else { return };
+    let text = text.clone();
+    members.remove("doubleValue");
+    match Number::from_f64(value) {
+        Some(number) => members.insert("doubleValue".to_owned(), Json::Number(number)),
+        None => members.insert("stringValue".to_owned(), Json::String(text)),
+    };
 }
 
 /// `{"arrayValue": {}}` is an empty array, and an attribute without a key has the empty key.
