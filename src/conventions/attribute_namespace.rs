@@ -22,13 +22,13 @@ macro_rules! spaces {
 
 spaces! {
     Agno "agno", Ai "ai", Anthropic "anthropic", Autogen "autogen", Chroma "chroma", ClaudeCode "claude_code",
-    Completion "completion", Crewai "crewai", Dspy "dspy", Embedding "embedding", Enduser "enduser", Entity "entity",
+    Completion "completion", Conversation "conversation", Crewai "crewai", Dspy "dspy", Embedding "embedding", Enduser "enduser", Entity "entity",
     Events "events", Flue "flue", Gcp "gcp", GenAi "gen_ai", Genkit "genkit", Haystack "haystack", Input "input",
     Langfuse "langfuse", Langsmith "langsmith", Langwatch "langwatch", LiveKit "lk", LlamaIndex "llama_index", Llamaindex "llamaindex",
     Llm "llm", Lmnr "lmnr", Logfire "logfire", Mastra "mastra", Metadata "metadata", Mlflow "mlflow", OpenAi "openai",
     OpenInference "openinference", Openlit "openlit", Output "output", Prompt "prompt", PydanticAi "pydantic_ai",
     Rag "rag", RequestData "request_data", Reranker "reranker", ResponseData "response_data", Retrieval "retrieval",
-    SemanticKernel "semantic_kernel", Session "session", Smolagents "smolagents", Tag "tag", Traceloop "traceloop",
+    SemanticKernel "semantic_kernel", Session "session", Smolagents "smolagents", Spring "spring", Tag "tag", Tanstack "tanstack", Traceloop "traceloop",
     User "user", VectorDb "vector_db", Voltagent "voltagent",
 }
 

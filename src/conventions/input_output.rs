@@ -11,7 +11,7 @@ use crate::model::{Attributes, Message, Part, Role, StepKind, ToolCall};
 
 /// Reads a generic input attribute into `parts` as the kind of span demands.
 pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
-    let Some(node) = source.unfolded(key) else { return };
+    let Some(node) = source.node_or_text(key).map(|node| source.unfold(node)) else { return };
     match parts.kind {
         Some(StepKind::Tool) => parts.input = Some(tool_input(parts, &node)),
         Some(StepKind::Retrieval) => {
@@ -47,7 +47,7 @@ fn plain_input(node: &Node<'_>) -> String {
 
 /// Reads a generic output attribute into `parts` as the kind of span demands.
 pub(crate) fn read_output(source: &Source<'_>, key: &str, parts: &mut Parts) {
-    let Some(node) = source.node(key) else { return };
+    let Some(node) = source.node_or_text(key) else { return };
     match parts.kind {
         Some(StepKind::Tool) => parts.output = Some(tool_output(parts, &node)),
         Some(StepKind::Retrieval) => {
@@ -62,6 +62,15 @@ pub(crate) fn read_output(source: &Source<'_>, key: &str, parts: &mut Parts) {
 }
 
 fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut Parts) {
+    if let Some(answers) = texts_of_completions(key, &node) {
+        if answers.len() > 1 {
+            let count = answers.len();
+            source.report("several_choices", format!("the call returned {count} answers; the first is judged"));
+        }
+        let first = answers.first().map(|text| text.to_text()).unwrap_or_default();
+        parts.output = Some(Said::text(Role::Assistant, first));
+        return;
+    }
     let read = match node {
         // A string inside JSON is an answer as it is, unless it is a serialised body.
         Node::Str(text) => match source.parse(text) {
@@ -97,6 +106,12 @@ fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut
     parts.response_id = parts.response_id.take().or(metadata.id).or(id);
     let usage = node.first_of(&["usage", "usageMetadata", "usage_metadata"]).map(of_node);
     parts.tokens = parts.tokens.or(usage.unwrap_or_default());
+}
+
+/// The answers of a completion that was recorded as a list of bare texts, one for each choice.
+fn texts_of_completions<'a>(key: &str, node: &Node<'a>) -> Option<&'a [Node<'a>]> {
+    let answers = node.as_list().filter(|_| key == "gen_ai.completion")?;
+    (!answers.is_empty() && answers.iter().all(|answer| answer.as_str().is_some())).then_some(answers)
 }
 
 #[derive(Default)]

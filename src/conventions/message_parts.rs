@@ -25,7 +25,9 @@ fn collect(content: &Node<'_>, depth: usize, found: &mut Vec<Part>) {
         Node::Str(text) => push_text(text, found),
         Node::List(items) => items.iter().for_each(|item| collect(item, depth + 1, found)),
         Node::Map(_) => part(content, depth, found),
-        Node::Null | Node::Bool(_) | Node::Int(_) | Node::Float(_) => {}
+        // A structured answer may be a bare number or truth value: its JSON text is what was said.
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) => push_text(&content.to_text(), found),
+        Node::Null => {}
     }
 }
 
@@ -53,6 +55,8 @@ fn typed_part(node: &Node<'_>, kind: &str, depth: usize, found: &mut Vec<Part>) 
             push_text_of(node, &["text", "content", "value"], found);
         }
         "refusal" => push_text_of(node, &["refusal", "content", "text"], found),
+        // Whatever an application put there; nothing says that the user saw it.
+        "generic" => found.push(Part::Other { kind: "generic".to_owned() }),
         "reasoning" | "thinking" | "redacted_thinking" | "reasoning_text" => push_reasoning(node, found),
         "tool_call" | "tool_use" | "toolUse" | "function_call" | "function" | "server_tool_use"
         | "server_tool_call" | "mcp_tool_use" | "custom_tool_call" | "tool_call_request" | "invalid_tool_call" => {
@@ -131,14 +135,16 @@ fn by_key(node: &Node<'_>, depth: usize, found: &mut Vec<Part>) -> bool {
 fn push_text_of(node: &Node<'_>, keys: &[&str], found: &mut Vec<Part>) {
     match node.first_of(keys) {
         Some(Node::Str(text)) => push_text(text, found),
-        // The Assistants API nests {"text": {"value": …}}; pydantic-ai prompts may be lists.
-        Some(inner @ Node::Map(_)) => {
-            if let Some(text) = inner.str_of(&["value", "text", "content"]) {
-                push_text(text, found);
-            }
-        }
+        // The Assistants API nests {"text": {"value": …}}; any other object is a structured answer.
+        Some(inner @ Node::Map(_)) => match inner.str_of(&["value", "text", "content"]) {
+            Some(text) => push_text(text, found),
+            None => push_text(&inner.to_text(), found),
+        },
+        // pydantic-ai prompts are lists of parts; a list of anything else is a structured answer.
+        Some(list @ Node::List(items)) if items.iter().any(is_plain_data) => push_text(&list.to_text(), found),
         Some(Node::List(items)) => items.iter().for_each(|item| collect(item, MAX_DEPTH - 1, found)),
-        _ => {}
+        Some(scalar @ (Node::Bool(_) | Node::Int(_) | Node::Float(_))) => push_text(&scalar.to_text(), found),
+        Some(Node::Null) | None => {}
     }
 }
 
@@ -197,6 +203,19 @@ fn tool_result(node: &Node<'_>) -> Part {
         .map(str::to_owned);
     let keys = ["response", "result", "output", "content", "return_value", "server_tool_call_response", "value"];
     Part::ToolResult { id, name, text: node.first_of(&keys).map(plain_text).unwrap_or_default() }
+}
+
+/// Whether a value is data of the application's own rather than a part of a message: an object without a type name in
+/// which no convention finds anything, or a number or truth value.
+pub(crate) fn is_plain_data(node: &Node<'_>) -> bool {
+    match node {
+        Node::Map(_) => {
+            node.str_of(&["type", "block_type", "kind", "part_kind"]).is_none()
+                && matches!(parts(node).as_slice(), [Part::Other { .. }])
+        }
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) => true,
+        Node::Null | Node::Str(_) | Node::List(_) => false,
+    }
 }
 
 /// What a tool's result or a nested content says, as the model saw it: its text where it has text, else its JSON.

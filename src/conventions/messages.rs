@@ -1,9 +1,7 @@
 //! Messages in every shape that instrumentations write them: one reader for all.
 
-use std::borrow::Cow;
-
 use super::json_tree::{Arena, Node};
-use super::message_parts::{parts, plain_text, tool_call};
+use super::message_parts::{is_plain_data, parts, plain_text, tool_call};
 use crate::model::{Message, Part, Role};
 
 /// Lists in lists (LangChain batches) and wrappers in wrappers deeper than this are not followed.
@@ -25,14 +23,23 @@ fn collect(node: &Node<'_>, speaker: &Role, depth: usize, found: &mut Vec<Messag
         Node::List(items) => collect_list(items, speaker, depth, found),
         Node::Map(_) => match node.get("messages").filter(|_| !is_message(node)) {
             Some(inner) => collect(inner, speaker, depth + 1, found),
+            // The whole value is a structured answer.
+            None if !is_message(node) && is_plain_data(node) => {
+                found.push(Message::text(speaker.clone(), node.to_text()));
+            }
             None => found.push(message(node, speaker)),
         },
-        Node::Null | Node::Bool(_) | Node::Int(_) | Node::Float(_) => {}
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) => found.push(Message::text(speaker.clone(), node.to_text())),
+        Node::Null => {}
     }
 }
 
 /// Messages of a list. Bare parts that stand side by side are one message.
 fn collect_list(items: &[Node<'_>], speaker: &Role, depth: usize, found: &mut Vec<Message>) {
+    if !items.is_empty() && items.iter().all(|item| item.is_map() && !is_message(item) && is_plain_data(item)) {
+        found.push(Message::text(speaker.clone(), Node::List(items).to_text()));
+        return;
+    }
     let mut loose: Vec<Part> = Vec::new();
     for item in items {
         // LangChain templates write a message as ["system", "You are …"].
@@ -264,21 +271,22 @@ pub(crate) fn from_lines(text: &str, speaker: &Role) -> Vec<Message> {
     turns.into_iter().map(|(role, said)| Message::text(role, said)).collect()
 }
 
-/// The text parts of messages of every role but `tool`, joined by line breaks; `None` when there is no text part.
+/// The texts of messages of every role but `tool`, joined by line breaks; `None` when there is no text part. The parts
+/// of one message follow each other directly: producers write one part a streamed piece.
 pub(crate) fn answer_text(messages: &[Message]) -> Option<String> {
-    let mut texts =
-        messages.iter().filter(|message| message.role != Role::Tool).flat_map(|message| &message.parts).filter_map(
-            |part| match part {
-                Part::Text { text } => Some(Cow::Borrowed(text.as_str())),
-                _ => None,
-            },
-        );
-    let first = texts.next()?.into_owned();
-    Some(texts.fold(first, |mut joined, text| {
-        joined.push('\n');
-        joined.push_str(&text);
-        joined
-    }))
+    let mut texts = messages.iter().filter(|message| message.role != Role::Tool).filter_map(said);
+    let first = texts.next()?;
+    Some(texts.fold(first, |joined, text| joined + "\n" + &text))
+}
+
+/// The text parts of one message, which are an answer's text.
+fn said(message: &Message) -> Option<String> {
+    let mut texts = message.parts.iter().filter_map(|part| match part {
+        Part::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    let first = texts.next()?.to_owned();
+    Some(texts.fold(first, |joined, text| joined + text))
 }
 
 #[cfg(test)]

@@ -7,8 +7,11 @@
 
 mod attribute_namespace;
 mod call_errors;
+mod choices;
+mod cut;
 mod documents;
 mod families;
+mod finish_reasons;
 mod flattened_attributes;
 mod input_output;
 mod json;
@@ -18,6 +21,7 @@ pub mod loop_guard;
 mod message_parts;
 mod messages;
 mod partial_step;
+mod placeholders;
 #[cfg(test)]
 mod properties;
 mod provider;
@@ -25,9 +29,11 @@ mod provider_payloads;
 mod python_repr;
 mod session_user;
 mod span_view;
+mod speakers;
 mod stream_chunks;
 #[cfg(test)]
 pub(crate) mod testing;
+mod thinking;
 mod tools;
 mod usage;
 
@@ -37,7 +43,7 @@ pub(crate) use messages::answer_text;
 pub(crate) use partial_step::weight;
 pub use session_user::environment;
 
-use crate::model::{ContentState, LogRecord, Message, Span, Step, StepKind};
+use crate::model::{ContentState, LogRecord, Message, Part, Span, Step, StepKind};
 use json_tree::Arena;
 use partial_step::{Parts, content_state, is_withheld};
 use span_view::Source;
@@ -67,9 +73,18 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     if kind == StepKind::Generation && parts.operation.is_none() {
         parts.operation = Some("chat".to_owned());
     }
-    let input = parts.input_messages();
-    let output = parts.output.take().map(|said| said.messages);
+    let mut input = parts.input_messages().map(without_placeholders);
+    speakers::tell_apart(&source, input.as_deref_mut().unwrap_or_default());
+    let mut output = parts.output.take().map(|said| said.messages);
+    if let Some(said) = &mut output {
+        thinking::set_apart(said);
+        if kind == StepKind::Generation {
+            choices::keep_first(&source, said);
+        }
+    }
+    parts.finish_reasons.iter_mut().for_each(|reason| *reason = finish_reasons::normalised(reason));
     let answered = output.as_deref().is_some_and(says_something);
+    let cut = cut::report(&source, input.as_deref(), output.as_deref()) || parts.is_cut;
     let error = parts.error.take().or_else(|| call_errors::failure(&source, answered));
     let error = error.or_else(|| ended_in_error(kind, answered, &parts.finish_reasons));
     // An empty shell that a failed call left behind is no empty answer.
@@ -110,6 +125,7 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         usage: parts.tokens.settled(),
         error,
         content,
+        cut,
         tags: identity.tags,
         metadata: identity.metadata,
         prompt_name: parts.prompt_name,
@@ -120,6 +136,14 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         problems: source.into_problems(),
         ..Step::bare(span.trace_id, span.span_id)
     }
+}
+
+/// The messages that went in, without texts that only say that content was masked or not recorded.
+fn without_placeholders(mut messages: Vec<Message>) -> Vec<Message> {
+    for message in &mut messages {
+        message.parts.retain(|part| !matches!(part, Part::Text { text } if placeholders::state_of(text).is_some()));
+    }
+    messages
 }
 
 /// The conventions' own finish reason of a call that failed, where nothing else says so.

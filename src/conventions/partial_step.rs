@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::finish_reasons::is_tool_call;
+use super::placeholders;
 use super::usage::Tokens;
 use crate::model::{ContentState, Document, Message, Part, Role, StepKind, ToolDefinition};
 
@@ -99,6 +101,8 @@ pub(crate) struct Parts {
     pub(crate) error: Option<String>,
     /// The answer is known to be masked or elsewhere.
     pub(crate) absence: Option<ContentState>,
+    /// The answer is known to be only the beginning of what the model said.
+    pub(crate) is_cut: bool,
     pub(crate) reference: Option<String>,
     pub(crate) prompt_name: Option<String>,
     pub(crate) prompt_version: Option<String>,
@@ -140,6 +144,7 @@ impl Parts {
         if other.tools.len() > self.tools.len() {
             self.tools = other.tools;
         }
+        self.is_cut |= other.is_cut;
         self.tokens = self.tokens.or(other.tokens);
         self.input = richer(self.input.take(), other.input);
         self.output = richer(self.output.take(), other.output);
@@ -164,21 +169,6 @@ impl Parts {
 
 fn text_length(documents: &[Document]) -> usize {
     documents.iter().map(|document| 1 + document.text.as_ref().map_or(0, String::len)).sum()
-}
-
-/// Literals by which producers say that they masked a text.
-pub(crate) fn is_mask(text: &str) -> bool {
-    matches!(
-        text.trim(),
-        "__REDACTED__" | "<elided>" | "<REDACTED>" | "[REDACTED]" | "redacted-by-litellm" | "REDACTED"
-    )
-}
-
-/// Whether a finish reason says that the model asked for a tool, in any provider's spelling.
-pub(crate) fn is_tool_call(finish_reason: &str) -> bool {
-    let letters = finish_reason.bytes().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase());
-    let spellings: [&[u8]; 5] = [b"toolcalls", b"toolcall", b"tooluse", b"functioncall", b"functioncalls"];
-    spellings.iter().any(|spelling| letters.clone().eq(spelling.iter().copied()))
 }
 
 /// Whether the producer left out what the model answered: it stopped for a tool that nobody names; or there are names of
@@ -222,8 +212,11 @@ pub(crate) fn content_state(output: Option<&[Message]>, absence: Option<ContentS
             _ => None,
         })
     };
-    if texts().next().is_some() && texts().all(|text| is_mask(text)) {
-        return ContentState::Redacted;
+    let masked = || texts().map(|text| placeholders::state_of(text));
+    if let Some(state) = masked().next().flatten()
+        && masked().all(|other| other.is_some())
+    {
+        return state;
     }
     let says = messages
         .iter()

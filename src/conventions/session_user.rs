@@ -27,6 +27,7 @@ const SESSION: &[&str] = &[
     "mastra.metadata.sessionId",
     "voltagent.conversation_id",
     "gen_ai.thread.id",
+    "conversation.id",
 ];
 
 const USER: &[&str] = &[

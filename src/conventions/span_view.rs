@@ -75,6 +75,16 @@ impl<'a> Source<'a> {
             || self.logs.iter().any(|log| is_message(&log.event_name))
     }
 
+    /// Whether messages stand in one attribute for each of their fields.
+    pub(crate) fn has_flattened_messages(&self) -> bool {
+        const PREFIXES: [&str; 4] =
+            ["llm.input_messages.", "llm.output_messages.", "gen_ai.prompt.", "gen_ai.completion."];
+        let numbered = |key: &str, prefix: &str| {
+            key.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        };
+        self.spaced().any(|(_, key, _)| PREFIXES.iter().any(|prefix| numbered(key, prefix)))
+    }
+
     /// The usage attributes of the span, in all spellings.
     pub(crate) fn tokens(&self) -> Tokens {
         *self.tokens.get_or_init(|| of_attributes(&self.span.attributes))
@@ -93,6 +103,14 @@ impl<'a> Source<'a> {
     /// The same, and JSON text inside JSON text unpacked.
     pub(crate) fn unfolded(&self, key: &str) -> Option<Node<'a>> {
         self.node(key).map(|node| self.unfold(node))
+    }
+
+    /// The value under `key` of a field that may hold any text: what only looks like JSON is reported and stays text.
+    pub(crate) fn node_or_text(&self, key: &str) -> Option<Node<'a>> {
+        self.node(key).or_else(|| match self.parse(self.str(key)?) {
+            Parsed::Malformed => self.str(key).map(Node::Str),
+            Parsed::Tree(_) | Parsed::Text(_) | Parsed::Truncated => None,
+        })
     }
 
     /// A tree with JSON text inside JSON text unpacked.

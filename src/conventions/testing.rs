@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attributes, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value};
+use crate::model::{
+    Attributes, Dropped, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value,
+};
 
 use super::json_tree::{Arena, Node, Parsed, parse};
 
@@ -40,6 +42,7 @@ impl SpanBuilder {
             attributes: Attributes::default(),
             events: Vec::new(),
             links: Vec::new(),
+            dropped: Dropped::default(),
             status: SpanStatus::Unset,
             resource: Arc::default(),
             scope: Arc::default(),
@@ -80,6 +83,11 @@ impl SpanBuilder {
 
     pub(crate) fn event(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
         self.0.events.push(SpanEvent { name: name.to_owned(), time: 1_500, attributes: pairs(attributes) });
+        self
+    }
+
+    pub(crate) fn dropped(mut self, dropped: Dropped) -> Self {
+        self.0.dropped = dropped;
         self
     }
 

@@ -136,6 +136,7 @@ pub(crate) fn of_node(node: &Node<'_>) -> Tokens {
             "cache_read_input_tokens",
             "cacheReadInputTokens",
             "cachedContentTokenCount",
+            "cachedContentTokens",
             "cachedInputTokens",
             "cached_content_token_count",
             "input_cached_tokens",

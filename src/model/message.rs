@@ -127,15 +127,30 @@ impl Message {
         Self { role, name: None, parts: vec![Part::Text { text: text.into() }], finish_reason: None }
     }
 
-    /// The text parts joined by line breaks, unchanged otherwise; `None` when there is no text part.
+    /// The text parts, unchanged and with nothing between them (a streamed answer has a part for each piece); the
+    /// results of several tools stand on lines of their own. `None` when there is no text part.
     /// Tool results count as the text of their message, reasoning does not.
     pub fn joined_text(&self) -> Option<String> {
-        let mut texts = self.parts.iter().filter_map(|part| match part {
-            Part::Text { text } | Part::ToolResult { text, .. } => Some(text.as_str()),
-            _ => None,
-        });
-        let first = texts.next()?.to_owned();
-        Some(texts.fold(first, |joined, text| joined + "\n" + text))
+        let mut joined: Option<String> = None;
+        let mut after_result = false;
+        for part in &self.parts {
+            let (text, is_result) = match part {
+                Part::Text { text } => (text, false),
+                Part::ToolResult { text, .. } => (text, true),
+                _ => continue,
+            };
+            match &mut joined {
+                Some(said) => {
+                    if is_result || after_result {
+                        said.push('\n');
+                    }
+                    said.push_str(text);
+                }
+                None => joined = Some(text.clone()),
+            }
+            after_result = is_result;
+        }
+        joined
     }
 
     /// The tool calls it asks for.

@@ -35,7 +35,7 @@ pub use probability::{Probability, ProbabilityError};
 pub use prompt::Prompt;
 pub use scale::{FAIL, PASS, Scale, ScaleError};
 pub use score::{Score, ScoreColumns, ScoreError};
-pub use span::{LogRecord, Resource, Scope, Span, SpanEvent, SpanLink, SpanStatus, UnixNanos};
+pub use span::{Dropped, LogRecord, Resource, Scope, Span, SpanEvent, SpanLink, SpanStatus, UnixNanos};
 pub use step::{ContentState, Document, Problem, Step, StepKind, ToolDefinition, Usage};
 pub use subject::{StepView, Subject, SubjectContent, SubjectKind, Turn};
 pub use verdict::{Outcome, Verdict};

@@ -57,6 +57,13 @@ pub struct SpanLink {
     pub attributes: Attributes,
 }
 
+/// What limits of the SDK left out of a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dropped {
+    pub attributes: u32,
+    pub events: u32,
+}
+
 /// One OTLP span as it arrived (after redaction).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
@@ -80,6 +87,8 @@ pub struct Span {
     pub events: Vec<SpanEvent>,
     /// Its links.
     pub links: Vec<SpanLink>,
+    /// What is missing, by the sender's own count.
+    pub dropped: Dropped,
     /// Success or failure.
     pub status: SpanStatus,
     /// Who emitted it.

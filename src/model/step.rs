@@ -153,6 +153,9 @@ pub struct Step {
     pub error: Option<String>,
     /// Whether the answer can be judged; meaningful for generations.
     pub content: ContentState,
+    /// Whether the question or the answer was cut off, or may have been.
+    #[serde(default)]
+    pub cut: bool,
     /// The span whose generation this one repeats.
     pub duplicate_of: Option<(TraceId, SpanId)>,
     /// Tags of the trace or span.
@@ -202,6 +205,7 @@ impl Step {
             usage: Usage::default(),
             error: None,
             content: ContentState::NotCaptured,
+            cut: false,
             duplicate_of: None,
             tags: Vec::new(),
             metadata: Vec::new(),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::wire;
 use crate::model::{
-    Attributes, IdError, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanLink, SpanStatus, TraceId, Value,
+    Attributes, Dropped, IdError, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanLink, SpanStatus, TraceId,
+    Value,
 };
 
 /// Why one span or log record is refused; the rest of its request is not affected.
@@ -63,6 +64,7 @@ fn span_to_model(span: wire::Span, resource: &Arc<Resource>, scope: &Arc<Scope>)
         attributes: attributes_to_model(span.attributes),
         events: span.events.into_iter().map(event_to_model).collect(),
         links: span.links.into_iter().filter_map(link_to_model).collect(),
+        dropped: Dropped { attributes: span.dropped_attributes_count, events: span.dropped_events_count },
         status: status_to_model(span.status),
         resource: Arc::clone(resource),
         scope: Arc::clone(scope),

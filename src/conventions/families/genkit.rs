@@ -10,7 +10,7 @@ use crate::conventions::provider::provider;
 use crate::conventions::provider_payloads::{request, response};
 use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
-use crate::model::{Role, StepKind, ToolCall};
+use crate::model::{Message, Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["genkit:*", "genkit.*"];
@@ -30,7 +30,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
             let (vendor, model) = name.as_deref().and_then(|name| name.split_once('/')).unzip();
             parts.provider = vendor.map(provider);
             parts.request_model = model.map(str::to_owned).or(name);
-            read_model(input.as_ref(), output.map(|node| source.unfold(node)).as_ref(), &mut parts);
+            read_model(source, input.as_ref(), output.map(|node| source.unfold(node)).as_ref(), &mut parts);
         }
         Some(StepKind::Tool) => {
             let call = ToolCall {
@@ -39,7 +39,12 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
                 arguments: input.as_ref().map(arguments).unwrap_or_default(),
             };
             parts.input = Some(called(call));
-            parts.output = output.map(|node| returned(None, name, plain_text(&node)));
+            // The newer tools wrap their result: {"output": …}.
+            let unwrapped = |node: Node<'_>| match node {
+                Node::Map([("output", inner)]) => plain_text(inner),
+                _ => plain_text(&node),
+            };
+            parts.output = output.map(|node| returned(None, name, unwrapped(node)));
         }
         Some(StepKind::Retrieval) => {
             parts.input = input.as_ref().map(|node| {
@@ -76,21 +81,39 @@ fn kind_of(subtype: &str) -> Option<StepKind> {
     })
 }
 
-fn read_model(input: Option<&Node<'_>>, output: Option<&Node<'_>>, parts: &mut Parts) {
+fn read_model(source: &Source<'_>, input: Option<&Node<'_>>, output: Option<&Node<'_>>, parts: &mut Parts) {
     if let Some(read) = input.and_then(request) {
         parts.input = Said::structured(read.messages);
         parts.tools = read.tools;
     }
     if let Some(node) = output {
         if let Some(read) = response(node) {
-            parts.output = Said::structured(read.messages);
+            parts.output = Said::structured(refused(read.messages, node));
             parts.finish_reasons = read.finish_reasons;
         }
+        if !node.has("finishReason") {
+            parts.is_cut = true;
+            source.report(
+                "cut_answer",
+                "genkit:output has no finishReason: the call was cancelled before its answer ended",
+            );
+        }
+        parts.response_id = node.at(&["custom", "id"]).and_then(Node::as_str).map(str::to_owned);
+        parts.response_model = node.at(&["custom", "model"]).and_then(Node::as_str).map(str::to_owned);
         parts.tokens = node.get("usage").map(of_node).unwrap_or_default();
         if let Some(thoughts) = node.at(&["usage", "thoughtsTokens"]).and_then(Node::as_i64) {
             parts.tokens.reasoning = Some(thoughts);
         }
     }
+}
+
+/// A refusal stands beside the message, which is empty.
+fn refused(mut said: Vec<Message>, node: &Node<'_>) -> Vec<Message> {
+    let Some(text) = node.str_of(&["finishMessage"]).filter(|text| !text.is_empty()) else { return said };
+    if said.iter().all(|message| message.parts.is_empty()) {
+        said = vec![Message::text(Role::Assistant, text)];
+    }
+    said
 }
 
 #[cfg(test)]

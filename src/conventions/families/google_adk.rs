@@ -13,17 +13,31 @@ use crate::model::{StepKind, ToolCall};
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["gcp.vertex.agent.*", "gcp.mcp.*", "adk.*"];
 
+/// The span of a model call.
+const CALL: &str = "call_llm";
+/// The name of the tool that stands for several.
+const MERGED: &str = "(merged tools)";
+
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if !source.has_space(&[Space::Gcp]) && source.scope() != "gcp.vertex.agent" {
         return None;
     }
     let mut parts = Parts::default();
+    if source.str("gen_ai.tool.name") == Some(MERGED) {
+        // Sums up parallel calls that have spans of their own.
+        parts.kind = Some(StepKind::Other);
+        return Some(parts);
+    }
     let given = source.node("gcp.vertex.agent.tool_call_args");
     let result = source.node("gcp.vertex.agent.tool_response");
     if given.is_some() || result.is_some() {
         parts.inferred_kind = Some(StepKind::Tool);
         read_tool(source, given, result, &mut parts);
         return Some(parts);
+    }
+    // With content switched off, and when it fails, a call has nothing but its name.
+    if source.span.name == CALL {
+        parts.kind = Some(StepKind::Generation);
     }
     let asked = source.unfolded("gcp.vertex.agent.llm_request");
     let answered = source.unfolded("gcp.vertex.agent.llm_response");
@@ -41,7 +55,9 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
             parts.finish_reasons = read.finish_reasons;
             parts.response_model = read.model;
         }
-        parts.tokens = node.first_of(&["usage_metadata", "usageMetadata"]).map(of_node).unwrap_or_default();
+        // The attributes count thinking as output, the body does not.
+        let told = node.first_of(&["usage_metadata", "usageMetadata"]).map(of_node).unwrap_or_default();
+        parts.tokens = source.tokens().or(told);
     }
     Some(parts)
 }

@@ -20,8 +20,11 @@ mod openlit;
 mod openllmetry;
 mod otel_events;
 mod otel_genai;
+mod pipecat;
 mod pydantic_ai;
+mod spring_ai;
 mod strands;
+mod tanstack;
 mod vercel_ai;
 
 use super::partial_step::Parts;
@@ -52,6 +55,8 @@ macro_rules! family {
 /// All families, in the order in which their word on a span is taken: a vendor's own kind before
 /// `gen_ai.operation.name`, which several vendors set carelessly.
 pub const FAMILIES: &[Family] = &[
+    family!(spring_ai, "spring-ai", "1 and 2", "spring.ai.{kind,tool.call.*}, log bodies of its observation handlers"),
+    family!(tanstack, "tanstack-ai", "0.58", "tanstack.ai.{iteration,iterations}, tool spans told in messages"),
     family!(mastra, "mastra", "core 0.24 to 1", "mastra.span.type, mastra.model_step.{input,output}"),
     family!(
         openinference,
@@ -83,6 +88,7 @@ pub const FAMILIES: &[Family] = &[
     family!(coding_agents, "claude-code", "2", "span.type, user_prompt, response.model_output"),
     family!(livekit, "livekit", "1", "lk.{chat_ctx,user_input,response.text}"),
     family!(generic_io, "laminar/flue/voltagent", "2026", "lmnr.span.*, flue.turn.*, span.type with input and output"),
+    family!(pipecat, "pipecat", "1", "scope pipecat.turn: conversations and turns"),
     family!(litellm, "litellm", "1", "litellm_request and its raw child"),
     family!(openlit, "openlit", "1.20 to 1.45", "gen_ai.content.* events, gen_ai.tool.{args,output}"),
     family!(

@@ -4,7 +4,8 @@ use crate::conventions::attribute_namespace::Space;
 use crate::conventions::input_output::{read_input, read_output};
 use crate::conventions::json_tree::Node;
 use crate::conventions::messages::message;
-use crate::conventions::partial_step::{Parts, Said, Trust, is_mask};
+use crate::conventions::partial_step::{Parts, Said, Trust};
+use crate::conventions::placeholders;
 use crate::conventions::provider::provider;
 use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
@@ -130,7 +131,7 @@ fn speaks_of_io(source: &Source<'_>) -> bool {
 
 /// Whether input and output were hidden as a whole, and with them the signs of a call; its parameters still tell of it.
 fn is_hidden(source: &Source<'_>) -> bool {
-    let masked = |key: &str| source.str(key).is_some_and(is_mask);
+    let masked = |key: &str| source.str(key).is_some_and(|text| placeholders::state_of(text).is_some());
     source.has("llm.invocation_parameters") && masked("input.value") && masked("output.value")
 }
 

@@ -1,10 +1,11 @@
 //! Message events from before GenAI 1.37: one event per message, on the span or as log records, in five dialects.
 
 use crate::conventions::attribute_namespace::Space;
+use crate::conventions::finish_reasons::is_tool_call;
 use crate::conventions::input_output::strings;
 use crate::conventions::json_tree::{Arena, Node, Parsed, parse};
 use crate::conventions::messages::{event_role, from_lines, message};
-use crate::conventions::partial_step::{Said, is_content, is_tool_call, richer};
+use crate::conventions::partial_step::{Said, is_content, richer};
 use crate::conventions::provider_payloads::{is_body, request, response};
 use crate::conventions::span_view::Source;
 use crate::model::{Attributes, Message, Part, Role, Value};
@@ -34,6 +35,7 @@ pub(super) fn read(source: &Source<'_>) -> Told {
         in_attribute.list(&node);
     }
     let mut told = Told::default();
+    on_span.forget_own_results(source);
     for mut reading in [on_span, in_logs, in_attribute] {
         reading.forget_withheld();
         told.input = richer(told.input, Said::structured(reading.input));
@@ -50,6 +52,8 @@ struct Reading {
     input: Vec<Message>,
     output: Vec<Message>,
     finish_reasons: Vec<String>,
+    /// The index of the newest choice, where it had one.
+    choice_index: Option<i64>,
 }
 
 impl Reading {
@@ -116,6 +120,20 @@ impl Reading {
         }
     }
 
+    /// A turn that ended by asking for a tool is followed, on the same span, by that tool's result: it did not go in.
+    fn forget_own_results(&mut self, source: &Source<'_>) {
+        let asked = |message: &Message| message.tool_calls().next().is_some();
+        if self.input.iter().any(asked) || !self.output.is_empty() {
+            return;
+        }
+        let reasons = strings(source, &source.span.attributes, "gen_ai.response.finish_reasons");
+        while reasons.iter().any(|reason| is_tool_call(reason))
+            && self.input.last().is_some_and(|message| message.role == Role::Tool)
+        {
+            self.input.pop();
+        }
+    }
+
     fn push_input(&mut self, node: &Node<'_>, role: &Role) {
         let mut said = message(node, role);
         // Strands writes the Bedrock blocks of a message as JSON text.
@@ -145,8 +163,16 @@ impl Reading {
         if said.finish_reason.is_none() {
             said.finish_reason = reason;
         }
-        // Chunks and tool calls of one choice may come as several events of the same index; each is a message here.
-        self.output.push(said);
+        // Chunks and tool calls of one choice come as several events of the same index.
+        let index = node.get("index").and_then(Node::as_i64);
+        match self.output.last_mut().filter(|_| index.is_some() && index == self.choice_index) {
+            Some(begun) => {
+                begun.parts.append(&mut said.parts);
+                begun.finish_reason = said.finish_reason.or(begun.finish_reason.take());
+            }
+            None => self.output.push(said),
+        }
+        self.choice_index = index;
     }
 
     fn whole_prompt<'a>(&mut self, source: &Source<'a>, attributes: &'a Attributes, body: Option<&'a Value>) {

@@ -10,6 +10,7 @@ use crate::conventions::partial_step::{Parts, Said, richer};
 use crate::conventions::provider::provider;
 use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::{Tokens, of_attributes};
 use crate::conventions::{documents::documents, json_tree::Node};
 use crate::model::{Attributes, ContentState, Message, Role, StepKind, ToolCall};
 
@@ -78,7 +79,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         response_model: source.text(&["gen_ai.response.model"]),
         response_id: source.text(&["gen_ai.response.id"]),
         finish_reasons: finish_reasons(source),
-        tokens: source.tokens(),
+        tokens: source.tokens().or(tokens_of_event(source)),
         prompt_name: source.text(&["gen_ai.prompt.name"]),
         prompt_version: source.text(&["gen_ai.prompt.version"]),
         prompt_variables: prompt_variables(&source.span.attributes),
@@ -96,6 +97,12 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         _ => {}
     }
     Some(parts)
+}
+
+/// Ax writes the usage of a call into an event.
+fn tokens_of_event(source: &Source<'_>) -> Tokens {
+    let told = source.span.events.iter().find(|event| event.name == "gen_ai.usage");
+    told.map(|event| of_attributes(&event.attributes)).unwrap_or_default()
 }
 
 /// What an operation makes of its span.
@@ -160,7 +167,15 @@ fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
         || has("gen_ai.response.id")
         || has("gen_ai.response.finish_reasons");
     let asked = parts.input.is_some() || parts.tokens.output.is_some() || has("gen_ai.response.model");
-    (answered || (asked && has("gen_ai.request.model"))).then_some(StepKind::Generation)
+    let calls = has("gen_ai.request.model") && (asked || is_named_as_call(source));
+    (answered || calls).then_some(StepKind::Generation)
+}
+
+/// Whether a span that names a model is called what model calls are called: `completion gpt-5`, `chat gpt-5`. A call that
+/// failed says little else.
+fn is_named_as_call(source: &Source<'_>) -> bool {
+    let first = source.span.name.split(' ').next().unwrap_or_default();
+    kind_of(first) == Some(StepKind::Generation)
 }
 
 /// Why the answers ended; early producers told of one only.
