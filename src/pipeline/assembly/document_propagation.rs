@@ -1,8 +1,8 @@
 //! What an answer could draw on: the documents of the retrievals before it, else tool results, else prompt variables.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{Document, Message, Part, Role, Step, StepKind};
+use crate::model::{Document, Message, Part, Role, SpanId, Step, StepKind};
 
 /// Documents a generation is given at most: the latest ones of a trace that retrieves without end.
 const MAX_DOCUMENTS: usize = 256;
@@ -15,6 +15,7 @@ pub(super) fn hand_on(steps: &mut [Step]) {
     let mut retrieved: Vec<Document> = Vec::new();
     let mut seen: HashSet<(Option<String>, Option<String>)> = HashSet::new();
     let mut questions: Vec<String> = Vec::new();
+    let mut inside = results_inside(steps);
     for step in steps {
         match step.kind {
             StepKind::Retrieval => {
@@ -28,10 +29,33 @@ pub(super) fn hand_on(steps: &mut [Step]) {
             }
             StepKind::Generation => {
                 step.documents = given(step, &retrieved, &questions);
+                // A client that calls tools by itself records one call around them: its answer used their results. A turn
+                // that only asked for them did not.
+                if step.output_text.as_deref().is_some_and(|text| !text.is_empty()) {
+                    step.documents.extend(inside.remove(&step.span_id).unwrap_or_default());
+                }
             }
             _ => {}
         }
     }
+}
+
+/// The results of the tools that ran inside each generation.
+fn results_inside(steps: &[Step]) -> HashMap<SpanId, Vec<Document>> {
+    let mut found: HashMap<SpanId, Vec<Document>> = HashMap::new();
+    for step in steps.iter().filter(|step| step.kind == StepKind::Tool) {
+        let Some(parent) = step.parent_span_id else { continue };
+        for text in step.output.iter().flatten().filter_map(Message::joined_text).filter(|text| !text.is_empty()) {
+            let document = Document {
+                id: step.entity_name.clone(),
+                text: Some(text),
+                source: Some(step.span_id),
+                ..Document::default()
+            };
+            found.entry(parent).or_default().push(document);
+        }
+    }
+    found
 }
 
 fn given(step: &Step, retrieved: &[Document], questions: &[String]) -> Vec<Document> {

@@ -5,11 +5,13 @@
 
 pub mod document_propagation;
 pub mod duplicates;
+mod interruptions;
 mod planner;
 mod stage;
 pub mod subjects;
 #[cfg(test)]
 mod tests;
+mod tool_turns;
 pub mod trace;
 pub mod trace_warnings;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::tool_turns;
 use super::trace::AssembledTrace;
 use crate::config::SegmentConfig;
 use crate::model::{
@@ -42,7 +43,7 @@ fn generation_subject(trace: &AssembledTrace, at: usize, step: &Step, segments: 
             output: step.output_text.clone(),
             documents: step.documents.clone(),
             tools: step.tools.clone(),
-            tool_calls: tool_calls(step.output.as_deref()),
+            tool_calls: tool_turns::made_by(&trace.steps, step),
             reference: step.reference.clone(),
             ..SubjectContent::default()
         },
@@ -55,6 +56,7 @@ fn unjudgeable(step: &Step) -> Option<&'static str> {
         return Some("call_failed");
     }
     match step.content {
+        ContentState::Captured | ContentState::Empty if step.cut => Some("cut"),
         ContentState::Captured | ContentState::Empty => None,
         ContentState::NotCaptured => Some("not_captured"),
         ContentState::Redacted => Some("redacted"),
@@ -153,7 +155,9 @@ fn is_raw(text: &str) -> bool {
 
 fn trace_unjudgeable(content: &SubjectContent, root: &Step, live: &[&Step]) -> Option<&'static str> {
     if content.output.is_some() {
-        return None;
+        // What the user got is the root's text or the last answer.
+        let is_cut = root.cut || live.iter().max_by_key(|step| step.end).is_some_and(|step| step.cut);
+        return is_cut.then_some("cut");
     }
     if root.error.is_some() {
         return Some("call_failed");
@@ -188,9 +192,12 @@ fn executed_tools(trace: &AssembledTrace) -> Vec<ToolCall> {
 
 /// What happened, step by step: plain application spans and repetitions of a call are left out.
 fn steps(trace: &AssembledTrace) -> Vec<StepView> {
-    trace
-        .steps
-        .iter()
+    let mut ended: Vec<&Step> = trace.steps.iter().collect();
+    // In the order in which they ended: a tool stands before the answer that used it. Sorting keeps parents that ended
+    // with their last child in front of it, so that the outermost comes last only where it ended last.
+    ended.sort_by_key(|step| step.end);
+    ended
+        .into_iter()
         .filter(|step| step.kind != StepKind::Other && step.duplicate_of.is_none())
         .map(|step| {
             let mut view = StepView::of(step);

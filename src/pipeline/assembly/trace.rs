@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::trace_warnings;
-use super::{document_propagation, duplicates};
+use super::{document_propagation, duplicates, interruptions, tool_turns, trace_warnings};
 use crate::conventions::{environment, normalise};
 use crate::model::{LogRecord, Problem, Span, SpanId, Step};
 
@@ -45,7 +44,9 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
     }
     found.extend(trace_warnings::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
+    tool_turns::complete(&mut steps);
     document_propagation::hand_on(&mut steps);
+    interruptions::mark(&mut steps, &spans);
     AssembledTrace {
         root: root(&steps),
         session_id: first(&steps, |step| step.session_id.as_ref()),
