@@ -53,7 +53,7 @@ fn main() {
 
 fn sampler(rate: f64) -> Sampler {
     let rate = Probability::try_from(rate).unwrap();
-    Sampler::from_config(&SamplingConfig { rate, ..SamplingConfig::default() }).unwrap()
+    Sampler::from_config(&SamplingConfig { rate, ..SamplingConfig::default() }, "judged").unwrap()
 }
 
 fn sift(sampler: &Sampler, body: &[u8], at_least: usize) {

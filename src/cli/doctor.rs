@@ -9,14 +9,15 @@ use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::judges::{JudgeEnvironment, Judges};
+use crate::lifecycle::keys::{self, Keys, PlaceholderOrigin};
 use crate::lifecycle::rubric_loader;
 use crate::pipeline::delivery::sinks::Sink;
 use crate::pipeline::delivery::webhooks::Webhook;
 use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
-use crate::secrets::process_variable;
-use crate::store::Store;
+use crate::secrets::{PUBLIC_SALT, process_variable};
+use crate::store::{Installation, Store};
 use crate::web::{self, WebError};
 
 /// What to check.
@@ -34,6 +35,11 @@ struct Findings<'a> {
 }
 
 impl Findings<'_> {
+    /// Something that works and should not stay as it is.
+    fn warn(&mut self, what: &str, warning: &str) -> io::Result<()> {
+        self.output.say(format_args!("  WARN   {what:<28}{warning}"))
+    }
+
     fn note(&mut self, what: &str, result: anyhow::Result<String>) -> io::Result<()> {
         match result {
             Ok(detail) => self.output.say(format_args!("  ok     {what:<28}{detail}")),
@@ -50,11 +56,14 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     output.say("judged doctor\n")?;
     let mut findings = Findings { wrong: 0, output };
     findings.note("sampling", check_sampling(config))?;
-    findings.note("redaction", check_redaction(config))?;
     let store = Store::open(&config.store.url, Clock::system()).await;
     match store {
         Ok(store) => {
             findings.note("store", Ok("reachable, schema up to date".to_owned()))?;
+            match store.installation().await {
+                Ok(installation) => check_keys(config, &installation, &mut findings)?,
+                Err(error) => findings.note("redaction", Err(error.into()))?,
+            }
             findings.note("rubrics", check_rubrics(config, &store).await)?;
             findings.note("ledger", check_ledger(&store).await)?;
             store.close().await;
@@ -84,7 +93,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
 }
 
 fn check_sampling(config: &Config) -> anyhow::Result<String> {
-    Sampler::from_config(&config.sampling)?;
+    Sampler::from_config(&config.sampling, PUBLIC_SALT)?;
     for name in rubrics_named(&config.sampling) {
         anyhow::ensure!(
             config.rubrics.enabled.iter().any(|enabled| enabled.split('@').next() == Some(name)),
@@ -95,8 +104,29 @@ fn check_sampling(config: &Config) -> anyhow::Result<String> {
     Ok(format!("{} of the traces, {rules} rule{}", config.sampling.rate.get(), if rules == 1 { "" } else { "s" }))
 }
 
-fn check_redaction(config: &Config) -> anyhow::Result<String> {
-    Redactor::from_config(&config.privacy, config.sampling.salt.as_bytes())?;
+fn check_keys(config: &Config, installation: &Installation, findings: &mut Findings<'_>) -> io::Result<()> {
+    findings.note("redaction", check_redaction(config, installation))?;
+    if keys::salt(config, installation) == PUBLIC_SALT {
+        let remedy = match config.sampling.salt {
+            Some(_) => "take sampling.salt out of the configuration",
+            None => "run `judged secrets rotate`",
+        };
+        let warning =
+            format!("the salt is the public \"{PUBLIC_SALT}\": who chooses a trace id decides on it; {remedy}");
+        findings.warn("sampling", &warning)?;
+    }
+    let of_earlier_salt = keys::placeholder_origin(config, installation) == PlaceholderOrigin::EarlierSalt;
+    if of_earlier_salt && keys::earlier_salt(config, installation) == Some(PUBLIC_SALT) {
+        let warning = format!(
+            "placeholders are made with the public salt \"{PUBLIC_SALT}\" and can be guessed back; run `judged secrets rotate`"
+        );
+        findings.warn("redaction", &warning)?;
+    }
+    Ok(())
+}
+
+fn check_redaction(config: &Config, installation: &Installation) -> anyhow::Result<String> {
+    Redactor::from_config(&config.privacy, &Keys::new(config, installation)?.placeholders)?;
     let kinds = config.privacy.redact.len();
     Ok(if kinds == 0 { "OFF: content is stored as it comes".to_owned() } else { format!("{kinds} kinds") })
 }

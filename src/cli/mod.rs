@@ -20,6 +20,7 @@ mod replay;
 mod report;
 mod rubrics;
 mod run;
+mod secrets;
 mod simulate;
 mod time_arg;
 
@@ -90,6 +91,8 @@ enum Command {
     Report(report::Args),
     /// Lists, checks, tries and publishes rubrics.
     Rubrics(rubrics::Args),
+    /// Shows which keys there are and where they come from, and makes new ones.
+    Secrets(secrets::Args),
     /// Measures false alarms, detection delay and coverage on made-up histories.
     Simulate(simulate::Args),
     /// Feeds OTLP files into an intake.
@@ -173,6 +176,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Ledger(args) => ledger::run(args, &config()?, output).await,
         Command::Report(args) => report::run(args, &config()?, output).await,
         Command::Rubrics(args) => rubrics::run(args, &config()?, output).await,
+        Command::Secrets(args) => secrets::run(args, &config()?, output).await,
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Replay(args) => replay::run(args, &config()?, output).await,
     }

@@ -64,7 +64,8 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: 
     WebParts {
         store: service.store.clone(),
         catalogue: service.catalogue.clone(),
-        fence_secret: config.sampling.salt.as_bytes().into(),
+        fence: service.keys.fence.clone(),
+        seal: service.keys.seal.clone(),
         baselines: crate::lifecycle::baselines(config),
         alert_routes: service.alert_routes(),
         token,

@@ -14,7 +14,7 @@ pub struct PrivacyConfig {
     pub patterns: Vec<PatternConfig>,
     /// Attributes that are never touched, by their full names.
     pub keep_attributes: Vec<String>,
-    /// The environment variable with the key of the placeholders; without it the sampling salt serves.
+    /// The environment variable with the key of the placeholders; without it one is made from the database's secret.
     pub key_env: Option<String>,
     /// A file with the key of the placeholders.
     pub key_file: Option<std::path::PathBuf>,

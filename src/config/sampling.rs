@@ -12,8 +12,9 @@ use crate::model::Probability;
 pub struct SamplingConfig {
     /// The share of traces that is judged where no rule says otherwise.
     pub rate: Probability,
-    /// Decides which traces these are; workers of one deployment share it. Another salt selects other traces.
-    pub salt: String,
+    /// Decides which traces these are, instead of the random salt in the database. Another salt selects other traces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
     /// Follow OpenTelemetry's consistent probability sampling (`rv`, `th`, trace-id randomness) instead of the salt: the
     /// traces judged are then a subset of what a consistent sampler at a higher rate keeps.
     pub consistent: bool,
@@ -25,7 +26,7 @@ impl Default for SamplingConfig {
     fn default() -> Self {
         Self {
             rate: Probability::try_from(0.15).unwrap_or(Probability::ONE),
-            salt: "judged".to_owned(),
+            salt: None,
             consistent: false,
             rules: Vec::new(),
         }

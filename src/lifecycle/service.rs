@@ -11,11 +11,11 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use secrecy::{ExposeSecret, SecretSlice};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::calibration::Calibration;
+use super::keys::{self, Keys};
 use super::ledger_watch::LedgerWatch;
 use super::rubric_loader::{self, LibraryError};
 use super::{Lifecycle, Role, retention};
@@ -34,7 +34,7 @@ use crate::pipeline::intake::{self, Intake, IntakeError, Listeners};
 use crate::privacy::{PrivacyError, Redactor};
 use crate::rubrics::Catalogue;
 use crate::sampling::{Sampler, SamplerError};
-use crate::secrets::{SecretError, SecretPlace, process_variable};
+use crate::secrets::{SecretError, process_variable};
 use crate::store::{AlertRoute, SettleTimes, Store, StoreError};
 use crate::telemetry::{Metrics, StoreGauges};
 
@@ -117,6 +117,8 @@ pub struct Service {
     pub judges: Arc<Judges>,
     /// The way in.
     pub intake: Arc<Intake>,
+    /// The keys in use.
+    pub keys: Keys,
     committer: intake::Committer,
     listeners: Option<Listeners>,
     budget: Arc<MemoryBudget>,
@@ -139,8 +141,10 @@ const LOOKS_FOR_REGISTRY: u32 = 6;
 impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
-        let sampler = Sampler::from_config(&config.sampling)?;
-        let redactor = Redactor::from_config(&config.privacy, privacy_key(&config)?.expose_secret())?;
+        let installation = keys::take_up(&store, &config).await?;
+        let keys = Keys::new(&config, &installation).map_err(StartError::PrivacyKey)?;
+        let sampler = Sampler::from_config(&config.sampling, &keys.salt)?;
+        let redactor = Redactor::from_config(&config.privacy, &keys.placeholders)?;
         let budget = Arc::new(MemoryBudget::default());
         if has_budget(&config) {
             restore_budget(&store, &budget).await?;
@@ -168,13 +172,14 @@ impl Service {
             settle_ms: config.assembly.settle.as_millis() as i64,
             max_wait_ms: config.assembly.max_wait.as_millis() as i64,
         };
-        let (intake, committer) =
-            Intake::new(Arc::new(store.clone()), Sampler::from_config(&config.sampling)?, Arc::new(redactor), times);
+        let gate = Sampler::from_config(&config.sampling, &keys.salt)?;
+        let (intake, committer) = Intake::new(Arc::new(store.clone()), gate, Arc::new(redactor), times);
         Ok(Self {
             store,
             catalogue,
             judges: Arc::new(judges),
             intake,
+            keys,
             committer,
             listeners,
             budget,
@@ -225,7 +230,7 @@ impl Service {
                 catalogue: self.catalogue.clone(),
                 judges: Arc::clone(&self.judges),
                 routing: routing(&self.sinks),
-                fence_secret: self.config.sampling.salt.as_bytes().into(),
+                fence: self.keys.fence,
                 lease: self.config.evaluation.lease,
                 attempts: self.config.evaluation.attempts,
             };
@@ -282,18 +287,6 @@ impl Service {
 
 fn has_budget(config: &Config) -> bool {
     config.judges.values().any(|judge| judge.daily_budget_usd.is_some() || judge.monthly_budget_usd.is_some())
-}
-
-/// The key from which placeholders are derived: configured, else the salt, which all workers share as well.
-fn privacy_key(config: &Config) -> Result<SecretSlice<u8>, StartError> {
-    let place = SecretPlace {
-        env_key: "key_env",
-        env: config.privacy.key_env.as_deref(),
-        file_key: "key_file",
-        file: config.privacy.key_file.as_deref(),
-    };
-    let key = place.read_key(&process_variable).map_err(StartError::PrivacyKey)?;
-    Ok(key.unwrap_or_else(|| config.sampling.salt.clone().into_bytes().into()))
 }
 
 /// Which sinks an outcome is owed to: a verdict or a failure to all of them, anything else to none.

@@ -26,7 +26,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 pub use crate::config::privacy::Kind;
-pub use placeholders::renumber;
+pub use placeholders::{PlaceholderKey, renumber};
 
 use crate::config::privacy::PrivacyConfig;
 use crate::model::Named as _;
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Redactor {
 
 impl Redactor {
     /// The redactor that `config` describes. `key` decides the placeholders: workers that share a store share it.
-    pub fn from_config(config: &PrivacyConfig, key: &[u8]) -> Result<Self, PrivacyError> {
+    pub fn from_config(config: &PrivacyConfig, key: &PlaceholderKey) -> Result<Self, PrivacyError> {
         let mut patterns: Vec<Pattern> = Vec::with_capacity(config.patterns.len());
         for pattern in &config.patterns {
             let placeholder = pattern.name.to_ascii_uppercase();

@@ -125,9 +125,10 @@ mod tests {
     use super::*;
     use crate::config::privacy::PrivacyConfig;
     use crate::otlp::wire::KeyValueList;
+    use crate::privacy::PlaceholderKey;
 
     fn redactor() -> Redactor {
-        Redactor::from_config(&PrivacyConfig::default(), b"salt").unwrap()
+        Redactor::from_config(&PrivacyConfig::default(), &PlaceholderKey::Shared(b"salt".to_vec().into())).unwrap()
     }
 
     fn string(key: &str, text: &str) -> KeyValue {

@@ -4,41 +4,52 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Message, Part, Step, ToolCall};
+use crate::secrets::MacKey;
 
 /// Letters of the hash in a tag: no vowels, so that no word arises; no digits, so that no number does.
 const LETTERS: &[u8; 20] = b"bcdfghjklmnpqrstvwxz";
 const TAG_LETTERS: usize = 8;
 
+/// What the letters of placeholders depend on.
+pub enum PlaceholderKey {
+    /// A key that workers of earlier versions may hold as well: the configured one, or the salt of a database of theirs.
+    Shared(SecretSlice<u8>),
+    /// Made from the installation's secret.
+    Installation(MacKey),
+}
+
 /// Makes tags under one key.
-pub(super) struct Tagger {
-    key: [u8; 32],
+pub(super) enum Tagger {
+    /// As earlier versions do, whose workers may share the key: two passes of SHA-256.
+    TwoPasses([u8; 32]),
+    /// HMAC.
+    Mac(MacKey),
 }
 
 impl Tagger {
-    pub(super) fn new(secret: &[u8]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"judged/placeholder/1\0");
-        hash.update(secret);
-        Self { key: hash.finalize().into() }
+    pub(super) fn new(key: &PlaceholderKey) -> Self {
+        match key {
+            PlaceholderKey::Shared(secret) => {
+                let mut hash = Sha256::new();
+                hash.update(b"judged/placeholder/1\0");
+                hash.update(secret.expose_secret());
+                Self::TwoPasses(hash.finalize().into())
+            }
+            PlaceholderKey::Installation(key) => Self::Mac(key.clone()),
+        }
     }
 
     /// `<EMAIL_bcdfghjk>`: the same for the same value of the same trace, telling nothing about the value without the key.
     pub(super) fn tag(&self, trace_id: &[u8], name: &str, value: &str) -> String {
-        let mut inner = Sha256::new();
-        inner.update(self.key);
-        inner.update((trace_id.len() as u64).to_be_bytes());
-        inner.update(trace_id);
-        inner.update(name.as_bytes());
-        inner.update([0]);
-        inner.update(value.as_bytes());
-        let mut outer = Sha256::new();
-        outer.update(self.key);
-        outer.update(inner.finalize());
-        let digest = outer.finalize();
+        let digest = match self {
+            Self::TwoPasses(key) => two_passes(key, trace_id, name, value),
+            Self::Mac(key) => key.mac(&[trace_id, name.as_bytes(), value.as_bytes()]),
+        };
         let mut number = digest[..8].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
         let mut tag = String::with_capacity(name.len() + TAG_LETTERS + 3);
         tag.push('<');
@@ -51,6 +62,17 @@ impl Tagger {
         tag.push('>');
         tag
     }
+}
+
+fn two_passes(key: &[u8; 32], trace_id: &[u8], name: &str, value: &str) -> [u8; 32] {
+    let mut inner = Sha256::new();
+    inner.update(key);
+    inner.update((trace_id.len() as u64).to_be_bytes());
+    inner.update(trace_id);
+    inner.update(name.as_bytes());
+    inner.update([0]);
+    inner.update(value.as_bytes());
+    Sha256::new().chain_update(key).chain_update(inner.finalize()).finalize().into()
 }
 
 /// Numbers the placeholders of `steps` in order of appearance: `<EMAIL_1>`, `<EMAIL_2>`, …
@@ -178,13 +200,17 @@ mod tests {
         step
     }
 
+    fn shared(key: &[u8]) -> PlaceholderKey {
+        PlaceholderKey::Shared(key.to_vec().into())
+    }
+
     fn said(step: &Step) -> String {
         step.input.iter().flatten().filter_map(Message::joined_text).collect()
     }
 
     #[test]
     fn placeholders_are_numbered_in_order_of_appearance_across_steps() {
-        let tagger = Tagger::new(b"key");
+        let tagger = Tagger::new(&shared(b"key"));
         let (anna, bob) = (tagger.tag(&[1; 16], "EMAIL", "anna@x.io"), tagger.tag(&[1; 16], "EMAIL", "bob@x.io"));
         let mut steps = [step(&format!("from {bob} to {anna}")), step(&format!("{anna}, {bob}"))];
         steps[1].session_id = Some(anna.clone());
@@ -196,7 +222,7 @@ mod tests {
 
     #[test]
     fn numbers_that_came_from_upstream_are_not_given_again() {
-        let tag = Tagger::new(b"key").tag(&[1; 16], "EMAIL", "anna@x.io");
+        let tag = Tagger::new(&shared(b"key")).tag(&[1; 16], "EMAIL", "anna@x.io");
         let mut steps = [step(&format!("{tag} is not <EMAIL_1>"))];
         renumber(&mut steps);
         assert_eq!(said(&steps[0]), "<EMAIL_2> is not <EMAIL_1>");
@@ -204,13 +230,23 @@ mod tests {
 
     #[test]
     fn a_tag_depends_on_key_trace_kind_and_value() {
-        let tag = |key: &[u8], trace: u8, name, value| Tagger::new(key).tag(&[trace; 16], name, value);
-        let base = tag(b"k", 1, "EMAIL", "a@b.io");
-        assert_eq!(base, tag(b"k", 1, "EMAIL", "a@b.io"));
-        for other in [tag(b"x", 1, "EMAIL", "a@b.io"), tag(b"k", 2, "EMAIL", "a@b.io"), tag(b"k", 1, "EMAIL", "c@b.io")]
-        {
-            assert_ne!(base, other);
+        let derived = |text: &str| PlaceholderKey::Installation(MacKey::of_text(text));
+        for (key, another) in [(shared(b"k"), shared(b"x")), (derived("k"), derived("x"))] {
+            let tag = |trace: u8, name, value| Tagger::new(&key).tag(&[trace; 16], name, value);
+            let base = tag(1, "EMAIL", "a@b.io");
+            assert_eq!(base, tag(1, "EMAIL", "a@b.io"));
+            let under_another = Tagger::new(&another).tag(&[1; 16], "EMAIL", "a@b.io");
+            for other in [under_another, tag(2, "EMAIL", "a@b.io"), tag(1, "EMAIL", "c@b.io")] {
+                assert_ne!(base, other);
+            }
+            assert_ne!(base["<EMAIL_".len()..], tag(1, "PHONE", "a@b.io")["<PHONE_".len()..]);
         }
-        assert_ne!(base["<EMAIL_".len()..], tag(b"k", 1, "PHONE", "a@b.io")["<PHONE_".len()..]);
+    }
+
+    #[test]
+    fn under_a_shared_key_the_tags_are_those_of_earlier_versions() {
+        let tagger = Tagger::new(&shared(b"judged"));
+        assert_eq!(tagger.tag(&[1; 16], "EMAIL", "anna@x.io"), "<EMAIL_pmwtzlvj>");
+        assert_eq!(tagger.tag(&[], "EMAIL", "anna.berg@example.org"), "<EMAIL_vgjsfdkc>");
     }
 }

@@ -6,13 +6,17 @@ use crate::config::privacy::{PatternConfig, PrivacyConfig};
 
 const TRACE: [u8; 16] = [7; 16];
 
+fn placeholder_key() -> PlaceholderKey {
+    PlaceholderKey::Shared(b"salt".to_vec().into())
+}
+
 fn redactor() -> Redactor {
-    Redactor::from_config(&PrivacyConfig::default(), b"salt").unwrap()
+    Redactor::from_config(&PrivacyConfig::default(), &placeholder_key()).unwrap()
 }
 
 fn with_pattern(name: &str, regex: &str) -> Result<Redactor, PrivacyError> {
     let patterns = vec![PatternConfig { name: name.into(), regex: regex.into() }];
-    Redactor::from_config(&PrivacyConfig { patterns, ..PrivacyConfig::default() }, b"salt")
+    Redactor::from_config(&PrivacyConfig { patterns, ..PrivacyConfig::default() }, &placeholder_key())
 }
 
 #[test]
@@ -73,7 +77,7 @@ fn a_pattern_that_takes_in_quotation_marks_cannot_break_json() {
 #[test]
 fn a_kind_that_is_off_stays_and_is_not_mistaken_for_another() {
     let config = PrivacyConfig { redact: vec![Kind::Phone], ..PrivacyConfig::default() };
-    let redactor = Redactor::from_config(&config, b"salt").unwrap();
+    let redactor = Redactor::from_config(&config, &placeholder_key()).unwrap();
     assert_eq!(redactor.redact_text(&TRACE, "pay 378282246310005"), "pay 378282246310005");
     assert!(redactor.redact_text(&TRACE, "ring 415-555-2671").contains("<PHONE_"));
 }

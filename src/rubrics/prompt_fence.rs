@@ -4,7 +4,7 @@
 //! in the first line of the user message, so text written before the evaluation existed cannot contain it. Even text that
 //! does is harmless: the key never survives inside a block, and neither does anything shaped like a marker.
 
-use sha2::{Digest, Sha256};
+use crate::secrets::MacKey;
 
 /// The shortest key that cannot be guessed within the lifetime of an evaluation: 64 bits in hexadecimal.
 const KEY_MIN: usize = 16;
@@ -15,14 +15,12 @@ const NAME_MAX: usize = 80;
 const HARMLESS_BRACKET: &str = "‹";
 const HARMLESS_KEY: &str = "[key]";
 
-/// A key that nobody outside this deployment can predict: `secret` is the deployment's, `id` the evaluation's. The same
+/// A key that nobody outside this installation can predict: `fence` is the installation's, `id` the evaluation's. The same
 /// evaluation gets the same key when it is retried, so that identical requests stay identical.
-pub fn fence_key(secret: &[u8], id: &str) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update((secret.len() as u64).to_be_bytes());
-    hasher.update(secret);
-    hasher.update(id.as_bytes());
-    hex::encode(&hasher.finalize()[..KEY_MIN / 2])
+pub fn fence_key(fence: &MacKey, id: &str) -> String {
+    let mut key = fence.seal(&[id]);
+    key.truncate(KEY_MIN);
+    key
 }
 
 /// Whether `key` can mark blocks: lower-case letters and digits, long enough not to be guessed.
@@ -204,11 +202,12 @@ mod tests {
 
     #[test]
     fn the_key_depends_on_the_secret_and_on_the_evaluation() {
-        let key = fence_key(b"secret", "evaluation");
+        let [secret, other] = ["secret", "other"].map(MacKey::of_text);
+        let key = fence_key(&secret, "evaluation");
         assert!(is_key(&key));
-        assert_eq!(key, fence_key(b"secret", "evaluation"));
-        assert_ne!(key, fence_key(b"other", "evaluation"));
-        assert_ne!(key, fence_key(b"secret", "another"));
+        assert_eq!(key, fence_key(&secret, "evaluation"));
+        assert_ne!(key, fence_key(&other, "evaluation"));
+        assert_ne!(key, fence_key(&secret, "another"));
         assert!(!is_key("short") && !is_key("UPPERCASEUPPERCASE") && !is_key("0123456789abcde>"));
     }
 }

@@ -89,9 +89,9 @@ enum Source {
 }
 
 impl Sampler {
-    /// Checks the configuration's rules and derives the key from its salt.
-    pub fn from_config(config: &SamplingConfig) -> Result<Self, SamplerError> {
-        let source = if config.consistent { Source::Consistent } else { Source::Hash(keyed_hash(&config.salt)) };
+    /// Checks the configuration's rules. `salt` decides which traces are drawn; the configured one is already in it.
+    pub fn from_config(config: &SamplingConfig, salt: &str) -> Result<Self, SamplerError> {
+        let source = if config.consistent { Source::Consistent } else { Source::Hash(keyed_hash(salt)) };
         Ok(Self { source, rules: Rules::new(config.rate, &config.rules)? })
     }
 

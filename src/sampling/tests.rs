@@ -4,11 +4,11 @@ use super::*;
 use crate::model::Value;
 
 fn sampler(toml: &str) -> Sampler {
-    Sampler::from_config(&toml::from_str(toml).unwrap()).unwrap()
+    Sampler::from_config(&toml::from_str(toml).unwrap(), "judged").unwrap()
 }
 
 fn refusal(toml: &str) -> SamplerError {
-    Sampler::from_config(&toml::from_str(toml).unwrap()).unwrap_err()
+    Sampler::from_config(&toml::from_str(toml).unwrap(), "judged").unwrap_err()
 }
 
 fn attributes(pairs: &[(&str, &str)]) -> Attributes {
@@ -232,7 +232,7 @@ proptest! {
             rate: Probability::try_from(rate).unwrap(),
             rubrics: rubrics.map(|names| names.into_iter().map(str::to_owned).collect()),
         }).collect();
-        let sampler = Sampler::from_config(&SamplingConfig { rules, ..SamplingConfig::default() }).unwrap();
+        let sampler = Sampler::from_config(&SamplingConfig { rules, ..SamplingConfig::default() }, "judged").unwrap();
         let mut pairs = vec![("service.name", service.as_str())];
         pairs.extend(environment.as_deref().map(|value| ("deployment.environment.name", value)));
         let resource = attributes(&pairs);

@@ -1,9 +1,12 @@
 //! The schema, compiled in. Migrations are additive, so that workers of two releases can share a database.
 
+use std::time::Duration;
+
 use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 
 use super::{Pool, Store, StoreError};
+use crate::secrets::{InstallationSecret, random_salt};
 
 macro_rules! migrations {
     ($($version:literal $description:literal $file:literal),* $(,)?) => {
@@ -18,14 +21,97 @@ fn migration(version: i64, description: &'static str, sql: &'static str) -> Migr
     Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
 }
 
+/// Where sqlx keeps which migrations were applied; its default name.
+const APPLIED: &str = "_sqlx_migrations";
+
+/// A migration that copies tables may hold the lock for minutes; whoever comes meanwhile tries again so often.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const LOOKS: u32 = 3_000;
+
+/// Applies what is missing to a connection on which no other process migrates, and makes the installation's row when there
+/// is none: all in one transaction, so that no process ever finds a schema without it.
+macro_rules! apply_missing {
+    ($tx:ident, $migrations:expr, $now_ms:expr) => {{
+        $tx.ensure_migrations_table(APPLIED).await?;
+        let is_new = $tx.list_applied_migrations(APPLIED).await?.is_empty();
+        // Not `run`, whose generic connection keeps the future from being sent between threads.
+        migrator($migrations).run_direct(None, &mut *$tx, false).await?;
+        // A database of an earlier version has workers that draw by the salt of their configuration.
+        let salt = is_new.then(random_salt);
+        sqlx::query(
+            "INSERT INTO installation (one, secret, secret_since_ms, salt, salt_makes_placeholders) \
+             VALUES (1, $1, $2, $3, $4) ON CONFLICT (one) DO NOTHING",
+        )
+        .bind(InstallationSecret::random().as_bytes())
+        .bind($now_ms)
+        .bind(salt)
+        .bind(!is_new)
+        .execute(&mut *$tx)
+        .await?;
+    }};
+}
+
 impl Store {
-    /// Applies what is missing. On PostgreSQL an advisory lock lets many workers start at once.
+    /// Applies what is missing, one process at a time: SQLite's write lock is taken before the first look at the schema,
+    /// on PostgreSQL the advisory lock that earlier versions take as well.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        let mut looks = 0;
+        loop {
+            match self.migrate_once().await {
+                // SQLite's own patience ends after seconds.
+                Err(error) if error.is_transient() && looks < LOOKS && matches!(self.pool, Pool::Sqlite { .. }) => {
+                    if looks == 0 {
+                        tracing::info!("another process is migrating the database; waiting for it");
+                    }
+                    looks += 1;
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn migrate_once(&self) -> Result<(), StoreError> {
+        if self.is_migrated().await {
+            return Ok(());
+        }
         match &self.pool {
-            Pool::Sqlite { writer, .. } => migrator(SQLITE()).run(writer).await?,
-            Pool::Postgres(pool) => migrator(POSTGRES()).run(pool).await?,
+            Pool::Sqlite { writer, .. } => {
+                let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let tx = &mut *transaction;
+                apply_missing!(tx, SQLITE(), self.now_ms());
+                transaction.commit().await?;
+            }
+            Pool::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.lock().await?;
+                let applied = self.migrate_postgres(&mut connection).await;
+                connection.unlock().await?;
+                applied?;
+            }
         }
         Ok(())
+    }
+
+    async fn migrate_postgres(&self, connection: &mut sqlx::PgConnection) -> Result<(), StoreError> {
+        let mut transaction = sqlx::Connection::begin(connection).await?;
+        let tx = &mut *transaction;
+        apply_missing!(tx, POSTGRES(), self.now_ms());
+        Ok(transaction.commit().await?)
+    }
+
+    /// Whether every migration is applied: then no lock is needed, which a busy database may be slow to give.
+    async fn is_migrated(&self) -> bool {
+        let known = SQLITE();
+        let newest = known.last().map_or(0, |migration| migration.version);
+        let applied: Result<i64, sqlx::Error> = super::read!(self, DB, pool => {
+            sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations WHERE success AND version <= $1")
+                .bind(newest)
+                .fetch_one(pool)
+                .await
+        });
+        // No table yet is no reason to fail.
+        applied.is_ok_and(|applied| applied == known.len() as i64)
     }
 }
 
@@ -39,6 +125,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     5 "streams" "0005_streams.sql",
     6 "rows in order" "0006_rows_in_order.sql",
     7 "parts of own" "0007_parts_of_own.sql",
+    8 "installation" "0008_installation.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;
@@ -47,6 +134,8 @@ fn migrator(migrations: Vec<Migration>) -> Migrator {
     let mut migrator = Migrator::with_migrations(migrations);
     // A newer release may have migrated further; its changes are additive.
     migrator.set_ignore_missing(true);
+    // The caller holds the lock.
+    migrator.set_locking(false);
     migrator
 }
 

@@ -17,6 +17,7 @@ mod dialect;
 mod duties;
 mod evaluation_queries;
 mod evaluations;
+mod installation;
 mod intake;
 mod labels;
 mod lease;
@@ -55,6 +56,7 @@ pub use evaluation_queries::{
     DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
 };
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
+pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
 pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
@@ -344,6 +346,7 @@ pub(crate) fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     mod handover;
+    mod installation;
     mod notify;
     mod registry;
 

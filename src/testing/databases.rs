@@ -28,13 +28,7 @@ impl Database {
 
     /// A schema of its own in the PostgreSQL server named by the environment.
     pub async fn postgres() -> Self {
-        let server = std::env::var("JUDGED_TEST_POSTGRES_URL")
-            .expect("JUDGED_TEST_POSTGRES_URL is not set: run the suite with scripts/test, which starts a server");
-        let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
-        let mut connection = PgConnection::connect(&server).await.expect("the test PostgreSQL answers");
-        connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.unwrap();
-        let separator = if server.contains('?') { '&' } else { '?' };
-        Self::open(format!("{server}{separator}options[search_path]={schema}"), None).await
+        Self::open(postgres_schema().await, None).await
     }
 
     async fn open(url: String, files: Option<tempfile::TempDir>) -> Self {
@@ -47,6 +41,17 @@ impl Database {
     pub async fn another_worker(&self) -> Store {
         Store::open(&self.url, self.clock.clone()).await.unwrap()
     }
+}
+
+/// The URL of a new, empty schema in the PostgreSQL server named by the environment.
+pub async fn postgres_schema() -> String {
+    let server = std::env::var("JUDGED_TEST_POSTGRES_URL")
+        .expect("JUDGED_TEST_POSTGRES_URL is not set: run the suite with scripts/test, which starts a server");
+    let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
+    let mut connection = PgConnection::connect(&server).await.expect("the test PostgreSQL answers");
+    connection.execute(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).await.unwrap();
+    let separator = if server.contains('?') { '&' } else { '?' };
+    format!("{server}{separator}options[search_path]={schema}")
 }
 
 /// Writes one test for each database.

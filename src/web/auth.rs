@@ -12,7 +12,8 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::percent::encoded;
-use super::{PageError, Shared, pages, seal};
+use super::{PageError, Shared, pages};
+use crate::secrets::{MacKey, same};
 
 const SESSION: &str = "judged_session";
 const SESSION_SECONDS: u32 = 30 * 86_400;
@@ -30,8 +31,8 @@ pub(super) async fn require_login(State(web): State<Shared>, request: Request, n
         .headers()
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
-        .is_some_and(|given| seal::same(given, token));
-    let session = cookie(request.headers(), SESSION).is_some_and(|given| seal::same(given, &session_of(token)));
+        .is_some_and(|given| same(given, token));
+    let session = cookie(request.headers(), SESSION).is_some_and(|given| same(given, &session_of(token)));
     if bearer || session {
         return next.run(request).await;
     }
@@ -46,7 +47,7 @@ pub(super) async fn require_login(State(web): State<Shared>, request: Request, n
 
 /// The value of the session cookie: follows from the token and does not contain it.
 fn session_of(token: &str) -> String {
-    seal::seal(token.as_bytes(), "session", "")
+    MacKey::of_text(token).seal(&["session"])
 }
 
 /// The value of a cookie.
@@ -150,7 +151,7 @@ pub(super) async fn login(
 ) -> Result<Response, PageError> {
     let next = local(login.next.as_deref()).to_owned();
     let right = match &web.parts.token {
-        Some(token) => seal::same(login.token.trim(), token.expose_secret()).then(|| session_of(token.expose_secret())),
+        Some(token) => same(login.token.trim(), token.expose_secret()).then(|| session_of(token.expose_secret())),
         None => return Ok(Redirect::to(&next).into_response()),
     };
     let Some(session) = right else {

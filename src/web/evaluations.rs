@@ -91,7 +91,7 @@ impl Web {
             .version(&evaluation.rubric, evaluation.version)
             .ok_or("This rubric version is not in the registry any more.")?;
         rubric
-            .render(content, &fence_key(&self.parts.fence_secret, &evaluation.id.to_string()))
+            .render(content, &fence_key(&self.parts.fence, &evaluation.id.to_string()))
             .map_err(|error| format!("It cannot be rendered: {error}."))
     }
 }

@@ -13,10 +13,11 @@ use serde::Deserialize;
 
 use super::auth::cookie;
 use super::percent::{decoded, encoded};
-use super::{PageError, Shared, Web, seal};
+use super::{PageError, Shared, Web};
 use crate::calibration::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
+use crate::secrets::same;
 
 pub(super) const ANNOTATOR: &str = "judged_annotator";
 const ANNOTATOR_SECONDS: u32 = 365 * 86_400;
@@ -106,7 +107,7 @@ pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) ->
     let annotator = name(&given.annotator)
         .ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
     let sealed = web.seal_of(&given.rubric, given.subject, &given.stream, &given.probability);
-    if !seal::same(&sealed, &given.seal) {
+    if !same(&sealed, &given.seal) {
         return Err(PageError::BadRequest(
             "This form is not from this page any more; open the labelling page again.".into(),
         ));
@@ -168,7 +169,7 @@ impl Web {
     }
 
     fn seal_of(&self, rubric: &str, subject: SubjectId, stream: &str, probability: &str) -> String {
-        seal::seal(&self.parts.fence_secret, "label draw", &format!("{rubric}\n{subject}\n{stream}\n{probability}"))
+        self.parts.seal.seal(&["label draw", rubric, &subject.to_string(), stream, probability])
     }
 
     fn sealed(&self, rubric: &str, item: &Drawn) -> Value {

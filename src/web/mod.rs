@@ -15,7 +15,6 @@ mod overview;
 mod pages;
 mod percent;
 mod rubrics;
-mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::WebConfig;
 use crate::rubrics::Catalogue;
-use crate::secrets::{SecretError, SecretPlace, process_variable};
+use crate::secrets::{MacKey, SecretError, SecretPlace, process_variable};
 use crate::store::{AlertRoute, Store, StoreError};
 use overview::ReportCache;
 use pages::Pages;
@@ -72,8 +71,10 @@ pub struct WebParts {
     pub store: Store,
     /// The rubric versions in use.
     pub catalogue: Catalogue,
-    /// What makes the keys of data blocks, so that a prompt is shown as the judge saw it.
-    pub fence_secret: Arc<[u8]>,
+    /// Makes the keys of data blocks, so that a prompt is shown as the judge saw it.
+    pub fence: MacKey,
+    /// Seals what a form brings back.
+    pub seal: MacKey,
     /// Judges that are the offline baseline.
     pub baselines: Vec<String>,
     /// Which webhooks hear of what happens to alerts.

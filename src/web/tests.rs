@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::WebConfig;
 use crate::model::{AlertEvent, EvaluationId, LabelStream, Named as _, Outcome, SubjectId};
 use crate::rubrics::Catalogue;
+use crate::secrets::MacKey;
 use crate::store::{Conclusion, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall, PlannedFrom, Store};
 use crate::web::{self, WebParts};
 use reqwest::{Client, Response, StatusCode, header};
@@ -32,7 +33,8 @@ impl Site {
         let router = web::router(WebParts {
             store: store.clone(),
             catalogue: Catalogue::new(rubrics, Vec::new()),
-            fence_secret: b"secret".as_slice().into(),
+            fence: MacKey::of_text("fence"),
+            seal: MacKey::of_text("seal"),
             baselines: vec!["baseline".into()],
             alert_routes: vec![crate::store::AlertRoute {
                 webhook: "chat".into(),

@@ -89,8 +89,19 @@ impl Cluster {
         let workers = (0..workers).map(|_| None).collect();
         let folder = folder.to_owned();
         let mut cluster = Self { folder, settings, lives: 0, workers, killed: Vec::new(), gave_up: 0 };
+        cluster.begin_with_the_previous_release();
         cluster.revive();
         cluster
+    }
+
+    /// An upgrade begins with a database of the previous release, whose salt and placeholders both releases then share.
+    fn begin_with_the_previous_release(&self) {
+        if let Some(previous) = std::env::var_os("JUDGED_CHAOS_PREVIOUS") {
+            let config = self.folder.join("0.toml");
+            fs::write(&config, self.settings.file(0)).unwrap();
+            let opened = self.judged(previous, &config).arg("ledger").output().unwrap();
+            assert!(opened.status.success(), "{}", String::from_utf8_lossy(&opened.stderr));
+        }
     }
 
     /// Starts every worker that is not alive.

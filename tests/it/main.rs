@@ -14,3 +14,4 @@ mod documents;
 mod house;
 mod previous_release;
 mod replay;
+mod secrets;

@@ -13,7 +13,7 @@ use super::output::{Format, JsonFormat, Output};
 use super::{Usage, open_existing_store, time_arg};
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
-use crate::lifecycle::{rubric_loader, spending};
+use crate::lifecycle::{keys, rubric_loader, spending};
 use crate::model::Probability;
 use crate::pipeline::backfill::{Backfill, Estimate, Known, Pace, Survey, estimate};
 use crate::rubrics::RubricReference;
@@ -111,7 +111,8 @@ async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<
         version: rubric.version,
         judge: judge.name().to_owned(),
     };
-    let sampler = Sampler::from_config(&config.sampling)?;
+    let installation = store.installation().await?;
+    let sampler = Sampler::from_config(&config.sampling, keys::salt(config, &installation))?;
     let rate = args.rate.unwrap_or(Probability::ONE);
     Ok((Backfill { store: store.clone(), rubric, scope, rate, sampler }, judge))
 }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, JudgeRequest, Judges};
 use crate::model::Verdict;
 use crate::rubrics::{Comparison, GoldenCase, Library, Rubric, RubricReference, fence_key};
+use crate::secrets::MacKey;
 
 /// How long one verdict may take.
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -89,7 +90,7 @@ fn newest(library: &Library) -> Vec<&Rubric> {
 
 async fn try_case<'a>(rubric: &Rubric, case: &'a GoldenCase, judge: &Arc<Judge>) -> Tried<'a> {
     // A fresh secret for every case: an author cannot have written its key into it.
-    let key = fence_key(Uuid::now_v7().as_bytes(), &case.name);
+    let key = fence_key(&MacKey::of_text(&Uuid::now_v7().to_string()), &case.name);
     let prompt = match (case.misfit(rubric), rubric.render(&case.content, &key)) {
         (None, Ok(prompt)) => prompt,
         (Some(misfit), _) => return Tried { case, result: Err(misfit) },

@@ -11,7 +11,7 @@ use crate::lifecycle::Role;
 use crate::otlp::{Encoding, Signal, wire};
 use crate::pipeline::intake::metrics::Transport;
 use crate::pipeline::intake::{Description, Intake};
-use crate::privacy::Redactor;
+use crate::privacy::{PlaceholderKey, Redactor};
 use crate::sampling::Sampler;
 use crate::store::SettleTimes;
 use crate::telemetry::metric::Kind;
@@ -122,8 +122,9 @@ async fn record_everything() {
     gauges.webhook_owed("chat", 1, 1.0);
 
     let database = Database::sqlite().await;
-    let redactor = Redactor::from_config(&PrivacyConfig::default(), b"key").unwrap();
-    let sampler = Sampler::from_config(&SamplingConfig::default()).unwrap();
+    let redactor =
+        Redactor::from_config(&PrivacyConfig::default(), &PlaceholderKey::Shared(b"key".to_vec().into())).unwrap();
+    let sampler = Sampler::from_config(&SamplingConfig::default(), "salt").unwrap();
     let times = SettleTimes { settle_ms: 1, max_wait_ms: 1 };
     let (intake, committer) = Intake::new(Arc::new(database.store.clone()), sampler, Arc::new(redactor), times);
     let committing = tokio::spawn(committer.run());

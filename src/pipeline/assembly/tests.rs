@@ -54,7 +54,7 @@ fn assembly(store: &Store, rate: f64) -> Assembly {
     Assembly {
         store: store.clone(),
         catalogue: Catalogue::new(vec![conversation_quality()], Vec::new()),
-        sampler: Arc::new(Sampler::from_config(&sampling).unwrap()),
+        sampler: Arc::new(Sampler::from_config(&sampling, "judged").unwrap()),
         segments: Arc::new(SegmentConfig::default()),
         session_idle: IDLE,
         deadline: Duration::from_hours(1),

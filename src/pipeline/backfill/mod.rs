@@ -20,6 +20,7 @@ pub use estimate::{Basis, BudgetAnswer, Estimate, Known, Range, Spent, estimate}
 use crate::model::{EvaluationId, Outcome, Probability, SubjectKind};
 use crate::rubrics::{Rubric, fence_key};
 use crate::sampling::Sampler;
+use crate::secrets::MacKey;
 use crate::store::{BackfillScope, PastCursor, PastDecision, PastSubject, PlannedEvaluation, Store, StoreError};
 
 /// Subjects read, and decisions committed, at a time.
@@ -158,7 +159,7 @@ impl Backfill {
 
     fn measure(&self, past: &PastSubject, survey: &mut Survey) {
         // The key has the length of the one that judging will use; nobody reads this prompt.
-        let key = fence_key(b"estimate", &past.subject.id.to_string());
+        let key = fence_key(&MacKey::of_text("estimate"), &past.subject.id.to_string());
         if survey.rendered.prompts < RENDERED
             && let Ok(prompt) = self.rubric.render(&past.subject.content, &key)
         {

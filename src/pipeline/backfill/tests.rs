@@ -61,7 +61,7 @@ fn rubric(name: &str) -> Arc<Rubric> {
 
 fn sampler(rate: f64) -> Sampler {
     let sampling = SamplingConfig { rate: Probability::try_from(rate).unwrap(), ..SamplingConfig::default() };
-    Sampler::from_config(&sampling).unwrap()
+    Sampler::from_config(&sampling, "judged").unwrap()
 }
 
 /// Traces of which the gate kept the half with the lower numbers, judged by `answer_relevance` at that rate.

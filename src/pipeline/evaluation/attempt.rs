@@ -32,7 +32,7 @@ impl Attempt {
         let Some(content) = &self.evaluation.content else {
             return self.ended(Conclusion::Filtered { reason: "content_expired" }, JudgeCall::default());
         };
-        let nonce = fence_key(&self.stage.fence_secret, &self.evaluation.id.to_string());
+        let nonce = fence_key(&self.stage.fence, &self.evaluation.id.to_string());
         let prompt = match rubric.render(content, &nonce) {
             Ok(prompt) => prompt,
             Err(error) => {

@@ -25,6 +25,7 @@ use super::task_loop;
 use crate::judges::{Judge, Judges};
 use crate::model::Outcome;
 use crate::rubrics::Catalogue;
+use crate::secrets::MacKey;
 use crate::store::{EvaluationResult, LeasedEvaluation, Stage, Store, StoreError};
 
 /// What the evaluation stage works with.
@@ -39,7 +40,7 @@ pub struct Evaluation {
     /// Which sinks an outcome is owed to.
     pub routing: Routing,
     /// What the markers around data blocks are derived from, together with the evaluation's id.
-    pub fence_secret: Arc<[u8]>,
+    pub fence: MacKey,
     /// A worker that dies gives its evaluations back after this long.
     pub lease: Duration,
     /// How often an evaluation is tried before it ends as failed.

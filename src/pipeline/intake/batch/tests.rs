@@ -28,7 +28,7 @@ fn hide(attributes: &mut [KeyValue]) {
 }
 
 fn sampler(toml: &str) -> Sampler {
-    Sampler::from_config(&toml::from_str(toml).unwrap()).unwrap()
+    Sampler::from_config(&toml::from_str(toml).unwrap(), "judged").unwrap()
 }
 
 fn attribute(key: &str, value: &str) -> KeyValue {

@@ -8,7 +8,7 @@ use crate::model::{EvaluationId, SubjectId};
 use crate::otlp::wire::{self, any_value};
 
 fn sampler(toml: &str) -> Sampler {
-    Sampler::from_config(&toml::from_str::<SamplingConfig>(toml).unwrap()).unwrap()
+    Sampler::from_config(&toml::from_str::<SamplingConfig>(toml).unwrap(), "judged").unwrap()
 }
 
 fn text(key: &str, value: &str) -> wire::KeyValue {

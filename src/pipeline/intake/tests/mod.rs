@@ -134,7 +134,7 @@ impl Service {
         let config = format!("[otlp]\nhttp = \"127.0.0.1:0\"\ngrpc = \"127.0.0.1:0\"\n{otlp}");
         let config: IntakeConfig = toml::from_str(&config).unwrap();
         let store = Arc::new(MoodyStore::new(database.store.clone()));
-        let sampler = Sampler::from_config(&toml::from_str(sampling).unwrap()).unwrap();
+        let sampler = Sampler::from_config(&toml::from_str(sampling).unwrap(), "judged").unwrap();
         let times = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
         let (intake, committer) = Intake::new(Arc::clone(&store) as _, sampler, Arc::new(Unredacted), times);
         let listeners = intake::bind(&config).await.unwrap();
