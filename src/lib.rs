@@ -6,7 +6,7 @@
 //! # The way of a span
 //!
 //! ```text
-//! pipeline::intake      decode → gate (sample by trace id) → redact → store        one transaction per batch, then ack
+//! pipeline::intake      decode → prefilter (sample by trace id) → redact → store        one transaction per batch, then ack
 //! pipeline::assembly    wait until the trace is complete → normalise → match rubrics → decide, recording the probability
 //! pipeline::evaluation  lease → render rubric → call judge → parse verdict → store score + deliveries   one transaction
 //! pipeline::delivery    OTLP (log event + linked span) · MLflow · Phoenix · Langfuse; alerts to webhooks
@@ -22,7 +22,7 @@
 //! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
 //! * the ways: [`pipeline`] of a span, [`calibration`] of a label
-//! * the process: [`lifecycle`], [`telemetry`], [`clock`], [`causes`]
+//! * the process: [`lifecycle`], [`telemetry`], [`clock`], [`error_chain`]
 //! * faces: [`cli`], [`web`]
 //!
 //! Dependencies run towards the ground, never up or in a circle; a test holds the direction.

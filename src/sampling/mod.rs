@@ -118,7 +118,7 @@ impl Sampler {
         }
     }
 
-    /// Only the `u` of [`Sampler::u`], when it needs no tracestate: the hot path of the gate.
+    /// Only the `u` of [`Sampler::u`], when it needs no tracestate: the hot path of the prefilter.
     pub fn u_of_id(&self, trace_id: TraceId) -> Option<f64> {
         match &self.source {
             Source::Hash(hash) => Some(unit(hash.hash(trace_id.as_bytes()))),

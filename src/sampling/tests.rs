@@ -216,7 +216,7 @@ fn the_consistent_form_judges_a_share_of_what_an_upstream_sampler_let_through() 
 }
 
 proptest! {
-    /// What the gate relies on: no rule can take a trace out of the bound of any of its resources.
+    /// What the prefilter relies on: no rule can take a trace out of the bound of any of its resources.
     #[test]
     fn the_rate_stays_within_the_bound(
         rules in proptest::collection::vec((any_conditions(), 0.0..=1.0f64, proptest::option::of(proptest::sample::subsequence(vec!["x", "y"], 1..=2))), 0..5),

@@ -8,7 +8,7 @@ use super::{Store, StoreError, read, transaction};
 use crate::model::{Probability, SpanId, TraceId, UnixNanos};
 use crate::otlp::Signal;
 
-/// A span that passed the gate, redacted.
+/// A span that passed the prefilter, redacted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptSpan {
     /// Its trace.
@@ -27,7 +27,7 @@ pub struct KeptSpan {
     pub body: Vec<u8>,
 }
 
-/// A log record of a trace that passed the gate, redacted.
+/// A log record of a trace that passed the prefilter, redacted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptLogRecord {
     /// Its trace.
@@ -42,7 +42,7 @@ pub struct KeptLogRecord {
     pub body: Vec<u8>,
 }
 
-/// One export request after the gate: what to store, and what to write into the account.
+/// One export request after the prefilter: what to store, and what to write into the account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IntakeBatch {
     /// Spans or log records.
@@ -51,7 +51,7 @@ pub struct IntakeBatch {
     pub digest: [u8; 32],
     /// Records in the request.
     pub received: u64,
-    /// Records the gate dropped.
+    /// Records the prefilter dropped.
     pub sampled_out: u64,
     /// Records of judged itself and of other evaluators.
     pub own: u64,

@@ -14,7 +14,7 @@ pub struct IntakeAccount {
     pub received: i64,
     /// Stored.
     pub kept: i64,
-    /// Dropped by the gate.
+    /// Dropped by the prefilter.
     pub sampled_out: i64,
     /// Seen before.
     pub duplicate: i64,

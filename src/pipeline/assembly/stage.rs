@@ -123,7 +123,7 @@ impl Assembly {
 
     /// The subject of a session, unless retention has taken its spans.
     ///
-    /// Sessions are drawn by their own id. That needs all of their traces, so that those of which the gate kept only a
+    /// Sessions are drawn by their own id. That needs all of their traces, so that those of which the prefilter kept only a
     /// share are not judged.
     async fn session_of(&self, session: &DueSession) -> Result<Option<Drawn>, StoreError> {
         let traces = self.store.session_traces(&session.session_id, TRACES_OF_A_SESSION).await?;

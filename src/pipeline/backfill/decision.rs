@@ -1,6 +1,6 @@
 //! Whether a stored subject is judged now, and with which probability it would have been.
 //!
-//! A trace has one number `u`, uniform in [0, 1), and was stored because `u < g`: `g` is the rate of the gate, a function
+//! A trace has one number `u`, uniform in [0, 1), and was stored because `u < g`: `g` is the rate of the prefilter, a function
 //! of the trace's attributes and the configuration of that day, and never of `u`. Samplers upstream let it come that far
 //! with the probability `π`. Let `k ≤ g` be a rate that is recorded with the trace. A backfill at the rate `r` judges
 //! what has `u < min(r, k)`. As `min(r, k) ≤ g`, every such trace is in the store, so that

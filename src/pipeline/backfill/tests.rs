@@ -64,7 +64,7 @@ fn sampler(rate: f64) -> Sampler {
     Sampler::from_config(&sampling, "judged").unwrap()
 }
 
-/// Traces of which the gate kept the half with the lower numbers, judged by `answer_relevance` at that rate.
+/// Traces of which the prefilter kept the half with the lower numbers, judged by `answer_relevance` at that rate.
 async fn with_a_past(database: &Database) {
     let kept: Vec<KeptSpan> = (0..TRACES / 2).map(call).collect();
     database.store.commit_intake(&[batch(1, kept, TRACES / 2)], TIMES).await.unwrap();
@@ -153,7 +153,7 @@ on_both_databases! {
         assert_eq!(planned[&subject(4)].outcome, Outcome::SampledOut);
 
         finish(&database.store, "completeness", 3).await;
-        // A rate above the gate's changes nothing beyond the gate's: what it dropped is not there.
+        // A rate above the prefilter's changes nothing beyond the prefilter's: what it dropped is not there.
         let dense = backfill(&database.store, "completeness", 0.9);
         let seen = survey(&dense).await;
         assert_eq!((seen.to_judge, seen.sampled_out), (6, 0));

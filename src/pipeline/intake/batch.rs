@@ -1,4 +1,4 @@
-//! From the bytes of an export request to what the store commits: gate, rules, loop guard, redaction, account.
+//! From the bytes of an export request to what the store commits: prefilter, rules, loop guard, redaction, account.
 
 use std::collections::{HashMap, HashSet};
 
@@ -260,7 +260,7 @@ enum Refusal {
     Guarded(NeverJudged),
     Malformed(prost::DecodeError),
     Id(IdError),
-    /// Two trace ids: the gate decided by the first, and the last is the one that counts.
+    /// Two trace ids: the prefilter decided by the first, and the last is the one that counts.
     TwoTraceIds,
 }
 

@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pipeline::intake::Budget;
+    use crate::pipeline::intake::MemoryLimiter;
 
     const MIB: usize = 1024 * 1024;
 
@@ -188,8 +188,8 @@ mod tests {
         ]
     }
 
-    fn decompressed(compression: Compression, body: Vec<u8>, limit: usize, budget: usize) -> Result<Bytes, BodyError> {
-        decompress(compression, body.into(), limit, &mut Budget::new(budget).reservation())
+    fn decompressed(compression: Compression, body: Vec<u8>, limit: usize, memory: usize) -> Result<Bytes, BodyError> {
+        decompress(compression, body.into(), limit, &mut MemoryLimiter::new(memory).reservation())
     }
 
     proptest! {
@@ -222,10 +222,10 @@ mod tests {
 
     #[test]
     fn decompression_stops_when_memory_is_short_not_when_it_is_gone() {
-        let budget = Budget::new(2 * MIB);
-        let mut elsewhere = budget.reservation();
+        let memory = MemoryLimiter::new(2 * MIB);
+        let mut elsewhere = memory.reservation();
         elsewhere.grow(MIB + 512 * 1024).unwrap();
-        let refused = decompress(Compression::Gzip, gzip(&vec![0; MIB]).into(), 8 * MIB, &mut budget.reservation());
+        let refused = decompress(Compression::Gzip, gzip(&vec![0; MIB]).into(), 8 * MIB, &mut memory.reservation());
         assert!(matches!(refused, Err(BodyError::Exhausted(_))));
     }
 

@@ -9,7 +9,7 @@ const UNIT: usize = 1024;
 
 /// All memory that may be in flight.
 #[derive(Debug, Clone)]
-pub struct Budget {
+pub struct MemoryLimiter {
     free: Arc<Semaphore>,
     units: usize,
 }
@@ -22,13 +22,13 @@ pub struct Exhausted;
 /// The memory held by one request; given back when dropped.
 #[derive(Debug)]
 pub struct Reservation {
-    budget: Budget,
+    memory: MemoryLimiter,
     permits: Option<OwnedSemaphorePermit>,
     bytes: usize,
 }
 
-impl Budget {
-    /// A budget of this many bytes.
+impl MemoryLimiter {
+    /// At most this many bytes in hand.
     pub fn new(bytes: usize) -> Self {
         let units = (bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS);
         Self { free: Arc::new(Semaphore::new(units)), units }
@@ -36,7 +36,7 @@ impl Budget {
 
     /// A reservation of nothing yet.
     pub fn reservation(&self) -> Reservation {
-        Reservation { budget: self.clone(), permits: None, bytes: 0 }
+        Reservation { memory: self.clone(), permits: None, bytes: 0 }
     }
 
     /// Whether nothing is in flight.
@@ -46,14 +46,14 @@ impl Budget {
 }
 
 impl Reservation {
-    /// Takes more memory, or says that there is none. A single request may always have the whole budget: what is larger
+    /// Takes more memory, or says that there is none. A single request may always have the whole limit: what is larger
     /// is counted as the whole.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let units = |bytes: usize| bytes.div_ceil(UNIT).min(self.budget.units);
+        let units = |bytes: usize| bytes.div_ceil(UNIT).min(self.memory.units);
         let more = units(self.bytes + bytes) - units(self.bytes);
         if more > 0 {
             let more = u32::try_from(more).map_err(|_| Exhausted)?;
-            let granted = Arc::clone(&self.budget.free).try_acquire_many_owned(more).map_err(|_| Exhausted)?;
+            let granted = Arc::clone(&self.memory.free).try_acquire_many_owned(more).map_err(|_| Exhausted)?;
             match &mut self.permits {
                 Some(permits) => permits.merge(granted),
                 none => *none = Some(granted),
@@ -70,29 +70,29 @@ mod tests {
 
     #[test]
     fn memory_is_given_back_with_the_request() {
-        let budget = Budget::new(10 * UNIT);
-        let mut first = budget.reservation();
+        let memory = MemoryLimiter::new(10 * UNIT);
+        let mut first = memory.reservation();
         first.grow(6 * UNIT).unwrap();
-        let mut second = budget.reservation();
+        let mut second = memory.reservation();
         assert_eq!(second.grow(5 * UNIT), Err(Exhausted));
         drop(first);
         second.grow(5 * UNIT).unwrap();
         drop(second);
-        assert!(budget.is_idle());
+        assert!(memory.is_idle());
     }
 
     #[test]
     fn many_small_pieces_count_by_their_sum() {
-        let budget = Budget::new(4 * UNIT);
-        let mut one = budget.reservation();
+        let memory = MemoryLimiter::new(4 * UNIT);
+        let mut one = memory.reservation();
         (0..4 * UNIT).for_each(|_| one.grow(1).unwrap());
-        assert_eq!(budget.reservation().grow(1), Err(Exhausted));
+        assert_eq!(memory.reservation().grow(1), Err(Exhausted));
     }
 
     #[test]
-    fn a_request_alone_may_be_larger_than_the_budget() {
-        let budget = Budget::new(UNIT);
-        budget.reservation().grow(100 * UNIT).unwrap();
-        assert!(budget.is_idle());
+    fn a_request_alone_may_be_larger_than_the_limit() {
+        let memory = MemoryLimiter::new(UNIT);
+        memory.reservation().grow(100 * UNIT).unwrap();
+        assert!(memory.is_idle());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! OTLP/HTTP ─┐
-//! OTLP/gRPC ─┼→ Intake::accept: recognise → gate → redact ─→ Committer: one transaction per group ─→ answer or ack
+//! OTLP/gRPC ─┼→ Intake::accept: recognise → prefilter → redact ─→ Committer: one transaction per group ─→ answer or ack
 //! RabbitMQ  ─┘
 //! ```
 //!
@@ -37,7 +37,7 @@ use tokio::sync::Semaphore;
 
 pub use batch::{BatchError, Redact};
 pub use group_commit::Committer;
-pub use memory_limiter::{Budget, Exhausted, Reservation};
+pub use memory_limiter::{Exhausted, MemoryLimiter, Reservation};
 pub use service::{IntakeError, Listeners, bind, run};
 pub use status::{Dependency, IntakeStatus};
 

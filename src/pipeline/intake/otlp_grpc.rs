@@ -1,6 +1,6 @@
 //! OTLP/gRPC: the `Export` calls of the trace and log services.
 //!
-//! The messages are read as bytes and go through the gate like everything else; generated servers would decode every
+//! The messages are read as bytes and go through the prefilter like everything else; generated servers would decode every
 //! span of them first. The Collector's exporter sends again after UNAVAILABLE, and after `RESOURCE_EXHAUSTED` only with
 //! `RetryInfo`.
 
@@ -65,7 +65,7 @@ async fn receive(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body:
         return Err(Refusal::new(Advice::Redirect, message));
     }
     let stated = Compression::parse(text("grpc-encoding"));
-    let mut reservation = receiver.budget.reservation();
+    let mut reservation = receiver.memory.reservation();
     let framed = http_body::receive(body, receiver.max_body + PREFIX, &mut reservation).await.map_err(of_body)?;
     let (compressed, message) = only_message(framed)?;
     let compression = if compressed { stated.map_err(of_body)? } else { Compression::Identity };

@@ -17,7 +17,7 @@ use tonic::Code;
 use super::http_body::{self, ACCEPTED, BodyError, Compression};
 use super::metrics::Transport;
 use super::otlp_response::{self, Advice, Refusal};
-use super::{Accepted, Budget, Description, Intake};
+use super::{Accepted, Description, Intake, MemoryLimiter};
 use crate::config::intake::OtlpConfig;
 use crate::otlp::{Encoding, Signal, sniff_encoding, wire};
 
@@ -25,7 +25,7 @@ use crate::otlp::{Encoding, Signal, sniff_encoding, wire};
 #[derive(Clone)]
 pub(super) struct Receiver {
     pub(super) intake: Arc<Intake>,
-    pub(super) budget: Budget,
+    pub(super) memory: MemoryLimiter,
     pub(super) max_body: usize,
     pub(super) max_decompressed: usize,
     pub(super) retry_after: Duration,
@@ -35,7 +35,7 @@ impl Receiver {
     pub(super) fn new(config: &OtlpConfig, intake: Arc<Intake>) -> Self {
         Self {
             intake,
-            budget: Budget::new(config.max_in_flight_bytes),
+            memory: MemoryLimiter::new(config.max_in_flight_bytes),
             max_body: config.max_body_bytes,
             max_decompressed: config.max_decompressed_bytes,
             retry_after: Duration::from_secs(u64::from(config.retry_after_seconds.max(1))),
@@ -91,7 +91,7 @@ async fn receive(
             return Err(of_body(error));
         }
     };
-    let mut reservation = receiver.budget.reservation();
+    let mut reservation = receiver.memory.reservation();
     let received = http_body::receive(body, receiver.max_body, &mut reservation).await.map_err(of_body)?;
     let limit = receiver.max_decompressed;
     let decompress = move || {

@@ -1,4 +1,4 @@
-//! The gate: most traffic is not sampled, so that it reads the trace id and passes over the rest of the record.
+//! The prefilter: most traffic is not sampled, so that it reads the trace id and passes over the rest of the record.
 //!
 //! Nothing is built for a record that is dropped, and no memory is taken. What is kept comes out as byte ranges (record,
 //! scope, resource) to be decoded one by one: a malformed record is rejected alone, the rest of its request survives.
@@ -12,7 +12,7 @@ use crate::model::{Attributes, TraceId};
 use crate::otlp::{Signal, attributes_to_model, wire};
 use crate::sampling::{EXCEPTION_EVENT, Matches, Sampler, SpanFacts, says_failed};
 
-/// A request after the gate: the account of what was dropped, and what was not.
+/// A request after the prefilter: the account of what was dropped, and what was not.
 #[derive(Debug, Default)]
 pub struct Sifted<'b> {
     /// Records in the request.
@@ -73,7 +73,7 @@ impl<'b> Sifted<'b> {
     }
 }
 
-/// Passes a protobuf export request through the gate.
+/// Passes a protobuf export request through the prefilter.
 ///
 /// An error means that the request's outer structure is broken, so that its records cannot even be counted.
 pub fn sift<'b>(sampler: &Sampler, signal: Signal, body: &'b [u8]) -> Result<Sifted<'b>, Malformed> {

@@ -98,7 +98,7 @@ impl Listeners {
 
     /// Serves until `shutdown`, then finishes the requests under way.
     pub async fn serve(self, intake: Arc<Intake>, shutdown: CancellationToken) -> Result<(), IntakeError> {
-        // One budget for both receivers.
+        // One memory limiter for both receivers.
         let receiver = Receiver::new(&self.otlp, Arc::clone(&intake));
         let http = serve(self.http, otlp_http::router(receiver.clone()), HTTP, shutdown.clone());
         let grpc = serve(self.grpc, otlp_grpc::router(receiver), GRPC, shutdown.clone());

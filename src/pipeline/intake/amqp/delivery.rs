@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::http_body::{Compression, decompress};
 use super::super::metrics::Transport;
-use super::super::{AcceptError, Budget, Description, Intake};
+use super::super::{AcceptError, Description, Intake, MemoryLimiter};
 use crate::config::intake::AmqpConfig;
 use crate::otlp::Signal;
 
@@ -97,7 +97,7 @@ impl Desk<'_> {
         let compression = Compression::parse(encoding).map_err(|error| AcceptError::Unreadable(error.to_string()))?;
         let decompressed = self
             .intake
-            .compute(move || decompress(compression, data, limit, &mut Budget::new(limit).reservation()))
+            .compute(move || decompress(compression, data, limit, &mut MemoryLimiter::new(limit).reservation()))
             .await?
             .map_err(|error| AcceptError::Unreadable(error.to_string()))?;
         self.intake.accept(Transport::Amqp, Description::Expected(self.signal), decompressed).await.map(drop)

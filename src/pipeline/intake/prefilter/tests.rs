@@ -1,4 +1,4 @@
-//! prost is the oracle: whatever bytes it accepts, the gate must see the same records in them.
+//! prost is the oracle: whatever bytes it accepts, the prefilter must see the same records in them.
 
 use proptest::prelude::*;
 
@@ -97,7 +97,7 @@ fn own_records_that_name_their_evaluation_are_no_unmarked_ones() {
 }
 
 #[test]
-fn rules_on_span_attributes_make_the_gate_look_at_the_spans_in_doubt() {
+fn rules_on_span_attributes_make_the_prefilter_look_at_the_spans_in_doubt() {
     let sampler = sampler(
         "rate = 0\n[[rules]]\nmatch = { error = true }\nrate = 1\n[[rules]]\nmatch = { intent = \"refund\" }\nrate = 1",
     );
@@ -306,7 +306,7 @@ fn any_sampler() -> impl Strategy<Value = Sampler> {
         .prop_map(|(rate, consistent, rules)| sampler(&format!("rate = {rate:?}\nconsistent = {consistent}\n{rules}")))
 }
 
-/// What the gate should make of a request, told from prost's view of it.
+/// What the prefilter should make of a request, told from prost's view of it.
 #[derive(Debug, PartialEq, Default)]
 struct Expected {
     received: u64,
@@ -399,7 +399,7 @@ proptest! {
         }
         let sampler = sampler("rate = 1");
         match (wire::ExportTraceServiceRequest::decode(body.as_slice()), sift(&sampler, Signal::Traces, &body)) {
-            // The gate goes by the first trace id, and whoever decodes the span rejects it.
+            // The prefilter goes by the first trace id, and whoever decodes the span rejects it.
             (Ok(_), sifted) if repeats_a_trace_id(&body) => drop(sifted.unwrap()),
             (Ok(oracle), sifted) => prop_assert_eq!(seen(&sifted.unwrap()), expect(&sampler, oracle)),
             (Err(_), Ok(sifted)) => {
