@@ -1,4 +1,5 @@
 # syntax=docker/dockerfile:1
+# `scripts/release image` puts a folder with the released program in the place of this stage.
 FROM rust:1.94-bookworm AS build
 WORKDIR /src
 COPY . .
