@@ -273,6 +273,13 @@ mod tests {
     }
 
     #[test]
+    fn ids_that_protobufs_own_json_wrote_are_the_same_ids() {
+        let ids = r#""traceId":"AQEBAQEBAQEBAQEBAQEBAQ==","spanId":"AgICAgICAgI=""#;
+        let spans = read_spans(&format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids}}}]}}]}}]}}"#));
+        assert_eq!((&spans[0].trace_id, &spans[0].span_id), (&vec![1; 16], &vec![2; 8]));
+    }
+
+    #[test]
     fn half_a_character_is_the_replacement_character() {
         let body = format!(
             r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{IDS},"name":"a\ud83d b\ud83d\ude00 \\ud83d"}}]}}]}}]}}"#

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value as Json};
 
@@ -105,7 +107,18 @@ fn renamed((name, value): (String, Json)) -> (String, Json) {
         }
         _ => None,
     };
+    let value = match (&*name, &value) {
+        ("traceId" | "spanId" | "parentSpanId", Json::String(id)) => Json::String(hex_id(id)),
+        _ => value,
+    };
     (name, number.map_or(value, Json::from))
+}
+
+/// The id in hexadecimal digits, as OTLP wants it. Programs that print the message with protobuf's own JSON write base64.
+fn hex_id(id: &str) -> String {
+    // 16 and 8 bytes are 24 and 12 characters of base64, and 32 and 16 hexadecimal digits.
+    let bytes = if matches!(id.len(), 24 | 12) { STANDARD.decode(id).ok() } else { None };
+    bytes.map_or_else(|| id.to_owned(), hex::encode)
 }
 
 fn camel_case(name: &str) -> String {
