@@ -36,7 +36,7 @@ pub use judges::{JudgeConfig, JudgesConfig};
 pub use privacy::PrivacyConfig;
 pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;
-pub use segments::SegmentConfig;
+pub use segments::{SegmentConfig, SegmentPlace};
 pub use sinks::SinkConfig;
 pub use store::StoreConfig;
 pub use telemetry::TelemetryConfig;

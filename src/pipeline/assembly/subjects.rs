@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::tool_turns;
 use super::trace::AssembledTrace;
-use crate::config::SegmentConfig;
+use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
     ContentState, Document, Message, Part, Role, Span, Step, StepKind, StepView, Subject, SubjectContent, SubjectId,
     SubjectKind, ToolCall, Turn, Value,
@@ -241,24 +241,27 @@ fn listed(documents: &[Document]) -> String {
 }
 
 fn segments_of(trace: &AssembledTrace, at: usize, segments: &SegmentConfig) -> BTreeMap<String, String> {
-    let value = |places: &Vec<String>| places.iter().find_map(|place| place_value(trace, at, place));
+    let value = |places: &Vec<SegmentPlace>| places.iter().find_map(|place| place_value(trace, at, place));
     segments.0.iter().filter_map(|(name, places)| Some((name.clone(), value(places)?))).collect()
 }
 
 /// The value of one place: of the step itself, else of the root, else of the resource.
-fn place_value(trace: &AssembledTrace, at: usize, place: &str) -> Option<String> {
-    let own = |at: usize| match place.strip_prefix('@') {
-        Some(field) => field_value(&trace.steps[at], field),
-        None => attribute(&trace.spans[at], place),
+fn place_value(trace: &AssembledTrace, at: usize, place: &SegmentPlace) -> Option<String> {
+    let own = |at: usize| match place {
+        SegmentPlace::Attribute(name) => attribute(&trace.spans[at], name),
+        own => field_value(&trace.steps[at], own),
     };
     let found = own(at).or_else(|| trace.root.filter(|root| *root != at).and_then(own));
     match place {
-        "@environment" => found.or_else(|| trace.environment.clone()),
-        "@model" => found.or_else(|| {
+        SegmentPlace::Environment => found.or_else(|| trace.environment.clone()),
+        SegmentPlace::Model => found.or_else(|| {
             let models = trace.steps.iter().filter(|step| step.is_live_generation());
-            models.rev().find_map(|step| field_value(step, "model"))
+            models.rev().find_map(|step| field_value(step, place))
         }),
-        _ => found.or_else(|| trace.spans[at].resource.attributes.get(place).map(Value::display)),
+        SegmentPlace::Attribute(name) => {
+            found.or_else(|| trace.spans[at].resource.attributes.get(name).map(Value::display))
+        }
+        _ => found,
     }
     .filter(|value| !value.is_empty())
 }
@@ -267,21 +270,24 @@ fn attribute(span: &Span, name: &str) -> Option<String> {
     span.attributes.get(name).map(Value::display).filter(|value| !value.is_empty())
 }
 
-fn field_value(step: &Step, field: &str) -> Option<String> {
-    if let Some(key) = field.strip_prefix("metadata.") {
-        return step.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone());
-    }
-    if let Some(prefix) = field.strip_prefix("tag.") {
-        let rest = |tag: &String| tag.strip_prefix(prefix)?.strip_prefix([':', '=']).map(|rest| rest.trim().to_owned());
-        return step.tags.iter().find_map(rest);
-    }
-    match field {
-        "model" => step.response_model.clone().or_else(|| step.request_model.clone()),
-        "provider" => step.provider.clone(),
-        "operation" => step.operation.clone(),
-        "prompt" => step.prompt_name.clone(),
-        "agent" if step.kind == StepKind::Agent => step.entity_name.clone(),
-        _ => None,
+fn field_value(step: &Step, place: &SegmentPlace) -> Option<String> {
+    match place {
+        SegmentPlace::Model => step.response_model.clone().or_else(|| step.request_model.clone()),
+        SegmentPlace::Provider => step.provider.clone(),
+        SegmentPlace::Operation => step.operation.clone(),
+        SegmentPlace::Prompt => step.prompt_name.clone(),
+        SegmentPlace::Agent => step.entity_name.clone().filter(|_| step.kind == StepKind::Agent),
+        SegmentPlace::Metadata(key) => {
+            step.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
+        }
+        SegmentPlace::Tag(prefix) => {
+            let rest = |tag: &String| {
+                tag.strip_prefix(prefix.as_str())?.strip_prefix([':', '=']).map(|rest| rest.trim().to_owned())
+            };
+            step.tags.iter().find_map(rest)
+        }
+        // What is a property of the span, or of the whole trace.
+        SegmentPlace::Attribute(_) | SegmentPlace::Environment => None,
     }
 }
 
@@ -400,9 +406,9 @@ mod tests {
     #[test]
     fn a_segment_is_read_from_the_span_then_the_root_then_the_resource() {
         let config = SegmentConfig(BTreeMap::from([
-            ("topic".to_owned(), vec!["@tag.topic".to_owned()]),
-            ("plan".to_owned(), vec!["customer.plan".to_owned()]),
-            ("channel".to_owned(), vec!["@metadata.channel".to_owned()]),
+            ("topic".to_owned(), vec![SegmentPlace::Tag("topic".to_owned())]),
+            ("plan".to_owned(), vec![SegmentPlace::Attribute("customer.plan".to_owned())]),
+            ("channel".to_owned(), vec![SegmentPlace::Metadata("channel".to_owned())]),
         ]));
         let root = SpanBuilder::new("root").id(9).times(0, 9_000).with("customer.plan", "gold");
         let call = question_and_answer(1)
