@@ -1,11 +1,11 @@
-//! `judged ledger`: both accounts, and whether they balance.
+//! `judged ledger`: the accounts, and whether they balance.
 
 use std::process::ExitCode;
 
 use super::output::{Format, JsonFormat, Output, Table, count};
 use super::{open_existing_store, since_ms};
 use crate::config::Config;
-use crate::store::{EvaluationAccount, IntakeAccount, Ledger};
+use crate::store::{EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
 
 /// What to print.
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,11 @@ pub(super) fn render(ledger: &Ledger) -> String {
     text += &intake.render();
     text += &own_parts(&[ledger.intake, ledger.logs]);
 
+    text += "\nTraces\n";
+    let mut traces = Table::new(&["", "kept", "waiting", "assembled", "damaged", ""]);
+    traces.row(trace_row(&ledger.traces));
+    text += &traces.render();
+
     text += "\nEvaluation\n";
     if ledger.rubrics.is_empty() {
         text += "  no subject has been planned yet\n";
@@ -52,6 +57,7 @@ pub(super) fn render(ledger: &Ledger) -> String {
             "subjects",
             "scored",
             "abstained",
+            "refused",
             "failed",
             "pending",
             "expired",
@@ -80,7 +86,7 @@ pub(super) fn render(ledger: &Ledger) -> String {
         text += &delivery.render();
     }
     text += if ledger.balanced {
-        "\nBoth accounts balance.\n"
+        "\nThe accounts balance.\n"
     } else {
         "\nTHE ACCOUNTS DO NOT BALANCE: please report this.\n"
     };
@@ -96,6 +102,13 @@ fn intake_row(name: &str, account: &IntakeAccount) -> Vec<String> {
         [account.received, account.kept, account.sampled_out, account.duplicate, account.own, account.rejected];
     let mut row = vec![name.to_owned()];
     row.extend(numbers.map(count));
+    row.push(balance_mark(account.balances()));
+    row
+}
+
+fn trace_row(account: &TraceAccount) -> Vec<String> {
+    let mut row = vec!["traces".to_owned()];
+    row.extend([account.kept, account.waiting, account.assembled, account.damaged].map(count));
     row.push(balance_mark(account.balances()));
     row
 }
@@ -124,6 +137,7 @@ fn evaluation_row(account: &EvaluationAccount) -> Vec<String> {
             account.subjects,
             account.scored,
             account.abstained,
+            account.refused,
             account.failed,
             account.pending,
             account.expired,
@@ -156,9 +170,17 @@ mod tests {
             balanced: intake.balances(),
             intake,
             logs: IntakeAccount::default(),
+            traces: TraceAccount::default(),
             rubrics: Vec::new(),
             deliveries: [].into(),
         };
         assert!(render(&ledger).contains("DOES NOT BALANCE"));
+    }
+
+    #[test]
+    fn a_trace_that_nobody_will_look_at_again_is_an_imbalance() {
+        let account = TraceAccount { kept: 5, waiting: 1, assembled: 3, damaged: 1 };
+        assert!(account.balances());
+        assert!(trace_row(&TraceAccount { kept: 6, ..account }).contains(&"DOES NOT BALANCE".to_owned()));
     }
 }

@@ -83,7 +83,7 @@ enum Command {
     Inspect(inspect::Args),
     /// Imports and exports human labels.
     Labels(labels::Args),
-    /// Prints both accounts of the ledger and whether they balance.
+    /// Prints the accounts of the ledger and whether they balance.
     Ledger(ledger::Args),
     /// Prints how many labels a week it takes to see a drop.
     Plan(plan::Args),

@@ -294,9 +294,12 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
     let names: Vec<String> = sinks.iter().map(|sink| sink.name().to_owned()).collect();
     Arc::new(move |outcome: Outcome| match outcome {
         Outcome::Scored | Outcome::Abstained | Outcome::Failed => names.clone(),
-        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => {
-            Vec::new()
-        }
+        Outcome::Filtered
+        | Outcome::SampledOut
+        | Outcome::Pending
+        | Outcome::Refused
+        | Outcome::Expired
+        | Outcome::Superseded => Vec::new(),
     })
 }
 

@@ -34,8 +34,11 @@ named_enum! {
         Pending = "pending",
         /// Judged.
         Scored = "scored",
-        /// The judge declined.
+        /// The judge found the subject undecidable, as the rubric allows.
         Abstained = "abstained",
+        /// The judge declined to judge. Nothing writes it as long as workers of a release that cannot read it may be alive:
+        /// a refusal is a failure with the reason `refused` or `content_filter` until then.
+        Refused = "refused",
         /// The judge could not be brought to a verdict.
         Failed = "failed",
         /// Its deadline passed before a judge was free.

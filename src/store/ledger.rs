@@ -57,8 +57,11 @@ pub struct EvaluationAccount {
     pub pending: i64,
     /// Judged.
     pub scored: i64,
-    /// Declined by the judge.
+    /// Found undecidable by the judge.
     pub abstained: i64,
+    /// Declined by the judge.
+    #[serde(default)]
+    pub refused: i64,
     /// Brought to no verdict.
     pub failed: i64,
     /// Not judged in time.
@@ -77,9 +80,30 @@ impl EvaluationAccount {
                 + self.pending
                 + self.scored
                 + self.abstained
+                + self.refused
                 + self.failed
                 + self.expired
                 + self.superseded
+    }
+}
+
+/// Traces of which something was kept, and what became of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TraceAccount {
+    /// All of them.
+    pub kept: i64,
+    /// Due to be assembled for the first time.
+    pub waiting: i64,
+    /// Assembled, those included that late spans made due again.
+    pub assembled: i64,
+    /// Set aside because they cannot be assembled. Nothing sets a trace aside yet.
+    pub damaged: i64,
+}
+
+impl TraceAccount {
+    /// Whether every trace is explained. One that is neither due nor assembled would never be judged.
+    pub fn balances(&self) -> bool {
+        self.kept == self.waiting + self.assembled + self.damaged
     }
 }
 
@@ -94,7 +118,7 @@ pub struct DeliveryAccount {
     pub given_up: i64,
 }
 
-/// Both accounts.
+/// Every account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// Whether every part balances.
@@ -103,6 +127,9 @@ pub struct Ledger {
     pub intake: IntakeAccount,
     /// Log records, which carry the content of some producers' spans.
     pub logs: IntakeAccount,
+    /// Traces.
+    #[serde(default)]
+    pub traces: TraceAccount,
     /// Evaluations, per rubric version and judge.
     pub rubrics: Vec<EvaluationAccount>,
     /// Deliveries, per sink.
@@ -114,11 +141,29 @@ impl Store {
     pub async fn ledger(&self, since_ms: i64) -> Result<Ledger, StoreError> {
         let since_ms = since_ms - since_ms.rem_euclid(3_600_000);
         let intake = self.intake_accounts(since_ms).await?;
+        let traces = self.trace_account(since_ms).await?;
         let rubrics = self.evaluation_accounts(since_ms).await?;
         let deliveries = self.delivery_accounts(since_ms).await?;
         let account = |signal: &str| intake.get(signal).copied().unwrap_or_default();
-        let balanced = intake.values().all(IntakeAccount::balances) && rubrics.iter().all(EvaluationAccount::balances);
-        Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), rubrics, deliveries })
+        let balanced = intake.values().all(IntakeAccount::balances)
+            && traces.balances()
+            && rubrics.iter().all(EvaluationAccount::balances);
+        Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), traces, rubrics, deliveries })
+    }
+
+    /// One statement, so that all sides are read from the same snapshot.
+    async fn trace_account(&self, since_ms: i64) -> Result<TraceAccount, StoreError> {
+        let (kept, waiting, assembled): (i64, i64, i64) = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT count(*), \
+                 count(CASE WHEN assembled_at_ms IS NULL AND due_at_ms IS NOT NULL THEN 1 END), \
+                 count(assembled_at_ms) FROM traces WHERE first_seen_ms >= $1",
+            )
+            .bind(since_ms)
+            .fetch_one(pool)
+            .await?
+        });
+        Ok(TraceAccount { kept, waiting, assembled, damaged: 0 })
     }
 
     async fn intake_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, IntakeAccount>, StoreError> {
@@ -181,6 +226,7 @@ impl Store {
                     pending: 0,
                     scored: 0,
                     abstained: 0,
+                    refused: 0,
                     failed: 0,
                     expired: 0,
                     superseded: 0,
@@ -197,6 +243,7 @@ impl Store {
                 Outcome::Pending => account.pending += count,
                 Outcome::Scored => account.scored += count,
                 Outcome::Abstained => account.abstained += count,
+                Outcome::Refused => account.refused += count,
                 Outcome::Failed => account.failed += count,
                 Outcome::Expired => account.expired += count,
                 Outcome::Superseded => account.superseded += count,

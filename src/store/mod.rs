@@ -59,7 +59,7 @@ pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation}
 pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
 pub use labels::{LabelRow, LabelTarget};
-pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger};
+pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
 pub use notify::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 pub use outbox::DeliveryOutcome;
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};

@@ -49,7 +49,7 @@ metrics! {
     UNMAPPED_ATTRIBUTES: Counter<u64> = "judged.assembly.unmapped_attributes" in "{attribute}" by [attribute]
         "Attributes that look like those of an LLM convention but that no convention explains";
     EVALUATIONS: Counter<u64> = "judged.evaluations" in "{evaluation}"
-        by [rubric, version, judge, outcome (scored, abstained, failed, filtered)]
+        by [rubric, version, judge, outcome (scored, abstained, refused, failed, filtered)]
         "Evaluations that a judge worked on, by their outcome";
     EVALUATION_VALUE: Histogram<f64> = "judged.evaluation.value" in "1" by [rubric, version, judge]
         "Scores normalised to [0, 1]"

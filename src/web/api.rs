@@ -60,7 +60,7 @@ pub(super) async fn evaluation(State(web): State<Shared>, Path(id): Path<String>
     .into_response())
 }
 
-/// `GET /api/ledger`: both accounts.
+/// `GET /api/ledger`: every account.
 pub(super) async fn ledger(State(web): State<Shared>) -> Result<Response, Problem> {
     Ok(Json(web.parts.store.ledger(0).await?).into_response())
 }

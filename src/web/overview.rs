@@ -63,7 +63,7 @@ pub(super) async fn report(State(web): State<Shared>) -> Result<Response, PageEr
     web.report_page("report_page.html", "/report").await
 }
 
-/// Both accounts.
+/// Every account.
 pub(super) async fn ledger(State(web): State<Shared>) -> Result<Response, PageError> {
     web.report_page("ledger.html", "/ledger").await
 }

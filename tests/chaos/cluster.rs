@@ -184,7 +184,7 @@ impl Cluster {
         well
     }
 
-    /// What `judged ledger` prints, and whether it says that both accounts balance.
+    /// What `judged ledger` prints, and whether it says that the accounts balance.
     pub fn ledger(&self) -> (bool, String) {
         let config = self.folder.join(format!("{}.toml", self.lives));
         let output =

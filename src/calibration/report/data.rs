@@ -65,7 +65,7 @@ pub struct ReportData {
     pub content: Vec<ContentReport>,
     /// Cost and latency of each judge.
     pub judges: Vec<JudgeReport>,
-    /// Both accounts.
+    /// Every account.
     pub ledger: Ledger,
 }
 

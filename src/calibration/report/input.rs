@@ -73,7 +73,7 @@ pub struct ReportInput {
     pub labels: Vec<Label>,
     /// How many subjects carried content.
     pub contents: Vec<ContentState>,
-    /// Both accounts.
+    /// Every account.
     pub ledger: Ledger,
     /// The version of each rubric that production uses, where an alias says so.
     pub production: BTreeMap<String, u32>,

@@ -10,7 +10,8 @@ use crate::store::{OutcomeCount, ScoredEvaluation};
 /// One row for each judge and provider-reported model that was asked.
 pub(super) fn report(outcomes: &[OutcomeCount], scored: &[ScoredEvaluation]) -> Vec<JudgeReport> {
     let mut judges: BTreeMap<(&str, Option<&str>), JudgeReport> = BTreeMap::new();
-    let asked = |outcome: Outcome| matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Failed);
+    let asked =
+        |outcome: Outcome| matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed);
     for count in outcomes.iter().filter(|count| asked(count.outcome)) {
         let model = count.judge_model.as_deref();
         let report = judges.entry((count.judge.as_str(), model)).or_insert_with(|| {

@@ -393,11 +393,8 @@ fn accounts(text: &mut String, report: &ReportData) {
     if !judges.is_empty() {
         table(text, &["judge", "outcomes", "cost", "half faster than", "95 % faster than"], &judges);
     }
-    let ledger = if report.ledger.balanced {
-        "Both accounts of the ledger balance."
-    } else {
-        "**The ledger does not balance.**"
-    };
+    let ledger =
+        if report.ledger.balanced { "The accounts of the ledger balance." } else { "**The ledger does not balance.**" };
     line(text, ledger);
 }
 

@@ -40,8 +40,8 @@ use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
 use scores::Scored;
 
-/// Version of the JSON format.
-const FORMAT: u32 = 1;
+/// The number of the JSON format, in docs/formats.md.
+pub const FORMAT: u32 = 1;
 
 /// What makes scores comparable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -297,7 +297,8 @@ fn series_report(
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     for count in own {
         *outcomes.entry(count.outcome.as_str()).or_default() += count.count;
-        let explained = matches!(count.outcome, Outcome::Filtered | Outcome::Failed | Outcome::Expired);
+        let explained =
+            matches!(count.outcome, Outcome::Filtered | Outcome::Refused | Outcome::Failed | Outcome::Expired);
         if let Some(reason) = count.reason.as_ref().filter(|_| explained) {
             *reasons.entry(reason.clone()).or_default() += count.count;
         }

@@ -164,5 +164,5 @@ pub(super) fn closing(report: &ReportData, out: &Path, ledger: &Ledger) -> Strin
 
 /// Whether the accounts balance.
 pub(super) fn balance(ledger: &Ledger) -> &'static str {
-    if ledger.balanced { "both accounts balance" } else { "DOES NOT BALANCE" }
+    if ledger.balanced { "the accounts balance" } else { "DOES NOT BALANCE" }
 }

@@ -139,6 +139,31 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    every_kept_trace_waits_or_is_assembled_even_when_late_spans_come(database) {
+        let store = &database.store;
+        let traces = async || {
+            let ledger = store.ledger(EVER).await.unwrap();
+            assert!(ledger.balanced, "{ledger:?}");
+            (ledger.traces.kept, ledger.traces.waiting, ledger.traces.assembled, ledger.traces.damaged)
+        };
+        assert_eq!(traces().await, (0, 0, 0, 0));
+        for number in [1, 2] {
+            store.commit_intake(&[batch(number, vec![kept_span(number.into(), 1, true)], 0)], TIMES).await.unwrap();
+        }
+        assert_eq!(traces().await, (2, 2, 0, 0));
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(1, LEASE_MS).await.unwrap();
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &[]).await.unwrap();
+        assert_eq!(traces().await, (2, 1, 1, 0));
+        store.commit_intake(&[batch(3, vec![kept_span(1, 2, false)], 0)], TIMES).await.unwrap();
+        assert_eq!(traces().await, (2, 1, 1, 0), "a late span makes it due again, and it stays assembled");
+        database.clock.advance(3_600_000);
+        let later = store.ledger(database.clock.now_ms()).await.unwrap();
+        assert_eq!((later.traces.kept, later.balanced), (0, true), "counted by when it was first seen");
+    }
+}
+
+on_both_databases! {
     planning_the_same_trace_twice_counts_once(database) {
         let plans = [planned(1, 0, Outcome::Pending, "a"), planned(2, 0, Outcome::Filtered, "b"), planned(3, 0, Outcome::SampledOut, "c")];
         database.store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
