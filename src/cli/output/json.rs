@@ -2,18 +2,21 @@
 
 use serde::Serialize;
 
-/// The JSON documents that commands print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum JsonFormat {
-    Agreement,
-    Alerts,
-    Backfill,
-    Drift,
-    Ledger,
-    Plan,
-    Prompt,
-    Rubric,
-    Simulation,
+use crate::model::named_enum;
+
+named_enum! {
+    /// The JSON documents that commands print, by their names in docs/formats.md. The report numbers itself.
+    pub(in crate::cli) enum JsonFormat {
+        Agreement = "agreement",
+        Alerts = "alerts",
+        Backfill = "backfill",
+        Drift = "drift",
+        Ledger = "ledger",
+        Plan = "plan",
+        Prompt = "prompt",
+        Rubric = "rubric",
+        Simulation = "simulation",
+    }
 }
 
 impl JsonFormat {
@@ -65,6 +68,26 @@ fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibration::report;
+    use crate::model::Named as _;
+
+    /// Name and number of each document in docs/formats.md.
+    fn documented() -> Vec<(String, u32)> {
+        let page = include_str!("../../../docs/formats.md");
+        let (_, documents) = page.split_once("## Documents").unwrap();
+        let (documents, _) = documents.split_once("\n## ").unwrap();
+        let rows = documents.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        rows.map(|(name, rest)| (name.to_owned(), rest.split(' ').next().unwrap().parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn every_document_is_listed_with_the_number_it_prints() {
+        let mut printed: Vec<_> =
+            JsonFormat::ALL.iter().map(|format| (format.as_str().to_owned(), format.number())).collect();
+        printed.push(("report".to_owned(), report::FORMAT));
+        printed.sort();
+        assert_eq!(documented(), printed);
+    }
 
     #[test]
     fn a_document_begins_with_the_number_of_its_format() {
