@@ -181,17 +181,11 @@ fn default_headers(name: &str, config: &JudgeConfig) -> Result<HeaderMap, JudgeC
         })?;
         headers.insert("anthropic-version", value);
     }
-    for (header, value) in &config.headers.0 {
-        let refuse = |problem: &str| JudgeConfigError::Value {
-            judge: name.to_owned(),
-            key: "headers",
-            problem: format!("`{header}` {problem}"),
-        };
-        let header_name: HeaderName = header.parse().map_err(|_| refuse("is not a header name"))?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| refuse("has a value that no header can carry"))?;
-        value.set_sensitive(true);
-        headers.insert(header_name, value);
-    }
+    net::add_headers(&mut headers, &config.headers.0).map_err(|problem| JudgeConfigError::Value {
+        judge: name.to_owned(),
+        key: "headers",
+        problem: problem.to_string(),
+    })?;
     Ok(headers)
 }
 
@@ -201,10 +195,7 @@ fn url(config: &JudgeConfig) -> Result<Url, String> {
         Provider::Openai | Provider::Baseline => ("https://api.openai.com/v1", "chat/completions"),
     };
     let base = config.base_url.as_deref().unwrap_or(default_base);
-    let mut url = Url::parse(base).map_err(|error| format!("this is not a URL ({error})"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("this is not an http or https URL".into());
-    }
+    let mut url = net::http_url(base).map_err(|problem| problem.to_string())?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("leave out user name and password; a key belongs in `api_key_env` or `api_key_file`".into());
     }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use secrecy::SecretString;
 
 use super::error::SinkConfigError;
 use crate::config::sinks::{OtlpProtocol, SinkConfig, SinkType};
+use crate::net;
 use crate::secrets::{SecretError, SecretPlace, Variables};
 
 /// The type's name as it is configured.
@@ -62,10 +63,8 @@ pub(super) fn address(config: &SinkConfig, path: &str) -> Result<Url, SinkConfig
         remedy: "write the server's address, for example `http://127.0.0.1:4318`",
     };
     let refuse = |problem: &str| SinkConfigError::Value { sink: config.name.clone(), key, problem: problem.to_owned() };
-    let mut url = Url::parse(text.as_deref().ok_or_else(missing)?).map_err(|_| refuse("this is not a URL"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(refuse("this is not an http or https URL"));
-    }
+    let text = text.as_deref().ok_or_else(missing)?;
+    let mut url = net::http_url(text).map_err(|problem| refuse(&problem.to_string()))?;
     if config.kind == SinkType::Otlp && (url.path().ends_with("/v1/traces") || url.path().ends_with("/v1/logs")) {
         return Err(refuse("leave out `/v1/…`; it is added for each signal"));
     }
@@ -78,13 +77,7 @@ pub(super) fn address(config: &SinkConfig, path: &str) -> Result<Url, SinkConfig
 pub(super) fn headers(config: &SinkConfig, variables: Variables<'_>) -> Result<HeaderMap, SinkConfigError> {
     let refuse = |key, problem: String| SinkConfigError::Value { sink: config.name.clone(), key, problem };
     let mut headers = HeaderMap::new();
-    for (name, value) in &config.headers.0 {
-        let name: HeaderName = name.parse().map_err(|_| refuse("headers", format!("`{name}` is not a header name")))?;
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| refuse("headers", format!("`{name}` has a value that no header can carry")))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
+    net::add_headers(&mut headers, &config.headers.0).map_err(|problem| refuse("headers", problem.to_string()))?;
     let name: HeaderName = match &config.api_key_header {
         Some(name) => name.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?,
         None => AUTHORIZATION,

@@ -25,6 +25,7 @@ use crate::config::alerts::{WebhookConfig, WebhookKind};
 use crate::model::{
     Alert, AlertDeliveryId, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, Attribution, DriftKind,
 };
+use crate::net;
 use crate::store::{AlertRoute, OwedAlert};
 
 pub use error::WebhookConfigError;
@@ -76,7 +77,7 @@ impl Webhook {
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Vec<Arc<Self>>, WebhookConfigError> {
         let public_url = config.public_url.as_deref();
-        if let Some(text) = public_url.filter(|text| !is_web_address(text)) {
+        if let Some(text) = public_url.filter(|text| net::http_url(text).is_err()) {
             return Err(WebhookConfigError::PublicUrl(text.to_owned()));
         }
         let mut names = BTreeSet::new();
@@ -200,8 +201,4 @@ pub fn sample(now_ms: i64) -> Alert {
         advice: "nothing: this message was sent by `judged alerts test`".to_owned(),
     };
     Alert::open(finding, now_ms)
-}
-
-fn is_web_address(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some())
 }

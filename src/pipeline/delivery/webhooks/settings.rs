@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::WebhookConfigError;
 use super::signature::SigningKey;
 use crate::config::alerts::{WebhookConfig, WebhookKind};
+use crate::net;
 use crate::secrets::{SecretError, SecretPlace, Variables};
 
 /// What Alertmanager's address is completed by.
@@ -45,13 +46,11 @@ pub(super) fn address(config: &WebhookConfig, variables: Variables<'_>) -> Resul
             return Err(WebhookConfigError::Missing { webhook: webhook(), key: "url", remedy });
         }
     };
-    // The address may be a secret, so that no error repeats it.
-    let refuse =
-        |problem: &str| WebhookConfigError::Value { webhook: webhook(), key: "url", problem: problem.to_owned() };
-    let mut url = Url::parse(text.expose_secret()).map_err(|_| refuse("this is not a URL"))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(refuse("this is not an http or https URL"));
-    }
+    let mut url = net::http_url(text.expose_secret()).map_err(|problem| WebhookConfigError::Value {
+        webhook: webhook(),
+        key: "url",
+        problem: problem.to_string(),
+    })?;
     if config.kind == WebhookKind::Alertmanager {
         let path = url.path().trim_end_matches('/').to_owned();
         if !path.ends_with(ALERTS_PATH) {
@@ -66,13 +65,7 @@ pub(super) fn headers(config: &WebhookConfig, variables: Variables<'_>) -> Resul
     let refuse = |key, problem: String| WebhookConfigError::Value { webhook: config.name().to_owned(), key, problem };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in &config.headers.0 {
-        let name: HeaderName = name.parse().map_err(|_| refuse("headers", format!("`{name}` is not a header name")))?;
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| refuse("headers", format!("`{name}` has a value that no header can carry")))?;
-        value.set_sensitive(true);
-        headers.insert(name, value);
-    }
+    net::add_headers(&mut headers, &config.headers.0).map_err(|problem| refuse("headers", problem.to_string()))?;
     let token = place(("token_env", config.token_env.as_ref()), ("token_file", config.token_file.as_ref()));
     if let Some(value) = token.read_header("Bearer ", variables).map_err(missing(config))? {
         headers.insert(AUTHORIZATION, value);
