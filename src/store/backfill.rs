@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::commit_plan::account_planned;
 use super::dialect::Dialect;
+use super::rows::push_list;
 use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{Outcome, Probability, Subject, SubjectId, SubjectKind, TraceId};
 
@@ -207,28 +208,18 @@ impl Store {
             // Assembly touches these rows before it replaces a subject; while they are held it waits, and then supersedes
             // what is planned here. In its order, so that neither waits for the other in a circle.
             if !sessions.is_empty() {
-                let mut lock = QueryBuilder::<DB>::new("SELECT session_id FROM sessions WHERE session_id IN (");
-                let mut list = lock.separated(", ");
-                for session in &sessions {
-                    list.push_bind(*session);
-                }
-                lock.push(") ORDER BY session_id").push(<DB as Dialect>::HOLD);
+                let mut lock = QueryBuilder::<DB>::new("SELECT session_id FROM sessions WHERE session_id IN ");
+                push_list(&mut lock, sessions.iter().copied());
+                lock.push(" ORDER BY session_id").push(<DB as Dialect>::HOLD);
                 lock.build().execute(&mut *tx).await?;
             }
-            let mut lock = QueryBuilder::<DB>::new("SELECT trace_id FROM traces WHERE trace_id IN (");
-            let mut list = lock.separated(", ");
-            for trace in &traces {
-                list.push_bind(*trace);
-            }
-            lock.push(") ORDER BY trace_id").push(<DB as Dialect>::HOLD);
+            let mut lock = QueryBuilder::<DB>::new("SELECT trace_id FROM traces WHERE trace_id IN ");
+            push_list(&mut lock, traces.iter().copied());
+            lock.push(" ORDER BY trace_id").push(<DB as Dialect>::HOLD);
             lock.build().execute(&mut *tx).await?;
 
-            let mut select = QueryBuilder::<DB>::new("SELECT id, revision FROM subjects WHERE id IN (");
-            let mut list = select.separated(", ");
-            for decision in decisions {
-                list.push_bind(decision.subject.as_uuid());
-            }
-            select.push(")");
+            let mut select = QueryBuilder::<DB>::new("SELECT id, revision FROM subjects WHERE id IN ");
+            push_list(&mut select, decisions.iter().map(|decision| decision.subject.as_uuid()));
             let revisions: HashMap<Uuid, i64> =
                 select.build_query_as::<(Uuid, i64)>().fetch_all(&mut *tx).await?.into_iter().collect();
             let current: Vec<&PastDecision> = decisions

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::rows::push_list;
 use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
 use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId, SubjectKind};
 
@@ -90,12 +91,8 @@ impl Store {
         let mut known = BTreeMap::new();
         for ids in ids.chunks(100) {
             let found: Vec<(Uuid, i64, Vec<u8>)> = read!(self, DB, pool => {
-                let mut select = QueryBuilder::<DB>::new("SELECT id, revision, digest FROM subjects WHERE id IN (");
-                let mut list = select.separated(", ");
-                for id in ids {
-                    list.push_bind(id.as_uuid());
-                }
-                select.push(")");
+                let mut select = QueryBuilder::<DB>::new("SELECT id, revision, digest FROM subjects WHERE id IN ");
+                push_list(&mut select, ids.iter().map(|id| id.as_uuid()));
                 select.build_query_as().fetch_all(pool).await?
             });
             known.extend(

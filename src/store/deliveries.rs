@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::lease::Queue;
 use super::outbox::{DeliveryOutcome, Outbox};
+use super::rows::push_list;
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{Evaluation, EvaluationId, Scale};
 
@@ -144,12 +145,9 @@ impl Store {
             let found: Vec<EvaluationRow> = read!(self, DB, pool => {
                 let mut select = QueryBuilder::<DB>::new("SELECT ");
                 select.push(EVALUATION_COLUMNS);
-                select.push(" FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN (");
-                let mut list = select.separated(", ");
-                for id in ids {
-                    list.push_bind(id.as_uuid());
-                }
-                select.push(") ORDER BY evaluations.id");
+                select.push(" FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN ");
+                push_list(&mut select, ids.iter().map(|id| id.as_uuid()));
+                select.push(" ORDER BY evaluations.id");
                 select.build_query_as().fetch_all(pool).await?
             });
             for row in found {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::lease::Queue;
+use super::rows::push_list;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{DeliveryStatus, EvaluationId, Outcome, Score, SubjectContent, Verdict};
 
@@ -195,13 +196,9 @@ impl Store {
             let found: Vec<LeasedRow> = read!(self, DB, pool => {
                 let mut select = QueryBuilder::<DB>::new(
                     "SELECT evaluations.id, rubric, version, judge, attempts, deadline_ms, content \
-                     FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN (",
+                     FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN ",
                 );
-                let mut list = select.separated(", ");
-                for (id,) in ids {
-                    list.push_bind(id);
-                }
-                select.push(")");
+                push_list(&mut select, ids.iter().map(|(id,)| id));
                 select.build_query_as().fetch_all(pool).await?
             });
             for row in found {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use sqlx::QueryBuilder;
 
+use super::rows::push_list;
 use super::{Store, StoreError, read, transaction};
 use crate::model::{Probability, SpanId, TraceId, UnixNanos};
 use crate::otlp::Signal;
@@ -254,12 +255,8 @@ impl Store {
         let mut kept = HashSet::new();
         for ids in ids.chunks(ROWS_PER_STATEMENT) {
             let rows: Vec<(Vec<u8>,)> = read!(self, DB, pool => {
-                let mut select = QueryBuilder::<DB>::new("SELECT DISTINCT trace_id FROM spans WHERE trace_id IN (");
-                let mut list = select.separated(", ");
-                for id in ids {
-                    list.push_bind(id.as_bytes().as_slice());
-                }
-                select.push(")");
+                let mut select = QueryBuilder::<DB>::new("SELECT DISTINCT trace_id FROM spans WHERE trace_id IN ");
+                push_list(&mut select, ids.iter().map(|id| id.as_bytes().as_slice()));
                 select.build_query_as().fetch_all(pool).await?
             });
             kept.extend(rows.iter().filter_map(|(id,)| TraceId::try_from(id.as_slice()).ok()));

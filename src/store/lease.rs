@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
+use super::rows::push_list;
 use super::{Store, StoreError, transaction};
 
 /// Identifiers renewed or released in one statement.
@@ -113,12 +114,8 @@ impl Store {
                 update.push(queue.table).push(" SET lease_until_ms = ").push_bind(until_ms);
                 // A lease that has ended, by a result for instance, does not begin anew.
                 update.push(" WHERE lease_until_ms > 0 AND lease_owner = ").push_bind(self.worker());
-                update.push(" AND ").push(queue.key).push(" IN (");
-                let mut list = update.separated(", ");
-                for key in keys {
-                    list.push_bind(key);
-                }
-                update.push(")");
+                update.push(" AND ").push(queue.key).push(" IN ");
+                push_list(&mut update, keys.iter());
                 update.build().execute(&mut *tx).await?;
             });
         }

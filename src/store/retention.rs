@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::dialect::Dialect;
+use super::rows::push_list;
 use super::{Store, StoreError, transaction};
 
 /// What one step of retention did.
@@ -39,23 +40,15 @@ impl Store {
                     break;
                 }
                 let mut forget = QueryBuilder::<DB>::new(statement);
-                forget.push(" trace_id IN (");
-                let mut list = forget.separated(", ");
-                for (trace_id,) in &traces {
-                    list.push_bind(trace_id.as_slice());
-                }
-                forget.push(")");
+                forget.push(" trace_id IN ");
+                push_list(&mut forget, traces.iter().map(|(trace_id,)| trace_id.as_slice()));
                 // The last statement is the one that touches subjects.
                 forgotten.subjects = forget.build().execute(&mut *tx).await?.rows_affected();
             }
             if !traces.is_empty() {
                 let mut mark = QueryBuilder::<DB>::new("UPDATE traces SET emptied_before_ms = ");
-                mark.push_bind(before_ms).push(" WHERE trace_id IN (");
-                let mut list = mark.separated(", ");
-                for (trace_id,) in &traces {
-                    list.push_bind(trace_id.as_slice());
-                }
-                mark.push(")");
+                mark.push_bind(before_ms).push(" WHERE trace_id IN ");
+                push_list(&mut mark, traces.iter().map(|(trace_id,)| trace_id.as_slice()));
                 mark.build().execute(&mut *tx).await?;
             }
             forgotten

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use sqlx::{Database, Encode, QueryBuilder, Type};
+
 use super::StoreError;
 use crate::model::{Named, Outcome, Probability, Score, ScoreColumns, ScoreError, SpanId, SubjectKind, TraceId};
 
@@ -81,6 +83,19 @@ pub(super) fn to_json<T: serde::Serialize>(
 ) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| inconsistent(table, column, format!("a value without JSON form ({error})")))
+}
+
+/// Adds `(…)` with a bound value for each item.
+pub(super) fn push_list<'t, DB: Database, T: Encode<'t, DB> + Type<DB>>(
+    query: &mut QueryBuilder<DB>,
+    items: impl Iterator<Item = T>,
+) {
+    query.push("(");
+    let mut list = query.separated(", ");
+    for item in items {
+        list.push_bind(item);
+    }
+    query.push(")");
 }
 
 #[cfg(test)]

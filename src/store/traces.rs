@@ -3,6 +3,7 @@
 use sqlx::QueryBuilder;
 
 use super::lease::Queue;
+use super::rows::push_list;
 use super::{Store, StoreError, read, rows, transaction};
 use crate::model::{LogRecord, Probability, Span, TraceId};
 use crate::otlp;
@@ -90,18 +91,12 @@ impl Store {
     /// Reads all records of several traces in one go, in the order asked.
     pub async fn trace_records(&self, trace_ids: &[TraceId]) -> Result<Vec<TraceRecords>, StoreError> {
         let (spans, logs): (Vec<(Vec<u8>, Vec<u8>)>, Vec<(Vec<u8>, Vec<u8>)>) = read!(self, DB, pool => {
-            let mut spans = QueryBuilder::<DB>::new("SELECT trace_id, body FROM spans WHERE trace_id IN (");
-            let mut list = spans.separated(", ");
-            for id in trace_ids {
-                list.push_bind(id.as_bytes().as_slice());
-            }
-            spans.push(") ORDER BY trace_id, span_id");
-            let mut logs = QueryBuilder::<DB>::new("SELECT trace_id, body FROM log_records WHERE trace_id IN (");
-            let mut list = logs.separated(", ");
-            for id in trace_ids {
-                list.push_bind(id.as_bytes().as_slice());
-            }
-            logs.push(") ORDER BY trace_id, digest");
+            let mut spans = QueryBuilder::<DB>::new("SELECT trace_id, body FROM spans WHERE trace_id IN ");
+            push_list(&mut spans, trace_ids.iter().map(|id| id.as_bytes().as_slice()));
+            spans.push(" ORDER BY trace_id, span_id");
+            let mut logs = QueryBuilder::<DB>::new("SELECT trace_id, body FROM log_records WHERE trace_id IN ");
+            push_list(&mut logs, trace_ids.iter().map(|id| id.as_bytes().as_slice()));
+            logs.push(" ORDER BY trace_id, digest");
             (spans.build_query_as().fetch_all(pool).await?, logs.build_query_as().fetch_all(pool).await?)
         });
         let mut records: Vec<TraceRecords> = trace_ids.iter().map(|_| TraceRecords::default()).collect();
