@@ -1,6 +1,6 @@
 //! The loops of a stage, which live and end together.
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::StoreError;
@@ -19,6 +19,19 @@ pub(super) async fn ended(
         }
     }
     result
+}
+
+/// Starts a task without which the loops must not go on: they would call judges, say, and nobody would store what these
+/// answer. Its end, a panic too, stops them.
+pub(super) fn spawn_vital<T: Send + 'static>(
+    task: impl Future<Output = T> + Send + 'static,
+    soft: &CancellationToken,
+) -> JoinHandle<T> {
+    let stop = soft.clone().drop_guard();
+    tokio::spawn(async move {
+        let _stop = stop;
+        task.await
+    })
 }
 
 /// What a task returned; none when it was aborted. Its panic goes on here.
@@ -45,6 +58,14 @@ mod tests {
         });
         loops.spawn(async { Err(StoreError::Url("nowhere".into())) });
         assert!(ended(loops, &soft).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_vital_task_that_panics_stops_the_loops() {
+        let soft = CancellationToken::new();
+        let task = spawn_vital(async { panic!("a bug") }, &soft);
+        soft.cancelled().await;
+        assert!(task.await.is_err_and(|error| error.is_panic()));
     }
 
     #[tokio::test]

@@ -65,12 +65,14 @@ impl Evaluation {
         let leases = Leases::default();
         let (results, inbox) = mpsc::channel(LEASE_BATCH * 4);
         let tasks = TaskTracker::new();
-        let committer = tokio::spawn(committer::run(self.clone(), leases.clone(), inbox, hard.clone()));
-        let heartbeat = tokio::spawn(leases.clone().keep(self.store.clone(), self.lease, hard.clone()));
-        let expiry = tokio::spawn(expire(self.store.clone(), soft.clone()));
+        let committer = committer::run(self.clone(), leases.clone(), inbox, hard.clone());
+        let committer = task_loop::spawn_vital(committer, &soft);
+        let heartbeat = leases.clone().keep(self.store.clone(), self.lease, hard.clone());
+        let heartbeat = task_loop::spawn_vital(heartbeat, &soft);
 
         let judges: Vec<Arc<Judge>> = self.judges.all().cloned().collect();
         let mut loops = tokio::task::JoinSet::new();
+        loops.spawn(expire(self.store.clone(), soft.clone()));
         for judge in judges {
             let worker = JudgeLoop {
                 stage: self.clone(),
@@ -90,7 +92,7 @@ impl Evaluation {
         drop(results);
         let committed = task_loop::not_panicked(committer.await).unwrap_or(Ok(()));
         heartbeat.abort();
-        expiry.abort();
+        task_loop::not_panicked(heartbeat.await);
         // What was leased but never begun, or cut off: others need not wait for the lease to end.
         let left = leases.held();
         if !left.is_empty() {
@@ -101,7 +103,7 @@ impl Evaluation {
 }
 
 /// Ends evaluations whose deadline passed while no judge was free.
-async fn expire(store: Store, soft: CancellationToken) {
+async fn expire(store: Store, soft: CancellationToken) -> Result<(), StoreError> {
     while !soft.is_cancelled() {
         match store.expire_evaluations().await {
             Ok(0) => {}
@@ -112,6 +114,7 @@ async fn expire(store: Store, soft: CancellationToken) {
         }
         soft.run_until_cancelled(sleep(Duration::from_secs(10))).await;
     }
+    Ok(())
 }
 
 /// The work of one judge.
