@@ -10,7 +10,19 @@ import tarfile
 import tempfile
 
 from . import elf, licences
-from .common import PACKAGES, PATIENCE_SECONDS, ROOT, TARGET, VERSION, Failure, check_demo, commit_time, run, say
+from .common import (
+    PACKAGES,
+    PATIENCE_SECONDS,
+    ROOT,
+    TARGET,
+    TARGET_DIRECTORY,
+    VERSION,
+    Failure,
+    check_demo,
+    commit_time,
+    run,
+    say,
+)
 
 
 def build(profile):
@@ -19,7 +31,7 @@ def build(profile):
     command = ["cargo", "build", "--locked", "--bin", "judged", "--profile", profile, "--target", TARGET]
     if subprocess.run(command, cwd=ROOT, env={**os.environ, "CC_x86_64_unknown_linux_musl": "musl-gcc"}).returncode != 0:
         raise Failure("the build failed")
-    return ROOT / "target" / TARGET / ("debug" if profile == "dev" else profile) / "judged"
+    return TARGET_DIRECTORY / TARGET / ("debug" if profile == "dev" else profile) / "judged"
 
 
 def require_toolchain():

@@ -6,7 +6,8 @@ import subprocess
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PACKAGES = ROOT / "target" / "packages"
+TARGET_DIRECTORY = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PACKAGES = TARGET_DIRECTORY / "packages"
 PACKAGE = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
 VERSION = PACKAGE["version"]
 TARGET = "x86_64-unknown-linux-musl"
