@@ -3,20 +3,20 @@
 mod table;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
 
-use super::USAGE;
+use super::exit::{Usage, success_if};
+use super::input::{self, SkippedLine};
 use super::output::{Format, JsonFormat, Output};
 use crate::calibration::agreement::{AgreementError, BadLine, Declaration, Item, Options, Report, analyse};
 use crate::statistics::bootstrap::Plan;
 
+/// Prints how well judges agree with humans, from any file of labels.
+///
 /// How well do judges agree with humans, and how sure is that?
 ///
 /// FILE holds one JSON object a line: `item_id`, `human` (an object: annotator to label) and `judge` (name to label);
@@ -24,8 +24,8 @@ use crate::statistics::bootstrap::Plan;
 /// are resampled together). A null verdict of a judge counts as unparseable. With several annotators the human side is
 /// their majority (nominal, binary) or median (ordinal, numeric); ties are left out and counted.
 ///
-/// Lines that cannot be read are reported on standard error and in the JSON, and the others are analysed: exit code 0,
-/// or 1 with --strict or when no line could be read.
+/// Lines that cannot be read are reported on standard error and in the JSON, and the others are analysed. Exit code 1 with
+/// --strict, or when no line could be read; 2 when --annotator labelled nothing.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
     /// File of labels, one JSON object a line; `-` is standard input.
@@ -53,13 +53,6 @@ pub(super) struct Args {
     seed: u64,
 }
 
-/// A line that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct SkippedLine {
-    line: usize,
-    problem: String,
-}
-
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
@@ -69,30 +62,23 @@ struct Document<'a> {
 
 /// Reads, analyses, prints.
 pub(super) fn run(args: Args, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let (items, skipped) = read(&args.file)?;
-    let name = display_name(&args.file);
-    for SkippedLine { line, problem } in &skipped {
-        output.note(format_args!("{name}:{line}: {problem}"));
-    }
+    let (items, skipped) = input::lines(&args.file, output, parse_once())?;
+    let name = input::name(&args.file);
     if items.is_empty() {
         anyhow::bail!(
             "{name}: no labelled item could be read; each line is one JSON object, see `judged agreement --help`"
         );
     }
-    let report = match analyse(&items, &options(&args)) {
-        Ok(report) => report,
-        Err(error @ AgreementError::UnknownAnnotator { .. }) => {
-            output.note(format_args!("{name}: {error}"));
-            return Ok(ExitCode::from(USAGE));
-        }
-    };
+    let report = analyse(&items, &options(&args)).map_err(|error| match error {
+        AgreementError::UnknownAnnotator { .. } => Usage(format!("{name}: {error}")),
+    })?;
     match args.format {
         Format::Json => {
             output.json(JsonFormat::Agreement, &Document { report: &report, skipped_lines: &skipped })?;
         }
         Format::Table => output.say(table::render(&report, skipped.len()))?,
     }
-    Ok(if args.strict && !skipped.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(success_if(!args.strict || skipped.is_empty()))
 }
 
 fn options(args: &Args) -> Options {
@@ -113,40 +99,14 @@ fn resamples(text: &str) -> Result<usize, String> {
     }
 }
 
-fn display_name(file: &Path) -> String {
-    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
-}
-
-fn read(file: &Path) -> anyhow::Result<(Vec<Item>, Vec<SkippedLine>)> {
-    let context = || format!("cannot read {}", display_name(file));
-    if file == Path::new("-") {
-        return read_lines(io::stdin().lock()).with_context(context);
-    }
-    read_lines(BufReader::new(File::open(file).with_context(context)?)).with_context(context)
-}
-
-/// Reads items line by line; blank lines are allowed.
-fn read_lines(reader: impl BufRead) -> io::Result<(Vec<Item>, Vec<SkippedLine>)> {
-    let (mut items, mut skipped) = (Vec::new(), Vec::new());
+/// Reads an item of a line, unless an earlier line held the same one.
+fn parse_once() -> impl FnMut(&str, usize) -> Result<Item, BadLine> {
     let mut first_seen: HashMap<(String, Option<String>), usize> = HashMap::new();
-    for (index, bytes) in reader.split(b'\n').enumerate() {
-        let (line, bytes) = (index + 1, bytes?);
-        // A byte order mark before the first line is no content.
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() {
-            continue;
-        }
-        let item = Item::parse(text).and_then(|item| {
-            let first = *first_seen.entry((item.item_id.clone(), item.segment.clone())).or_insert(line);
-            if first == line { Ok(item) } else { Err(BadLine::Repeated { item_id: item.item_id, first }) }
-        });
-        match item {
-            Ok(item) => items.push(item),
-            Err(error) => skipped.push(SkippedLine { line, problem: error.to_string() }),
-        }
+    move |text, line| {
+        let item = Item::parse(text)?;
+        let first = *first_seen.entry((item.item_id.clone(), item.segment.clone())).or_insert(line);
+        if first == line { Ok(item) } else { Err(BadLine::Repeated { item_id: item.item_id, first }) }
     }
-    Ok((items, skipped))
 }
 
 #[cfg(test)]
@@ -161,7 +121,7 @@ mod tests {
 
     #[test]
     fn bad_lines_are_named_and_the_others_survive() {
-        let (items, skipped) = read_lines(BROKEN.as_bytes()).unwrap();
+        let (items, skipped) = input::lines_of(BROKEN.as_bytes(), parse_once()).unwrap();
         assert_eq!(items.len(), 2);
         assert_eq!(skipped.iter().map(|skipped| skipped.line).collect::<Vec<_>>(), [2, 4]);
         assert!(skipped[1].problem.contains("already read on line 1"), "{}", skipped[1].problem);
@@ -169,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_json_has_the_promised_keys() {
-        let (items, skipped) = read_lines(BROKEN.as_bytes()).unwrap();
+        let (items, skipped) = input::lines_of(BROKEN.as_bytes(), parse_once()).unwrap();
         let report = analyse(&items, &Options::default()).unwrap();
         let json = serde_json::to_value(Document { report: &report, skipped_lines: &skipped }).unwrap();
         for key in ["items", "scale", "judges", "humans", "segments"] {

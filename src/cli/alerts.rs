@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::output::{Format, JsonFormat, Output, Table};
-use super::{Usage, open_existing_store};
+use super::exit::{Usage, success_if};
+use super::open_existing_store;
+use super::output::{Format, JsonFormat, Output, Table, minute};
 use crate::config::Config;
 use crate::error_chain::causes;
 use crate::model::{Alert, AlertChange, AlertId, AlertState};
@@ -37,6 +38,8 @@ enum Action {
     /// Says that an alert is over. It stays so until something moves after this moment.
     Resolve(Settle),
     /// Sends a made-up alert to the webhooks, once, and says what they answer.
+    ///
+    /// Exit code 1 when one does not take it.
     Test {
         /// Only to this webhook.
         #[arg(long, value_name = "NAME")]
@@ -113,7 +116,7 @@ fn render(alerts: &[Alert], all: bool) -> String {
         table.row(vec![
             short(alert.id),
             state(alert),
-            day(alert.first_seen_ms),
+            minute(alert.first_seen_ms),
             finding.judge.clone(),
             finding.summary(),
             finding.advice.clone(),
@@ -133,11 +136,6 @@ fn state(alert: &Alert) -> String {
 /// As much of an id as a person wants to type.
 fn short(id: AlertId) -> String {
     id.to_string().chars().take(8).collect()
-}
-
-fn day(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// The one alert whose id begins so.
@@ -170,7 +168,6 @@ async fn change(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Exit code 1 when a webhook does not take it.
 async fn test(config: &Config, only: Option<&str>, output: &mut Output) -> anyhow::Result<ExitCode> {
     let webhooks = Webhook::all(&config.alerts, &process_variable)?;
     let chosen: Vec<_> = webhooks.iter().filter(|webhook| only.is_none_or(|name| name == webhook.name())).collect();
@@ -193,7 +190,7 @@ async fn test(config: &Config, only: Option<&str>, output: &mut Output) -> anyho
             }
         }
     }
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(success_if(well))
 }
 
 #[cfg(test)]

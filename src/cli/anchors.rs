@@ -12,6 +12,8 @@ use crate::config::Config;
 use crate::model::SubjectId;
 use crate::store::Store;
 
+/// Chooses and lists the fixed sets that judges are held against.
+///
 /// The fixed set of labelled answers that is judged again in rounds: only the judge can move its verdicts on them.
 ///
 /// `judged run` holds a round every `calibration.anchors_every`, and whenever a rubric gets another version, judge or

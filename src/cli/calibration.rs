@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::arguments::TimeArg;
+use super::open_existing_store;
 use super::output::{Format, Output, Table};
-use super::{Usage, open_existing_store, since_ms, time_arg};
 use crate::config::Config;
 use crate::store::TakenSnapshot;
 
-/// Prints what calibration said of each rubric version and judge, as it was said: labels and scores that came or changed
-/// later are not in it.
+/// Prints what calibration said of each rubric version and judge, as it was said.
+///
+/// Labels and scores that came or changed later are not in it.
 ///
 /// A running judged notes it once a day, and once an hour while it changes.
 #[derive(Debug, clap::Args)]
@@ -20,10 +22,10 @@ pub(super) struct Args {
     /// The latest word of each rubric version and judge by then: `2026-01-31`, or `7d` for a week ago. A day counts from its
     /// beginning.
     #[arg(long, value_name = "TIME", conflicts_with = "since")]
-    as_of: Option<String>,
+    as_of: Option<TimeArg>,
     /// Every word since: `7d`, `2026-01-31`. Without either: the latest word.
     #[arg(long)]
-    since: Option<String>,
+    since: Option<TimeArg>,
     /// How to print it; `json` is one object a line with every number.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -43,9 +45,8 @@ struct Line<'a> {
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let now_ms = store.now_ms();
-    let from_ms = since_ms(args.since.as_deref(), now_ms)?;
-    let as_of = args.as_of.as_deref().map(|text| time_arg::parse(text, now_ms));
-    let until_ms = as_of.transpose().map_err(|message| Usage(format!("--as-of: {message}")))?.unwrap_or(now_ms);
+    let from_ms = args.since.map(|since| since.ms(now_ms));
+    let until_ms = args.as_of.map_or(now_ms, |as_of| as_of.ms(now_ms));
     let mut taken = store.snapshots(from_ms.unwrap_or(0)).await?;
     store.close().await;
     if from_ms.is_none() {

@@ -20,7 +20,9 @@ use crate::secrets::{PUBLIC_SALT, process_variable};
 use crate::store::{Installation, Store};
 use crate::web::{self, WebError};
 
-/// What to check.
+/// Checks configuration, database, broker, judges and sinks, and says what to fix.
+///
+/// Exit code 1 when something is wrong.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Do not call the judges: each call costs a few tokens.
@@ -51,7 +53,6 @@ impl Findings<'_> {
     }
 }
 
-/// Exit code 1 when something is wrong.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     output.say("judged doctor\n")?;
     let mut findings = Findings { wrong: 0, output };

@@ -1,20 +1,21 @@
 //! `judged drift`: one line for each thing that moved.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use serde::Serialize;
 
+use super::exit::gate_if;
+use super::input::{self, SkippedLine};
+use super::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
-use super::{GATE, open_existing_store};
 use crate::calibration::agreement::{Declaration, shown};
 use crate::calibration::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
 use crate::calibration::report::drift_of;
 use crate::config::{Config, ConfigError};
 
+/// Prints one line for each thing that moved in a history of labels.
+///
 /// Has a judge drifted, since when, how sure is that, and what is it put down to?
 ///
 /// Without FILE: every rubric of the database, over its uniformly drawn labels; the settings below are then the defaults. The
@@ -33,7 +34,7 @@ use crate::config::{Config, ConfigError};
 pub(super) struct Args {
     /// The history, one JSON object a line; `-` is standard input. Without it, the labels and scores of the database.
     file: Option<PathBuf>,
-    /// Exit with code 3 when anything is flagged.
+    /// Exit code 3 when anything is flagged.
     #[arg(long)]
     fail: bool,
     /// Output format.
@@ -51,12 +52,6 @@ pub(super) struct Args {
     /// Labels that pass on average before a false alarm, at least.
     #[arg(long, default_value_t = Settings::default().run_length, value_parser = run_length)]
     run_length: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct SkippedLine {
-    line: usize,
-    problem: String,
 }
 
 #[derive(Serialize)]
@@ -102,16 +97,13 @@ async fn of_store(args: &Args, config: &Config, output: &mut Output) -> anyhow::
         }
     }
     let flagged = found.iter().any(|(_, report)| !report.flags.is_empty());
-    Ok(if args.fail && flagged { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
+    Ok(gate_if(args.fail && flagged))
 }
 
 fn of_file(file: &Path, args: Args, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
-    let (entries, skipped) = read(file).with_context(|| format!("cannot read {name}"))?;
-    for SkippedLine { line, problem } in &skipped {
-        output.note(format_args!("{name}:{line}: {problem}"));
-    }
+    let (entries, skipped) = input::lines(file, output, |text, _| Entry::parse(text))?;
     if entries.is_empty() && !skipped.is_empty() {
+        let name = input::name(file);
         anyhow::bail!("{name}: no line of a history could be read; see `judged drift --help` for the fields");
     }
     let settings =
@@ -121,7 +113,7 @@ fn of_file(file: &Path, args: Args, output: &mut Output) -> anyhow::Result<ExitC
         Format::Json => output.json(JsonFormat::Drift, &Document { report: &report, skipped_lines: &skipped })?,
         Format::Table => output.say(render(&report, &settings, skipped.len()))?,
     }
-    Ok(if args.fail && !report.flags.is_empty() { ExitCode::from(GATE) } else { ExitCode::SUCCESS })
+    Ok(gate_if(args.fail && !report.flags.is_empty()))
 }
 
 fn baseline(text: &str) -> Result<usize, String> {
@@ -143,27 +135,6 @@ fn run_length(text: &str) -> Result<f64, String> {
         Ok(length) if length >= 10.0 && length.is_finite() => Ok(length),
         _ => Err("expected a number of at least 10".to_owned()),
     }
-}
-
-fn read(file: &Path) -> io::Result<(Vec<Entry>, Vec<SkippedLine>)> {
-    if file == Path::new("-") { read_lines(io::stdin().lock()) } else { read_lines(BufReader::new(File::open(file)?)) }
-}
-
-fn read_lines(reader: impl BufRead) -> io::Result<(Vec<Entry>, Vec<SkippedLine>)> {
-    let (mut entries, mut skipped) = (Vec::new(), Vec::new());
-    for (index, bytes) in reader.split(b'\n').enumerate() {
-        let bytes = bytes?;
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_start_matches('\u{feff}').trim();
-        if text.is_empty() {
-            continue;
-        }
-        match Entry::parse(text) {
-            Ok(entry) => entries.push(entry),
-            Err(error) => skipped.push(SkippedLine { line: index + 1, problem: error.to_string() }),
-        }
-    }
-    Ok((entries, skipped))
 }
 
 fn render(report: &Report, settings: &Settings, skipped: usize) -> String {
@@ -259,7 +230,8 @@ mod tests {
     #[test]
     fn a_flag_is_one_line_with_cause_and_remedy() {
         let text = history(300, |index| if index < 240 { index % 10 != 0 } else { index % 2 == 0 });
-        let (entries, skipped) = read_lines(format!("{text}nonsense\n").as_bytes()).unwrap();
+        let (entries, skipped) =
+            input::lines_of(format!("{text}nonsense\n").as_bytes(), |text, _| Entry::parse(text)).unwrap();
         assert_eq!(skipped[0].line, 301);
         let settings = Settings::default();
         insta::assert_snapshot!(render(&detect(&entries, &settings), &settings, skipped.len()));
@@ -269,7 +241,9 @@ mod tests {
     fn nothing_moved_and_too_little_known_are_different_answers() {
         let settings = Settings::default();
         let said = |number| {
-            let (entries, _) = read_lines(history(number, |index| index % 10 != 0).as_bytes()).unwrap();
+            let (entries, _) =
+                input::lines_of(history(number, |index| index % 10 != 0).as_bytes(), |text, _| Entry::parse(text))
+                    .unwrap();
             render(&detect(&entries, &settings), &settings, 0)
         };
         assert!(said(400).contains("nothing is flagged"));

@@ -6,12 +6,15 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::arguments::TimeArg;
+use super::open_existing_store;
 use super::output::{Output, RecordFormat};
-use super::{open_existing_store, since_ms};
 use crate::config::Config;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
 use crate::store::ScoredEvaluation;
 
+/// Prints scores as JSON lines or CSV.
+///
 /// Prints every score in order of time. Weigh each by 1 / `inclusion_probability`: rules and rates make it differ.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +23,7 @@ pub(super) struct Args {
     format: RecordFormat,
     /// Only what was planned since: `7d`, `2026-01-31`.
     #[arg(long)]
-    since: Option<String>,
+    since: Option<TimeArg>,
     /// Only this rubric; may be given several times.
     #[arg(long, value_name = "RUBRIC")]
     rubric: Vec<String>,
@@ -77,7 +80,7 @@ impl<'a> Row<'a> {
 
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?.unwrap_or(0);
+    let since_ms = args.since.map_or(0, |since| since.ms(store.now_ms()));
     let scored = store.scored_evaluations(since_ms).await?;
     store.close().await;
     let wanted = scored.iter().filter(|one| args.rubric.is_empty() || args.rubric.contains(&one.rubric));

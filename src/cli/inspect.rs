@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::exit::success_if;
 use super::output::{Format, Output};
 use crate::conventions::TABLE;
 use crate::error_chain::causes;
@@ -18,7 +19,11 @@ use crate::pipeline::assembly::trace::{AssembledTrace, assemble};
 use crate::pipeline::assembly::trace_warnings::logs_without_ids;
 use crate::pipeline::intake::files::{self, FileError};
 
-/// Shows what judged sees in OTLP files. Files given together are one stream, so that log events join their spans.
+/// Shows what judged sees in OTLP files.
+///
+/// Files given together are one stream, so that log events join their spans.
+///
+/// Exit code 1 when a file or a span could not be read; the others are shown.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// OTLP files: .binpb, .json, .jsonl; `-` is standard input.
@@ -59,7 +64,7 @@ pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> 
     }
     let failed = !stream.file_errors.is_empty() || !stream.refused_spans.is_empty();
     print_stream(stream, args, output)?;
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(success_if(!failed))
 }
 
 impl Stream {

@@ -4,13 +4,13 @@ mod pull;
 mod queue;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Subcommand;
 
+use super::exit::success_if;
+use super::input;
 use super::open_existing_store;
 use super::output::{Output, RecordFormat};
 use crate::calibration::labels::{self, ExportedLabel, LabelFormat, LabelledRubric};
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error_chain::causes;
 use crate::rubrics;
 
-/// Human labels in and out.
+/// Imports and exports human labels.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -28,6 +28,8 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Imports labels from JSON lines or CSV; a wrong line is named and the others are stored.
+    ///
+    /// Exit code 1 when a line was wrong.
     Import {
         /// The files; `-` is standard input.
         #[arg(required = true)]
@@ -36,15 +38,12 @@ enum Action {
         #[arg(long, value_enum)]
         format: Option<RecordFormat>,
     },
-    /// Fetches what people annotated in MLflow, Phoenix or Langfuse.
     Pull(pull::Args),
-    /// Draws what people should label next, as a file to fill in and import.
     Queue(queue::Args),
     /// Prints all labels as JSON lines.
     Export,
 }
 
-/// Exit code 1 when a line was refused.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Import { files, format } => import(&files, format, config, output).await,
@@ -64,7 +63,7 @@ async fn import(
     let rubrics = labelled_rubrics(config)?;
     let mut all_stored = true;
     for file in files {
-        let text = read(file)?;
+        let text = input::text(file)?;
         let format = match format {
             Some(RecordFormat::Jsonl) => LabelFormat::JsonLines,
             Some(RecordFormat::Csv) => LabelFormat::Csv,
@@ -86,17 +85,7 @@ async fn import(
         all_stored &= import.refused.is_empty();
     }
     store.close().await;
-    Ok(if all_stored { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn read(file: &Path) -> anyhow::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        Ok(text)
-    } else {
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
-    }
+    Ok(success_if(all_stored))
 }
 
 /// The newest version of every rubric: its scale is the one labels are given on.

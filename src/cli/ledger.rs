@@ -2,33 +2,36 @@
 
 use std::process::ExitCode;
 
+use super::arguments::TimeArg;
+use super::exit::success_if;
+use super::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, count};
-use super::{open_existing_store, since_ms};
 use crate::config::Config;
 use crate::store::{EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
 
-/// What to print.
+/// Prints both accounts of the ledger and whether they balance.
+///
+/// Exit code 1 when an account does not balance.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only what happened since: `24h`, `7d`, `2026-01-31`.
     #[arg(long)]
-    since: Option<String>,
+    since: Option<TimeArg>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
 
-/// Exit code 1 when an account does not balance.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?.unwrap_or(0);
+    let since_ms = args.since.map_or(0, |since| since.ms(store.now_ms()));
     let ledger = store.ledger(since_ms).await?;
     store.close().await;
     match args.format {
         Format::Json => output.json(JsonFormat::Ledger, &ledger)?,
         Format::Table => output.text(&render(&ledger))?,
     }
-    Ok(if ledger.balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(success_if(ledger.balanced))
 }
 
 /// The ledger for people.

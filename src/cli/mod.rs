@@ -1,16 +1,18 @@
-//! The command line: one file for each command; `output` prints.
-//!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a gate did not hold.
+//! The command line: one file for each command. What they read is in `input`, what they print in `output`, and what they
+//! exit with in `exit`.
 
 mod agreement;
 mod alerts;
 mod anchors;
+mod arguments;
 mod backfill;
 mod calibration;
 mod demo;
 mod doctor;
 mod drift;
+mod exit;
 mod export;
+mod input;
 mod inspect;
 mod labels;
 mod ledger;
@@ -22,7 +24,6 @@ mod rubrics;
 mod run;
 mod secrets;
 mod simulate;
-mod time_arg;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -31,24 +32,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use self::exit::Usage;
 use self::output::Output;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::error_chain::causes;
-use crate::judges::JudgesConfigError;
-use crate::lifecycle::StartError;
-use crate::lifecycle::rubric_loader::LibraryError;
-use crate::pipeline::delivery::sinks::SinkConfigError;
-use crate::pipeline::delivery::webhooks::WebhookConfigError;
-use crate::privacy::PrivacyError;
-use crate::sampling::SamplerError;
-use crate::store::{Store, StoreError};
-use crate::telemetry::TelemetryError;
-use crate::web::WebError;
+use crate::store::Store;
 
 /// Judges LLM spans next to an OpenTelemetry Collector, writes the scores back, and keeps the judge honest.
 #[derive(Debug, Parser)]
-#[command(name = "judged", version, max_term_width = 100)]
+#[command(name = "judged", version, max_term_width = 100, after_help = exit::HELP)]
 struct Cli {
     /// The configuration file; without it `judged.toml`, if there is one.
     #[arg(long, global = true, value_name = "FILE")]
@@ -57,52 +50,29 @@ struct Cli {
     command: Command,
 }
 
+/// The help of a command is the documentation of its arguments: one here would hide it.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the main job on bundled real spans: intake to report, in one go, without key or server.
     Demo(demo::Args),
-    /// Runs the service.
     Run(run::Args),
-    /// Lists alerts, and says that somebody has looked at one or that it is over.
     Alerts(alerts::Args),
-    /// Prints how well judges agree with humans, from any file of labels.
     Agreement(agreement::Args),
-    /// Judges the past through the same ledger, with a cost estimate first.
     Backfill(backfill::Args),
-    /// Prints what calibration said of each rubric version and judge, as it was said.
     Calibration(calibration::Args),
-    /// Chooses and lists the fixed sets that judges are held against.
     Anchors(anchors::Args),
-    /// Checks configuration, database, broker, judges and sinks, and says what to fix.
     Doctor(doctor::Args),
-    /// Prints one line for each thing that moved in a history of labels.
     Drift(drift::Args),
-    /// Prints scores as JSON lines or CSV.
     Export(export::Args),
-    /// Shows what judged sees in OTLP files.
     Inspect(inspect::Args),
-    /// Imports and exports human labels.
     Labels(labels::Args),
-    /// Prints the accounts of the ledger and whether they balance.
     Ledger(ledger::Args),
-    /// Prints how many labels a week it takes to see a drop.
     Plan(plan::Args),
-    /// Writes the report: can the scores be trusted, what moved, what to do.
     Report(report::Args),
-    /// Lists, checks, tries and publishes rubrics.
     Rubrics(rubrics::Args),
-    /// Shows which keys there are and where they come from, and makes new ones.
     Secrets(secrets::Args),
-    /// Measures false alarms, detection delay and coverage on made-up histories.
     Simulate(simulate::Args),
-    /// Feeds OTLP files into an intake.
     Replay(replay::Args),
 }
-
-/// Wrong usage or configuration.
-const USAGE: u8 = 2;
-/// A gate that did not hold.
-const GATE: u8 = 3;
 
 /// Parses the command line, runs the command and turns its result into an exit code.
 pub fn main() -> ExitCode {
@@ -121,40 +91,9 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             output.note(format_args!("error: {}", causes(error.as_ref())));
-            if is_usage(&error) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+            exit::of_error(&error)
         }
     }
-}
-
-/// Whether the command line or the configuration has to change, rather than the world.
-fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.is::<ConfigError>()
-            || cause.is::<Usage>()
-            || cause.is::<JudgesConfigError>()
-            || cause.is::<SinkConfigError>()
-            || cause.is::<WebhookConfigError>()
-            || cause.is::<SamplerError>()
-            || cause.is::<PrivacyError>()
-            || cause.is::<TelemetryError>()
-            || matches!(cause.downcast_ref(), Some(WebError::Exposed(_) | WebError::Token(_)))
-            || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
-            || matches!(
-                cause.downcast_ref(),
-                Some(LibraryError::Files(_) | LibraryError::Changed(_) | LibraryError::Selection(_))
-            )
-            || cause.downcast_ref::<StartError>().is_some_and(StartError::is_configuration)
-    })
-}
-
-/// A value on the command line that clap cannot check.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Usage(String);
-
-/// The moment that `--since` means.
-fn since_ms(text: Option<&str>, now_ms: i64) -> Result<Option<i64>, Usage> {
-    text.map(|text| time_arg::parse(text, now_ms).map_err(|message| Usage(format!("--since: {message}")))).transpose()
 }
 
 async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
@@ -211,8 +150,39 @@ async fn open_store(config: &Config) -> anyhow::Result<Store> {
 mod tests {
     use clap::CommandFactory;
 
+    use super::Cli;
+
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    /// Scenario: a script branches on an exit code. Guarantee: the help of the command says when it is which.
+    #[test]
+    fn a_command_with_exit_codes_of_its_own_names_them_in_its_help() {
+        for (path, codes) in [
+            ("agreement", "12"),
+            ("alerts test", "1"),
+            ("demo", "1"),
+            ("doctor", "1"),
+            ("drift", "3"),
+            ("inspect", "1"),
+            ("labels import", "1"),
+            ("ledger", "1"),
+            ("replay", "1"),
+            ("rubrics check", "2"),
+            ("rubrics list", "2"),
+            ("rubrics promote", "3"),
+            ("rubrics test", "13"),
+            ("run", "1"),
+        ] {
+            let mut command = Cli::command();
+            for name in path.split(' ') {
+                command = command.find_subcommand(name).unwrap().clone();
+            }
+            let help = command.render_long_help().to_string();
+            let (_, named) = help.rsplit_once("Exit code").unwrap_or_else(|| panic!("judged {path} --help: {help}"));
+            assert!(codes.chars().all(|code| named.contains(code)), "judged {path} --help: {help}");
+        }
     }
 }

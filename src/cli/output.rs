@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub(super) use self::json::JsonFormat;
-pub(super) use self::table::{Table, count};
+pub(super) use self::table::{Table, count, minute};
 
 /// How most commands print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::arguments::positive;
 use super::output::{JsonFormat, Output};
 use crate::calibration::report::charts::{Budget, Drop, detection};
 use crate::statistics::Reason;
@@ -18,6 +19,8 @@ const DROPS: [f64; 5] = [0.05, 0.10, 0.15, 0.20, 0.30];
 /// Labels of the baseline.
 const BASELINE: u64 = 200;
 
+/// Prints how many labels a week it takes to see a drop.
+///
 /// How many labels a week does it take to see a given drop of agreement in a given time?
 ///
 /// Simulates the detector that `judged drift` uses, and draws what it finds: as text below the table, or with
@@ -187,13 +190,6 @@ fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
         _ => Err("expected a number between 0 and 1".to_owned()),
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
-        _ => Err("expected a number above 0".to_owned()),
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use tokio::time::Instant;
 
+use super::arguments::positive;
+use super::exit::success_if;
 use super::output::Output;
 use crate::config::Config;
 use crate::error_chain::causes;
@@ -15,6 +17,8 @@ use crate::pipeline::intake::files::{self, FileError};
 use crate::pipeline::intake::otlp_client::{Sender, Sent, Target};
 
 /// Feeds OTLP files into an intake.
+///
+/// Exit code 1 when a request could not be read; the others are sent.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files of OTLP requests: .binpb, .json, .jsonl, or what the Collector's file exporter writes; `-` is standard input.
@@ -25,15 +29,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4328")]
     to: Target,
     /// Requests a second at most.
-    #[arg(long, value_name = "N", value_parser = rate)]
+    #[arg(long, value_name = "N", value_parser = positive)]
     rate: Option<f64>,
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("expected a number of requests a second, above zero".to_owned()),
-    }
 }
 
 /// Requests on their way at once: enough to share transactions, few enough to keep their order roughly.
@@ -90,7 +87,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
         output.progress(format_args!("{requests} requests, {spans} spans, {log_records} log records"));
     }
     output.say(summary(&progress, &args.to))?;
-    Ok(if progress.unreadable == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(success_if(progress.unreadable == 0))
 }
 
 fn records(request: &Request) -> (u64, u64) {
@@ -144,14 +141,6 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rate_is_a_number_above_zero() {
-        assert_eq!(rate("2.5"), Ok(2.5));
-        for wrong in ["0", "-1", "fast", "inf", "NaN"] {
-            assert!(rate(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_summary_names_what_was_not_replayed() {

@@ -6,15 +6,16 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 
+use super::arguments::TimeArg;
+use super::open_existing_store;
 use super::output::Output;
-use super::{open_existing_store, since_ms};
 use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
 use crate::config::Config;
 use crate::lifecycle::{self, rubric_loader};
 use crate::store::Store;
 
-/// What to write.
+/// Writes the report: can the scores be trusted, what moved, what to do.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The forms to write, with commas between them.
@@ -25,7 +26,7 @@ pub(super) struct Args {
     out: PathBuf,
     /// Only what was planned since: `7d`, `2026-01-31`.
     #[arg(long)]
-    since: Option<String>,
+    since: Option<TimeArg>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,7 +39,7 @@ enum ReportFormat {
 /// Writes the report and says where it is.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?;
+    let since_ms = args.since.map(|since| since.ms(store.now_ms()));
     let report = build(&store, config, since_ms).await?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("cannot create {}", args.out.display()))?;
     for format in &args.format {

@@ -10,13 +10,16 @@ use clap::ValueEnum as _;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+use super::exit::success_if;
 use super::open_store;
 use crate::config::Config;
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::telemetry::Telemetry;
 use crate::web::{self, WebParts};
 
-/// What the process does.
+/// Runs the service.
+///
+/// Exit code 1 when a task failed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The roles of this process, with commas between them; all when left out.
@@ -27,7 +30,6 @@ pub(super) struct Args {
     drain: Duration,
 }
 
-/// Exit code 1 when a task failed.
 pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
     let lifecycle = Lifecycle::listening().context("cannot listen for signals")?;
@@ -49,7 +51,7 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> 
     let well = lifecycle.run(args.drain).await;
     store.close().await;
     telemetry.shutdown();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(success_if(well))
 }
 
 async fn bind_pages(config: &Config) -> anyhow::Result<(TcpListener, Option<SecretString>)> {

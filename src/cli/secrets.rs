@@ -6,14 +6,15 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use jiff::Timestamp;
 
+use super::exit::Usage;
+use super::open_existing_store;
 use super::output::{Output, Table};
-use super::{Usage, open_existing_store};
 use crate::config::Config;
 use crate::lifecycle::keys::{self, PlaceholderOrigin, SaltOrigin};
 use crate::secrets::PUBLIC_SALT;
 use crate::store::Installation;
 
-/// What to do with the keys.
+/// Shows which keys there are and where they come from, and makes new ones.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

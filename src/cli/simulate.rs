@@ -13,6 +13,8 @@ use crate::calibration::simulation::{
 /// What agreement falls to, returns from and falls to again.
 const FALLEN: [f64; 3] = [0.5, 0.6, 0.7];
 
+/// Measures false alarms, detection delay and coverage on made-up histories.
+///
 /// How often do the shipped defaults raise a false alarm, how soon do they see a drop, do they name the right cause, and how
 /// often do intervals hold the truth?
 ///
@@ -44,22 +46,8 @@ enum SimulationFormat {
 }
 
 pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let drift = std::thread::scope(|threads| {
-        let started: Vec<_> = Scenario::ALL
-            .map(|scenario| threads.spawn(move || characteristics(scenario, args.streams, args.seed)))
-            .into_iter()
-            .collect();
-        started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-    });
-    anyhow::ensure!(drift.len() == Scenario::ALL.len(), "a simulation broke; please report this with its seed");
-    let quality = std::thread::scope(|threads| {
-        let started: Vec<_> = Answers::ALL
-            .map(|answers| threads.spawn(move || quality_characteristics(answers, args.streams, args.seed)))
-            .into_iter()
-            .collect();
-        started.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-    });
-    anyhow::ensure!(quality.len() == Answers::ALL.len(), "a simulation broke; please report this with its seed");
+    let drift = each_in_a_thread(Scenario::ALL, |scenario| characteristics(scenario, args.streams, args.seed))?;
+    let quality = each_in_a_thread(Answers::ALL, |answers| quality_characteristics(answers, args.streams, args.seed))?;
     let again: Vec<Rearming> = FALLEN.map(|fallen| rearming(fallen, args.streams, args.seed)).into();
     let intervals = coverage(args.samples, args.seed);
     let tables = || [scenarios(&drift), rearmed(&again), answers(&quality), covered(&intervals)];
@@ -73,6 +61,19 @@ pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> 
         SimulationFormat::Markdown => output.text(&tables().map(|table| table.markdown()).join("\n"))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn each_in_a_thread<C: Send, T: Send, const N: usize>(
+    cases: [C; N],
+    simulate: impl Fn(C) -> T + Sync,
+) -> anyhow::Result<Vec<T>> {
+    let simulate = &simulate;
+    let results = std::thread::scope(|threads| {
+        let started = cases.map(|case| threads.spawn(move || simulate(case)));
+        started.map(std::thread::ScopedJoinHandle::join)
+    });
+    let results: Result<Vec<T>, _> = results.into_iter().collect();
+    results.map_err(|_| anyhow::anyhow!("a simulation broke; please report this with its seed"))
 }
 
 fn scenarios(drift: &[Characteristics]) -> Table {

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use self::summary::Summary;
+use super::arguments::{TimeArg, positive};
+use super::exit::Usage;
+use super::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
-use super::{Usage, open_existing_store, time_arg};
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
 use crate::lifecycle::{keys, rubric_loader, spending};
@@ -20,6 +22,8 @@ use crate::rubrics::RubricReference;
 use crate::sampling::Sampler;
 use crate::store::{BackfillScope, Store};
 
+/// Judges the past through the same ledger, with a cost estimate first.
+///
 /// Judges what was observed in the past and is still stored, with a rubric version and a judge of today.
 ///
 /// First it says what there is, what it will take and whether the budget covers it, and asks. Then it plans: the
@@ -29,10 +33,10 @@ use crate::store::{BackfillScope, Store};
 pub(super) struct Args {
     /// From when on: `7d`, `2026-01-31`, `2026-01-31T12:00:00Z`.
     #[arg(long)]
-    since: String,
+    since: TimeArg,
     /// Until when, in the same forms; without it until now.
     #[arg(long)]
-    until: Option<String>,
+    until: Option<TimeArg>,
     /// The rubric: `faithfulness` is the version in production (else the newest), `faithfulness@2` that one.
     #[arg(long)]
     rubric: RubricReference,
@@ -88,11 +92,8 @@ async fn run_on(args: &Args, config: &Config, store: &Store, output: &mut Output
 }
 
 async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<(Backfill, Arc<Judge>)> {
-    let moment = |flag: &str, text: &str| {
-        time_arg::parse(text, store.now_ms()).map_err(|message| Usage(format!("{flag}: {message}")))
-    };
-    let since_ms = moment("--since", &args.since)?;
-    let until_ms = args.until.as_deref().map_or(Ok(store.now_ms()), |text| moment("--until", text))?;
+    let now_ms = store.now_ms();
+    let (since_ms, until_ms) = (args.since.ms(now_ms), args.until.map_or(now_ms, |until| until.ms(now_ms)));
     if since_ms >= until_ms {
         return Err(Usage("--since is not before --until, so that nothing lies between them".to_owned()).into());
     }
@@ -174,13 +175,6 @@ fn share(text: &str) -> Result<Probability, String> {
     Probability::try_from(number).ok().filter(|share| *share > Probability::ZERO).ok_or_else(refused)
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
-        _ => Err("expected a number above 0".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,14 +185,6 @@ mod tests {
         assert_eq!(share("1"), Ok(Probability::ONE));
         for wrong in ["0", "1.5", "-0.1", "NaN", "all"] {
             assert!(share(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_pace_is_a_number_above_zero() {
-        assert_eq!(positive("12.5"), Ok(12.5));
-        for wrong in ["0", "-1", "inf", "fast"] {
-            assert!(positive(wrong).is_err(), "{wrong}");
         }
     }
 }

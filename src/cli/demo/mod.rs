@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 
 use self::data::{LABELS, RECORDINGS};
 use self::receiver::Receiver;
+use super::exit::success_if;
 use super::output::Output;
 use crate::calibration::labels::{self, LabelFormat};
 use crate::clock::Clock;
@@ -27,7 +28,9 @@ use crate::model::Probability;
 use crate::store::{Ledger, Store};
 use crate::telemetry::Telemetry;
 
-/// How the demo runs.
+/// Runs the main job on bundled real spans: intake to report, in one go, without key or server.
+///
+/// Exit code 1 when the ledger does not balance or no score arrived.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The share of traces that is judged. Production judges 10–20 %; the demo judges all, so that there is something to see.
@@ -47,7 +50,6 @@ pub(super) struct Args {
 /// Longer than any stage should take, even with a slow judge.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Runs the demo. Exit code 1 when the ledger does not balance or a score did not arrive.
 pub(super) async fn run(args: Args, config: Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let rate = Probability::try_from(args.rate).context("--rate")?;
     let out = directory(args.out)?;
@@ -95,7 +97,7 @@ pub(super) async fn run(args: Args, config: Config, output: &mut Output) -> anyh
     output.say(summary::closing(&report, &out, &ledger))?;
     store.close().await;
     telemetry.shutdown();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(success_if(well))
 }
 
 fn directory(out: Option<PathBuf>) -> anyhow::Result<PathBuf> {

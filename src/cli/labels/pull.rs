@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::super::arguments::TimeArg;
+use super::super::exit::Usage;
+use super::super::open_existing_store;
 use super::super::output::{Output, Table};
-use super::super::{Usage, open_existing_store, since_ms};
 use super::labelled_rubrics;
 use crate::calibration::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
 use crate::config::Config;
@@ -17,6 +19,8 @@ use crate::pipeline::delivery::sinks::annotations::{
 };
 use crate::secrets::process_variable;
 
+/// Fetches what people annotated in MLflow, Phoenix or Langfuse.
+///
 /// Fetches the annotations of people from the backend of a configured sink and stores them as labels. Annotations of machines,
 /// judged's own scores among them, are passed over. Again and again is fine: what is known is not stored twice, and a changed
 /// annotation is a new label.
@@ -31,7 +35,7 @@ pub(super) struct Args {
     from: String,
     /// Only what was said or changed since: `7d`, `2026-01-31`.
     #[arg(long)]
-    since: Option<String>,
+    since: Option<TimeArg>,
     /// An annotation that is called otherwise than its rubric; may be given several times.
     #[arg(long, value_name = "ANNOTATION=RUBRIC", value_parser = renamed)]
     name: Vec<(String, String)>,
@@ -76,7 +80,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     }
     let source = AnnotationSource::from_config(sink, &process_variable)?;
     let store = open_existing_store(config).await?;
-    let since_ms = since_ms(args.since.as_deref(), store.now_ms())?;
+    let since_ms = args.since.map(|since| since.ms(store.now_ms()));
     let since = since_ms.map(jiff::Timestamp::from_millisecond).transpose().context("--since")?;
     let mut places = Vec::new();
     if source.asks_by_id() {

@@ -15,6 +15,8 @@ use crate::lifecycle::rubric_loader;
 use crate::model::{LabelStream, SubjectContent, SubjectId};
 use crate::rubrics::Rubric;
 
+/// Draws what people should label next, as a file to fill in and import.
+///
 /// Draws the next answers to label: at least half of them uniformly, the others where the judge is least sure, each with
 /// its recorded probability; nothing the judge said is shown. Fill in `score` or `label`, then `judged labels import` the file.
 ///

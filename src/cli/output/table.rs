@@ -83,6 +83,12 @@ pub(in crate::cli) fn count(number: i64) -> String {
     if number < 0 { format!("-{grouped}") } else { grouped }
 }
 
+/// A moment to the minute, in UTC.
+pub(in crate::cli) fn minute(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| format!("{ms} ms"), |moment| moment.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

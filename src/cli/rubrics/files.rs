@@ -1,6 +1,5 @@
 //! What can be done with the files alone: list, check, show, diff, render, init.
 
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,7 +7,8 @@ use anyhow::Context;
 use serde_json::json;
 use similar::TextDiff;
 
-use super::super::USAGE;
+use super::super::exit::USAGE;
+use super::super::input;
 use super::super::output::{Format, JsonFormat, Output, Table, count};
 use super::{find, opened};
 use crate::model::SubjectContent;
@@ -208,14 +208,9 @@ fn case_content(library: &Library, name: &str, wanted: &str) -> anyhow::Result<S
 }
 
 fn file_content(file: &Path) -> anyhow::Result<SubjectContent> {
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-    } else {
-        text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    }
-    let json = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?;
-    rubrics::parse_content(json).map_err(|detail| anyhow::anyhow!("{}: {detail}", file.display()))
+    let text = input::text(file)?;
+    let json = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", input::name(file)))?;
+    rubrics::parse_content(json).map_err(|detail| anyhow::anyhow!("{}: {detail}", input::name(file)))
 }
 
 pub(super) fn init(dir: &Path, output: &mut Output) -> anyhow::Result<ExitCode> {

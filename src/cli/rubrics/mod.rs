@@ -1,6 +1,7 @@
 //! `judged rubrics`: look at, check, try and publish rubrics.
 
 mod files;
+mod provenance;
 mod registry;
 mod test;
 
@@ -10,12 +11,12 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 
-use super::USAGE;
+use super::exit::USAGE;
 use super::output::{Format, Output};
 use crate::config::Config;
 use crate::rubrics::{CANDIDATE, Library, PRODUCTION, Rubric, RubricReference};
 
-/// What to do with rubrics.
+/// Lists, checks, tries and publishes rubrics.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder of rubrics; by default the configured one, and the shipped library when there is none.
@@ -28,6 +29,8 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Lists every rubric and its versions.
+    ///
+    /// Exit code 2 when a file is wrong.
     List {
         /// The published versions and aliases of the database instead of the files.
         #[arg(long)]
@@ -35,7 +38,9 @@ enum Action {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Checks every file and prints every error and warning; exit code 2 when there is an error.
+    /// Checks every file and prints every error and warning.
+    ///
+    /// Exit code 2 when there is an error.
     Check,
     /// Shows one version: what it judges, on which scale, its template and the reply it asks for.
     Show {
@@ -66,7 +71,9 @@ enum Action {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Runs golden cases against a judge; exit code 3 when a verdict is not as expected.
+    /// Runs golden cases against a judge.
+    ///
+    /// Exit code 1 when a case could not be judged, 3 when a verdict is not as expected.
     Test {
         /// One rubric; without it, all.
         rubric: Option<RubricReference>,
@@ -81,6 +88,8 @@ enum Action {
     /// Publishes new versions to the registry; a published version whose file changed is an error.
     Publish,
     /// Moves an alias to a published version.
+    ///
+    /// Exit code 3 when --gate does not hold.
     Promote {
         /// The rubric's name.
         name: String,

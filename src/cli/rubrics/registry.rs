@@ -1,14 +1,15 @@
 //! What needs the database: the published versions and their aliases.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use super::super::output::{Format, Output, Table};
-use super::super::{GATE, open_store};
-use super::Alias;
+use super::super::exit::GATE;
+use super::super::open_store;
+use super::super::output::{Format, Output, Table, minute};
+use super::{Alias, provenance};
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::config::Config;
 use crate::lifecycle::baselines;
@@ -40,11 +41,6 @@ fn aliases_of<'a>(version: &PublishedRubricVersion, aliases: &'a [RubricAlias]) 
         .collect()
 }
 
-fn published_at(version: &PublishedRubricVersion) -> String {
-    jiff::Timestamp::from_millisecond(version.published_at_ms)
-        .map_or_else(|_| version.published_at_ms.to_string(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
-}
-
 fn registry_table(versions: &[PublishedRubricVersion], aliases: &[RubricAlias]) -> String {
     let mut table = Table::new(&["rubric", "version", "aliases", "published (UTC)", "author", "commit", "hash"]);
     for version in versions {
@@ -54,7 +50,7 @@ fn registry_table(versions: &[PublishedRubricVersion], aliases: &[RubricAlias]) 
             rubric.name.clone(),
             format!("v{}", rubric.version),
             aliases_of(version, aliases).join(", "),
-            published_at(version),
+            minute(version.published_at_ms),
             rubric.author.clone().unwrap_or_default(),
             rubric.commit.as_deref().map(short).unwrap_or_default(),
             short(&rubric.hash),
@@ -94,7 +90,7 @@ pub(super) async fn publish(
             bail!("nothing was published");
         }
     };
-    let (author, commit) = (author(dir), commit(dir));
+    let (author, commit) = (provenance::author(dir), provenance::commit(dir));
     let versions: Vec<NewRubricVersion> = plan
         .new
         .iter()
@@ -136,31 +132,6 @@ async fn published(store: &Store) -> anyhow::Result<Vec<Published>> {
             hash: version.rubric.hash,
         })
         .collect())
-}
-
-/// What git answers in the folder, if it is there and has an answer.
-fn git(dir: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").arg("-C").arg(dir).args(arguments).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
-}
-
-/// Who publishes: as git knows them, else the user's name.
-fn author(dir: &Path) -> Option<String> {
-    let name = git(dir, &["config", "user.name"]).filter(|name| !name.is_empty());
-    let email = git(dir, &["config", "user.email"]).filter(|email| !email.is_empty());
-    match (name, email) {
-        (Some(name), Some(email)) => Some(format!("{name} <{email}>")),
-        (Some(one), None) | (None, Some(one)) => Some(one),
-        (None, None) => std::env::var("USER").ok().filter(|user| !user.is_empty()),
-    }
-}
-
-/// The commit of the folder; marked when files in it are not what the commit holds.
-fn commit(dir: &Path) -> Option<String> {
-    let commit = git(dir, &["rev-parse", "HEAD"])?;
-    let clean = git(dir, &["status", "--porcelain", "--", "."])?.is_empty();
-    Some(if clean { commit } else { format!("{commit}-dirty") })
 }
 
 /// What agreement must reach at least, however little it would take to beat always saying the same.

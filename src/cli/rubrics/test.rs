@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::GATE;
+use super::super::exit::GATE;
 use super::super::output::{Format, Output};
 use super::find;
 use crate::config::Config;
