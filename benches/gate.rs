@@ -7,11 +7,12 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use judged::config::sampling::SamplingConfig;
-use judged::model::Probability;
-use judged::otlp::{Signal, wire};
-use judged::pipeline::intake::prefilter;
-use judged::sampling::Sampler;
+use judged::bench::Prefilter;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
 /// The program's own allocator, so that what is measured is what runs.
@@ -27,7 +28,7 @@ fn main() {
     for (name, every_nth_is_llm) in [("mixed", 5), ("all LLM", 1)] {
         let body = request(every_nth_is_llm).encode_to_vec();
         let prost = measure(&body, || {
-            black_box(wire::ExportTraceServiceRequest::decode(black_box(body.as_slice())).unwrap());
+            black_box(ExportTraceServiceRequest::decode(black_box(body.as_slice())).unwrap());
         });
         let scan = measure(&body, || {
             black_box(
@@ -36,7 +37,7 @@ fn main() {
                     .fold(0u64, |sum, chunk| sum.wrapping_add(u64::from_le_bytes(chunk.try_into().unwrap()))),
             );
         });
-        let (never, some_of_it) = (sampler(0.0), sampler(0.15));
+        let (never, some_of_it) = (Prefilter::with_rate(0.0).unwrap(), Prefilter::with_rate(0.15).unwrap());
         let nothing = measure(&body, || sift(&never, &body, 0));
         let some = measure(&body, || sift(&some_of_it, &body, 1));
         for (work, rate) in [
@@ -51,22 +52,9 @@ fn main() {
     }
 }
 
-fn sampler(rate: f64) -> Sampler {
-    let rate = Probability::try_from(rate).unwrap();
-    Sampler::from_config(&SamplingConfig { rate, ..SamplingConfig::default() }, "judged").unwrap()
-}
-
-fn sift(sampler: &Sampler, body: &[u8], at_least: usize) {
-    let sifted = prefilter::sift(sampler, Signal::Traces, black_box(body)).unwrap();
-    assert!(sifted.received == SPANS && sifted.candidates.len() >= at_least);
-    let mut emitter = None;
-    for candidate in &sifted.candidates {
-        if emitter != Some(candidate.emitter) {
-            black_box(sifted.emitter(candidate.emitter).unwrap());
-            emitter = Some(candidate.emitter);
-        }
-        black_box(sifted.decode::<wire::Span>(candidate).unwrap());
-    }
+fn sift(prefilter: &Prefilter, body: &[u8], at_least: usize) {
+    let sifted = prefilter.sift(black_box(body)).unwrap();
+    assert!(sifted.received == SPANS && sifted.decoded >= at_least);
 }
 
 /// Spans per second: the best of many passes, so that a busy neighbour does not count.
@@ -81,10 +69,10 @@ fn measure(body: &[u8], mut pass: impl FnMut()) -> f64 {
     SPANS as f64 / best.as_secs_f64()
 }
 
-fn request(every_nth_is_llm: u64) -> wire::ExportTraceServiceRequest {
+fn request(every_nth_is_llm: u64) -> ExportTraceServiceRequest {
     let spans = (0..SPANS).map(|number| span(number, number % every_nth_is_llm == 0)).collect();
-    let scope = wire::InstrumentationScope { name: "bench".into(), version: "1.0".into(), ..Default::default() };
-    let resource = wire::Resource {
+    let scope = InstrumentationScope { name: "bench".into(), version: "1.0".into(), ..Default::default() };
+    let resource = Resource {
         attributes: vec![
             text("service.name", "assistant"),
             text("service.version", "2.3.1"),
@@ -93,12 +81,12 @@ fn request(every_nth_is_llm: u64) -> wire::ExportTraceServiceRequest {
         ],
         ..Default::default()
     };
-    let scope_spans = vec![wire::ScopeSpans { scope: Some(scope), spans, ..Default::default() }];
-    let block = wire::ResourceSpans { resource: Some(resource), scope_spans, ..Default::default() };
-    wire::ExportTraceServiceRequest { resource_spans: vec![block] }
+    let scope_spans = vec![ScopeSpans { scope: Some(scope), spans, ..Default::default() }];
+    let block = ResourceSpans { resource: Some(resource), scope_spans, ..Default::default() };
+    ExportTraceServiceRequest { resource_spans: vec![block] }
 }
 
-fn span(number: u64, llm: bool) -> wire::Span {
+fn span(number: u64, llm: bool) -> Span {
     let mut trace_id = vec![0x4b; 16];
     trace_id[..8].copy_from_slice(&(number / SPANS_PER_TRACE + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
     let mut attributes = vec![
@@ -120,7 +108,7 @@ fn span(number: u64, llm: bool) -> wire::Span {
             text("gen_ai.output.messages", &"[{\"role\":\"assistant\",…}] ".repeat(35)),
         ];
     }
-    wire::Span {
+    Span {
         trace_id,
         span_id: (number + 1).to_be_bytes().to_vec(),
         parent_span_id: if number.is_multiple_of(SPANS_PER_TRACE) { Vec::new() } else { vec![7; 8] },
@@ -133,14 +121,14 @@ fn span(number: u64, llm: bool) -> wire::Span {
     }
 }
 
-fn text(key: &str, value: &str) -> wire::KeyValue {
-    pair(key, wire::any_value::Value::StringValue(value.to_owned()))
+fn text(key: &str, value: &str) -> KeyValue {
+    pair(key, Value::StringValue(value.to_owned()))
 }
 
-fn int(key: &str, value: i64) -> wire::KeyValue {
-    pair(key, wire::any_value::Value::IntValue(value))
+fn int(key: &str, value: i64) -> KeyValue {
+    pair(key, Value::IntValue(value))
 }
 
-fn pair(key: &str, value: wire::any_value::Value) -> wire::KeyValue {
-    wire::KeyValue { key: key.to_owned(), value: Some(wire::AnyValue { value: Some(value) }), ..Default::default() }
+fn pair(key: &str, value: Value) -> KeyValue {
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }
 }

@@ -5,17 +5,14 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints, and fails loudly")]
 
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use judged::conventions::normalise;
-use judged::model::{LogRecord, Span, SpanId, StepKind, TraceId};
-use judged::otlp::wire::{
-    AnyValue, ExportTraceServiceRequest, KeyValue, ResourceSpans, ScopeSpans, Span as WireSpan, any_value,
-};
-use judged::otlp::{self, Request};
+use judged::bench::{self, Records};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
 /// The program's own allocator, so that what is measured is what runs.
@@ -33,34 +30,25 @@ fn main() {
     } else {
         files.iter().map(|file| std::fs::read(file).expect("a readable file")).collect()
     };
-    let (spans, logs) = decoded(&bodies);
-    let generations = count(&spans, &logs, |kind| kind == StepKind::Generation);
-    println!(
-        "{} spans, {generations} of them generations, {} log records",
-        spans.len(),
-        logs.values().map(Vec::len).sum::<usize>()
-    );
-
-    let decode = best(|| bodies.iter().for_each(|body| drop(black_box(otlp::decode(body)))));
-    let convert = best(|| drop(black_box(decoded(&bodies)))).saturating_sub(decode);
-    let all = best(|| normalise_all(spans.iter(), &logs));
-    let only: Vec<&Span> =
-        spans.iter().filter(|span| normalise(span, of(&logs, span)).kind == StepKind::Generation).collect();
-    let calls = best(|| normalise_all(only.iter().copied(), &logs));
+    let records = Records::decode(&bodies).expect("OTLP requests");
+    let spans = records.spans();
+    let decode = best(|| bodies.iter().for_each(|body| bench::decode(body).expect("an OTLP request")));
+    let convert = best(|| drop(black_box(Records::decode(&bodies)))).saturating_sub(decode);
+    let all = best(|| records.normalise());
+    let log_records = records.log_records();
+    let generations = records.generations();
+    let calls = best(|| generations.normalise());
+    println!("{spans} spans, {} of them generations, {log_records} log records", generations.spans());
 
     let rate = |count: usize, time: Duration| count as f64 / time.as_secs_f64() / 1e3;
-    println!("prost, full decoding        {:9.1} k spans/s", rate(spans.len(), decode));
+    println!("prost, full decoding        {:9.1} k spans/s", rate(spans, decode));
     println!(
         "wire types to model types   {:9.1} k spans/s  {:5.2} of decoding",
-        rate(spans.len(), convert),
+        rate(spans, convert),
         ratio(convert, decode)
     );
-    println!(
-        "normalising all spans       {:9.1} k spans/s  {:5.2} of decoding",
-        rate(spans.len(), all),
-        ratio(all, decode)
-    );
-    println!("normalising generations     {:9.1} k generations/s", rate(only.len(), calls));
+    println!("normalising all spans       {:9.1} k spans/s  {:5.2} of decoding", rate(spans, all), ratio(all, decode));
+    println!("normalising generations     {:9.1} k generations/s", rate(generations.spans(), calls));
 }
 
 fn ratio(one: Duration, two: Duration) -> f64 {
@@ -84,40 +72,6 @@ fn best(mut work: impl FnMut()) -> Duration {
     best
 }
 
-type Logs = HashMap<(TraceId, SpanId), Vec<LogRecord>>;
-
-fn decoded(bodies: &[Vec<u8>]) -> (Vec<Span>, Logs) {
-    let mut spans = Vec::new();
-    let mut logs: Logs = HashMap::new();
-    for body in bodies {
-        match otlp::decode(body).expect("an OTLP request") {
-            Request::Traces(request) => {
-                spans.extend(request.resource_spans.into_iter().flat_map(otlp::spans).filter_map(Result::ok));
-            }
-            Request::Logs(request) => {
-                for log in request.resource_logs.into_iter().flat_map(otlp::log_records).filter_map(Result::ok) {
-                    logs.entry((log.trace_id, log.span_id)).or_default().push(log);
-                }
-            }
-        }
-    }
-    (spans, logs)
-}
-
-fn of<'a>(logs: &'a Logs, span: &Span) -> &'a [LogRecord] {
-    logs.get(&(span.trace_id, span.span_id)).map_or(&[], Vec::as_slice)
-}
-
-fn normalise_all<'a>(spans: impl Iterator<Item = &'a Span>, logs: &Logs) {
-    for span in spans {
-        black_box(normalise(span, of(logs, span)));
-    }
-}
-
-fn count(spans: &[Span], logs: &Logs, is: impl Fn(StepKind) -> bool) -> usize {
-    spans.iter().filter(|span| is(normalise(span, of(logs, span)).kind)).count()
-}
-
 /// Three hundred calls with a prompt of a kilobyte, in turn in GenAI, OpenInference and MLflow form.
 fn synthetic() -> ExportTraceServiceRequest {
     let context = "Unused items in their original packaging can be returned within 45 days of delivery. ".repeat(12);
@@ -127,14 +81,14 @@ fn synthetic() -> ExportTraceServiceRequest {
             1 => openinference(&context),
             _ => mlflow(&context),
         };
-        WireSpan {
+        Span {
             trace_id: [&[1u8; 8][..], &number.to_be_bytes()].concat(),
             span_id: (number + 1).to_be_bytes().to_vec(),
             name: "chat".into(),
             start_time_unix_nano: 1,
             end_time_unix_nano: 2,
             attributes,
-            ..WireSpan::default()
+            ..Span::default()
         }
     });
     let scope = ScopeSpans { spans: spans.collect(), ..ScopeSpans::default() };

@@ -32,25 +32,26 @@
 //! * Redaction precedes storage. * Work is acknowledged after it is committed. * Inclusion probabilities are stored when
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
-pub mod calibration;
+pub mod bench;
+pub(crate) mod calibration;
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod conventions;
-pub mod error_chain;
-pub mod judges;
-pub mod lifecycle;
-pub mod model;
-pub mod net;
-pub mod otlp;
-pub mod pipeline;
-pub mod privacy;
-pub mod rubrics;
-pub mod sampling;
-pub mod secrets;
-pub mod statistics;
-pub mod store;
-pub mod telemetry;
+pub(crate) mod clock;
+pub(crate) mod config;
+pub(crate) mod conventions;
+pub(crate) mod error_chain;
+pub(crate) mod judges;
+pub(crate) mod lifecycle;
+pub(crate) mod model;
+pub(crate) mod net;
+pub(crate) mod otlp;
+pub(crate) mod pipeline;
+pub(crate) mod privacy;
+pub(crate) mod rubrics;
+pub(crate) mod sampling;
+pub(crate) mod secrets;
+pub(crate) mod statistics;
+pub(crate) mod store;
+pub(crate) mod telemetry;
 #[cfg(test)]
 mod testing;
-pub mod web;
+pub(crate) mod web;

@@ -2,18 +2,14 @@
 
 use std::path::Path;
 
-use judged::clock::Clock;
-use judged::model::{
-    EvaluationId, Outcome, Probability, SpanId, Subject, SubjectContent, SubjectId, SubjectKind, TraceId,
-};
-use judged::store::{PlannedEvaluation, PlannedFrom, PlannedSubject, Store};
+use judged::bench::{Conversation, Queue};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, SqlitePool};
 
 /// A database of a measurement's own.
 pub struct Database {
     pub name: &'static str,
     pub url: String,
-    pub store: Store,
+    queue: Queue,
 }
 
 impl Database {
@@ -31,13 +27,13 @@ impl Database {
     }
 
     async fn open(name: &'static str, url: String) -> Self {
-        let store = Store::open(&url, Clock::system()).await.unwrap();
-        Self { name, url, store }
+        let queue = Queue::open(&url).await.unwrap();
+        Self { name, url, queue }
     }
 
     /// Leaves no database behind on the server; a file goes with its folder.
     pub async fn remove(self) {
-        self.store.close().await;
+        self.queue.close().await;
         if let Some((server, name)) = self.url.rsplit_once('/').filter(|_| self.name == "PostgreSQL") {
             let mut connection = PgConnection::connect(&format!("{server}/postgres")).await.unwrap();
             connection.execute(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).await.unwrap();
@@ -46,12 +42,17 @@ impl Database {
 
     /// Plans `number` evaluations by one rubric.
     pub async fn queue(&self, number: u64) {
-        let deadline_ms = self.store.now_ms() + 86_400_000;
-        let numbers: Vec<u64> = (0..number).collect();
-        for numbers in numbers.chunks(5_000) {
-            let planned: Vec<PlannedSubject> = numbers.iter().map(|number| planned(*number, deadline_ms)).collect();
-            self.store.commit_plan(PlannedFrom::default(), &planned).await.unwrap();
-        }
+        self.queue.fill(number, &conversation()).await.unwrap();
+    }
+
+    /// How many spans the intake has received.
+    pub async fn received(&self) -> i64 {
+        self.queue.received().await.unwrap()
+    }
+
+    /// Now, by the clock that the store goes by, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.queue.now_ms()
     }
 
     /// How many evaluations have an outcome, and when the first and the last of them got it.
@@ -68,50 +69,14 @@ impl Database {
     }
 
     pub async fn pending(&self) -> i64 {
-        self.store.pending_by_judge().await.unwrap().values().map(|(number, _)| number).sum()
+        self.queue.pending().await.unwrap()
     }
 }
 
 /// What the judge is shown: as long as a short answer in a chat.
-pub fn content() -> SubjectContent {
-    SubjectContent {
-        input: Some("Which of the two tents that you sell stands up to a storm in the mountains? ".repeat(3)),
-        output: Some("The Skarv 2 has four poles that cross twice and was tested at 110 km/h. ".repeat(8)),
-        ..SubjectContent::default()
-    }
-}
-
-fn planned(number: u64, deadline_ms: i64) -> PlannedSubject {
-    let trace_id = TraceId::try_from((u128::from(number) + 1).to_be_bytes().as_slice()).unwrap();
-    let span_id = SpanId::try_from((number + 1).to_be_bytes().as_slice()).unwrap();
-    let id = SubjectId::of_generation(trace_id, span_id);
-    PlannedSubject {
-        subject: Subject {
-            id,
-            kind: SubjectKind::Generation,
-            trace_id,
-            span_id,
-            session_id: None,
-            start: 1_767_225_599_000_000_000,
-            end: 1_767_225_600_000_000_000,
-            response_id: Some(format!("chatcmpl-{number}")),
-            model: Some("small".to_owned()),
-            operation: Some("chat".to_owned()),
-            unjudgeable: None,
-            segments: [("environment".to_owned(), "production".to_owned())].into(),
-            content: content(),
-        },
-        revision: 0,
-        digest: [7; 32],
-        evaluations: vec![PlannedEvaluation {
-            id: EvaluationId::derive(id, 0, "harmfulness", 1, "default"),
-            rubric: "harmfulness".to_owned(),
-            version: 1,
-            judge: "default".to_owned(),
-            outcome: Outcome::Pending,
-            reason: None,
-            inclusion_probability: Probability::ONE,
-            deadline_ms,
-        }],
+pub fn conversation() -> Conversation {
+    Conversation {
+        input: "Which of the two tents that you sell stands up to a storm in the mountains? ".repeat(3),
+        output: "The Skarv 2 has four poles that cross twice and was tested at 110 km/h. ".repeat(8),
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use judged::rubrics::Library;
+use judged::bench;
 
-use crate::database::{Database, content};
+use crate::database::{Database, conversation};
 use crate::mock::Mock;
 use crate::worker::Worker;
 
@@ -52,16 +52,7 @@ pub async fn durable(folder: &Path, database: &Database, mock: &Mock, concurrenc
 
 /// Requests a second of a client that only asks.
 pub async fn bare(mock: &Mock, concurrency: usize, number: u64) -> f64 {
-    let library = Library::shipped();
-    let rubric = library.rubrics.iter().find(|rubric| rubric.name == "harmfulness").unwrap();
-    let prompt = rubric.render(&content(), "0123456789abcdef0123456789abcdef").unwrap();
-    let body = serde_json::json!({
-        "model": "mock",
-        "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-        "max_tokens": 1024,
-        "temperature": 0.0,
-        "response_format": {"type": "json_schema", "json_schema": {"name": "verdict", "strict": true, "schema": rubric.response_schema()}},
-    });
+    let body = bench::judge_request(&conversation()).unwrap();
     let body = bytes::Bytes::from(body.to_string());
     let client = reqwest::Client::builder().http1_only().tcp_nodelay(true).build().unwrap();
     let (url, left) = (format!("{}/chat/completions", mock.url), Arc::new(AtomicU64::new(number)));

@@ -5,13 +5,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use judged::otlp::wire;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
     QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use sqlx::PgPool;
 
@@ -96,7 +100,7 @@ pub async fn committed(folder: &Path, database: &Database, broker: &str, workers
     let config = config(database, broker, &queue.name, 0.15, None);
     let running: Vec<Worker> = (0..workers).map(|_| Worker::start(folder, &config, "intake")).collect();
     let all = (messages * SPANS_PER_MESSAGE) as i64;
-    let received = async || database.store.ledger(0).await.unwrap().intake.received;
+    let received = async || database.received().await;
     let begin = Instant::now();
     let (first, first_at) = loop {
         let seen = received().await;
@@ -150,7 +154,7 @@ pub async fn latency(folder: &Path, database: &Database, broker: &str, mock: &Mo
     for number in 0..messages {
         ticks.tick().await;
         let span = span(number, 0, 1, true);
-        published.insert(span.trace_id.clone(), database.store.now_ms());
+        published.insert(span.trace_id.clone(), database.now_ms());
         queue.publish(std::iter::once(request(vec![span]))).await;
     }
     let begin = Instant::now();
@@ -184,16 +188,16 @@ fn mixed(message: u64) -> Vec<u8> {
     )
 }
 
-fn request(spans: Vec<wire::Span>) -> Vec<u8> {
-    let resource = wire::Resource { attributes: vec![text("service.name", "assistant")], ..Default::default() };
-    let scope_spans = vec![wire::ScopeSpans { spans, ..Default::default() }];
-    let block = wire::ResourceSpans { resource: Some(resource), scope_spans, ..Default::default() };
-    wire::ExportTraceServiceRequest { resource_spans: vec![block] }.encode_to_vec()
+fn request(spans: Vec<Span>) -> Vec<u8> {
+    let resource = Resource { attributes: vec![text("service.name", "assistant")], ..Default::default() };
+    let scope_spans = vec![ScopeSpans { spans, ..Default::default() }];
+    let block = ResourceSpans { resource: Some(resource), scope_spans, ..Default::default() };
+    ExportTraceServiceRequest { resource_spans: vec![block] }.encode_to_vec()
 }
 
-fn span(trace: u64, index: u64, of: u64, llm: bool) -> wire::Span {
-    let content = crate::database::content();
-    let messages = |role: &str, text: Option<String>| {
+fn span(trace: u64, index: u64, of: u64, llm: bool) -> Span {
+    let conversation = crate::database::conversation();
+    let messages = |role: &str, text: String| {
         serde_json::json!([{"role": role, "parts": [{"type": "text", "content": text}]}]).to_string()
     };
     let attributes = if llm {
@@ -201,8 +205,8 @@ fn span(trace: u64, index: u64, of: u64, llm: bool) -> wire::Span {
             text("gen_ai.operation.name", "chat"),
             text("gen_ai.provider.name", "openai"),
             text("gen_ai.request.model", "small"),
-            text("gen_ai.input.messages", &messages("user", content.input)),
-            text("gen_ai.output.messages", &messages("assistant", content.output)),
+            text("gen_ai.input.messages", &messages("user", conversation.input)),
+            text("gen_ai.output.messages", &messages("assistant", conversation.output)),
         ]
     } else {
         vec![
@@ -213,7 +217,7 @@ fn span(trace: u64, index: u64, of: u64, llm: bool) -> wire::Span {
     };
     let mut trace_id = vec![0x4b; 16];
     trace_id[..8].copy_from_slice(&(trace + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    wire::Span {
+    Span {
         trace_id,
         span_id: (trace * of + index + 1).to_be_bytes().to_vec(),
         parent_span_id: if index == 0 { Vec::new() } else { (trace * of + 1).to_be_bytes().to_vec() },
@@ -225,7 +229,7 @@ fn span(trace: u64, index: u64, of: u64, llm: bool) -> wire::Span {
     }
 }
 
-fn text(key: &str, value: &str) -> wire::KeyValue {
-    let value = Some(wire::AnyValue { value: Some(wire::any_value::Value::StringValue(value.to_owned())) });
-    wire::KeyValue { key: key.to_owned(), value, ..Default::default() }
+fn text(key: &str, value: &str) -> KeyValue {
+    let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
+    KeyValue { key: key.to_owned(), value, ..Default::default() }
 }

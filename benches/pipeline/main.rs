@@ -36,7 +36,7 @@ fn main() {
         return mock::serve(port.parse().unwrap(), Duration::from_millis(latency_ms.parse().unwrap()));
     }
     // Clients need a TLS provider, also where they speak plain HTTP.
-    judged::net::tls::install_provider();
+    judged::bench::install_tls_provider();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(run(&arguments));
 }

@@ -1,7 +1,6 @@
 //! Durations as people write them: `"10s"`, `"1m 30s"`, `"500ms"`, `"7d"`.
 //!
-//! Use as `#[serde(with = "crate::config::duration")]`, or `with = "crate::config::duration::option"` on an
-//! `Option<Duration>` (together with `default`).
+//! Use as `#[serde(with = "crate::config::duration")]`.
 
 use std::time::Duration;
 
@@ -71,26 +70,6 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
 /// Writes a duration as text.
 pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format(*duration))
-}
-
-/// The same for an optional duration.
-pub mod option {
-    use super::{Deserialize, Deserializer, Duration, Serializer};
-
-    /// Reads a duration written as text, if there is one.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-        Option::<String>::deserialize(deserializer)?
-            .map(|text| super::parse(&text).map_err(serde::de::Error::custom))
-            .transpose()
-    }
-
-    /// Writes a duration as text, if there is one.
-    pub fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-        match duration {
-            Some(duration) => serializer.serialize_some(&super::format(*duration)),
-            None => serializer.serialize_none(),
-        }
-    }
 }
 
 #[cfg(test)]

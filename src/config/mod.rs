@@ -26,13 +26,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use alerts::{AlertsConfig, WebhookConfig};
+pub use alerts::AlertsConfig;
 pub use assembly::AssemblyConfig;
 pub use calibration::CalibrationConfig;
 pub use delivery::DeliveryConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
-pub use judges::{JudgeConfig, JudgesConfig};
+pub use judges::JudgesConfig;
 pub use privacy::PrivacyConfig;
 pub use rubrics::RubricsConfig;
 pub use sampling::SamplingConfig;

@@ -202,7 +202,7 @@ mod tests {
             .with("gen_ai.output.messages", r#"[{"role":"assistant","parts":[{"type":"text","content":"Yes."}]}]"#)
             .build();
         let thumbs_down = [("gen_ai.evaluation.name", "user_feedback"), ("gen_ai.evaluation.score.label", "down")];
-        let feedback = log(EVALUATION_EVENT, Value::Empty, &thumbs_down.map(|(key, text)| (key, text.into())));
+        let feedback = log(EVALUATION_EVENT, Value::Empty, &thumbs_down);
         assert_eq!(normalise(&call, &[feedback]), normalise(&call, &[]));
     }
 }

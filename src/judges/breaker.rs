@@ -71,6 +71,7 @@ impl Breaker {
     }
 
     /// How long no call will be admitted; `None` when one would be.
+    #[cfg(test)]
     pub(crate) fn closed_to_calls_for(&self, now: Instant) -> Option<Duration> {
         match self.0 {
             State::Open { until, .. } if until > now => Some(until - now),

@@ -83,6 +83,7 @@ impl MemoryBudget {
     }
 
     /// What `judge` has spent in the present UTC day and month, in US dollars.
+    #[cfg(test)]
     pub fn spent(&self, judge: &str, now: Timestamp) -> (f64, f64) {
         self.with_book(judge, now, |book, _| (book.today as f64 / 1e9, book.this_month as f64 / 1e9))
     }

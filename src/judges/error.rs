@@ -190,11 +190,6 @@ impl JudgeError {
         Self { explanation, ..self }
     }
 
-    /// Why.
-    pub fn failure(&self) -> &Failure {
-        &self.failure
-    }
-
     /// What to do with the evaluation.
     pub fn disposition(&self) -> Disposition {
         self.failure.disposition()

@@ -64,7 +64,7 @@ pub(super) struct Remote {
 pub(super) struct Failed {
     pub(super) failure: Failure,
     /// What the endpoint said, where it said something.
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<Box<Refusal>>,
 }
 
 impl From<Failure> for Failed {
@@ -119,6 +119,7 @@ impl Remote {
     }
 
     /// How long no evaluation is taken.
+    #[cfg(test)]
     pub(super) fn paused_for(&self) -> Option<Duration> {
         let now = Instant::now();
         let budget = self
@@ -292,7 +293,9 @@ impl Remote {
     fn read(&self, answer: Result<Vec<u8>, PostError>) -> Result<Completion, Failed> {
         let body = answer.map_err(|error| match error {
             PostError::Failed(failure) => Failed { failure, refusal: None },
-            PostError::Refused(refusal) => Failed { failure: self.failure_of(&refusal), refusal: Some(refusal) },
+            PostError::Refused(refusal) => {
+                Failed { failure: self.failure_of(&refusal), refusal: Some(Box::new(refusal)) }
+            }
         })?;
         let completion = match self.config.provider {
             Provider::Anthropic => anthropic::read(&body),

@@ -21,7 +21,6 @@ mod environment;
 mod error;
 mod error_response;
 mod http_judge;
-pub mod jury;
 mod limits;
 mod openai;
 mod price;
@@ -41,9 +40,9 @@ use crate::config::judges::{JudgeConfig, JudgesConfig, Provider};
 use crate::model::{Prompt, Scale, SubjectContent};
 
 pub use environment::JudgeEnvironment;
-pub use error::{Disposition, Failure, JudgeConfigError, JudgeError, JudgesConfigError};
+pub use error::{Disposition, JudgeConfigError, JudgeError, JudgesConfigError};
 pub use limits::Terms;
-pub use request::{JudgeReply, JudgeRequest, JudgeUsage, Spent};
+pub use request::{JudgeReply, JudgeRequest};
 
 use http_judge::{Failed, Remote};
 
@@ -121,15 +120,8 @@ impl Judge {
         }
     }
 
-    /// How many calls may ever run at a time.
-    pub fn max_concurrency(&self) -> usize {
-        match &self.engine {
-            Engine::Baseline => BASELINE_CONCURRENCY,
-            Engine::Remote(remote) => remote.config.concurrency,
-        }
-    }
-
     /// How long the judge takes no evaluation (refused key, outage, rate limit, budget); `None` when it takes them.
+    #[cfg(test)]
     pub fn paused_for(&self) -> Option<Duration> {
         match &self.engine {
             Engine::Baseline => None,

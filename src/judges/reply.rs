@@ -32,9 +32,6 @@ pub enum ReplyProblem {
     /// A member of the wrong type.
     #[error("`{0}` has the wrong type")]
     WrongType(&'static str),
-    /// A member given twice.
-    #[error("`{0}` is given twice")]
-    Repeated(&'static str),
     /// A number that the scale does not have.
     #[error("the score is not on the scale; allowed: {allowed}")]
     ScoreOffScale {

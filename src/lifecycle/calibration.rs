@@ -67,7 +67,7 @@ impl Calibration {
                 Ok(false) => next_ms = i64::MIN,
                 Ok(true) => {}
                 Err(error) => {
-                    tracing::debug!(error = crate::error_chain::causes(&error), "nobody could be asked who looks")
+                    tracing::debug!(error = crate::error_chain::causes(&error), "nobody could be asked who looks");
                 }
             }
             soft.run_until_cancelled(sleep(QUESTION)).await;

@@ -42,11 +42,7 @@ struct Versions {
 /// kept. Returns the active versions and the retired ones.
 pub async fn load(store: &Store, config: &RubricsConfig) -> Result<(Vec<Arc<Rubric>>, Vec<Arc<Rubric>>), LibraryError> {
     let Versions { all, aliases } = read(store, config).await?;
-    let active: Vec<Arc<Rubric>> = select(&config.enabled, &all, &aliases)
-        .map_err(LibraryError::Selection)?
-        .into_iter()
-        .map(|selected| selected.rubric)
-        .collect();
+    let active = select(&config.enabled, &all, &aliases).map_err(LibraryError::Selection)?;
     publish(store, &active).await?;
     Ok((active, all))
 }

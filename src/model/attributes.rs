@@ -43,17 +43,6 @@ impl Value {
         }
     }
 
-    /// A finite number, also when a producer wrote it as an integer or as text.
-    pub fn as_f64(&self) -> Option<f64> {
-        match self {
-            Self::Int(number) => Some(*number as f64),
-            Self::Double(number) => Some(*number),
-            Self::String(text) => text.trim().parse().ok(),
-            _ => None,
-        }
-        .filter(|number| number.is_finite())
-    }
-
     /// A truth value, also when a producer wrote it as text.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -137,11 +126,6 @@ impl Attributes {
         self.get(key)?.as_i64()
     }
 
-    /// The finite number under `key`.
-    pub fn f64(&self, key: &str) -> Option<f64> {
-        self.get(key)?.as_f64()
-    }
-
     /// Whether `key` is there at all.
     pub fn contains(&self, key: &str) -> bool {
         self.get(key).is_some()
@@ -166,11 +150,6 @@ impl Attributes {
     /// How many pairs there are.
     pub fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Whether there is no pair.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Adds a pair at the end.
@@ -199,7 +178,7 @@ mod tests {
     #[test]
     fn numbers_written_as_text_are_numbers() {
         assert_eq!(Value::from("42").as_i64(), Some(42));
-        assert_eq!(Value::Double(f64::NAN).as_f64(), None);
+        assert_eq!(Value::Double(f64::NAN).as_i64(), None);
         assert_eq!(Value::Double(3.0).as_i64(), Some(3));
     }
 }

@@ -31,7 +31,7 @@ pub use label::{Label, LabelStream};
 pub use message::{Message, Part, Role, ToolCall};
 pub use named::Named;
 pub(crate) use named::named_enum;
-pub use probability::{Probability, ProbabilityError};
+pub use probability::Probability;
 pub use prompt::Prompt;
 pub use scale::{FAIL, PASS, Scale, ScaleError};
 pub use score::{Score, ScoreColumns, ScoreError};

@@ -168,11 +168,6 @@ impl Scale {
             Self::Numeric { pass, .. } => Some(score? >= (*pass)?),
         }
     }
-
-    /// The label of a score: the category itself, else `pass` or `fail` where a threshold is declared.
-    pub fn label_of(&self, score: f64) -> Option<&'static str> {
-        self.passes(Some(score), None).map(|passes| if passes { PASS } else { FAIL })
-    }
 }
 
 #[cfg(test)]
@@ -186,8 +181,6 @@ mod tests {
     #[test]
     fn an_ordinal_score_is_normalised_by_its_extreme_levels() {
         assert_eq!(five_levels().value(Some(4.0), None), Some(0.75));
-        assert_eq!(five_levels().label_of(4.0), Some("pass"));
-        assert_eq!(five_levels().label_of(3.0), Some("fail"));
         assert!(!five_levels().admits(3.5));
     }
 

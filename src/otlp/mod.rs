@@ -7,24 +7,19 @@ mod decode;
 mod json_lenient;
 mod to_model;
 
-pub use codec::{Origin, StoredError, log_record_from_bytes, span_from_bytes};
+pub use codec::{Origin, log_record_from_bytes, span_from_bytes};
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
-pub use to_model::{RecordError, attributes_to_model, log_records, spans, value_to_model};
+pub use to_model::{RecordError, attributes_to_model, log_records, spans};
 
 /// The generated wire types, under short names.
 pub mod wire {
     pub use opentelemetry_proto::tonic::collector::logs::v1::{
         ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
     };
-    pub use opentelemetry_proto::tonic::collector::metrics::v1::{
-        ExportMetricsServiceRequest, ExportMetricsServiceResponse,
-    };
     pub use opentelemetry_proto::tonic::collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
     };
-    pub use opentelemetry_proto::tonic::common::v1::{
-        AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value,
-    };
+    pub use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
     pub use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
     pub use opentelemetry_proto::tonic::resource::v1::Resource;
     pub use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span, status};

@@ -124,8 +124,8 @@ fn treatment(key: &str) -> Treatment {
 mod tests {
     use super::*;
     use crate::config::privacy::PrivacyConfig;
-    use crate::otlp::wire::KeyValueList;
     use crate::privacy::PlaceholderKey;
+    use opentelemetry_proto::tonic::common::v1::KeyValueList;
 
     fn redactor() -> Redactor {
         Redactor::from_config(&PrivacyConfig::default(), &PlaceholderKey::Shared(b"salt".to_vec().into())).unwrap()

@@ -44,11 +44,6 @@ impl SubjectMatch {
         self.0.iter().map(|(key, patterns)| (key.as_str(), patterns.as_slice()))
     }
 
-    /// Whether every subject of the right kind matches.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether `subject` meets every condition. What a subject does not have meets none.
     pub fn admits(&self, subject: &Subject) -> bool {
         self.0.iter().all(|(key, patterns)| {

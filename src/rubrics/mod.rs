@@ -33,17 +33,15 @@ use sha2::{Digest, Sha256};
 pub use active_rubrics::Catalogue;
 pub use builtin::{SHIPPED, write_shipped};
 pub use error::{Concern, Place, Problem, RubricError, Warning};
-pub use golden::{Comparison, Expectation, GoldenCase, parse_content};
+pub use golden::{Comparison, GoldenCase, parse_content};
 pub use loader::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
 pub use prompt_fence::fence_key;
-pub use publication::{Changed, GateUnavailable, PromotionGate, PublishPlan, Published, plan_publication};
-pub use render::{RENDERER_VERSION, RenderError};
+pub use publication::{Changed, GateUnavailable, PromotionGate, Published, plan_publication};
+pub use render::RenderError;
 pub use requirement::Requirement;
-pub use scale::{response_schema, scale_text, verdict_field};
-pub use version_resolution::{
-    AliasTarget, CANDIDATE, PRODUCTION, ReferenceError, RubricReference, Selected, SelectionError, judging, select,
-};
+pub use scale::{response_schema, scale_text};
+pub use version_resolution::{AliasTarget, CANDIDATE, PRODUCTION, RubricReference, SelectionError, judging, select};
 
 use crate::model::{Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
@@ -69,7 +67,7 @@ pub struct Rubric {
     pub scale: Scale,
     /// Whether the judge may abstain.
     pub abstain: bool,
-    /// The judge or jury of the configuration that scores it.
+    /// The judge of the configuration that scores it.
     pub judge: String,
     /// The normalised file text.
     pub source: String,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::render::RENDERER_VERSION;
 use super::*;
 use crate::model::{Document, Message, Role, Turn};
 

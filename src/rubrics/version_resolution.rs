@@ -53,15 +53,6 @@ pub struct AliasTarget {
     pub version: u32,
 }
 
-/// A version that judges.
-#[derive(Debug, Clone)]
-pub struct Selected {
-    /// The version.
-    pub rubric: Arc<Rubric>,
-    /// Whether it is a candidate, judging beside the version in production.
-    pub candidate: bool,
-}
-
 /// Why what is enabled cannot judge.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
@@ -106,14 +97,14 @@ pub fn select(
     enabled: &[String],
     rubrics: &[Arc<Rubric>],
     aliases: &[AliasTarget],
-) -> Result<Vec<Selected>, Vec<SelectionError>> {
-    let (mut selected, mut errors): (Vec<Selected>, Vec<SelectionError>) = (Vec::new(), Vec::new());
+) -> Result<Vec<Arc<Rubric>>, Vec<SelectionError>> {
+    let (mut selected, mut errors): (Vec<Arc<Rubric>>, Vec<SelectionError>) = (Vec::new(), Vec::new());
     for text in enabled {
         match text.parse().map_err(SelectionError::from).and_then(|wanted| select_one(&wanted, rubrics, aliases)) {
             Ok(versions) => {
                 for version in versions {
                     // Enabled twice, it still judges once.
-                    if selected.iter().all(|earlier| earlier.rubric.reference() != version.rubric.reference()) {
+                    if selected.iter().all(|earlier| earlier.reference() != version.reference()) {
                         selected.push(version);
                     }
                 }
@@ -128,15 +119,13 @@ fn select_one(
     wanted: &RubricReference,
     rubrics: &[Arc<Rubric>],
     aliases: &[AliasTarget],
-) -> Result<Vec<Selected>, SelectionError> {
+) -> Result<Vec<Arc<Rubric>>, SelectionError> {
     let judging = judging(wanted, "rubrics.enabled", rubrics, aliases)?;
     let candidate = match target(&wanted.name, CANDIDATE, aliases).filter(|version| *version != judging.version) {
-        Some(version) => {
-            Some(Selected { rubric: find(&wanted.name, version, "the alias `candidate`", rubrics)?, candidate: true })
-        }
+        Some(version) => Some(find(&wanted.name, version, "the alias `candidate`", rubrics)?),
         None => None,
     };
-    Ok([Selected { rubric: judging, candidate: false }].into_iter().chain(candidate).collect())
+    Ok([judging].into_iter().chain(candidate).collect())
 }
 
 /// The one version that `wanted` names: of a name alone the one in production, else the newest. `asked_by` is who asks,
@@ -189,24 +178,24 @@ mod tests {
         AliasTarget { name: "toy".into(), alias: alias.into(), version }
     }
 
-    fn selected(enabled: &[&str], aliases: &[AliasTarget]) -> Result<Vec<(String, bool)>, Vec<SelectionError>> {
+    fn selected(enabled: &[&str], aliases: &[AliasTarget]) -> Result<Vec<String>, Vec<SelectionError>> {
         let enabled: Vec<String> = enabled.iter().map(|name| (*name).to_owned()).collect();
         let all = versions(&[("toy", 1), ("toy", 2), ("toy", 3), ("tray", 1)]);
         let selected = select(&enabled, &all, aliases)?;
-        Ok(selected.into_iter().map(|version| (version.rubric.reference(), version.candidate)).collect())
+        Ok(selected.into_iter().map(|version| version.reference()).collect())
     }
 
     #[test]
     fn the_newest_judges_until_a_version_is_in_production() {
-        assert_eq!(selected(&["toy"], &[]).unwrap(), [("toy@3".to_owned(), false)]);
-        assert_eq!(selected(&["toy"], &[alias(PRODUCTION, 1)]).unwrap(), [("toy@1".to_owned(), false)]);
-        assert_eq!(selected(&["toy@2"], &[alias(PRODUCTION, 1)]).unwrap(), [("toy@2".to_owned(), false)]);
+        assert_eq!(selected(&["toy"], &[]).unwrap(), ["toy@3"]);
+        assert_eq!(selected(&["toy"], &[alias(PRODUCTION, 1)]).unwrap(), ["toy@1"]);
+        assert_eq!(selected(&["toy@2"], &[alias(PRODUCTION, 1)]).unwrap(), ["toy@2"]);
     }
 
     #[test]
     fn a_candidate_judges_beside_production() {
         let aliases = [alias(PRODUCTION, 2), alias(CANDIDATE, 3)];
-        assert_eq!(selected(&["toy"], &aliases).unwrap(), [("toy@2".to_owned(), false), ("toy@3".to_owned(), true)]);
+        assert_eq!(selected(&["toy"], &aliases).unwrap(), ["toy@2", "toy@3"]);
         assert_eq!(selected(&["toy"], &[alias(PRODUCTION, 3), alias(CANDIDATE, 3)]).unwrap().len(), 1);
     }
 

@@ -3,7 +3,7 @@
 //! One number `u` in [0, 1) is drawn per trace, without state and the same on every worker; a rubric judges the trace
 //! when `u < rate`. Rates therefore nest: what 10 % keeps, 20 % keeps too. Rules set the rate by attribute.
 //!
-//! Intake decides with the same [`Sampler`] as planning, but before all spans are seen, and without the governor: it
+//! Intake decides with the same [`Sampler`] as planning, but before all spans are seen, and
 //! keeps whatever some rubric could still want ([`Bound`]), so that every probability recorded later is the true one.
 
 mod rules;
@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher13;
 
-pub use rules::{Bound, EXCEPTION_EVENT, FAILURE_ATTRIBUTES, Matches, SpanFacts, says_failed};
+pub use rules::{Bound, EXCEPTION_EVENT, Matches, SpanFacts, says_failed};
 
 use crate::config::sampling::SamplingConfig;
 use crate::model::{Attributes, Probability, SubjectId, TraceId};
@@ -126,24 +126,12 @@ impl Sampler {
         }
     }
 
-    /// The rate of a trace, given its spans as far as they were seen: for one rubric, or the highest that any rubric
-    /// gets. `governor` is the factor by which the budget lowers every rate.
-    pub fn rate<'a>(
-        &self,
-        spans: impl IntoIterator<Item = SpanFacts<'a>>,
-        rubric: Option<&str>,
-        governor: Probability,
-    ) -> Probability {
-        let matches = spans.into_iter().fold(Matches::default(), |matches, span| matches.or(self.matches(span)));
-        self.rate_of(matches, rubric).and(governor)
-    }
-
     /// The rules that one span matches.
     pub fn matches(&self, span: SpanFacts<'_>) -> Matches {
         self.rules.matches(span)
     }
 
-    /// The rate that goes with the rules matched by the spans of a trace; see [`Sampler::rate`].
+    /// The rate that goes with the rules matched by the spans of a trace; with `rubric`, for that one, else the highest that any rubric gets.
     pub fn rate_of(&self, matches: Matches, rubric: Option<&str>) -> Probability {
         self.rules.rate(matches, rubric)
     }
@@ -151,11 +139,6 @@ impl Sampler {
     /// What the spans of a resource can still come to, before any of them is looked at.
     pub fn bound(&self, resource: &Attributes) -> Bound {
         self.rules.bound(resource)
-    }
-
-    /// Whether any rule is configured; without one nothing but the trace id matters.
-    pub fn has_rules(&self) -> bool {
-        !self.rules.is_empty()
     }
 
     /// Whether some rule looks into spans.
@@ -171,11 +154,6 @@ impl Sampler {
     /// Whether some rule looks at this span attribute.
     pub fn reads(&self, attribute: &str) -> bool {
         self.rules.reads(attribute)
-    }
-
-    /// Of several draws for the spans of one trace, the one that includes it most easily decides.
-    pub fn easiest(left: Draw, right: Draw) -> Draw {
-        if right.u < left.u { right } else { left }
     }
 }
 

@@ -117,10 +117,6 @@ impl Rules {
         Ok(Self { rules, default })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
-    }
-
     /// Whether some rule looks at this span attribute.
     pub(super) fn reads(&self, key: &str) -> bool {
         self.conditions().any(|condition| match condition.place {

@@ -22,6 +22,16 @@ fn trace(number: u64) -> TraceId {
 }
 
 /// The rate of a trace of one span.
+/// The rate of a trace with these spans.
+fn rate_of_trace<'a>(
+    sampler: &Sampler,
+    spans: impl IntoIterator<Item = SpanFacts<'a>>,
+    rubric: Option<&str>,
+) -> Probability {
+    let matches = spans.into_iter().fold(Matches::default(), |matches, span| matches.or(sampler.matches(span)));
+    sampler.rate_of(matches, rubric)
+}
+
 fn rate(
     sampler: &Sampler,
     resource: &[(&str, &str)],
@@ -31,7 +41,7 @@ fn rate(
 ) -> f64 {
     let (resource, attributes) = (attributes(resource), attributes(span));
     let facts = SpanFacts { resource: &resource, attributes: &attributes, failed };
-    sampler.rate([facts], rubric, Probability::ONE).get()
+    rate_of_trace(sampler, [facts], rubric).get()
 }
 
 #[test]
@@ -65,8 +75,8 @@ fn conditions_must_hold_in_one_span_but_any_span_of_the_trace_may_be_the_one() {
     let (both, only_a, only_b) =
         (attributes(&[("a", "1"), ("b", "2")]), attributes(&[("a", "1")]), attributes(&[("b", "2")]));
     let facts = |attributes| SpanFacts { resource: &resource, attributes, failed: false };
-    assert_eq!(sampler.rate([facts(&only_a), facts(&only_b)], None, Probability::ONE).get(), 0.1);
-    assert_eq!(sampler.rate([facts(&only_a), facts(&both)], None, Probability::ONE).get(), 0.9);
+    assert_eq!(rate_of_trace(&sampler, [facts(&only_a), facts(&only_b)], None).get(), 0.1);
+    assert_eq!(rate_of_trace(&sampler, [facts(&only_a), facts(&both)], None).get(), 0.9);
 }
 
 #[test]
@@ -95,14 +105,7 @@ fn values_of_any_type_are_compared_by_their_text() {
     let attributes: Attributes =
         [("score".to_owned(), Value::Int(-1)), ("beta".to_owned(), Value::Bool(true))].into_iter().collect();
     let facts = SpanFacts { resource: &Attributes::default(), attributes: &attributes, failed: false };
-    assert_eq!(sampler.rate([facts], None, Probability::ONE), Probability::ONE);
-}
-
-#[test]
-fn the_governor_lowers_every_rate() {
-    let sampler = sampler("rate = 0.4");
-    let half = Probability::try_from(0.5).unwrap();
-    assert_eq!(sampler.rate([], None, half).get(), 0.2);
+    assert_eq!(rate_of_trace(&sampler, [facts], None), Probability::ONE);
 }
 
 #[test]
@@ -237,7 +240,7 @@ proptest! {
         pairs.extend(environment.as_deref().map(|value| ("deployment.environment.name", value)));
         let resource = attributes(&pairs);
         let facts = spans.iter().map(|(attributes, failed)| SpanFacts { resource: &resource, attributes, failed: *failed });
-        let rate = sampler.rate(facts, None, Probability::ONE);
+        let rate = rate_of_trace(&sampler, facts, None);
         let bound = sampler.bound(&resource);
         prop_assert!(bound.low <= rate && rate <= bound.high, "{bound:?} {rate:?}");
     }

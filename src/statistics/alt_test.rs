@@ -5,7 +5,7 @@
 
 use super::Reason;
 use super::distribution::student_t_cdf;
-use super::multiplicity::{FalseDiscovery, adjusted};
+use super::multiplicity::benjamini_yekutieli;
 
 /// The level of the Benjamini–Yekutieli procedure over annotators.
 const FALSE_DISCOVERY_RATE: f64 = 0.05;
@@ -66,7 +66,7 @@ pub fn alt_test(items: &[Item], alignment: Alignment, epsilon: f64) -> Result<Al
         return Err(Reason::TooFew);
     }
     let p: Vec<f64> = comparisons.iter().map(|wins| p_value(wins, epsilon)).collect();
-    let p_adjusted = adjusted(&p, FalseDiscovery::BenjaminiYekutieli);
+    let p_adjusted = benjamini_yekutieli(&p);
     let won = p_adjusted.iter().filter(|&&p| p < FALSE_DISCOVERY_RATE).count();
     let winning_rate = won as f64 / active.len() as f64;
     let mean_win = |wins: &Vec<(f64, f64)>| wins.iter().map(|win| win.0).sum::<f64>() / wins.len() as f64;

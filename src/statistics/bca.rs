@@ -1,4 +1,4 @@
-//! From bootstrap replicates to limits: percentile and BCa.
+//! From bootstrap replicates to limits: BCa.
 
 use super::distribution::{normal_cdf, normal_quantile};
 use super::{Interval, Reason};
@@ -13,15 +13,6 @@ pub fn quantile(sorted: &[f64], level: f64) -> Option<f64> {
     let below = position.floor() as usize;
     let above = (below + 1).min(last);
     Some(sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64))
-}
-
-/// The percentile interval of ascending replicates.
-pub fn percentile_interval(replicates: &[f64], confidence: f64) -> Result<Interval, Reason> {
-    let tail = (1.0 - confidence) / 2.0;
-    match (quantile(replicates, tail), quantile(replicates, 1.0 - tail)) {
-        (Some(low), Some(high)) => Ok(Interval { low, high }),
-        _ => Err(Reason::TooFew),
-    }
 }
 
 /// The acceleration `Σ d³ / (6 (Σ d²)^1.5)`, `d = mean - value`, over jackknife values (value, multiplicity).

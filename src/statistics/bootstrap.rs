@@ -90,22 +90,6 @@ impl Sample {
         self.units += 1;
     }
 
-    /// The sample of single pairs that a table of whole counts stands for.
-    pub fn of_counts(counts: &[f64]) -> Self {
-        let kinds: Vec<(Contribution, u64)> = counts
-            .iter()
-            .enumerate()
-            .filter(|(_, count)| **count > 0.0)
-            .map(|(cell, &count)| (vec![(cell as u32, 1.0)], count.round() as u64))
-            .collect();
-        Self { dimensions: counts.len(), units: kinds.iter().map(|kind| kind.1).sum(), kinds }
-    }
-
-    /// The number of units.
-    pub fn units(&self) -> u64 {
-        self.units
-    }
-
     /// The totals over all units.
     pub fn totals(&self) -> Vec<f64> {
         let mut totals = vec![0.0; self.dimensions];
@@ -315,13 +299,19 @@ fn add(totals: &mut [f64], unit: &[(u32, f64)], times: f64) {
 mod tests {
     use super::*;
 
+    /// As many units as the counts say, each of one cell.
+    fn of_counts(counts: &[u32]) -> Sample {
+        let units = counts.iter().enumerate().flat_map(|(cell, count)| (0..*count).map(move |_| (cell as u32, 1.0)));
+        Sample::of_single(counts.len(), units)
+    }
+
     fn share(totals: &[f64]) -> Vec<f64> {
         vec![totals[1] / (totals[0] + totals[1])]
     }
 
     #[test]
     fn the_result_does_not_depend_on_threads() {
-        let sample = Sample::of_counts(&[30.0, 170.0]);
+        let sample = of_counts(&[30, 170]);
         let with = |threads| bootstrap(&sample, &Plan { threads, ..Plan::default() }, &share);
         assert_eq!(with(1), with(2));
         assert_eq!(with(1), with(7));
@@ -329,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_share_is_close_to_wilsons() {
-        let sample = Sample::of_counts(&[30.0, 170.0]);
+        let sample = of_counts(&[30, 170]);
         let bootstrapped = bootstrap(&sample, &Plan::default(), &share)[0].unwrap();
         let wilson = super::super::wilson(170.0, 200.0, CONFIDENCE).unwrap();
         assert!((bootstrapped.low - wilson.low).abs() < 0.01, "{bootstrapped:?} {wilson:?}");
@@ -341,7 +331,7 @@ mod tests {
         // Twenty conversations of ten items that all agree or all disagree.
         let conversations = (0..20).map(|conversation| vec![(u32::from(conversation % 4 != 0), 10.0)]);
         let clustered = bootstrap(&Sample::new(2, conversations), &Plan::default(), &share)[0].unwrap();
-        let single = bootstrap(&Sample::of_counts(&[50.0, 150.0]), &Plan::default(), &share)[0].unwrap();
+        let single = bootstrap(&of_counts(&[50, 150]), &Plan::default(), &share)[0].unwrap();
         assert!(clustered.high - clustered.low > 2.5 * (single.high - single.low));
     }
 
@@ -359,9 +349,9 @@ mod tests {
     #[test]
     fn no_interval_without_variation_or_values() {
         let plan = Plan::default();
-        assert_eq!(bootstrap(&Sample::of_counts(&[0.0, 9.0]), &plan, &share), [Err(Reason::NoVariance)]);
-        assert_eq!(bootstrap(&Sample::of_counts(&[0.0, 1.0]), &plan, &share), [Err(Reason::TooFew)]);
+        assert_eq!(bootstrap(&of_counts(&[0, 9]), &plan, &share), [Err(Reason::NoVariance)]);
+        assert_eq!(bootstrap(&of_counts(&[0, 1]), &plan, &share), [Err(Reason::TooFew)]);
         let undefined = |_: &[f64]| vec![f64::NAN];
-        assert_eq!(bootstrap(&Sample::of_counts(&[5.0, 9.0]), &plan, &undefined), [Err(Reason::Unstable)]);
+        assert_eq!(bootstrap(&of_counts(&[5, 9]), &plan, &undefined), [Err(Reason::Unstable)]);
     }
 }

@@ -137,7 +137,6 @@ pub(super) struct Shares {
     pub(super) cells: Vec<f64>,
     pub(super) human: Vec<f64>,
     pub(super) judge: Vec<f64>,
-    pub(super) total: f64,
 }
 
 impl Shares {
@@ -152,7 +151,6 @@ impl Shares {
             cells: share(table.counts().to_vec()),
             human: share(table.human_totals()),
             judge: share(table.judge_totals()),
-            total,
         })
     }
 

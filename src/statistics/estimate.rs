@@ -92,11 +92,6 @@ impl Interval {
     pub fn clamped(self, low: f64, high: f64) -> Self {
         Self { low: self.low.clamp(low, high), high: self.high.clamp(low, high) }
     }
-
-    /// Whether `value` lies inside, limits included.
-    pub fn contains(self, value: f64) -> bool {
-        self.low <= value && value <= self.high
-    }
 }
 
 /// A number that is never shown without its uncertainty.

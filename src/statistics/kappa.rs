@@ -22,24 +22,6 @@ pub fn cohen_kappa(table: &AgreementTable, weighting: Weighting) -> Result<f64, 
     above_chance(shares.observed(weighting), product_chance(&shares, weighting))
 }
 
-/// Large-sample standard error of [`cohen_kappa`], not assuming kappa = 0 (Fleiss, Cohen, Everitt 1969):
-/// `{Σ p_ij [w_ij - (w̄_i. + w̄_.j)(1-κ)]² - [κ - pe(1-κ)]²} / (n (1-pe)²)`, its root.
-///
-/// Its intervals under-cover with skewed classes (measured 0.72 at n = 50, 95 % in one class): prefer the bootstrap.
-pub fn cohen_kappa_se(table: &AgreementTable, weighting: Weighting) -> Result<f64, Reason> {
-    let kappa = cohen_kappa(table, weighting)?;
-    let shares = Shares::of(table)?;
-    let q = shares.categories;
-    let weight = |i, j| weighting.weight(i, j, q);
-    let row: Vec<f64> = (0..q).map(|i| (0..q).map(|j| shares.judge[j] * weight(i, j)).sum()).collect();
-    let column: Vec<f64> = (0..q).map(|j| (0..q).map(|i| shares.human[i] * weight(i, j)).sum()).collect();
-    let chance = product_chance(&shares, weighting);
-    let spread: f64 =
-        shares.iter().map(|(i, j, p)| p * (weight(i, j) - (row[i] + column[j]) * (1.0 - kappa)).powi(2)).sum();
-    let centre = kappa - chance * (1.0 - kappa);
-    Ok(((spread - centre * centre).max(0.0) / shares.total).sqrt() / (1.0 - chance))
-}
-
 /// Scott's pi: chance is the squared mean marginal (Scott 1955).
 pub fn scott_pi(table: &AgreementTable) -> Result<f64, Reason> {
     let shares = Shares::of(table)?;
@@ -54,24 +36,6 @@ pub fn scott_pi(table: &AgreementTable) -> Result<f64, Reason> {
 pub fn gwet_ac(table: &AgreementTable, weighting: Weighting) -> Result<f64, Reason> {
     let shares = Shares::of(table)?;
     above_chance(shares.observed(weighting), gwet_chance(&shares, weighting)?)
-}
-
-/// Large-sample standard error of [`gwet_ac`] (Gwet 2014, two raters, infinite population).
-pub fn gwet_ac_se(table: &AgreementTable, weighting: Weighting) -> Result<f64, Reason> {
-    let gamma = gwet_ac(table, weighting)?;
-    let shares = Shares::of(table)?;
-    let q = shares.categories;
-    let scale = weight_sum(q, weighting) / (q * (q - 1)) as f64;
-    let (observed, chance) = (shares.observed(weighting), gwet_chance(&shares, weighting)?);
-    let spread: f64 = shares
-        .iter()
-        .map(|(i, j, p)| {
-            let uncommon = 1.0 - f64::midpoint(shares.mean_share(i), shares.mean_share(j));
-            p * (weighting.weight(i, j, q) - 2.0 * (1.0 - gamma) * scale * uncommon).powi(2)
-        })
-        .sum();
-    let centre = observed - 2.0 * (1.0 - gamma) * chance;
-    Ok(((spread - centre * centre).max(0.0) / shares.total).sqrt() / (1.0 - chance))
 }
 
 fn product_chance(shares: &Shares, weighting: Weighting) -> f64 {

@@ -12,10 +12,6 @@ pub enum Metric {
     Nominal,
     /// The labels that lie between, by how often they were used.
     Ordinal,
-    /// The squared difference.
-    Interval,
-    /// The squared relative difference.
-    Ratio,
 }
 
 /// The coincidence matrix: how often two raters of one unit said `c` and `d`.
@@ -26,11 +22,6 @@ pub struct Coincidences {
 }
 
 impl Coincidences {
-    /// An empty matrix over `categories` values.
-    pub fn new(categories: usize) -> Self {
-        Self { categories, counts: vec![0.0; categories * categories] }
-    }
-
     /// A matrix from row-major sums, as [`Coincidences::unit`] contributes them.
     pub fn from_sums(categories: usize, sums: &[f64]) -> Result<Self, Reason> {
         if sums.len() != categories * categories {
@@ -56,13 +47,6 @@ impl Coincidences {
         cells
     }
 
-    /// Adds a unit.
-    pub fn add(&mut self, labels: &[usize]) {
-        for (cell, share) in Self::unit(self.categories, labels) {
-            self.counts[cell] += share;
-        }
-    }
-
     /// The matrix of two raters that both labelled every unit of `table`.
     pub fn of_table(table: &AgreementTable) -> Self {
         let q = table.categories();
@@ -70,14 +54,11 @@ impl Coincidences {
         Self { categories: q, counts }
     }
 
-    /// Alpha. `values` are the numeric values of the categories, used by [`Metric::Interval`] and [`Metric::Ratio`].
+    /// Alpha.
     ///
     /// No unit with two labels: [`Reason::NoPairs`]; one value throughout: [`Reason::NoVariance`].
-    pub fn alpha(&self, metric: Metric, values: &[f64]) -> Result<f64, Reason> {
+    pub fn alpha(&self, metric: Metric) -> Result<f64, Reason> {
         let q = self.categories;
-        if matches!(metric, Metric::Interval | Metric::Ratio) && values.len() != q {
-            return Err(Reason::InvalidInput);
-        }
         let totals: Vec<f64> = self.counts.chunks(q.max(1)).map(|row| row.iter().sum()).collect();
         let labels: f64 = totals.iter().sum();
         if labels <= 1.0 {
@@ -95,8 +76,6 @@ impl Coincidences {
                 let distance = match metric {
                     Metric::Nominal => 1.0,
                     Metric::Ordinal => cumulated[d + 1] - cumulated[c] - f64::midpoint(totals[c], totals[d]),
-                    Metric::Interval => values[d] - values[c],
-                    Metric::Ratio => ratio_distance(values[c], values[d]),
                 };
                 let squared = distance * distance;
                 observed += (self.counts[c * q + d] + self.counts[d * q + c]) * squared;
@@ -105,10 +84,6 @@ impl Coincidences {
         }
         if expected <= 0.0 { Err(Reason::NoVariance) } else { Ok(1.0 - (labels - 1.0) * observed / expected) }
     }
-}
-
-fn ratio_distance(a: f64, b: f64) -> f64 {
-    if a + b == 0.0 { 0.0 } else { (a - b) / (a + b) }
 }
 
 /// The sums from which interval alpha follows, so that continuous scores need no matrix.
@@ -182,43 +157,34 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const METRICS: [Metric; 4] = [Metric::Nominal, Metric::Ordinal, Metric::Interval, Metric::Ratio];
+    fn matrix<'a>(categories: usize, units: impl IntoIterator<Item = &'a [usize]>) -> Coincidences {
+        let mut sums = vec![0.0; categories * categories];
+        for (cell, share) in units.into_iter().flat_map(|labels| Coincidences::unit(categories, labels)) {
+            sums[cell] += share;
+        }
+        Coincidences::from_sums(categories, &sums).unwrap()
+    }
 
     proptest! {
         #[test]
         fn perfect_agreement_is_1_on_every_metric(labels in prop::collection::vec(0_usize..4, 2..30), raters in 2_usize..5) {
             prop_assume!(labels.iter().any(|&label| label != labels[0]));
-            let mut coincidences = Coincidences::new(4);
-            for &label in &labels {
-                coincidences.add(&vec![label; raters]);
+            let units: Vec<Vec<usize>> = labels.iter().map(|&label| vec![label; raters]).collect();
+            let coincidences = matrix(4, units.iter().map(Vec::as_slice));
+            for metric in [Metric::Nominal, Metric::Ordinal] {
+                prop_assert!((coincidences.alpha(metric).unwrap() - 1.0).abs() < 1e-12);
             }
-            for metric in METRICS {
-                let alpha = coincidences.alpha(metric, &[1.0, 2.0, 3.0, 4.0]).unwrap();
-                prop_assert!((alpha - 1.0).abs() < 1e-12);
-            }
-        }
-
-        #[test]
-        fn sums_give_the_alpha_of_the_matrix(units in prop::collection::vec(prop::collection::vec(0_usize..5, 2..5), 2..20)) {
-            let mut coincidences = Coincidences::new(5);
             let mut sums = IntervalSums::default();
             for unit in &units {
-                coincidences.add(unit);
                 sums.add(IntervalSums::of_unit(&unit.iter().map(|&label| label as f64).collect::<Vec<_>>()));
             }
-            match (coincidences.alpha(Metric::Interval, &[0.0, 1.0, 2.0, 3.0, 4.0]), sums.alpha()) {
-                (Ok(matrix), Ok(sums)) => prop_assert!((matrix - sums).abs() < 1e-9),
-                (matrix, sums) => prop_assert_eq!(matrix, sums),
-            }
+            prop_assert!((sums.alpha().unwrap() - 1.0).abs() < 1e-12);
         }
     }
 
     #[test]
     fn units_labelled_once_say_nothing() {
-        let mut coincidences = Coincidences::new(2);
-        coincidences.add(&[1]);
-        assert_eq!(coincidences.alpha(Metric::Nominal, &[]), Err(Reason::NoPairs));
-        coincidences.add(&[1, 1]);
-        assert_eq!(coincidences.alpha(Metric::Nominal, &[]), Err(Reason::NoVariance));
+        assert_eq!(matrix(2, [&[1][..]]).alpha(Metric::Nominal), Err(Reason::NoPairs));
+        assert_eq!(matrix(2, [&[1][..], &[1, 1]]).alpha(Metric::Nominal), Err(Reason::NoVariance));
     }
 }

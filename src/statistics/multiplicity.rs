@@ -1,21 +1,10 @@
 //! Many tests at once: which segments may be called changed when dozens are looked at.
 
-/// What is assumed about the tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FalseDiscovery {
-    /// Independent or positively dependent tests (Benjamini and Hochberg 1995).
-    BenjaminiHochberg,
-    /// Any dependence (Benjamini and Yekutieli 2001).
-    BenjaminiYekutieli,
-}
-
-/// Adjusted p-values, in the given order: reject where they are at most the false discovery rate.
-pub fn adjusted(p: &[f64], procedure: FalseDiscovery) -> Vec<f64> {
+/// P-values adjusted for false discovery under any dependence (Benjamini and Yekutieli 2001), in the given order: reject
+/// where they are at most the false discovery rate.
+pub fn benjamini_yekutieli(p: &[f64]) -> Vec<f64> {
     let tests = p.len() as f64;
-    let harmonic = match procedure {
-        FalseDiscovery::BenjaminiHochberg => 1.0,
-        FalseDiscovery::BenjaminiYekutieli => (1..=p.len()).map(|k| 1.0 / k as f64).sum(),
-    };
+    let harmonic: f64 = (1..=p.len()).map(|k| 1.0 / k as f64).sum();
     let mut order: Vec<usize> = (0..p.len()).collect();
     order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
     let mut result = vec![1.0; p.len()];
@@ -27,14 +16,20 @@ pub fn adjusted(p: &[f64], procedure: FalseDiscovery) -> Vec<f64> {
     result
 }
 
-/// The e-BH procedure (Wang and Ramdas 2022): which e-values are discoveries at false discovery rate `alpha`, under
-/// any dependence. Only for current e-values, not for running maxima.
-pub fn e_benjamini_hochberg(e: &[f64], alpha: f64) -> Vec<bool> {
-    let mut descending = e.to_vec();
+/// The e-BH procedure (Wang and Ramdas 2022): the least e-value that is a discovery under any dependence, or `None`
+/// where none is. `alone` is what a single test would need: `1 / α` at false discovery rate `α`, or the run length that
+/// e-detectors promise. Of `K` values the `k` largest are discoveries when each is at least `alone · K / k`. Only for
+/// current e-values, not for running maxima.
+pub fn e_benjamini_hochberg(e: impl Iterator<Item = f64> + Clone, alone: f64) -> Option<f64> {
+    // Even the first of many needs as much as a single one: most of the time there is nothing to sort.
+    if e.clone().all(|e| e < alone) {
+        return None;
+    }
+    let mut descending: Vec<f64> = e.collect();
     descending.sort_by(|a, b| b.total_cmp(a));
-    let needed = |k: usize| e.len() as f64 / (alpha * k as f64);
-    let threshold = (1..=e.len()).rev().find(|&k| descending[k - 1] >= needed(k)).map(needed);
-    e.iter().map(|e| threshold.is_some_and(|threshold| *e >= threshold)).collect()
+    let number = descending.len() as f64;
+    let needed = |rank: usize| alone * number / rank as f64;
+    (1..=descending.len()).rev().find(|&rank| descending[rank - 1] >= needed(rank)).map(needed)
 }
 
 #[cfg(test)]
@@ -45,18 +40,25 @@ mod tests {
     proptest! {
         #[test]
         fn adjusting_never_helps_a_test(p in prop::collection::vec(0.0..=1.0_f64, 1..30)) {
-            let bh = adjusted(&p, FalseDiscovery::BenjaminiHochberg);
-            let by = adjusted(&p, FalseDiscovery::BenjaminiYekutieli);
-            for ((p, bh), by) in p.iter().zip(bh).zip(by) {
-                prop_assert!(bh >= *p - 1e-15 && by >= bh - 1e-15 && by <= 1.0);
+            for (p, adjusted) in p.iter().zip(benjamini_yekutieli(&p)) {
+                prop_assert!(adjusted >= *p - 1e-15 && adjusted <= 1.0);
+            }
+        }
+
+        #[test]
+        fn every_discovery_has_what_its_rank_needs(e in prop::collection::vec(0.0..500.0_f64, 1..30)) {
+            let found = |threshold: f64| e.iter().filter(|e| **e >= threshold).count();
+            if let Some(threshold) = e_benjamini_hochberg(e.iter().copied(), 20.0) {
+                let least = 20.0 * e.len() as f64 / found(threshold) as f64;
+                prop_assert!((threshold - least).abs() < 1e-9 * least);
             }
         }
     }
 
     #[test]
     fn no_tests_no_discoveries() {
-        assert!(adjusted(&[], FalseDiscovery::BenjaminiHochberg).is_empty());
-        assert!(e_benjamini_hochberg(&[], 0.05).is_empty());
-        assert_eq!(e_benjamini_hochberg(&[19.0, 0.1], 0.05), [false, false]);
+        assert!(benjamini_yekutieli(&[]).is_empty());
+        assert_eq!(e_benjamini_hochberg(std::iter::empty(), 20.0), None);
+        assert_eq!(e_benjamini_hochberg([19.0, 0.1].into_iter(), 20.0), None);
     }
 }

@@ -93,18 +93,6 @@ impl PairGrid {
         Ok(self.mean_of(weights, |difference| difference * difference)?.sqrt())
     }
 
-    /// Standard deviation of judge minus human, with `n - 1`; the half-width of Bland and Altman's limits of agreement
-    /// is 1.96 of these.
-    pub fn difference_sd(&self, weights: &[f64]) -> Result<f64, Reason> {
-        let total: f64 = weights.iter().sum();
-        let bias = self.bias(weights)?;
-        if total <= 1.0 {
-            return Err(Reason::TooFew);
-        }
-        let squares = self.mean_of(weights, |difference| (difference - bias).powi(2))?;
-        Ok((squares * total / (total - 1.0)).sqrt())
-    }
-
     /// Pearson's correlation.
     pub fn pearson(&self, weights: &[f64]) -> Result<f64, Reason> {
         let moments = self.moments(weights)?;

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Reason;
 use super::bca::quantile;
-use super::e_detector::{Carry, Detector};
+use super::e_detector::Detector;
 
 /// Simulated streams.
 const STREAMS: usize = 1_000;
@@ -31,7 +31,7 @@ pub fn detection_delay(agreement: f64, fall: f64, tolerance: f64, run_length: f6
     if !(agreement <= 1.0 && fall > 0.0 && after >= 0.0 && run_length >= 1.0) {
         return Err(Reason::InvalidInput);
     }
-    let quiet = Detector::new(agreement - tolerance, Carry::ShiryaevRoberts)?;
+    let quiet = Detector::new(agreement - tolerance)?;
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut delays: Vec<f64> =
         (0..STREAMS).map(|_| one_delay(quiet.clone(), agreement, after, run_length, &mut rng)).collect();

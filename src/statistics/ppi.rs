@@ -1,7 +1,7 @@
 //! Prediction-powered inference: a few human labels and many judge scores into one honest rate (PPI++).
 //!
 //! Angelopoulos, Duchi, Zrnic 2023. The judge's scores may be as biased as they like; the labels correct them, and the
-//! tuning `lambda` decides how much the scores are trusted. Designs other than simple random labels: [`super::ppi_designs`].
+//! tuning `lambda` decides how much the scores are trusted. For simple random labels only.
 
 use super::distribution::two_sided_z;
 use super::{CONFIDENCE, Estimate, Interval, Reason, wilson};
@@ -10,15 +10,6 @@ use super::{CONFIDENCE, Estimate, Interval, Reason, wilson};
 pub const MIN_LABELS: usize = 100;
 /// Labels of the rarer class needed; below, measured coverage falls under 0.92.
 pub const MIN_MINORITY: usize = 20;
-
-/// How much the judge's scores count.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Tuning {
-    /// The variance-minimising `lambda`, clipped to [0, 1]: outside it explodes at small n.
-    Tuned,
-    /// A given `lambda`; 0 ignores the judge, 1 is classical PPI.
-    Fixed(f64),
-}
 
 /// A prediction-powered mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,8 +32,9 @@ impl PpiMean {
 /// The PPI++ mean of `labels`, with the judge's `scores` of the same subjects and of `unlabelled` others.
 ///
 /// `mean y + λ (mean f_U - mean f_L)`, variance `[var y + λ² var f - 2 λ cov]/n + λ² var f_U / N`,
-/// `λ = cov / ((1 + n/N) var f)`, all moments with `n - 1`.
-pub fn ppi_mean(labels: &[f64], scores: &[f64], unlabelled: &[f64], tuning: Tuning) -> Result<PpiMean, Reason> {
+/// `λ = cov / ((1 + n/N) var f)`, all moments with `n - 1`. The variance-minimising `λ` is clipped to [0, 1]: outside it
+/// explodes at small n.
+pub fn ppi_mean(labels: &[f64], scores: &[f64], unlabelled: &[f64]) -> Result<PpiMean, Reason> {
     let finite = |values: &[f64]| values.iter().all(|value| value.is_finite());
     if labels.len() != scores.len() || !finite(labels) || !finite(scores) || !finite(unlabelled) {
         return Err(Reason::InvalidInput);
@@ -55,14 +47,9 @@ pub fn ppi_mean(labels: &[f64], scores: &[f64], unlabelled: &[f64], tuning: Tuni
     }
     let (n, others) = (labels.len() as f64, unlabelled.len() as f64);
     let covariance = covariance(labels, scores);
-    let lambda = match tuning {
-        Tuning::Fixed(lambda) => lambda,
-        Tuning::Tuned => {
-            let pooled: Vec<f64> = scores.iter().chain(unlabelled).copied().collect();
-            let spread = (1.0 + n / others) * variance(&pooled);
-            if spread > 0.0 { (covariance / spread).clamp(0.0, 1.0) } else { 0.0 }
-        }
-    };
+    let pooled: Vec<f64> = scores.iter().chain(unlabelled).copied().collect();
+    let spread = (1.0 + n / others) * variance(&pooled);
+    let lambda = if spread > 0.0 { (covariance / spread).clamp(0.0, 1.0) } else { 0.0 };
     let rectified = variance(labels) + lambda * lambda * variance(scores) - 2.0 * lambda * covariance;
     Ok(PpiMean {
         mean: mean(labels) + lambda * (mean(unlabelled) - mean(scores)),
@@ -106,7 +93,7 @@ pub fn quality_rate(labels: &[bool], scores: &[f64], unlabelled: &[f64]) -> Qual
         return labels_only();
     }
     let numbers: Vec<f64> = labels.iter().map(|label| f64::from(u8::from(*label))).collect();
-    match ppi_mean(&numbers, scores, unlabelled, Tuning::Tuned) {
+    match ppi_mean(&numbers, scores, unlabelled) {
         Ok(ppi) => QualityRate {
             rate: Estimate::new(Ok(ppi.mean), Ok(ppi.interval(CONFIDENCE).clamped(0.0, 1.0))),
             method: Method::PredictionPowered,
@@ -116,15 +103,15 @@ pub fn quality_rate(labels: &[bool], scores: &[f64], unlabelled: &[f64]) -> Qual
     }
 }
 
-pub(super) fn mean(values: &[f64]) -> f64 {
+fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-pub(super) fn variance(values: &[f64]) -> f64 {
+fn variance(values: &[f64]) -> f64 {
     covariance(values, values)
 }
 
-pub(super) fn covariance(a: &[f64], b: &[f64]) -> f64 {
+fn covariance(a: &[f64], b: &[f64]) -> f64 {
     let (mean_a, mean_b) = (mean(a), mean(b));
     a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum::<f64>() / (a.len() as f64 - 1.0)
 }
@@ -136,7 +123,7 @@ mod tests {
     #[test]
     fn a_judge_that_guesses_is_given_no_weight() {
         let labels = [1.0, 0.0, 1.0, 0.0];
-        let ppi = ppi_mean(&labels, &[0.0, 0.0, 1.0, 1.0], &[1.0, 0.0, 1.0], Tuning::Tuned).unwrap();
+        let ppi = ppi_mean(&labels, &[0.0, 0.0, 1.0, 1.0], &[1.0, 0.0, 1.0]).unwrap();
         assert_eq!(ppi.lambda, 0.0);
         assert_eq!(ppi.mean, 0.5);
     }

@@ -1,4 +1,4 @@
-//! Means and totals of samples drawn with unequal, recorded probabilities.
+//! Means of samples drawn with unequal, recorded probabilities.
 //!
 //! Each observation stands for `1 / probability` others. The probability is the one stored at the draw, never one
 //! inferred later.
@@ -16,8 +16,6 @@ pub const MIN_EFFECTIVE: f64 = 30.0;
 pub enum Design<'a> {
     /// Independent draws of unequal weight: with-replacement (Taylor) linearisation.
     Independent,
-    /// Every unit was taken or not by its own coin, as hash sampling does.
-    Poisson,
     /// Whole primary units (conversations) drawn within strata. A stratum with one primary unit is taken as certain
     /// and adds no variance.
     Strata {
@@ -28,7 +26,7 @@ pub enum Design<'a> {
     },
 }
 
-/// A mean or total with its standard error and degrees of freedom.
+/// A mean with its standard error and degrees of freedom.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Weighted {
     /// The estimate.
@@ -51,9 +49,8 @@ impl Weighted {
 
 /// Hájek's mean `Σ w y / Σ w`, `w = 1/probability`.
 ///
-/// Variance: [`Design::Independent`] `n/(n-1) Σ z²`, `z = w (y - mean) / Σ w`; [`Design::Poisson`]
-/// `Σ (1-p)/p² (y - mean)² / (Σ w)²`; [`Design::Strata`] the between-primary-unit form
-/// `Σ_h n_h/(n_h - 1) Σ (z_hi - z̄_h)²`.
+/// Variance: [`Design::Independent`] `n/(n-1) Σ z²`, `z = w (y - mean) / Σ w`; [`Design::Strata`] the
+/// between-primary-unit form `Σ_h n_h/(n_h - 1) Σ (z_hi - z̄_h)²`.
 pub fn hajek_mean(y: &[f64], probability: &[f64], design: Design<'_>) -> Result<Weighted, Reason> {
     check(y, probability)?;
     let n = y.len() as f64;
@@ -62,24 +59,9 @@ pub fn hajek_mean(y: &[f64], probability: &[f64], design: Design<'_>) -> Result<
     let z: Vec<f64> = y.iter().zip(probability).map(|(y, p)| (y - mean) / p / total).collect();
     let (variance, degrees_of_freedom) = match design {
         Design::Independent => (n / (n - 1.0).max(1.0) * z.iter().map(|z| z * z).sum::<f64>(), n - 1.0),
-        Design::Poisson => (z.iter().zip(probability).map(|(z, p)| (1.0 - p) * z * z).sum(), n - 1.0),
         Design::Strata { strata, units } => between_units(&z, strata, units)?,
     };
     Ok(Weighted { value: mean, standard_error: variance.sqrt(), degrees_of_freedom })
-}
-
-/// The Horvitz–Thompson total `Σ y/p` with the with-replacement variance `n/(n-1) Σ (w y - mean)²`.
-pub fn horvitz_thompson_total(y: &[f64], probability: &[f64]) -> Result<Weighted, Reason> {
-    check(y, probability)?;
-    let n = y.len() as f64;
-    let terms: Vec<f64> = y.iter().zip(probability).map(|(y, p)| y / p).collect();
-    let total: f64 = terms.iter().sum();
-    let scatter: f64 = terms.iter().map(|term| (term - total / n).powi(2)).sum();
-    Ok(Weighted {
-        value: total,
-        standard_error: (n / (n - 1.0).max(1.0) * scatter).sqrt(),
-        degrees_of_freedom: n - 1.0,
-    })
 }
 
 /// Kish's effective sample size `(Σ w)² / Σ w²`; 0 without weights.
@@ -145,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_probability_of_0_cannot_have_been_drawn() {
-        assert_eq!(hajek_mean(&[1.0], &[0.0], Design::Poisson), Err(Reason::InvalidInput));
-        assert_eq!(hajek_mean(&[], &[], Design::Poisson), Err(Reason::NoPairs));
+        assert_eq!(hajek_mean(&[1.0], &[0.0], Design::Independent), Err(Reason::InvalidInput));
+        assert_eq!(hajek_mean(&[], &[], Design::Independent), Err(Reason::NoPairs));
     }
 
     #[test]
@@ -154,6 +136,6 @@ mod tests {
         let mut probability = vec![1.0; 99];
         probability.push(0.001);
         let y: Vec<f64> = (0..100).map(|index| f64::from(u8::from(index % 2 == 0))).collect();
-        assert_eq!(weighted_share(&y, &probability, Design::Poisson).reason(), Some(Reason::FewEffective));
+        assert_eq!(weighted_share(&y, &probability, Design::Independent).reason(), Some(Reason::FewEffective));
     }
 }

@@ -1,4 +1,4 @@
-//! Two samples of numbers: Kolmogorov–Smirnov for continuous scores, Wasserstein for the size of a shift.
+//! Two samples of continuous scores: the test of Kolmogorov and Smirnov.
 
 use super::Reason;
 
@@ -30,15 +30,6 @@ pub fn kolmogorov_smirnov(reference: &[f64], current: &[f64]) -> Result<Kolmogor
         kolmogorov_tail(statistic * effective.sqrt())
     };
     Ok(KolmogorovSmirnov { statistic, p: p.clamp(0.0, 1.0) })
-}
-
-/// The first Wasserstein distance: the mean distance by which values must move, in units of the score.
-pub fn wasserstein(reference: &[f64], current: &[f64]) -> Result<f64, Reason> {
-    let (a, b) = (sorted(reference)?, sorted(current)?);
-    let mut all: Vec<f64> = a.iter().chain(&b).copied().collect();
-    all.sort_by(f64::total_cmp);
-    let share = |values: &[f64], at: f64| values.partition_point(|value| *value <= at) as f64 / values.len() as f64;
-    Ok(all.windows(2).map(|pair| (share(&a, pair[0]) - share(&b, pair[0])).abs() * (pair[1] - pair[0])).sum())
 }
 
 /// P(D < statistic): the share of lattice paths from (0,0) to (n,m) whose distance from the diagonal stays below it.
@@ -88,7 +79,6 @@ mod tests {
     fn the_same_sample_has_not_moved() {
         let sample = [0.2, 0.4, 0.9];
         assert_eq!(kolmogorov_smirnov(&sample, &sample).unwrap(), KolmogorovSmirnov { statistic: 0.0, p: 1.0 });
-        assert_eq!(wasserstein(&sample, &sample), Ok(0.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What only one worker may do at a time: each duty is a lease, taken over when its holder lets it expire.
 
 use super::lease::Charge;
-use super::{Store, StoreError, read, transaction};
+use super::{Store, StoreError, transaction};
 
 const DUTIES: Charge = Charge {
     table: "leaders",
@@ -29,17 +29,5 @@ impl Store {
                 .await?;
         });
         Ok(())
-    }
-
-    /// The worker that holds `duty` now.
-    pub async fn leader(&self, duty: &str) -> Result<Option<String>, StoreError> {
-        let leader = read!(self, DB, pool => {
-            sqlx::query_scalar("SELECT worker FROM leaders WHERE duty = $1 AND until_ms > $2")
-                .bind(duty)
-                .bind(self.now_ms())
-                .fetch_optional(pool)
-                .await?
-        });
-        Ok(leader)
     }
 }

@@ -179,7 +179,7 @@ const PENDING: Queue = Queue {
 };
 
 fn uuids(ids: &[EvaluationId]) -> Vec<Uuid> {
-    ids.iter().map(|id| id.as_uuid()).collect()
+    ids.iter().map(EvaluationId::as_uuid).collect()
 }
 
 impl Store {

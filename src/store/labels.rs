@@ -32,9 +32,6 @@ row! {
     }
 }
 
-/// A stored label.
-pub type LabelRow = Label;
-
 impl Store {
     /// The subjects a target may mean, with their kinds; several when a trace has several generations.
     pub async fn subjects_of(&self, target: LabelTarget) -> Result<Vec<(SubjectId, SubjectKind)>, StoreError> {

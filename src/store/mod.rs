@@ -52,18 +52,15 @@ pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
 pub use deliveries::OwedDelivery;
-pub use evaluation_queries::{
-    DeliveryState, EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor, SubjectRecord,
-};
+pub use evaluation_queries::{EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor};
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
-pub use labels::{LabelRow, LabelTarget};
-pub use ledger::{DeliveryAccount, EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
+pub use labels::LabelTarget;
+pub use ledger::{EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
 pub use notify::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 pub use outbox::DeliveryOutcome;
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
-pub use retention::Forgotten;
 pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
 pub use scores::{ScoreSeries, SeriesScore};
 pub use sessions::DueSession;
@@ -188,14 +185,16 @@ macro_rules! read {
     ($store:expr, $db:ident, $pool:ident => $body:expr) => {
         match &$store.pool {
             $crate::store::Pool::Sqlite { reader, .. } => {
-                #[allow(dead_code, reason = "not every body names the database type")]
                 type $db = sqlx::Sqlite;
+                // Not every body names the database type.
+                let _ = std::marker::PhantomData::<$db>;
                 let $pool = reader;
                 $body
             }
             $crate::store::Pool::Postgres(pool) => {
-                #[allow(dead_code, reason = "not every body names the database type")]
                 type $db = sqlx::Postgres;
+                // Not every body names the database type.
+                let _ = std::marker::PhantomData::<$db>;
                 let $pool = pool;
                 $body
             }
@@ -208,8 +207,9 @@ macro_rules! transaction {
     ($store:expr, $db:ident, $tx:ident => $body:expr) => {
         match &$store.pool {
             $crate::store::Pool::Sqlite { writer, .. } => {
-                #[allow(dead_code, reason = "not every body names the database type")]
                 type $db = sqlx::Sqlite;
+                // Not every body names the database type.
+                let _ = std::marker::PhantomData::<$db>;
                 let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
                 let value = {
                     let $tx = &mut *transaction;
@@ -219,8 +219,9 @@ macro_rules! transaction {
                 value
             }
             $crate::store::Pool::Postgres(pool) => {
-                #[allow(dead_code, reason = "not every body names the database type")]
                 type $db = sqlx::Postgres;
+                // Not every body names the database type.
+                let _ = std::marker::PhantomData::<$db>;
                 let mut transaction = pool.begin().await?;
                 let value = {
                     let $tx = &mut *transaction;

@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 
 use super::lease::Queue;
 use super::rows::push_list;
-use super::{Store, StoreError, read, rows, transaction};
+use super::{Store, StoreError, read, rows};
 use crate::model::{LogRecord, Probability, Span, TraceId};
 use crate::otlp;
 
@@ -73,19 +73,6 @@ impl Store {
             sqlx::query_as("SELECT min(due_at_ms) FROM traces WHERE due_at_ms IS NOT NULL").fetch_one(pool).await?
         });
         Ok(next)
-    }
-
-    /// Makes every waiting trace and session due now: for a demo and for draining, where nothing more can come.
-    pub async fn settle_all_traces(&self) -> Result<u64, StoreError> {
-        let now_ms = self.now_ms();
-        Ok(transaction!(self, DB, tx => {
-            sqlx::query("UPDATE sessions SET due_at_ms = $1 WHERE due_at_ms > $1").bind(now_ms).execute(&mut *tx).await?;
-            sqlx::query("UPDATE traces SET due_at_ms = $1 WHERE due_at_ms > $1")
-                .bind(now_ms)
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-        }))
     }
 
     /// Reads all records of several traces in one go, in the order asked.

@@ -11,6 +11,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use serde_json::{Value as Json, json};
 
+use super::judge_replies::{completion, fitting};
+
 /// What the fake does with one request.
 #[derive(Debug, Clone)]
 pub enum Answer {
@@ -227,24 +229,6 @@ fn respond(answer: Answer, request: &Recorded) -> Response<Body> {
     .unwrap()
 }
 
-fn completion(text: &str, reason: Option<&str>, request: &Json) -> Json {
-    json!({
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "model": format!("{}-2026-11-01", request["model"].as_str().unwrap_or("unnamed")),
-        "system_fingerprint": "fp_1",
-        "choices": [{
-            "index": 0,
-            "message": {"role": "assistant", "content": text, "refusal": null},
-            "finish_reason": reason.unwrap_or("stop")
-        }],
-        "usage": {
-            "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
-            "prompt_tokens_details": {"cached_tokens": 40}
-        }
-    })
-}
-
 fn message(text: &str, reason: Option<&str>, request: &Json) -> Json {
     let forced = request["tool_choice"]["name"].as_str();
     let content = match (forced, serde_json::from_str::<Json>(text)) {
@@ -262,24 +246,4 @@ fn message(text: &str, reason: Option<&str>, request: &Json) -> Json {
             "input_tokens": 60, "output_tokens": 20, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 0
         }
     })
-}
-
-/// A reply that fits the schema of the request, wherever the dialect carries it.
-fn fitting(request: &Json) -> String {
-    let schema = [&request["response_format"]["json_schema"]["schema"], &request["tools"][0]["input_schema"]]
-        .into_iter()
-        .find(|schema| schema.is_object())
-        .unwrap_or(&Json::Null);
-    let mut reply = json!({"rationale": "as scripted"});
-    if let Some(score) = schema["properties"].get("score") {
-        let mut levels = score["enum"].as_array().into_iter().flatten();
-        reply["score"] = levels.rfind(|level| level.is_number()).cloned().unwrap_or(json!(1));
-    }
-    if let Some(label) = schema["properties"].get("label") {
-        reply["label"] = label["enum"][0].clone();
-    }
-    if schema["properties"].get("abstain").is_some() {
-        reply["abstain"] = json!(false);
-    }
-    reply.to_string()
 }

@@ -4,6 +4,7 @@ pub mod databases;
 pub mod evaluated;
 pub mod fake_api;
 pub mod fake_judge;
+pub mod judge_replies;
 pub mod markup;
 pub mod otlp_receiver;
 pub mod records;

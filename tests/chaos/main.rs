@@ -16,11 +16,10 @@
 mod accounts;
 mod broker;
 mod cluster;
-#[path = "../../src/testing/fake_judge.rs"]
-#[allow(dead_code, reason = "shared with the unit tests")]
-mod fake_judge;
 mod faults;
 mod judge;
+#[path = "../../src/testing/judge_replies.rs"]
+mod judge_replies;
 mod sink;
 mod traffic;
 #[path = "../../src/testing/wire.rs"]
@@ -33,8 +32,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 
 use crate::broker::Broker;
 use crate::cluster::{Cluster, Settings};
-use crate::fake_judge::FakeJudge;
 use crate::faults::Surroundings;
+use crate::judge::Judge;
 use crate::sink::Sink;
 use crate::traffic::Traffic;
 use crate::wire::Wire;
@@ -76,7 +75,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
     let server_url = server("JUDGED_TEST_POSTGRES_URL");
     let database_url = create_database(&server_url, &name).await;
     let broker = Broker::new(server("JUDGED_TEST_AMQP_URL"), &name);
-    let judge = FakeJudge::under_load(move |number| judge::answer(seed, number)).await;
+    let judge = Judge::start(seed).await;
     let sink = Sink::start().await;
     let around = Surroundings {
         database: Wire::start(&database_url).await,
@@ -90,7 +89,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
         broker: around.broker.url.clone(),
         traces_queue: broker.traces.clone(),
         dead_letter_queue: broker.dead_letters.clone(),
-        judge: judge.base_url(),
+        judge: judge.base_url.clone(),
         sink: sink.url.clone(),
     };
     // Kept when the test fails, for its logs.
@@ -140,7 +139,7 @@ async fn chaos(kills: usize, seed: u64, services: Option<PathBuf>) {
     eprintln!("messages {}, of them published again without a confirm {published_again}", traffic.messages.len());
     eprintln!("spans {}: {intake:?}", traffic.spans.len());
     eprintln!("dead letters {dead_letters} of {} unreadable messages", traffic.rubbish.len());
-    eprintln!("evaluations {evaluations}: {outcomes:?}; judge calls {}", judge.count());
+    eprintln!("evaluations {evaluations}: {outcomes:?}; judge calls {}", judge.calls());
     eprintln!("events {}, sent again {sent_again}; requests the sink refused {}", sink.events().len(), sink.refused());
     eprintln!(
         "storm {:.0} s, drain {:.0} s, seed {seed}: nothing lost, nothing doubled, ledger balanced",

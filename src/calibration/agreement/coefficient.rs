@@ -222,8 +222,8 @@ impl View<'_> {
         let coincidences = || Coincidences::of_table(&self.table);
         match self.scale.kind() {
             Kind::Numeric => IntervalSums::of_pairs(self.grid.pairs(), self.weights).alpha(),
-            Kind::Ordinal => coincidences().alpha(Metric::Ordinal, self.scale.values()),
-            Kind::Binary | Kind::Nominal => coincidences().alpha(Metric::Nominal, self.scale.values()),
+            Kind::Ordinal => coincidences().alpha(Metric::Ordinal),
+            Kind::Binary | Kind::Nominal => coincidences().alpha(Metric::Nominal),
         }
     }
 }

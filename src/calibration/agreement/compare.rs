@@ -217,7 +217,8 @@ mod tests {
         assert_eq!(kappa([[15, 5], [5, 60]]).reason(), Some(Reason::Thin));
         assert_eq!(kappa([[4, 5], [5, 100]]).reason(), Some(Reason::Thin));
         let estimate = kappa([[15, 5], [5, 80]]);
-        assert!(estimate.interval().unwrap().contains(estimate.value().unwrap()));
+        let interval = estimate.interval().unwrap();
+        assert!((interval.low..=interval.high).contains(&estimate.value().unwrap()));
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn alpha(scale: &LabelScale, several: &[&PlacedItem<'_>], plan: &Plan) -> Estima
     };
     let statistic = |totals: &[f64]| {
         let coincidences = Coincidences::from_sums(q, totals);
-        vec![coincidences.and_then(|matrix| matrix.alpha(metric, scale.values())).unwrap_or(f64::NAN)]
+        vec![coincidences.and_then(|matrix| matrix.alpha(metric)).unwrap_or(f64::NAN)]
     };
     let estimate = resampled(several, q * q, contribution, plan, &statistic);
     match estimate.value() {

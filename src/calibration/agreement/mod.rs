@@ -18,12 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-pub use classes::{Class, Confusion, Majority, Spread};
 pub use coefficient::Coefficient;
-pub use compare::{Coefficients, Comparison, IntervalMethod};
-pub use humans::{AltTestReport, AltTestRow, HumanPair, Humans};
+pub use compare::Comparison;
+pub use humans::{AltTestReport, Humans};
 pub use label::{BadLine, Item, Label};
-pub use scale::{Declaration, Kind, LabelScale, Place, ScaleError};
+pub use scale::{Declaration, Kind, LabelScale, Place};
 pub use verdict::shown;
 
 use crate::statistics::bootstrap::Plan;

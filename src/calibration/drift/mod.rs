@@ -7,7 +7,7 @@
 //! whose few changes were one-sided stays flagged, as the end of that cannot be seen.
 
 mod attribution;
-mod course;
+pub mod course;
 mod found;
 mod history;
 mod mix;
@@ -19,8 +19,8 @@ mod stream;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use course::{Course, EvidencePoint, SeriesStart};
-pub use history::{BadEntry, Entry};
+pub use course::{Course, SeriesStart};
+pub use history::Entry;
 pub use quality::QualityScore;
 
 pub use crate::model::{Attribution, DriftKind as Kind};

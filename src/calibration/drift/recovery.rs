@@ -8,7 +8,7 @@
 //! tolerance or more is not back.
 
 use crate::statistics::Estimate;
-use crate::statistics::e_detector::{Carry, Detector};
+use crate::statistics::e_detector::Detector;
 
 use super::stream::Agreement;
 
@@ -68,7 +68,7 @@ impl Recovery {
     /// From `fallen`, where it is since the entry `fell`, to `usual`; none where nothing lies between them.
     pub(super) fn new(fell: usize, usual: f64, fallen: f64, tolerance: f64) -> Option<Self> {
         let level = f64::midpoint(usual, fallen).max(usual - 2.0 * tolerance);
-        let detector = Detector::new(1.0 - level, Carry::ShiryaevRoberts).ok()?;
+        let detector = Detector::new(1.0 - level).ok()?;
         let (seen, before, total) = (Vec::new(), Vec::new(), (0.0, 0.0));
         Some(Self { fell, usual, tolerance, level, detector, seen, before, total })
     }

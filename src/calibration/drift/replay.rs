@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::calibration::agreement::{Kind, Place};
-use crate::statistics::e_detector::{Carry, Detector};
+use crate::statistics::e_detector::Detector;
 use crate::statistics::paired::{bowker, mcnemar_exact};
 use crate::statistics::{AgreementTable, Estimate, proportion};
 
@@ -170,7 +170,7 @@ fn value(event: &Event, side: Side) -> Option<Place> {
 }
 
 fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings) -> Option<Moved> {
-    let mut detector = Detector::new(1.0 - side.noise() - MARGIN, Carry::ShiryaevRoberts).ok()?;
+    let mut detector = Detector::new(1.0 - side.noise() - MARGIN).ok()?;
     let fired = seen
         .iter()
         .position(|seen| detector.observe(history.closeness(seen.first, seen.now)) >= settings.run_length)?;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::statistics::e_detector::{Carry, Detector};
+use crate::statistics::e_detector::Detector;
+use crate::statistics::multiplicity::e_benjamini_hochberg;
 use crate::statistics::survey::effective_size;
 use crate::statistics::{CONFIDENCE, Estimate, Reason, newcombe, wilson};
 
@@ -136,7 +137,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(baseline: Baseline) -> Result<Self, Reason> {
-        let detector = Detector::new(baseline.bound, Carry::ShiryaevRoberts)?;
+        let detector = Detector::new(baseline.bound)?;
         Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, whole_is_back: None, over: Vec::new() })
     }
 
@@ -270,7 +271,7 @@ pub(super) fn fell_within(
         .filter_map(|(name, labels)| Some((name.clone(), Baseline::of(labels, settings.tolerance).ok()?.bound)))
         .collect();
     let Some(lowest) = bounds.values().copied().min_by(f64::total_cmp) else { return false };
-    let Ok(mut detector) = Detector::new(lowest, Carry::ShiryaevRoberts) else { return false };
+    let Ok(mut detector) = Detector::new(lowest) else { return false };
     labels.iter().any(|label| {
         part(label.index)
             .and_then(|name| bounds.get(&name))
@@ -280,16 +281,7 @@ pub(super) fn fell_within(
 
 /// The evidence that e-BH asks of each of several watches now; none where no watch has enough.
 pub(super) fn least_evidence<'a>(watches: impl Iterator<Item = &'a Watch> + Clone, run_length: f64) -> Option<f64> {
-    // Even the first of many needs as much as a single one: most of the time there is nothing to sort.
-    let evidence = watches.map(|watch| watch.detector.evidence());
-    if evidence.clone().all(|evidence| evidence < run_length) {
-        return None;
-    }
-    let mut evidence: Vec<f64> = evidence.collect();
-    evidence.sort_by(|a, b| b.total_cmp(a));
-    let number = evidence.len() as f64;
-    let needed = |rank: usize| run_length * number / rank as f64;
-    (1..=evidence.len()).rev().find(|&rank| evidence[rank - 1] >= needed(rank)).map(needed)
+    e_benjamini_hochberg(watches.map(|watch| watch.detector.evidence()), run_length)
 }
 
 /// The falls of each part (segment, annotator), parts compared by e-BH: of `K` parts the `k` with the largest evidence

@@ -145,7 +145,7 @@ fn on_scale(pairs: &Pairs<'_>, scale: &Scale, categories: usize) -> ScaleAgreeme
     let weighting = if ordered { Weighting::Quadratic } else { Weighting::Identity };
     let metric = if ordered { Metric::Ordinal } else { Metric::Nominal };
     let kappa_of = |table: &AgreementTable| kappa::cohen_kappa(table, weighting);
-    let alpha_of = |table: &AgreementTable| Coincidences::of_table(table).alpha(metric, &[]);
+    let alpha_of = |table: &AgreementTable| Coincidences::of_table(table).alpha(metric);
     ScaleAgreement {
         raw_agreement: raw(&table),
         kappa: coefficient(pairs, categories, &counts, &table, cell, kappa_of),

@@ -166,7 +166,7 @@ fn alpha(shared: &[Vec<Placed>], scale: &Scale) -> Estimate {
         })
     };
     let sample = Sample::new(categories * categories, units());
-    let of_sums = |sums: &[f64]| Coincidences::from_sums(categories, sums).and_then(|counts| counts.alpha(metric, &[]));
+    let of_sums = |sums: &[f64]| Coincidences::from_sums(categories, sums).and_then(|counts| counts.alpha(metric));
     let value = of_sums(&sample.totals());
     let interval = match &value {
         Ok(value) if *value >= 1.0 => Err(Reason::PerfectAgreement),

@@ -31,7 +31,7 @@ pub mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
-pub use drift::{DriftReport, Flag, Recovered, Watch};
+pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 pub use watched::WatchedScores;
 

@@ -7,7 +7,7 @@ use super::pairing::Pairs;
 use super::scores::Scored;
 use super::weighing::Observations;
 use crate::statistics::distribution::two_sided_z;
-use crate::statistics::ppi::{MIN_LABELS, MIN_MINORITY, Method, Tuning, ppi_mean, quality_rate};
+use crate::statistics::ppi::{MIN_LABELS, MIN_MINORITY, Method, ppi_mean, quality_rate};
 use crate::statistics::survey::{Design, MIN_EFFECTIVE, hajek_mean};
 use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason};
 
@@ -63,7 +63,7 @@ fn weighted(items: &[Labelled], unlabelled: &[&Scored<'_>], labels: u64) -> Qual
         }
     }
     if gate && others.effective() >= MIN_EFFECTIVE {
-        let powered = ppi_mean(&y, &scores, &others.y, Tuning::Tuned).and_then(|tuned| {
+        let powered = ppi_mean(&y, &scores, &others.y).and_then(|tuned| {
             let lambda = tuned.lambda;
             let rectified: Vec<f64> = y.iter().zip(&scores).map(|(y, f)| y - lambda * f).collect();
             let own = hajek_mean(&rectified, &probability, Design::Independent)?;

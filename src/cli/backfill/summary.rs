@@ -182,7 +182,8 @@ fn budget(estimate: &Estimate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::backfill::{Range, Spent};
+    use crate::pipeline::backfill::Spent;
+    use crate::pipeline::backfill::estimate::Range;
 
     fn summary() -> Summary {
         Summary {

@@ -18,8 +18,6 @@ pub struct AssembledTrace {
     pub root: Option<usize>,
     /// The conversation, from the first step that names one.
     pub session_id: Option<String>,
-    /// The end user, from the first step that names one.
-    pub user_id: Option<String>,
     /// The deployment environment, from the first span that names one.
     pub environment: Option<String>,
     /// What is wrong with the trace as a whole.
@@ -50,7 +48,6 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
     AssembledTrace {
         root: root(&steps),
         session_id: first(&steps, |step| step.session_id.as_ref()),
-        user_id: first(&steps, |step| step.user_id.as_ref()),
         environment: spans.iter().find_map(|span| environment(&span.attributes, &span.resource.attributes)),
         problems: found,
         steps,

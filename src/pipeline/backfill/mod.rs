@@ -5,7 +5,7 @@
 //! committed changes nothing when it comes again, so that a backfill that was killed is simply run once more.
 
 mod decision;
-mod estimate;
+pub mod estimate;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use estimate::{Basis, BudgetAnswer, Estimate, Known, Range, Spent, estimate};
+pub use estimate::{Basis, BudgetAnswer, Estimate, Known, Spent, estimate};
 
 use crate::model::{EvaluationId, Outcome, Probability, SubjectKind};
 use crate::rubrics::{Rubric, fence_key};

@@ -149,7 +149,6 @@ pub enum Prepared {
 }
 
 /// Decides, decodes, guards and redacts. `kept_before` is the answer to an earlier [`Prepared::Ask`].
-#[expect(clippy::implicit_hasher, reason = "the store's answer, as it comes")]
 pub fn prepare(
     request: &Request,
     sampler: &Sampler,
@@ -307,11 +306,11 @@ impl Filling<'_> {
         let emitter = emitter.as_ref().map_err(Clone::clone)?;
         match self.batch.signal {
             Signal::Traces => {
-                let span = span(self.sampler, self.redactor, emitter, candidate, sifted.decode(candidate)?)?;
+                let span = span(self.sampler, self.redactor, emitter, candidate, candidate.decode()?)?;
                 self.batch.spans.push(span);
             }
             Signal::Logs => {
-                let record = log_record(self.redactor, emitter, candidate, sifted.decode(candidate)?)?;
+                let record = log_record(self.redactor, emitter, candidate, candidate.decode()?)?;
                 self.batch.logs.push(record);
             }
         }

@@ -40,6 +40,7 @@ impl MemoryLimiter {
     }
 
     /// Whether nothing is in flight.
+    #[cfg(test)]
     pub fn is_idle(&self) -> bool {
         self.free.available_permits() == self.units
     }

@@ -28,8 +28,6 @@ named_enum! {
         Grpc = "grpc",
         /// RabbitMQ
         Amqp = "amqp",
-        /// Handed over within the process.
-        Local = "local",
     }
 }
 

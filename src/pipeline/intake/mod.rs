@@ -35,10 +35,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-pub use batch::{BatchError, Redact};
+pub use batch::Redact;
 pub use group_commit::Committer;
-pub use memory_limiter::{Exhausted, MemoryLimiter, Reservation};
-pub use service::{IntakeError, Listeners, bind, run};
+pub use memory_limiter::MemoryLimiter;
+pub use service::{IntakeError, Listeners, bind};
 pub use status::{Dependency, IntakeStatus};
 
 use crate::model::TraceId;
@@ -212,11 +212,13 @@ impl Intake {
     }
 
     /// Replaces the sampling rules; requests accepted from now on go by the new ones.
+    #[expect(dead_code, reason = "called by the reload that is under way")]
     pub fn set_sampler(&self, sampler: Sampler) {
         *self.sampler.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sampler);
     }
 
     /// Replaces the redactor; requests accepted from now on are redacted by the new one.
+    #[expect(dead_code, reason = "called by the reload that is under way")]
     pub fn set_redactor(&self, redactor: Arc<dyn Redact>) {
         *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
     }

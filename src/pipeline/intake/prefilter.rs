@@ -61,12 +61,14 @@ pub struct Emitter {
     pub scope: Option<wire::InstrumentationScope>,
 }
 
-impl<'b> Sifted<'b> {
-    /// Decodes one candidate: `wire::Span` for traces, `wire::LogRecord` for logs.
-    pub fn decode<R: Message + Default>(&self, candidate: &Candidate<'b>) -> Result<R, prost::DecodeError> {
-        R::decode(candidate.raw)
+impl Candidate<'_> {
+    /// Decodes it: `wire::Span` for traces, `wire::LogRecord` for logs.
+    pub fn decode<R: Message + Default>(&self) -> Result<R, prost::DecodeError> {
+        R::decode(self.raw)
     }
+}
 
+impl Sifted<'_> {
     /// Decodes who emitted a candidate.
     pub fn emitter(&self, id: EmitterId) -> Result<Emitter, prost::DecodeError> {
         Ok(Emitter { resource: self.resources[id.resource].decode()?, scope: self.scopes[id.scope].decode()? })

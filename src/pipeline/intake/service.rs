@@ -112,11 +112,6 @@ impl Listeners {
     }
 }
 
-/// Binds and serves.
-pub async fn run(config: &IntakeConfig, intake: Arc<Intake>, shutdown: CancellationToken) -> Result<(), IntakeError> {
-    bind(config).await?.serve(intake, shutdown).await
-}
-
 async fn serve(
     listener: Option<TcpListener>,
     router: Router,

@@ -1,15 +1,12 @@
 //! From a case's input to what the product computes.
 
-use crate::statistics::bca::{acceleration, bca_interval, bca_levels, percentile_interval};
+use crate::statistics::bca::{acceleration, bca_interval, bca_levels};
 use crate::statistics::binary::{balanced_accuracy, f1, macro_f1, mcc, rates};
-use crate::statistics::distribution::two_sided_z;
-use crate::statistics::icc::{Icc, Model, icc};
-use crate::statistics::kappa::{cohen_kappa, cohen_kappa_se, gwet_ac, gwet_ac_se, scott_pi};
-use crate::statistics::krippendorff::{Coincidences, Metric};
-use crate::statistics::paired::{ChiSquared, bowker, mcnemar_exact, mcnemar_mid_p, stuart_maxwell};
-use crate::statistics::ppi::{PpiMean, Tuning, ppi_mean};
-use crate::statistics::ppi_designs::{Judged, active, clustered, stratified};
-use crate::statistics::survey::{Design, Weighted, effective_size, hajek_mean, horvitz_thompson_total};
+use crate::statistics::kappa::{cohen_kappa, gwet_ac, scott_pi};
+use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
+use crate::statistics::paired::{ChiSquared, bowker, mcnemar_exact};
+use crate::statistics::ppi::{PpiMean, ppi_mean};
+use crate::statistics::survey::{Design, Weighted, effective_size, hajek_mean};
 use crate::statistics::{
     AgreementTable, Estimate, Interval, PairGrid, Reason, Weighting, distance, newcombe, two_sample, wilson,
 };
@@ -59,22 +56,15 @@ pub(super) fn two_rater(input: &Value, name: &str) -> Computed {
 
 fn chance_corrected(table: &AgreementTable, name: &str) -> Computed {
     let identity = Weighting::Identity;
-    let normal =
-        |sign: f64| Ok(cohen_kappa(table, identity)? + sign * two_sided_z(0.95) * cohen_kappa_se(table, identity)?);
     match name {
         "raw_agreement" | "irr_percent_agreement" => one(table.raw_agreement()),
         "cohen_kappa" | "cohen_kappa_observed_labels" | "cohen_kappa_sm" | "irr_cohen_kappa" => {
             one(cohen_kappa(table, identity))
         }
-        "cohen_kappa_var" => one(cohen_kappa_se(table, identity).map(|error| error * error)),
-        "irr_cohen_kappa_se" => one(cohen_kappa_se(table, identity)),
-        "cohen_kappa_ci_low" => one::<Reason>(normal(-1.0)),
-        "cohen_kappa_ci_high" => one::<Reason>(normal(1.0)),
         "irr_scott_pi" => one(scott_pi(table)),
         "irr_gwet_ac1" => one(gwet_ac(table, identity)),
-        "irr_gwet_ac1_se" => one(gwet_ac_se(table, identity)),
         "krippendorff_alpha_nominal" | "irr_krippendorff_alpha" => {
-            one(Coincidences::of_table(table).alpha(Metric::Nominal, &[]))
+            one(Coincidences::of_table(table).alpha(Metric::Nominal))
         }
         _ => None,
     }
@@ -87,12 +77,7 @@ fn weighted_coefficient(table: &AgreementTable, name: &str) -> Computed {
         | "weighted_kappa_linear_sm"
         | "weighted_kappa_quadratic"
         | "weighted_kappa_quadratic_sm" => one(cohen_kappa(table, weighting)),
-        "weighted_kappa_linear_ci_sm" | "weighted_kappa_quadratic_ci_sm" => limits(
-            cohen_kappa(table, weighting)
-                .and_then(|kappa| Ok(Interval::around(kappa, two_sided_z(0.95) * cohen_kappa_se(table, weighting)?))),
-        ),
         "gwet_ac2_linear" | "gwet_ac2_quadratic" => one(gwet_ac(table, weighting)),
-        "gwet_ac2_linear_se" | "gwet_ac2_quadratic_se" => one(gwet_ac_se(table, weighting)),
         _ => None,
     }
 }
@@ -112,11 +97,10 @@ fn binary(table: &AgreementTable, positive: Option<usize>, name: &str) -> Comput
 }
 
 fn ordered(table: &AgreementTable, input: &Value, name: &str) -> Computed {
-    let codes: Vec<f64> = (0..table.categories()).map(|code| code as f64).collect();
     let grid = || PairGrid::of_values(&values_of(input)).unwrap();
     match name {
-        "krippendorff_alpha_ordinal" => one(Coincidences::of_table(table).alpha(Metric::Ordinal, &codes)),
-        "krippendorff_alpha_interval" => one(Coincidences::of_table(table).alpha(Metric::Interval, &codes)),
+        "krippendorff_alpha_ordinal" => one(Coincidences::of_table(table).alpha(Metric::Ordinal)),
+        "krippendorff_alpha_interval" => one(interval_alpha(table)),
         "spearman" => one(grid().spearman(table.counts())),
         "kendall_tau_b" => one(grid().kendall_tau_b(table.counts())),
         "pearson" => one(grid().pearson(table.counts())),
@@ -124,6 +108,19 @@ fn ordered(table: &AgreementTable, input: &Value, name: &str) -> Computed {
         "bias_judge_minus_human" => one(grid().bias(table.counts())),
         _ => None,
     }
+}
+
+/// Interval alpha of two raters whose categories are worth their indices.
+fn interval_alpha(table: &AgreementTable) -> Result<f64, Reason> {
+    let mut sums = IntervalSums::default();
+    for human in 0..table.categories() {
+        for judge in 0..table.categories() {
+            for _ in 0..table.count(human, judge) as u64 {
+                sums.add(IntervalSums::of_unit(&[human as f64, judge as f64]));
+            }
+        }
+    }
+    sums.alpha()
 }
 
 pub(super) fn weighted_two_rater(input: &Value, name: &str) -> Computed {
@@ -148,18 +145,22 @@ pub(super) fn multi_rater(input: &Value, name: &str) -> Computed {
         raters.iter().flat_map(|rater| rater.as_array().unwrap()).filter_map(Value::as_f64).collect();
     values.sort_by(f64::total_cmp);
     values.dedup();
-    let mut coincidences = Coincidences::new(values.len());
+    let (mut counts, mut intervals) = (vec![0.0; values.len() * values.len()], IntervalSums::default());
     for item in 0..raters[0].as_array().unwrap().len() {
-        let labels = raters.iter().filter_map(|rater| rater[item].as_f64());
-        let labels: Vec<usize> = labels.map(|label| values.iter().position(|value| *value == label).unwrap()).collect();
-        coincidences.add(&labels);
+        let labels: Vec<f64> = raters.iter().filter_map(|rater| rater[item].as_f64()).collect();
+        let category = |label: &f64| values.iter().position(|value| value == label).unwrap();
+        let categories: Vec<usize> = labels.iter().map(category).collect();
+        for (cell, share) in Coincidences::unit(values.len(), &categories) {
+            counts[cell] += share;
+        }
+        intervals.add(IntervalSums::of_unit(&labels));
     }
-    let alpha = |metric| one(coincidences.alpha(metric, &values));
+    let coincidences = Coincidences::from_sums(values.len(), &counts).unwrap();
+    let alpha = |metric| one(coincidences.alpha(metric));
     match name {
         "krippendorff_alpha_nominal" | "irr_krippendorff_alpha" => alpha(Metric::Nominal),
         "krippendorff_alpha_ordinal" => alpha(Metric::Ordinal),
-        "krippendorff_alpha_interval" => alpha(Metric::Interval),
-        "krippendorff_alpha_ratio" => alpha(Metric::Ratio),
+        "krippendorff_alpha_interval" => one(intervals.alpha()),
         _ => None,
     }
 }
@@ -178,11 +179,6 @@ pub(super) fn numeric(input: &Value, name: &str) -> Computed {
         "mae" => one(grid.mae(&weights)),
         "rmse" => one(grid.rmse(&weights)),
         "bias_mean_judge_minus_human" => one(grid.bias(&weights)),
-        "bias_sd" => one(grid.difference_sd(&weights)),
-        "loa_95" => limits(
-            grid.bias(&weights)
-                .and_then(|bias| Ok(Interval::around(bias, two_sided_z(0.95) * grid.difference_sd(&weights)?))),
-        ),
         "lins_ccc" => one(grid.lin_ccc(&weights)),
         _ => None,
     }
@@ -206,9 +202,7 @@ pub(super) fn paired(input: &Value, name: &str) -> Computed {
     };
     match name {
         "mcnemar_exact_p" => Some(vec![mcnemar_exact(b, c)]),
-        "mcnemar_midp" => Some(vec![mcnemar_mid_p(b, c)]),
         "bowker" => Some(chi2(bowker(&table))),
-        "stuart_maxwell" => Some(chi2(stuart_maxwell(&table))),
         _ => None,
     }
 }
@@ -220,30 +214,17 @@ pub(super) fn two_samples(input: &Value, name: &str) -> Computed {
             let test = two_sample::kolmogorov_smirnov(&reference, &current).unwrap();
             Some(vec![test.statistic, test.p])
         }
-        "wasserstein_1" => one(two_sample::wasserstein(&reference, &current)),
         _ => None,
     }
 }
 
 pub(super) fn histograms(input: &Value, name: &str) -> Computed {
     let (reference, current) = (floats(input, "reference_counts"), floats(input, "current_counts"));
-    let (n, m) = (reference.iter().sum(), current.iter().sum());
     match name {
-        // The reference floors empty bins where the product smooths them.
-        "psi" => {
-            let smoothing = if input["psi_epsilon"].is_null() { 0.0 } else { 0.5 };
-            one(distance::psi(&reference, &current, smoothing))
-        }
-        "js_divergence_nats" => {
-            one(distance::jensen_shannon(&reference, &current).map(|d| d * d * std::f64::consts::LN_2))
-        }
-        "js_distance_base2" => one(distance::jensen_shannon(&reference, &current)),
-        "total_variation" => one(distance::total_variation(&reference, &current)),
         "chi2_2xk" => {
             let test = distance::chi_squared(&reference, &current).unwrap();
             Some(vec![test.statistic, test.p, test.degrees_of_freedom])
         }
-        "psi_null_q95" => one(distance::psi_null_quantile(n, m, reference.len(), 0.95)),
         _ => None,
     }
 }
@@ -260,7 +241,6 @@ pub(super) fn bca(input: &Value, name: &str) -> Computed {
                 .map_or(vec![f64::NAN; 2], |(low, high)| vec![low, high]),
         ),
         "bca_interval" => limits(bca_interval(sum / n, &replicates, &jackknife, 0.95)),
-        "percentile_interval" => limits(percentile_interval(&replicates, 0.95)),
         _ => None,
     }
 }
@@ -273,32 +253,8 @@ fn mean_error_limits(estimate: Result<PpiMean, Reason>) -> Computed {
 }
 
 pub(super) fn prediction_powered(input: &Value, name: &str) -> Computed {
-    let sampled = || {
-        let labels = input["y"].as_array().unwrap().iter().map(Value::as_f64);
-        let scores = floats(input, "judge");
-        labels.zip(scores).map(|(label, score)| Judged { label, score }).collect::<Vec<_>>()
-    };
-    let tuning = if name.contains("lam1") { Tuning::Fixed(1.0) } else { Tuning::Tuned };
-    let plain = |tuning| {
-        let (labels, scores) = (floats(input, "y_labeled"), floats(input, "judge_on_labeled"));
-        ppi_mean(&labels, &scores, &floats(input, "judge_on_unlabeled"), tuning)
-    };
-    match name {
-        "classical_mean" => one(plain(Tuning::Fixed(0.0)).map(|ppi| ppi.mean)),
-        "ppi_lam1_point" => one(plain(tuning).map(|ppi| ppi.mean)),
-        "classical" => mean_error_limits(plain(Tuning::Fixed(0.0))),
-        "ppi_lam1" | "ppi_plus" => mean_error_limits(plain(tuning)),
-        "stratified_ppi_lam1" | "stratified_ppi_plus" => {
-            mean_error_limits(stratified(&sampled(), &indices(input, "stratum"), tuning))
-        }
-        "clustered_ppi" => mean_error_limits(clustered(&sampled(), &indices(input, "cluster"), tuning)),
-        "clustered_classical" => {
-            mean_error_limits(clustered(&sampled(), &indices(input, "cluster"), Tuning::Fixed(0.0)))
-        }
-        "asi_lam1_aipw" | "asi_power_tuned" => mean_error_limits(active(&sampled(), &floats(input, "pi"), tuning)),
-        "ipw_classical" => mean_error_limits(active(&sampled(), &floats(input, "pi"), Tuning::Fixed(0.0))),
-        _ => None,
-    }
+    let (labels, scores) = (floats(input, "y_labeled"), floats(input, "judge_on_labeled"));
+    (name == "ppi_plus").then(|| mean_error_limits(ppi_mean(&labels, &scores, &floats(input, "judge_on_unlabeled"))))?
 }
 
 pub(super) fn survey(input: &Value, name: &str) -> Computed {
@@ -318,22 +274,8 @@ pub(super) fn survey(input: &Value, name: &str) -> Computed {
         "hajek_mean_stratified_psu" => {
             Some(all(mean(Design::Strata { strata: &strata, units: &indices(input, "psu") })))
         }
-        "ht_total" => short(horvitz_thompson_total(&y, &probability).unwrap()),
         "hajek_formula_check" => short(mean(Design::Independent)),
-        "hajek_poisson_formula" => short(mean(Design::Poisson)),
         "kish_neff" => Some(vec![effective_size(probability.iter().map(|p| 1.0 / p))]),
         _ => None,
     }
-}
-
-pub(super) fn reliability(input: &Value, name: &str) -> Computed {
-    let items: Vec<Vec<f64>> = input["items_x_replays"].as_array().unwrap().iter().map(super::numbers).collect();
-    let model = match name.as_bytes().get(4)? {
-        b'1' => Model::OneWay,
-        b'A' => Model::Agreement,
-        _ => Model::Consistency,
-    };
-    let Icc { single, average } = icc(&items, model, 0.95).unwrap();
-    let (value, interval) = if name.ends_with("k)") { average } else { single };
-    Some(vec![value, interval.low, interval.high])
 }

@@ -137,7 +137,7 @@ fn describe(watched: &Watched<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::drift::EvidencePoint;
+    use crate::calibration::drift::course::EvidencePoint;
     use serde_json::json;
 
     fn day(day: u32) -> Value {

@@ -94,11 +94,6 @@ impl Webhook {
         &self.name
     }
 
-    /// What its receiver understands.
-    pub fn kind(&self) -> WebhookKind {
-        self.kind
-    }
-
     /// Whether its messages are signed.
     pub fn is_signed(&self) -> bool {
         self.key.is_some()

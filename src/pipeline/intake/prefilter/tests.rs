@@ -50,7 +50,7 @@ fn a_malformed_span_is_rejected_alone() {
     }
     let body = field(1, &field(2, &group));
     let sifted = sift(&sampler("rate = 1"), Signal::Traces, &body).unwrap();
-    let decoded: Vec<bool> = sifted.candidates.iter().map(|one| sifted.decode::<wire::Span>(one).is_ok()).collect();
+    let decoded: Vec<bool> = sifted.candidates.iter().map(|one| one.decode::<wire::Span>().is_ok()).collect();
     assert_eq!(decoded, [true, false, true]);
 }
 
@@ -143,7 +143,7 @@ fn log_records_follow_the_number_of_their_trace_up_to_the_highest_rate_of_any_ru
     let sifted = sift(&sampler, Signal::Logs, &body).unwrap();
     assert!(sifted.candidates.iter().all(|one| one.u < 0.6 && one.doubt.is_none()));
     assert!(sifted.candidates.iter().any(|one| one.u > 0.1));
-    let record: wire::LogRecord = sifted.decode(&sifted.candidates[0]).unwrap();
+    let record: wire::LogRecord = sifted.candidates[0].decode().unwrap();
     assert_eq!(record.trace_id, sifted.candidates[0].trace_id.as_bytes());
 }
 
@@ -356,7 +356,7 @@ fn expect(sampler: &Sampler, request: wire::ExportTraceServiceRequest) -> Expect
 
 fn seen(sifted: &Sifted<'_>) -> Expected {
     let candidates = sifted.candidates.iter().map(|candidate| {
-        let record: wire::Span = sifted.decode(candidate).unwrap();
+        let record: wire::Span = candidate.decode().unwrap();
         let emitter = sifted.emitter(candidate.emitter).unwrap();
         assert_eq!(record.trace_id, candidate.trace_id.as_bytes());
         (emitter.resource, emitter.scope, record, candidate.doubt)

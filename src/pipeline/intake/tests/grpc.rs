@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use tonic::Code;
@@ -98,7 +99,7 @@ async fn what_can_never_be_taken_is_refused_for_good() {
     let refused = client(&service).await.send_compressed(CompressionEncoding::Zstd).export(large).await.unwrap_err();
     assert!(refused.message().contains("intake.otlp.max_decompressed_bytes"), "{refused:?}");
     let mut metrics = MetricsServiceClient::new(channel(&service).await);
-    let refused = metrics.export(wire::ExportMetricsServiceRequest::default()).await.unwrap_err();
+    let refused = metrics.export(ExportMetricsServiceRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented);
     assert!(refused.message().contains("metrics are not judged"), "{refused:?}");
     assert_eq!(service.account().await, IntakeAccount::default());
