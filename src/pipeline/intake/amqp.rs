@@ -6,6 +6,7 @@
 //! that a message contains can end the consumer. A stream, from which nothing is ever taken off, is read on from the
 //! position that judged keeps itself.
 
+pub(super) mod connection;
 mod delivery;
 mod stream;
 mod topology;
@@ -235,7 +236,7 @@ fn finished(
 
 async fn connect(uri: &AMQPUri) -> Result<Connection, SessionError> {
     let properties = ConnectionProperties::default().with_connection_name("judged intake".into());
-    let connecting = Connection::connect_uri(uri.clone(), properties);
+    let connecting = connection::connect(uri.clone(), properties);
     tokio::time::timeout(CONNECT_TIMEOUT, connecting)
         .await
         .map_err(|_| SessionError::Timeout)?

@@ -265,7 +265,7 @@ async fn broker(url: &SecretString, to: &Target, queues: Option<&AmqpConfig>) ->
     let uri = amqp::parse(url.expose_secret(), queues.heartbeat_seconds)?;
     let properties = ConnectionProperties::default().with_connection_name("judged replay".into());
     let unreachable = |error: lapin::Error| SendError::Connect { to: to.to_string(), source: error.into() };
-    let connection = Connection::connect_uri(uri, properties).await.map_err(unreachable)?;
+    let connection = amqp::connection::connect(uri, properties).await.map_err(unreachable)?;
     let channel = connection.create_channel().await.map_err(unreachable)?;
     channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(unreachable)?;
     let (traces_queue, logs_queue) = (queues.traces_queue.clone(), queues.logs_queue.clone());
