@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report::Moment;
-use crate::model::{Label, Score, SubjectId};
+use crate::model::{Label, Revisions, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
 
@@ -33,20 +33,22 @@ pub async fn plan(store: &Store, rubrics: &[Arc<Rubric>], rounds: Rounds) -> Res
         }
         let evaluated = store.anchor_evaluations(&rubric.name).await?;
         let model = store.newest_model(&rubric.name, rubric.version, &rubric.judge).await?;
+        let revisions = store.newest_revisions(&rubric.name, rubric.version, &rubric.judge).await?;
         let now_ms = store.now_ms();
-        let due = due(&own, &evaluated, rubric, model.as_deref(), now_ms, rounds.every);
+        let due = due(&own, &evaluated, rubric, (model.as_deref(), revisions), now_ms, rounds.every);
         planned += store.plan_replays(&due, now_ms + rounds.deadline.as_millis() as i64).await?;
     }
     Ok(planned)
 }
 
 /// The replays that are due: of anchors that this version and judge have never seen, of all when the provider reports
-/// another model, and of all once in every period.
+/// another model or the newest score was made
+/// under other revisions, and of all once in every period.
 fn due(
     anchors: &[&Anchor],
     evaluated: &[AnchorEvaluation],
     rubric: &Rubric,
-    model: Option<&str>,
+    (model, revisions): (Option<&str>, Option<Revisions>),
     now_ms: i64,
     every: Duration,
 ) -> Vec<AnchorReplay> {
@@ -65,6 +67,14 @@ fn due(
         && !evaluated.iter().filter(same).any(|known| known.judge_model.as_deref() == Some(model))
     {
         replays.extend(known.iter().map(|anchor| replay(anchor, format!("model {model}"))));
+    }
+    if let Some(revisions) = revisions {
+        // An anchor keeps the content that an earlier reading gave it, so that only the round tells that it was judged again.
+        let round = format!("revision {revisions}");
+        let is_known = |known: &AnchorEvaluation| known.revisions == revisions || known.round.as_ref() == Some(&round);
+        if !evaluated.iter().filter(same).any(is_known) {
+            replays.extend(known.iter().map(|anchor| replay(anchor, round.clone())));
+        }
     }
     let every_ms = every.as_millis() as i64;
     if every_ms > 0 {
@@ -125,6 +135,8 @@ mod tests {
             version: 1,
             judge: rubric(1).judge,
             judge_model: Some(model.to_owned()),
+            revisions: Revisions::FIRST,
+            round: None,
         }
     }
 
@@ -133,7 +145,7 @@ mod tests {
         let (a, b) = (anchor("a"), anchor("b"));
         let evaluated = [judged(&a, "m"), judged(&b, "m")];
         let rounds = |version: u32, model: &str, now_ms: i64| {
-            let due = due(&[&a, &b], &evaluated, &rubric(version), Some(model), now_ms, WEEK);
+            let due = due(&[&a, &b], &evaluated, &rubric(version), (Some(model), Some(Revisions::FIRST)), now_ms, WEEK);
             due.into_iter().map(|replay| replay.round).collect::<BTreeSet<_>>()
         };
         let week_ms = WEEK.as_millis() as i64;
@@ -142,6 +154,22 @@ mod tests {
         assert_ne!(rounds(1, "m", week_ms), rounds(1, "m", 2 * week_ms));
         assert_eq!(rounds(1, "n", 1), ["model n".to_owned()].into());
         assert_eq!(rounds(2, "m", 1), ["first".to_owned()].into());
+    }
+
+    #[test]
+    fn a_release_that_shows_judges_something_else_is_a_cause_once() {
+        let a = anchor("a");
+        let rounds = |evaluated: &[AnchorEvaluation], revisions: Revisions| {
+            let due = due(&[&a], evaluated, &rubric(1), (Some("m"), Some(revisions)), 1, WEEK);
+            due.into_iter().map(|replay| replay.round).collect::<Vec<_>>()
+        };
+        let (reread, rerendered) =
+            (Revisions { reading: 2, ..Revisions::FIRST }, Revisions { rendering: 2, ..Revisions::FIRST });
+        assert!(rounds(&[judged(&a, "m")], Revisions::FIRST).is_empty());
+        assert_eq!(rounds(&[judged(&a, "m")], reread), ["revision 2.1"]);
+        assert_eq!(rounds(&[judged(&a, "m")], rerendered), ["revision 1.2"]);
+        let again = AnchorEvaluation { round: Some("revision 2.1".into()), ..judged(&a, "m") };
+        assert!(rounds(&[judged(&a, "m"), again], reread).is_empty(), "its content is still of the first reading");
     }
 
     #[test]

@@ -258,6 +258,7 @@ fn entry(label: usize, item: &str, human: Option<bool>, judge: Option<bool>) -> 
         anchor: false,
         rubric_version: Some(json!(1)),
         judge_model: Some(json!("judge")),
+        revision: None,
     }
 }
 

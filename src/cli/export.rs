@@ -50,6 +50,9 @@ struct Row<'a> {
     model: Option<&'a str>,
     /// A JSON object, as text: CSV has no better form, and both formats hold the same.
     segments: String,
+    /// Revisions of what a judge is shown: scores of different ones are different measurements.
+    reading_revision: u32,
+    rendering_revision: u32,
 }
 
 impl<'a> Row<'a> {
@@ -74,6 +77,8 @@ impl<'a> Row<'a> {
             latency_ms: one.latency_ms,
             model: one.model.as_deref(),
             segments: serde_json::to_string(&one.segments)?,
+            reading_revision: one.revisions.reading,
+            rendering_revision: one.revisions.rendering,
         })
     }
 }
@@ -122,7 +127,7 @@ fn write<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Probability, Score};
+    use crate::model::{Probability, Revisions, Score};
 
     fn scored() -> ScoredEvaluation {
         let subject = SubjectId::of_session("s");
@@ -144,6 +149,7 @@ mod tests {
             finished_at_ms: None,
             model: Some("gpt".into()),
             segments: [("environment".to_owned(), "production".to_owned())].into(),
+            revisions: Revisions { reading: 2, rendering: 1 },
         }
     }
 

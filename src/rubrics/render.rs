@@ -16,11 +16,6 @@ use super::context;
 use super::prompt_fence::{self, Content};
 use super::requirement::Requirement;
 
-/// Which renderer made a prompt. Raised whenever the words that judged itself adds, or the form of the data blocks,
-/// change: prompts of two renderers are not the same measurement.
-#[cfg_attr(not(test), expect(dead_code, reason = "stored with each score by the change that is under way"))]
-pub const RENDERER_VERSION: u32 = 1;
-
 /// Work that one render may do; about 60 MB of text or half a million steps of a loop.
 const FUEL: u64 = 1_000_000;
 const TEMPLATE: &str = "rubric";

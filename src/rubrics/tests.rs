@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::render::RENDERER_VERSION;
 use super::*;
 use crate::model::{Document, Message, Role, Turn};
 
@@ -66,12 +65,36 @@ fn a_prompt_reads_like_this() {
 }
 
 #[test]
-fn a_changed_renderer_is_a_new_renderer() {
-    // When this fails, prompts of all rubrics have changed: raise RENDERER_VERSION, then the expectation.
-    let content = content("a", "b");
-    let binary = parse(TOY).unwrap().render(&content, KEY).unwrap();
-    let hash = content_hash(&format!("{}{}", binary.system, binary.user));
-    assert_eq!((RENDERER_VERSION, &hash[..16]), (1, "2ab2895edad05b64"));
+fn what_a_judge_is_sent_is_pinned() {
+    let scales = [
+        "{ type: binary, pass: good, fail: bad }",
+        "{ type: ordinal, levels: { 1: bad, 2: fair, 3: good }, pass: 2 }",
+        "{ type: categorical, labels: { kind: friendly, rude: unfriendly } }",
+        "{ type: numeric, min: 0, max: 10, meaning: \"0 is bad and 10 is good\" }",
+    ];
+    let content = SubjectContent {
+        system: Some("Be kind.".into()),
+        documents: vec![Document { id: Some("kb-1".into()), text: Some("A.".into()), ..Document::default() }],
+        ..content("Hello?", "Go away. </data-3f9a1c0b7d2e4f60>")
+    };
+    let mut sent = String::new();
+    for (scale, abstain) in scales.iter().flat_map(|scale| [(scale, "forbidden"), (scale, "allowed")]) {
+        let source = format!(
+            "---\ndescription: Is it?\nsubject: generation\nrequires: [input, output]\nscale: {scale}\nabstain: {abstain}\n---\n\
+             {{% block system %}}\nJudge.\n{{{{ scale.text }}}}\n{{% endblock %}}\n\
+             {{% block user %}}\n{{{{ fenced(input.text) }}}}\n{{{{ fenced(output.text, \"answer\") }}}}\n{{% endblock %}}\n"
+        );
+        let rubric = parse(&source).unwrap();
+        let prompt = rubric.render(&content, KEY).unwrap();
+        sent += &format!("{}\n{}\n{}\n", prompt.system, prompt.user, rubric.response_schema());
+    }
+    // The key is random for every evaluation and no part of what is measured.
+    let digest = content_hash(&sent.replace(KEY, "KEY"));
+    assert_eq!(
+        (crate::model::RENDERING_REVISION, &digest[..16]),
+        (1, "681278719a4e366c"),
+        "judges are sent something else than under this revision: raise model::RENDERING_REVISION, then this expectation"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::commit_plan::account_planned;
 use super::{Stage, Store, StoreError, read, transaction};
-use crate::model::{EvaluationId, SubjectId};
+use crate::model::{EvaluationId, Revisions, SubjectId};
 
 /// A subject of the fixed set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub struct AnchorEvaluation {
     pub judge: String,
     /// The model the provider says it was.
     pub judge_model: Option<String>,
+    /// The revisions behind what the judge said.
+    pub revisions: Revisions,
+    /// The round; `None` when it was judged as any other subject.
+    pub round: Option<String>,
 }
 
 /// One anchor to be judged again.
@@ -110,9 +114,11 @@ impl Store {
 
     /// By which judges and models the anchors of a rubric have been judged, or are about to be.
     pub async fn anchor_evaluations(&self, rubric: &str) -> Result<Vec<AnchorEvaluation>, StoreError> {
-        let found: Vec<(Uuid, i64, String, Option<String>)> = read!(self, DB, pool => {
+        type Row = (Uuid, i64, String, Option<String>, Option<i64>, Option<i64>, Option<String>);
+        let found: Vec<Row> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT DISTINCT e.subject_id, e.version, e.judge, e.judge_model FROM anchors a \
+                "SELECT DISTINCT e.subject_id, e.version, e.judge, e.judge_model, e.reading, e.rendering, e.anchor_round \
+                 FROM anchors a \
                  JOIN evaluations e ON e.subject_id = a.subject_id AND e.rubric = a.rubric \
                  WHERE a.rubric = $1 AND e.outcome IN ('pending', 'scored', 'abstained', 'failed')",
             )
@@ -122,11 +128,13 @@ impl Store {
         });
         Ok(found
             .into_iter()
-            .map(|(subject, version, judge, judge_model)| AnchorEvaluation {
+            .map(|(subject, version, judge, judge_model, reading, rendering, round)| AnchorEvaluation {
                 subject: subject.into(),
                 version: version as u32,
                 judge,
                 judge_model,
+                revisions: Revisions::stored(reading, rendering),
+                round,
             })
             .collect())
     }
@@ -146,6 +154,27 @@ impl Store {
             .await?
         });
         Ok(found.map(|(model,)| model))
+    }
+
+    /// The revisions behind the newest score by a judge under a rubric version; `None` without a score.
+    pub async fn newest_revisions(
+        &self,
+        rubric: &str,
+        version: u32,
+        judge: &str,
+    ) -> Result<Option<Revisions>, StoreError> {
+        let found: Option<(Option<i64>, Option<i64>)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT reading, rendering FROM evaluations WHERE rubric = $1 AND version = $2 AND judge = $3 \
+                 AND outcome = 'scored' AND anchor_round IS NULL ORDER BY created_at_ms DESC, id DESC LIMIT 1",
+            )
+            .bind(rubric)
+            .bind(i64::from(version))
+            .bind(judge)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(found.map(|(reading, rendering)| Revisions::stored(reading, rendering)))
     }
 
     /// Plans anchors to be judged again, each counted in the ledger like any other subject. Returns how many were new: a

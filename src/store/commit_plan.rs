@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::rows::push_list;
 use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
-use crate::model::{EvaluationId, Outcome, Probability, Subject, SubjectId, SubjectKind};
+use crate::model::{EvaluationId, Outcome, Probability, READING_REVISION, Subject, SubjectId, SubjectKind};
 
 /// Counts newly planned evaluations in the account, within the transaction that plans them; `$planned` is a map from rubric,
 /// version and judge, whose order keeps workers from deadlock.
@@ -46,6 +46,26 @@ pub struct PlannedSubject {
     pub evaluations: Vec<PlannedEvaluation>,
 }
 
+/// What is known of a subject that is stored already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSubject {
+    /// Its revision.
+    pub revision: u32,
+    /// SHA-256 of the content.
+    pub digest: Vec<u8>,
+    /// The revision of the reading that assembled it; `None` when a worker of an earlier release did.
+    pub reading: Option<u32>,
+    /// When this revision of it was planned, milliseconds since the Unix epoch.
+    pub planned_at_ms: i64,
+}
+
+impl StoredSubject {
+    /// Whether this release read its records as it would now, so that digests can be compared.
+    pub fn is_of_present_reading(&self) -> bool {
+        self.reading == Some(READING_REVISION)
+    }
+}
+
 /// One decision: to judge, or not to and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedEvaluation {
@@ -79,27 +99,31 @@ pub struct PlannedFrom<'a> {
     pub session_idle_ms: Option<i64>,
 }
 
-/// Parameters stay far below the databases' limits: 17 columns a row.
+/// Parameters stay far below the databases' limits: 19 columns a row.
 const ROWS_PER_STATEMENT: usize = 50;
 
 impl Store {
-    /// Revision and digest of the subjects that are stored already.
-    pub async fn subject_revisions(
-        &self,
-        ids: &[SubjectId],
-    ) -> Result<BTreeMap<SubjectId, (u32, Vec<u8>)>, StoreError> {
-        let mut known = BTreeMap::new();
+    /// Those of the subjects that are stored already.
+    pub async fn stored_subjects(&self, ids: &[SubjectId]) -> Result<BTreeMap<SubjectId, StoredSubject>, StoreError> {
+        type Row = (Uuid, i64, Vec<u8>, Option<i64>, i64);
+        let mut stored = BTreeMap::new();
         for ids in ids.chunks(100) {
-            let found: Vec<(Uuid, i64, Vec<u8>)> = read!(self, DB, pool => {
-                let mut select = QueryBuilder::<DB>::new("SELECT id, revision, digest FROM subjects WHERE id IN ");
+            let found: Vec<Row> = read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new(
+                    "SELECT id, revision, digest, CASE WHEN reading_of = revision THEN reading END, \
+                     COALESCE((SELECT min(e.created_at_ms) FROM evaluations e \
+                         WHERE e.subject_id = subjects.id AND e.revision = subjects.revision), created_at_ms) \
+                     FROM subjects WHERE id IN ",
+                );
                 push_list(&mut select, ids.iter().map(|id| id.as_uuid()));
                 select.build_query_as().fetch_all(pool).await?
             });
-            known.extend(
-                found.into_iter().map(|(id, revision, digest)| (SubjectId::from(id), (revision as u32, digest))),
-            );
+            stored.extend(found.into_iter().map(|(id, revision, digest, reading, planned_at_ms)| {
+                let reading = reading.and_then(|reading| u32::try_from(reading).ok());
+                (SubjectId::from(id), StoredSubject { revision: revision as u32, digest, reading, planned_at_ms })
+            }));
         }
-        Ok(known)
+        Ok(stored)
     }
 
     /// Commits a plan. `planned` holds only subjects that are new or changed.
@@ -111,7 +135,7 @@ impl Store {
         let now_ms = self.now_ms();
         let mut planned: Vec<&PlannedSubject> = planned.iter().collect();
         planned.sort_by_key(|planned| planned.subject.id);
-        let stored = planned.iter().map(|planned| StoredSubject::of(planned)).collect::<Result<Vec<_>, _>>()?;
+        let stored = planned.iter().map(|planned| SubjectRow::of(planned)).collect::<Result<Vec<_>, _>>()?;
         let idle: Vec<(Cow<'_, str>, i64)> = from.session_idle_ms.map_or_else(Vec::new, |idle_ms| {
             sessions_of(&planned).into_iter().map(|session_id| (session_id, now_ms + idle_ms)).collect()
         });
@@ -178,7 +202,7 @@ impl Store {
             for subjects in stored.chunks(ROWS_PER_STATEMENT) {
                 let mut upsert = QueryBuilder::<DB>::new(
                     "INSERT INTO subjects (id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, \
-                     model, operation, unjudgeable, document_count, segments, content, created_at_ms) ",
+                     model, operation, unjudgeable, document_count, segments, content, created_at_ms, reading, reading_of) ",
                 );
                 upsert.push_values(subjects, |mut row, stored| {
                     let subject = stored.subject;
@@ -197,14 +221,16 @@ impl Store {
                         .push_bind(subject.content.documents.len() as i64)
                         .push_bind(stored.segments.as_str())
                         .push_bind(stored.content.as_str())
-                        .push_bind(now_ms);
+                        .push_bind(now_ms)
+                        .push_bind(i64::from(READING_REVISION))
+                        .push_bind(i64::from(stored.revision));
                 });
                 upsert.push(
                     " ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, span_id = excluded.span_id, session_id = excluded.session_id, \
                      revision = excluded.revision, digest = excluded.digest, observed_at_ms = excluded.observed_at_ms, \
                      response_id = excluded.response_id, model = excluded.model, operation = excluded.operation, \
                      unjudgeable = excluded.unjudgeable, document_count = excluded.document_count, segments = excluded.segments, \
-                     content = excluded.content WHERE excluded.revision > subjects.revision",
+                     content = excluded.content, reading = excluded.reading, reading_of = excluded.reading_of WHERE excluded.revision > subjects.revision",
                 );
                 upsert.build().execute(&mut *tx).await?;
             }
@@ -265,7 +291,7 @@ fn sessions_of<'a>(planned: &[&'a PlannedSubject]) -> BTreeSet<Cow<'a, str>> {
 }
 
 /// The text columns of a subject, made before the transaction so that it stays short.
-struct StoredSubject<'a> {
+struct SubjectRow<'a> {
     subject: &'a Subject,
     revision: u32,
     digest: &'a [u8],
@@ -273,7 +299,7 @@ struct StoredSubject<'a> {
     content: String,
 }
 
-impl<'a> StoredSubject<'a> {
+impl<'a> SubjectRow<'a> {
     fn of(planned: &'a PlannedSubject) -> Result<Self, StoreError> {
         Ok(Self {
             subject: &planned.subject,

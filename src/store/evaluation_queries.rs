@@ -104,6 +104,10 @@ pub struct EvaluationSummary {
     pub document_count: i64,
     /// Segment name → value.
     pub segments: BTreeMap<String, String>,
+    /// The revision of the reading that assembled what was judged; none without a verdict, and of releases that kept none.
+    pub reading_revision: Option<u32>,
+    /// The revision of the rendering that made the prompt; none as above.
+    pub rendering_revision: Option<u32>,
 }
 
 impl EvaluationSummary {
@@ -198,13 +202,15 @@ row! {
         model: Option<String>,
         document_count: i64,
         segments: String,
+        reading: Option<i64>,
+        rendering: Option<i64>,
     }
 }
 
 const SUMMARIES: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
     e.outcome, e.reason, e.score, e.label, e.value, e.rationale, e.inclusion_probability, e.attempts, e.input_tokens, \
     e.output_tokens, e.cost_usd, e.latency_ms, s.observed_at_ms, e.created_at_ms, e.finished_at_ms, s.model, s.document_count, \
-    s.segments FROM evaluations e JOIN subjects s ON s.id = e.subject_id WHERE ";
+    s.segments, e.reading, e.rendering FROM evaluations e JOIN subjects s ON s.id = e.subject_id WHERE ";
 
 impl Store {
     /// Evaluations that pass `filter`, newest first, `limit` of those after `after`.
@@ -394,6 +400,8 @@ impl SummaryRow {
             model: self.model,
             document_count: self.document_count,
             segments: rows::json("subjects", "segments", &self.segments)?,
+            reading_revision: self.reading.and_then(|revision| u32::try_from(revision).ok()),
+            rendering_revision: self.rendering.and_then(|revision| u32::try_from(revision).ok()),
         })
     }
 }

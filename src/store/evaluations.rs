@@ -9,7 +9,7 @@ use super::dialect::Dialect;
 use super::lease::Queue;
 use super::rows::push_list;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{DeliveryStatus, EvaluationId, Outcome, Score, SubjectContent, Verdict};
+use crate::model::{DeliveryStatus, EvaluationId, Outcome, RENDERING_REVISION, Score, SubjectContent, Verdict};
 
 /// An evaluation this worker may now bring to its judge.
 #[derive(Debug, Clone, PartialEq)]
@@ -238,7 +238,12 @@ impl Store {
                      attempts = attempts + 1, lease_until_ms = 0, finished_at_ms = ",
                 );
                 update.push_bind(now_ms);
-                update.push(" FROM (");
+                update.push(
+                    ", reading = (SELECT CASE WHEN s.reading_of = s.revision THEN s.reading END FROM subjects s \
+                     WHERE s.id = evaluations.subject_id), rendering = CASE WHEN v.column9 IS NOT NULL THEN ",
+                );
+                update.push_bind(i64::from(RENDERING_REVISION));
+                update.push(" END FROM (");
                 update.push_values(finals.iter().copied(), |mut row, result| {
                     let EvaluationResult::Final { id, conclusion, call } = result else { return };
                     let score = conclusion.score();

@@ -126,6 +126,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     6 "rows in order" "0006_rows_in_order.sql",
     7 "parts of own" "0007_parts_of_own.sql",
     8 "installation" "0008_installation.sql",
+    9 "revisions" "0009_revisions.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;
@@ -179,7 +180,7 @@ mod tests {
         sqlx::raw_sql(filled).execute(&pool).await.unwrap();
         let before = rows(&pool).await;
         assert_eq!(before.len(), 7);
-        migrator(SQLITE()).run(&pool).await.unwrap();
+        migrator(SQLITE().into_iter().take(6).collect()).run(&pool).await.unwrap();
         assert_eq!(rows(&pool).await, before);
     }
 }

@@ -50,7 +50,7 @@ pub use alert_deliveries::{AlertDeliveryState, OwedAlert};
 pub use alerts::{AlertRoute, AlertWrite};
 pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
-pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject};
+pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
 pub use deliveries::OwedDelivery;
 pub use evaluation_queries::{EvaluationDetail, EvaluationFilter, EvaluationSummary, LabelCandidate, PageCursor};
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{EvaluationId, Outcome, Probability, Score, SpanId, SubjectId, SubjectKind, TraceId};
+use crate::model::{EvaluationId, Outcome, Probability, Revisions, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
 /// A scored evaluation, for statistics.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,8 @@ pub struct ScoredEvaluation {
     pub model: Option<String>,
     /// Segment name → value.
     pub segments: BTreeMap<String, String>,
+    /// The revisions behind the score.
+    pub revisions: Revisions,
 }
 
 /// How many evaluations of a series came to an outcome, and what they cost.
@@ -59,6 +61,8 @@ pub struct OutcomeCount {
     pub judge: String,
     /// The model the provider says it was; none when the judge was never asked.
     pub judge_model: Option<String>,
+    /// The revisions behind what the judge said; none when the judge was never asked.
+    pub revisions: Option<Revisions>,
     /// The outcome.
     pub outcome: Outcome,
     /// Why.
@@ -111,6 +115,8 @@ row! {
         finished_at_ms: Option<i64>,
         model: Option<String>,
         segments: String,
+        reading: Option<i64>,
+        rendering: Option<i64>,
     }
 }
 
@@ -120,6 +126,8 @@ row! {
         version: i64,
         judge: String,
         judge_model: Option<String>,
+        reading: Option<i64>,
+        rendering: Option<i64>,
         outcome: String,
         reason: Option<String>,
         replay: bool,
@@ -164,7 +172,8 @@ impl Store {
                  e.score, e.label, e.value, \
                  CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
                      THEN e.rationale END AS rationale, \
-                 e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, s.segments \
+                 e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, s.segments, \
+                 e.reading, e.rendering \
                  FROM evaluations e JOIN subjects s ON s.id = e.subject_id \
                  WHERE e.outcome = 'scored' AND e.created_at_ms >= $1 {condition} ORDER BY s.observed_at_ms, e.id",
             )))
@@ -193,13 +202,13 @@ impl Store {
     pub async fn outcome_counts(&self, since_ms: i64) -> Result<Vec<OutcomeCount>, StoreError> {
         let found: Vec<OutcomeRow> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL AS replay, count(*) AS number, count(cost_usd) AS priced, \
+                "SELECT rubric, version, judge, judge_model, reading, rendering, outcome, reason, anchor_round IS NOT NULL AS replay, count(*) AS number, count(cost_usd) AS priced, \
                  CAST(sum(cost_usd) AS DOUBLE PRECISION) AS cost_usd, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, \
                  CAST(sum(output_tokens) AS BIGINT) AS output_tokens, \
                  max(COALESCE(finished_at_ms, created_at_ms)) AS latest_ms \
                  FROM evaluations WHERE created_at_ms >= $1 \
-                 GROUP BY rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL \
-                 ORDER BY rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL",
+                 GROUP BY rubric, version, judge, judge_model, reading, rendering, outcome, reason, anchor_round IS NOT NULL \
+                 ORDER BY rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL, reading, rendering",
             )
             .bind(since_ms)
             .fetch_all(pool)
@@ -209,12 +218,16 @@ impl Store {
         found
             .into_iter()
             .map(|row| {
+                let outcome = rows::outcome(&row.outcome)?;
+                let asked = row.rendering.is_some()
+                    || matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed);
                 Ok(OutcomeCount {
                     rubric: row.rubric,
                     version: row.version as u32,
                     judge: row.judge,
                     judge_model: row.judge_model,
-                    outcome: rows::outcome(&row.outcome)?,
+                    revisions: asked.then(|| Revisions::stored(row.reading, row.rendering)),
+                    outcome,
                     reason: row.reason,
                     replay: row.replay,
                     count: count(Some(row.number)),
@@ -278,6 +291,7 @@ impl ScoredRow {
             finished_at_ms: self.finished_at_ms,
             model: self.model,
             segments: rows::json("subjects", "segments", &self.segments)?,
+            revisions: Revisions::stored(self.reading, self.rendering),
         })
     }
 }

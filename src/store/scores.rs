@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Store, StoreError, read, row, rows};
-use crate::model::Probability;
+use crate::model::{Probability, Revisions};
 
-/// Scores that may be compared with each other: those of one rubric version by one judge and model.
+/// Scores that may be compared with each other: those of one rubric version by one judge and model, with what it was shown
+/// read and rendered in one way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreSeries {
     /// The rubric's name.
@@ -16,6 +17,8 @@ pub struct ScoreSeries {
     pub judge: String,
     /// The model the provider says it was.
     pub judge_model: Option<String>,
+    /// The revisions behind the scores.
+    pub revisions: Revisions,
     /// When its newest evaluation was planned, milliseconds since the Unix epoch.
     pub newest_ms: i64,
 }
@@ -41,6 +44,8 @@ row! {
         version: i64,
         judge: String,
         judge_model: Option<String>,
+        reading: i64,
+        rendering: i64,
         newest_ms: i64,
     }
 }
@@ -60,16 +65,19 @@ row! {
 const OF_SERIES: &str = "SELECT e.id, e.value, e.inclusion_probability, s.observed_at_ms, s.model, s.segments \
      FROM (SELECT id, subject_id, value, inclusion_probability, created_at_ms FROM evaluations \
          WHERE outcome = 'scored' AND anchor_round IS NULL AND value IS NOT NULL \
-         AND rubric = $1 AND version = $2 AND judge = $3 AND COALESCE(judge_model, '') = $4";
+         AND rubric = $1 AND version = $2 AND judge = $3 AND COALESCE(judge_model, '') = $4 \
+         AND COALESCE(reading, 1) = $5 AND COALESCE(rendering, 1) = $6";
 
 impl Store {
     /// Every series with a score on [0, 1].
     pub async fn score_series(&self) -> Result<Vec<ScoreSeries>, StoreError> {
         let found: Vec<SeriesRow> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT rubric, version, judge, judge_model, max(created_at_ms) AS newest_ms FROM evaluations \
+                "SELECT rubric, version, judge, judge_model, COALESCE(reading, 1) AS reading, COALESCE(rendering, 1) AS rendering, \
+                 max(created_at_ms) AS newest_ms FROM evaluations \
                  WHERE outcome = 'scored' AND anchor_round IS NULL AND value IS NOT NULL \
-                 GROUP BY rubric, version, judge, judge_model ORDER BY rubric, version, judge, judge_model",
+                 GROUP BY rubric, version, judge, judge_model, COALESCE(reading, 1), COALESCE(rendering, 1) \
+                 ORDER BY rubric, version, judge, judge_model, COALESCE(reading, 1), COALESCE(rendering, 1)",
             )
             .fetch_all(pool)
             .await?
@@ -79,6 +87,7 @@ impl Store {
             version: row.version as u32,
             judge: row.judge,
             judge_model: row.judge_model,
+            revisions: Revisions::stored(Some(row.reading), Some(row.rendering)),
             newest_ms: row.newest_ms,
         };
         Ok(found.into_iter().map(series).collect())
@@ -109,7 +118,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ScoreRow>, StoreError> {
         let query = format!(
-            "{OF_SERIES} ORDER BY created_at_ms {order}, id {order} LIMIT $5) e \
+            "{OF_SERIES} ORDER BY created_at_ms {order}, id {order} LIMIT $7) e \
              JOIN subjects s ON s.id = e.subject_id ORDER BY e.created_at_ms {order}, e.id {order}"
         );
         Ok(read!(self, DB, pool => {
@@ -118,6 +127,8 @@ impl Store {
                 .bind(i64::from(series.version))
                 .bind(&series.judge)
                 .bind(series.judge_model.as_deref().unwrap_or_default())
+                .bind(i64::from(series.revisions.reading))
+                .bind(i64::from(series.revisions.rendering))
                 .bind(i64::from(limit))
                 .fetch_all(pool)
                 .await?

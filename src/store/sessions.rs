@@ -27,19 +27,22 @@ impl Store {
         Ok(due)
     }
 
-    /// The latest `limit` traces of a session, newest first, each with the probability with which samplers upstream kept it.
+    /// The latest `limit` traces of a session that were assembled first by `until_ms`, newest first, each with the
+    /// probability with which samplers upstream kept it.
     pub async fn session_traces(
         &self,
         session_id: &str,
         limit: usize,
+        until_ms: i64,
     ) -> Result<Vec<(TraceId, Probability)>, StoreError> {
         let found: Vec<(Vec<u8>, f64)> = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT s.trace_id, t.upstream_probability FROM subjects s JOIN traces t ON t.trace_id = s.trace_id \
-                 WHERE s.session_id = $1 AND s.kind = 'trace' ORDER BY s.observed_at_ms DESC, s.trace_id LIMIT $2",
+                 WHERE s.session_id = $1 AND s.kind = 'trace' AND s.created_at_ms <= $3 ORDER BY s.observed_at_ms DESC, s.trace_id LIMIT $2",
             )
             .bind(session_id)
             .bind(limit as i64)
+            .bind(until_ms)
             .fetch_all(pool)
             .await?
         });

@@ -21,8 +21,8 @@ pub struct DueTrace {
     pub root_seen: bool,
     /// How many commits brought something new to it; a plan made from fewer is not the last word.
     pub arrivals: i64,
-    /// Whether it was assembled before and something late came.
-    pub late: bool,
+    /// When it was assembled before something late came, milliseconds since the Unix epoch; `None` the first time.
+    pub assembled_at_ms: Option<i64>,
     /// The highest rate that any rubric gives it: known once its spans were read.
     pub rate: Option<Probability>,
 }
@@ -60,7 +60,7 @@ impl Store {
                     upstream_probability: rows::probability("traces", "upstream_probability", upstream_probability)?,
                     root_seen,
                     arrivals,
-                    late: assembled_at_ms.is_some(),
+                    assembled_at_ms,
                     rate: None,
                 })
             })
@@ -77,13 +77,40 @@ impl Store {
 
     /// Reads all records of several traces in one go, in the order asked.
     pub async fn trace_records(&self, trace_ids: &[TraceId]) -> Result<Vec<TraceRecords>, StoreError> {
+        self.trace_records_until(trace_ids, i64::MAX).await
+    }
+
+    /// The records of a trace that were there when it was assembled at `assembled_at_ms`, before the late ones.
+    ///
+    /// What was received last is late in any case: it is what made the trace due, though the clocks of two workers may say
+    /// otherwise, or it may have come while the trace was being assembled.
+    pub async fn earlier_records(&self, trace_id: TraceId, assembled_at_ms: i64) -> Result<TraceRecords, StoreError> {
+        let (newest_ms,): (Option<i64>,) = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT max(received_at_ms) FROM (SELECT received_at_ms FROM spans WHERE trace_id = $1 \
+                 UNION ALL SELECT received_at_ms FROM log_records WHERE trace_id = $1) AS records",
+            )
+            .bind(trace_id.as_bytes().as_slice())
+            .fetch_one(pool)
+            .await?
+        });
+        let until_ms = newest_ms.map_or(assembled_at_ms, |newest_ms| assembled_at_ms.min(newest_ms - 1));
+        Ok(self.trace_records_until(&[trace_id], until_ms).await?.pop().unwrap_or_default())
+    }
+
+    /// Those records of several traces that were received up to `until_ms`, in the order asked.
+    pub async fn trace_records_until(
+        &self,
+        trace_ids: &[TraceId],
+        until_ms: i64,
+    ) -> Result<Vec<TraceRecords>, StoreError> {
         let (spans, logs): (Vec<(Vec<u8>, Vec<u8>)>, Vec<(Vec<u8>, Vec<u8>)>) = read!(self, DB, pool => {
             let mut spans = QueryBuilder::<DB>::new("SELECT trace_id, body FROM spans WHERE trace_id IN ");
             push_list(&mut spans, trace_ids.iter().map(|id| id.as_bytes().as_slice()));
-            spans.push(" ORDER BY trace_id, span_id");
+            spans.push(" AND received_at_ms <= ").push_bind(until_ms).push(" ORDER BY trace_id, span_id");
             let mut logs = QueryBuilder::<DB>::new("SELECT trace_id, body FROM log_records WHERE trace_id IN ");
             push_list(&mut logs, trace_ids.iter().map(|id| id.as_bytes().as_slice()));
-            logs.push(" ORDER BY trace_id, digest");
+            logs.push(" AND received_at_ms <= ").push_bind(until_ms).push(" ORDER BY trace_id, digest");
             (spans.build_query_as().fetch_all(pool).await?, logs.build_query_as().fetch_all(pool).await?)
         });
         let mut records: Vec<TraceRecords> = trace_ids.iter().map(|_| TraceRecords::default()).collect();

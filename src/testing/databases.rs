@@ -37,6 +37,29 @@ impl Database {
         Self { store, clock, url, _files: files }
     }
 
+    /// Runs a statement as another release might, whose columns are other ones.
+    pub async fn execute(&self, statement: &'static str) {
+        if self.url.starts_with("sqlite") {
+            sqlx::SqliteConnection::connect(&self.url).await.unwrap().execute(statement).await.unwrap();
+        } else {
+            PgConnection::connect(&self.url).await.unwrap().execute(statement).await.unwrap();
+        }
+    }
+
+    /// Leaves every stored subject as a release with another reading would have: assembled by `reading` (`None` of releases
+    /// that kept no revisions) into something else.
+    pub async fn stored_by_another_reading(&self, reading: Option<i64>) {
+        let statement = "UPDATE subjects SET reading = $1, digest = $2";
+        let digest = [0xff_u8; 32].as_slice();
+        if self.url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query(statement).bind(reading).bind(digest).execute(&mut connection).await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query(statement).bind(reading).bind(digest).execute(&mut connection).await.unwrap();
+        }
+    }
+
     /// A second worker on the same database and clock.
     pub async fn another_worker(&self) -> Store {
         Store::open(&self.url, self.clock.clone()).await.unwrap()

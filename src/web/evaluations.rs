@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 
 use super::filter::FilterForm;
 use super::{PageError, Shared, Web};
-use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, Score, SubjectContent};
+use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_REVISION, Score, SubjectContent};
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
 
@@ -58,6 +58,7 @@ pub(super) async fn one(State(web): State<Shared>, Path(id): Path<String>) -> Re
             scale_text => rubric.as_ref().map(|rubric| rubric.scale_text()),
             prompt => Value::from(Serde(&prompt)),
             prompt_missing,
+            rendering_revision => RENDERING_REVISION,
         },
     )
 }

@@ -19,7 +19,7 @@ pub struct Course {
     /// The evidence after labels behind the baseline, in order of time. Of many labels only some have a point, among them
     /// every peak.
     pub points: Vec<EvidencePoint>,
-    /// Where a rubric version or a model of the judge was first met.
+    /// Where a rubric version, a model of the judge or a revision was first met.
     pub series: Vec<SeriesStart>,
 }
 
@@ -43,6 +43,8 @@ pub struct SeriesStart {
     pub rubric_version: Option<Value>,
     /// The judge's model.
     pub judge_model: Option<Value>,
+    /// The revision of what read and rendered the item for the judge.
+    pub revision: Option<Value>,
 }
 
 impl Course {
@@ -90,15 +92,19 @@ fn telling(path: &[(usize, f64)]) -> Vec<usize> {
     places
 }
 
-/// Versions and models in the order in which they are first met: labels of two series may alternate for a while.
+/// Versions, models and revisions in the order in which they are first met: labels of two series may alternate for a while.
 fn series<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<SeriesStart> {
     let mut met: Vec<SeriesStart> = Vec::new();
-    for Entry { time, rubric_version, judge_model, .. } in entries {
-        if !met.iter().any(|one| one.rubric_version == *rubric_version && one.judge_model == *judge_model) {
+    for Entry { time, rubric_version, judge_model, revision, .. } in entries {
+        let is_known = |one: &SeriesStart| {
+            (&one.rubric_version, &one.judge_model, &one.revision) == (rubric_version, judge_model, revision)
+        };
+        if !met.iter().any(is_known) {
             met.push(SeriesStart {
                 time: time.clone(),
                 rubric_version: rubric_version.clone(),
                 judge_model: judge_model.clone(),
+                revision: revision.clone(),
             });
         }
     }

@@ -36,6 +36,8 @@ pub struct Entry {
     pub rubric_version: Option<Value>,
     /// The model as the provider reports it.
     pub judge_model: Option<Value>,
+    /// The revision of what read and rendered the item for the judge.
+    pub revision: Option<Value>,
 }
 
 /// Why a line is no entry.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::drift::DriftReport;
-use crate::model::{Alert, EvaluationId, SpanId, SubjectId, TraceId};
+use crate::model::{Alert, EvaluationId, Revisions, SpanId, SubjectId, TraceId};
 use crate::statistics::ppi::Method;
 use crate::statistics::{Estimate, Reason};
 use crate::store::Ledger;
@@ -176,6 +176,8 @@ pub struct SeriesReport {
     pub judge: String,
     /// The model the provider says it was.
     pub judge_model: Option<String>,
+    /// The revisions of judged that read and rendered what was judged.
+    pub revisions: Revisions,
     /// Whether it is the bar that others must clear.
     pub baseline: bool,
     /// The first observation.

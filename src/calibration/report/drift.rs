@@ -332,6 +332,7 @@ fn entry(at_ms: i64, evaluation: &ScoredEvaluation, annotator: Option<String>) -
         anchor: false,
         rubric_version: Some(json!(evaluation.version)),
         judge_model: evaluation.judge_model.as_ref().map(|model| json!(model)),
+        revision: Some(json!(evaluation.revisions.to_string())),
     }
 }
 

@@ -10,6 +10,7 @@ use super::charts::{Bar, Course, Fell, Row, Watched, bars, evidence, forest, tim
 use super::data::{Moment, ReportData, RubricReport, SeriesReport};
 use super::drift::DriftReport;
 use super::templating::{STYLE, environment};
+use super::words;
 use crate::statistics::{Estimate, Reason};
 
 /// The charts of one rubric.
@@ -103,7 +104,8 @@ fn courses<'a>(rubric: &'a RubricReport, current: &SeriesReport) -> Vec<(String,
     shown
         .map(|series| {
             let model = series.judge_model.as_deref().unwrap_or(&series.judge);
-            let name = if several_versions { format!("v{} {model}", series.version) } else { model.to_owned() };
+            let version = if several_versions { format!("v{} ", series.version) } else { String::new() };
+            let name = format!("{version}{model}{}", words::revision(series.revisions));
             (name, series)
         })
         .collect()

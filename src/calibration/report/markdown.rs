@@ -6,7 +6,7 @@ use super::data::{AlertReport, Moment, ReportData, RubricReport, SeriesReport, U
 use super::drift::{Flag, Recovered, Watch};
 use super::words::{
     MILLISECONDS, code, count, date, dollars, in_words, number, number_estimate, percent, percent_estimate, plural,
-    signed_estimate, time,
+    revision, signed_estimate, time,
 };
 use crate::statistics::ppi::Method;
 
@@ -347,7 +347,8 @@ fn series_name(series: &SeriesReport) -> String {
         (Some(from), Some(until)) => format!(", {} to {}", date(from), date(until)),
         _ => String::new(),
     };
-    format!("v{} by {}{model}{period}", series.version, plain(&series.judge))
+    let revision = revision(series.revisions);
+    format!("v{} by {}{model}{revision}{period}", series.version, plain(&series.judge))
 }
 
 fn accounts(text: &mut String, report: &ReportData) {

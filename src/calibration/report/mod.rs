@@ -35,7 +35,7 @@ pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 pub use watched::WatchedScores;
 
-use crate::model::{Alert, Label, LabelStream, Outcome, Scale};
+use crate::model::{Alert, Label, LabelStream, Outcome, Revisions, Scale};
 use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
 use scores::Scored;
@@ -49,6 +49,7 @@ struct SeriesKey<'a> {
     version: u32,
     judge: &'a str,
     judge_model: Option<&'a str>,
+    revisions: Revisions,
 }
 
 impl ReportData {
@@ -186,13 +187,16 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     for count in &counts {
         let known = members.keys().any(|key| key.version == count.version && key.judge == count.judge);
         if !known {
-            members.insert(SeriesKey { version: count.version, judge: &count.judge, judge_model: None }, Vec::new());
+            let revisions = count.revisions.unwrap_or(Revisions::FIRST);
+            let key = SeriesKey { version: count.version, judge: &count.judge, judge_model: None, revisions };
+            members.insert(key, Vec::new());
         }
     }
     // What is flagged of scores that nobody labelled still names its version.
     if let Some(WatchedScores { series, .. }) = input.watched.get(name) {
         let judge_model = series.judge_model.as_deref();
-        members.entry(SeriesKey { version: series.version, judge: &series.judge, judge_model }).or_default();
+        let revisions = series.revisions;
+        members.entry(SeriesKey { version: series.version, judge: &series.judge, judge_model, revisions }).or_default();
     }
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let mut order: Vec<SeriesKey<'_>> = members.keys().copied().collect();
@@ -257,10 +261,16 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
 }
 
 fn key_of(evaluation: &ScoredEvaluation) -> SeriesKey<'_> {
-    SeriesKey { version: evaluation.version, judge: &evaluation.judge, judge_model: evaluation.judge_model.as_deref() }
+    SeriesKey {
+        version: evaluation.version,
+        judge: &evaluation.judge,
+        judge_model: evaluation.judge_model.as_deref(),
+        revisions: evaluation.revisions,
+    }
 }
 
-/// The baseline's verdicts under the same rubric version; none for the baseline itself.
+/// The baseline's verdicts under the same rubric version, and the same revisions where there are any; none for the baseline
+/// itself.
 fn baseline_for<'a>(
     key: &SeriesKey<'_>,
     members: &BTreeMap<SeriesKey<'a>, Vec<&'a ScoredEvaluation>>,
@@ -269,8 +279,9 @@ fn baseline_for<'a>(
     if is_baseline(key.judge) {
         return None;
     }
+    let mut baselines = members.iter().filter(|(other, _)| is_baseline(other.judge) && other.version == key.version);
     let (baseline, evaluations) =
-        members.iter().find(|(other, _)| is_baseline(other.judge) && other.version == key.version)?;
+        baselines.clone().find(|(other, _)| other.revisions == key.revisions).or_else(|| baselines.next())?;
     Some((baseline.judge, evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()))
 }
 
@@ -291,7 +302,13 @@ fn series_report(
         let model = count.judge_model.as_deref();
         count.version == key.version
             && count.judge == key.judge
-            && (model == key.judge_model || (newest && !order.contains(&SeriesKey { judge_model: model, ..key })))
+            && match count.revisions {
+                Some(revisions) => {
+                    let own = SeriesKey { judge_model: model, revisions, ..key };
+                    own == key || (newest && !order.contains(&own))
+                }
+                None => newest,
+            }
     });
     let mut outcomes: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
@@ -314,6 +331,7 @@ fn series_report(
         version: key.version,
         judge: key.judge.to_owned(),
         judge_model: key.judge_model.map(str::to_owned),
+        revisions: key.revisions,
         baseline: is_baseline,
         from: moment(scored.first()),
         until: moment(scored.last()),

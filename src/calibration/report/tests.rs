@@ -2,7 +2,7 @@
 
 use crate::calibration::drift;
 use crate::calibration::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
-use crate::model::{Label, LabelStream, Probability};
+use crate::model::{Label, LabelStream, Probability, Revisions};
 use crate::statistics::{Estimate, Interval};
 use crate::store::SeriesScore;
 use tokio::sync::OnceCell;
@@ -19,7 +19,22 @@ async fn input() -> ReportInput {
 
 async fn read(database: &Database) -> ReportInput {
     ten_days(database).await;
-    ReportInput::read(&database.store, rubric_facts(), Vec::new(), ReportOptions::default()).await.unwrap()
+    let read = ReportInput::read(&database.store, rubric_facts(), Vec::new(), ReportOptions::default()).await;
+    under_one_revision(read.unwrap())
+}
+
+/// As of the first revision, so that reports stay the same when a release raises one.
+fn under_one_revision(mut input: ReportInput) -> ReportInput {
+    for evaluation in input.scored.iter_mut().chain(&mut input.anchors) {
+        evaluation.revisions = Revisions::FIRST;
+    }
+    for watched in input.watched.values_mut() {
+        watched.series.revisions = Revisions::FIRST;
+    }
+    for count in &mut input.outcomes {
+        count.revisions = count.revisions.map(|_| Revisions::FIRST);
+    }
+    input
 }
 
 /// Only one rubric: quicker, and small enough to be read.
@@ -65,6 +80,23 @@ async fn the_twins_of_one_report() {
 async fn the_json_twin_is_stable() {
     let report = ReportData::build(&only(input().await, "harmfulness"));
     insta::assert_snapshot!("report.json", json::render(&report).unwrap());
+}
+
+#[tokio::test]
+async fn scores_of_two_revisions_are_two_series_with_a_break_in_the_chart() {
+    let mut input = only(input().await, "harmfulness");
+    let reread = Revisions { reading: 2, ..Revisions::FIRST };
+    let half = input.scored.len() / 2;
+    for evaluation in &mut input.scored[half..] {
+        evaluation.revisions = reread;
+    }
+    let report = ReportData::build(&input);
+    let own = report.rubrics[0].series.iter().filter(|series| !series.baseline && series.scored > 0);
+    assert_eq!(own.map(|series| series.revisions).collect::<Vec<_>>(), [reread, Revisions::FIRST]);
+    let told: u64 = report.rubrics[0].series.iter().flat_map(|series| series.outcomes.values()).sum();
+    assert_eq!(told, input.outcomes.iter().map(|count| count.count).sum::<u64>(), "each outcome is told once");
+    let page = html::render(&report).unwrap();
+    assert!(page.contains("class=\"break\"") && page.contains(", revision 2.1"));
 }
 
 #[tokio::test]

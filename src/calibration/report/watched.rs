@@ -56,9 +56,17 @@ fn current(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Revisions;
 
     fn series(version: u32, judge: &str, newest_ms: i64) -> ScoreSeries {
-        ScoreSeries { rubric: "r".into(), version, judge: judge.into(), judge_model: None, newest_ms }
+        ScoreSeries {
+            rubric: "r".into(),
+            version,
+            judge: judge.into(),
+            judge_model: None,
+            revisions: Revisions::FIRST,
+            newest_ms,
+        }
     }
 
     #[test]

@@ -3,7 +3,13 @@
 use serde::Deserialize;
 
 use super::data::Moment;
+use crate::model::Revisions;
 use crate::statistics::{Estimate, Reason};
+
+/// `, revision 2.1`; nothing for the first, which every score of earlier releases has.
+pub fn revision(revisions: Revisions) -> String {
+    if revisions == Revisions::FIRST { String::new() } else { format!(", revision {revisions}") }
+}
 
 /// An estimate as the data write it, with the sentence behind its reason.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]

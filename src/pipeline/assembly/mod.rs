@@ -6,6 +6,7 @@
 pub mod document_propagation;
 pub mod duplicates;
 mod interruptions;
+mod late_records;
 mod planner;
 mod stage;
 pub mod subjects;

@@ -6,17 +6,16 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::late_records::{Before, Digest};
 use super::planner::{self, TraceDraw};
 use super::subjects::{session_subject, subjects};
-use super::trace::assemble;
+use super::trace::{AssembledTrace, assemble};
 use crate::config::SegmentConfig;
 use crate::model::{Probability, Subject, SubjectId, SubjectKind};
 use crate::pipeline::db_backoff::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, Sampler, SpanFacts};
-use crate::store::{
-    DueSession, DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords,
-};
+use crate::store::{DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords};
 use crate::telemetry::Metrics;
 
 /// What the assembly stage works with.
@@ -91,11 +90,12 @@ impl Assembly {
             trace.rate = Some(self.sampler.rate_of(matches, None));
             subjects.extend(self.subjects_of(trace, records, matches));
         }
-        let planned = self.plan(subjects).await?;
+        let before = self.before_late_spans(&due, &subjects).await?;
+        let planned = self.plan(subjects, &before);
         let session_idle_ms = self.judges_sessions().then_some(self.session_idle.as_millis() as i64);
         self.store.commit_plan(PlannedFrom { traces: &due, sessions: &[], session_idle_ms }, &planned).await?;
         for trace in &due {
-            self.metrics.trace_assembled(trace.root_seen, trace.late);
+            self.metrics.trace_assembled(trace.root_seen, trace.assembled_at_ms.is_some());
         }
         Ok(due.len())
     }
@@ -112,23 +112,24 @@ impl Assembly {
         let due = self.store.lease_due_sessions(SESSIONS_AT_ONCE, self.lease.as_millis() as i64).await?;
         let mut subjects = Vec::new();
         for session in &due {
-            subjects.extend(self.session_of(session).await?);
+            subjects.extend(self.session_of(&session.session_id, i64::MAX).await?);
         }
         if !due.is_empty() {
-            let planned = self.plan(subjects).await?;
+            let before = self.before_late_turns(&subjects).await?;
+            let planned = self.plan(subjects, &before);
             self.store.commit_plan(PlannedFrom { sessions: &due, ..PlannedFrom::default() }, &planned).await?;
         }
         Ok(due.len())
     }
 
-    /// The subject of a session, unless retention has taken its spans.
+    /// The subject of a session as it stood at `until_ms`, unless retention has taken its spans.
     ///
     /// Sessions are drawn by their own id. That needs all of their traces, so that those of which the prefilter kept only a
     /// share are not judged.
-    async fn session_of(&self, session: &DueSession) -> Result<Option<Drawn>, StoreError> {
-        let traces = self.store.session_traces(&session.session_id, TRACES_OF_A_SESSION).await?;
+    async fn session_of(&self, session_id: &str, until_ms: i64) -> Result<Option<Drawn>, StoreError> {
+        let traces = self.store.session_traces(session_id, TRACES_OF_A_SESSION, until_ms).await?;
         let ids: Vec<_> = traces.iter().map(|(id, _)| *id).collect();
-        let records = if ids.is_empty() { Vec::new() } else { self.store.trace_records(&ids).await? };
+        let records = if ids.is_empty() { Vec::new() } else { self.store.trace_records_until(&ids, until_ms).await? };
         let mut matches = Matches::default();
         let mut whole = traces.iter().all(|(_, upstream)| *upstream == Probability::ONE);
         let mut turns: Vec<Subject> = Vec::new();
@@ -136,11 +137,10 @@ impl Assembly {
             let own = self.matches(&records);
             whole &= self.sampler.rate_of(own, None) == Probability::ONE;
             matches = matches.or(own);
-            let mut assembled = assemble(records.spans, records.logs);
-            crate::privacy::renumber(&mut assembled.steps);
-            turns.extend(subjects(&assembled, &self.segments).into_iter().filter(|one| one.kind == SubjectKind::Trace));
+            let trace = read(records);
+            turns.extend(subjects(&trace, &self.segments).into_iter().filter(|one| one.kind == SubjectKind::Trace));
         }
-        let Some(mut subject) = session_subject(&session.session_id, &turns) else { return Ok(None) };
+        let Some(mut subject) = session_subject(session_id, &turns) else { return Ok(None) };
         if !whole {
             subject.unjudgeable = Some("session_sampled".to_owned());
         }
@@ -155,8 +155,7 @@ impl Assembly {
 
     fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, matches: Matches) -> Vec<Drawn> {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
-        let mut assembled = assemble(records.spans, records.logs);
-        crate::privacy::renumber(&mut assembled.steps);
+        let assembled = read(records);
         for name in assembled.steps.iter().flat_map(|step| &step.unmapped) {
             self.metrics.unmapped_attribute(name.clone());
         }
@@ -166,31 +165,66 @@ impl Assembly {
             .collect()
     }
 
+    /// The subjects of traces as they stood before late spans came.
+    async fn before_late_spans(&self, due: &[DueTrace], drawn: &[Drawn]) -> Result<Before, StoreError> {
+        let mut before = self.stored(drawn).await?;
+        for trace in due {
+            let mut own = drawn.iter().filter(|drawn| drawn.subject.trace_id == trace.trace_id);
+            if let Some(assembled_at_ms) = trace.assembled_at_ms
+                && own.any(|drawn| before.to_read_again(&drawn.subject, &drawn.digest).is_some())
+            {
+                let earlier = read(self.store.earlier_records(trace.trace_id, assembled_at_ms).await?);
+                for subject in subjects(&earlier, &self.segments) {
+                    before.read_again(subject.id, planner::content_digest(&subject));
+                }
+            }
+        }
+        Ok(before)
+    }
+
+    /// The same of sessions.
+    async fn before_late_turns(&self, drawn: &[Drawn]) -> Result<Before, StoreError> {
+        let mut before = self.stored(drawn).await?;
+        for Drawn { subject, digest, .. } in drawn {
+            if let (Some(session_id), Some(until_ms)) = (&subject.session_id, before.to_read_again(subject, digest))
+                && let Some(earlier) = self.session_of(session_id, until_ms).await?
+            {
+                before.read_again(subject.id, earlier.digest);
+            }
+        }
+        Ok(before)
+    }
+
+    async fn stored(&self, drawn: &[Drawn]) -> Result<Before, StoreError> {
+        let ids: Vec<SubjectId> = drawn.iter().map(|drawn| drawn.subject.id).collect();
+        Ok(Before::new(self.store.stored_subjects(&ids).await?))
+    }
+
     /// The subjects that are new or changed, each with its decisions.
-    async fn plan(&self, subjects: Vec<Drawn>) -> Result<Vec<PlannedSubject>, StoreError> {
-        let ids: Vec<SubjectId> = subjects.iter().map(|drawn| drawn.subject.id).collect();
-        let known = self.store.subject_revisions(&ids).await?;
+    fn plan(&self, subjects: Vec<Drawn>, before: &Before) -> Vec<PlannedSubject> {
         let rubrics = self.catalogue.active();
         let deadline_ms = self.store.now_ms() + self.deadline.as_millis() as i64;
-        let mut planned = Vec::with_capacity(subjects.len());
-        for drawn in subjects {
-            let revision = match known.get(&drawn.subject.id) {
-                Some((_, digest)) if digest.as_slice() == drawn.digest => continue,
-                Some((revision, _)) => revision + 1,
-                None => 0,
-            };
+        let planned = subjects.into_iter().filter_map(|drawn| {
+            let revision = before.next_revision(drawn.subject.id, &drawn.digest)?;
             let rate = |rubric: &str| self.sampler.rate_of(drawn.matches, Some(rubric)).and(Probability::ONE);
             let evaluations = planner::plan(&drawn.subject, revision, &rubrics, drawn.draw, &rate, deadline_ms);
-            planned.push(PlannedSubject { subject: drawn.subject, revision, digest: drawn.digest, evaluations });
-        }
-        Ok(planned)
+            Some(PlannedSubject { subject: drawn.subject, revision, digest: drawn.digest, evaluations })
+        });
+        planned.collect()
     }
+}
+
+/// The records of one trace as the present reading understands them.
+fn read(records: TraceRecords) -> AssembledTrace {
+    let mut trace = assemble(records.spans, records.logs);
+    crate::privacy::renumber(&mut trace.steps);
+    trace
 }
 
 /// A subject with the sampling facts of its trace.
 struct Drawn {
     subject: Subject,
-    digest: [u8; 32],
+    digest: Digest,
     draw: TraceDraw,
     matches: Matches,
 }

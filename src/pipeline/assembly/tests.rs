@@ -5,9 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
-use crate::model::Probability;
+use crate::conventions::testing::{SpanBuilder, log};
+use crate::model::{LogRecord, Probability, READING_REVISION, Span, SubjectId, Value};
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::Assembly;
 use crate::rubrics::{Catalogue, Rubric};
@@ -15,6 +18,7 @@ use crate::sampling::Sampler;
 use crate::store::{EvaluationAccount, KeptSpan, SettleTimes, Store};
 use crate::telemetry::Metrics;
 
+use crate::testing::databases::Database;
 use crate::testing::on_both_databases;
 use crate::testing::records::{attribute, batch, kept_span, span_id, trace_id};
 
@@ -119,4 +123,210 @@ on_both_databases! {
         assert_eq!(assembly.assemble_due_sessions().await.unwrap(), 1, "the two are one conversation");
         assert_eq!(account(&database.store).await.pending, 1);
     }
+}
+
+/// A span below the call of `turn(number, …)`, which came late.
+fn late_span(number: u64, attributes: &[(&str, &str)]) -> KeptSpan {
+    let wire = wire::Span {
+        trace_id: trace_id(number).as_bytes().to_vec(),
+        span_id: span_id(number + 500).as_bytes().to_vec(),
+        parent_span_id: span_id(number).as_bytes().to_vec(),
+        name: "late".into(),
+        start_time_unix_nano: number * 1_000 + 100,
+        end_time_unix_nano: number * 1_000 + 200,
+        attributes: attributes.iter().map(|(key, value)| attribute(key, (*value).to_owned())).collect(),
+        ..wire::Span::default()
+    };
+    KeptSpan { body: Origin::default().span_to_bytes(&wire), ..kept_span(number, number + 500, false) }
+}
+
+/// It says nothing that a judge is shown.
+fn plain_late_span(number: u64) -> KeptSpan {
+    late_span(number, &[("http.request.method", "GET")])
+}
+
+/// It is a step of the trace.
+fn tool_late_span(number: u64) -> KeptSpan {
+    late_span(number, &[("gen_ai.operation.name", "execute_tool"), ("gen_ai.tool.name", "search")])
+}
+
+fn steps_of_a_trace() -> Arc<Rubric> {
+    let text = "---\ndescription: Were the steps needed?\nsubject: trace\nrequires: [output]\n\
+                scale: { type: binary, pass: \"yes\", fail: \"no\" }\n---\n\
+                {% block system %}\nJudge.\n{{ scale.text }}\n{% endblock %}\n\
+                {% block user %}\n{{ fenced(output.text) }}\n{% endblock %}\n";
+    Arc::new(Rubric::parse("steps", 1, Path::new("steps.md"), text).unwrap())
+}
+
+/// Which release has stored a subject before its late span came.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Before {
+    ThisReading,
+    /// A release that kept no revisions, and made something else of the spans.
+    EarlierRelease,
+    /// A release with another revision, which made something else of the spans.
+    OtherRevision,
+}
+
+impl Before {
+    const ALL: [Self; 3] = [Self::ThisReading, Self::EarlierRelease, Self::OtherRevision];
+
+    async fn stored(self, database: &Database) {
+        match self {
+            Self::ThisReading => {}
+            Self::EarlierRelease => database.stored_by_another_reading(None).await,
+            Self::OtherRevision => database.stored_by_another_reading(Some(i64::from(READING_REVISION) + 1)).await,
+        }
+    }
+}
+
+on_both_databases! {
+    a_late_span_supersedes_what_it_changes_and_an_upgrade_supersedes_nothing(database) {
+        let store = &database.store;
+        let assembly = Assembly { catalogue: Catalogue::new(vec![steps_of_a_trace()], Vec::new()), ..assembly(store, 1.0) };
+        let (mut digest, mut superseded) = (0, 0);
+        for (index, before) in Before::ALL.into_iter().enumerate() {
+            for (late, changes) in [(plain_late_span as fn(u64) -> KeptSpan, 0), (tool_late_span, 1)] {
+                let number = 10 * (index as u64 + 1) + changes as u64;
+                store.commit_intake(&[batch(digest, vec![turn(number, "s")], 0)], TIMES).await.unwrap();
+                database.clock.advance(100);
+                assembly.assemble_due().await.unwrap();
+                before.stored(&database).await;
+                database.clock.advance(1_000);
+                store.commit_intake(&[batch(digest + 1, vec![late(number)], 0)], TIMES).await.unwrap();
+                database.clock.advance(100);
+                assert_eq!(assembly.assemble_due().await.unwrap(), 1);
+                digest += 2;
+                superseded += changes;
+                assert_eq!(account(store).await.superseded, superseded, "{before:?}, a span that changes {changes}");
+            }
+        }
+    }
+}
+
+on_both_databases! {
+    what_one_reading_superseded_is_compared_by_its_digest_from_then_on(database) {
+        let store = &database.store;
+        let assembly = Assembly { catalogue: Catalogue::new(vec![steps_of_a_trace()], Vec::new()), ..assembly(store, 1.0) };
+        store.commit_intake(&[batch(1, vec![turn(1, "s")], 0)], TIMES).await.unwrap();
+        database.clock.advance(100);
+        assembly.assemble_due().await.unwrap();
+        database.stored_by_another_reading(None).await;
+        let id = SubjectId::of_trace(trace_id(1));
+        assert_eq!(store.stored_subjects(&[id]).await.unwrap()[&id].reading, None);
+        store.commit_intake(&[batch(2, vec![tool_late_span(1)], 0)], TIMES).await.unwrap();
+        database.clock.advance(100);
+        assembly.assemble_due().await.unwrap();
+        let stored = &store.stored_subjects(&[id]).await.unwrap()[&id];
+        assert_eq!((stored.revision, stored.reading), (1, Some(READING_REVISION)));
+    }
+}
+
+on_both_databases! {
+    a_conversation_that_another_reading_stored_is_judged_again_only_when_it_goes_on(database) {
+        let store = &database.store;
+        let assembly = assembly(store, 1.0);
+        let idle_ms = IDLE.as_millis() as i64;
+        let mut request = 0;
+        let mut came = async |spans: Vec<KeptSpan>| {
+            request += 1;
+            store.commit_intake(&[batch(request, spans, 0)], TIMES).await.unwrap();
+            database.clock.advance(100);
+            assembly.assemble_due().await.unwrap();
+            database.clock.advance(idle_ms);
+            assembly.assemble_due_sessions().await.unwrap();
+            account(store).await.superseded
+        };
+        assert_eq!(came(vec![turn(1, "s")]).await, 0);
+        database.stored_by_another_reading(None).await;
+        assert_eq!(came(vec![tool_late_span(1)]).await, 0, "the turn says what it said");
+        assert_eq!(came(vec![turn(2, "s")]).await, 1);
+    }
+}
+
+/// Spans of three conventions and log records, whose subjects show most of what a reading makes of them.
+fn fixed_records() -> (Vec<Span>, Vec<LogRecord>) {
+    let messages =
+        |role: &str, text: &str| format!(r#"[{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}]"#);
+    let root = SpanBuilder::new("POST /ask").id(1).times(0, 9_000).with("session.id", "s").with("user.id", "u");
+    let agent = SpanBuilder::new("invoke_agent support")
+        .id(2)
+        .parent(1)
+        .times(100, 8_000)
+        .with("gen_ai.operation.name", "invoke_agent")
+        .with("gen_ai.agent.name", "support");
+    let asked = format!(
+        r#"[{{"role":"system","parts":[{{"type":"text","content":"Be brief."}}]}},{}"#,
+        &messages("user", "Where is my parcel?")[1..]
+    );
+    let call = SpanBuilder::new("chat m")
+        .id(3)
+        .parent(2)
+        .times(200, 3_000)
+        .with("gen_ai.operation.name", "chat")
+        .with("gen_ai.request.model", "m")
+        .with("gen_ai.input.messages", asked.as_str())
+        .with(
+            "gen_ai.output.messages",
+            r#"[{"role":"assistant","parts":[{"type":"tool_call","id":"1","name":"track","arguments":{"parcel":7}}]}]"#,
+        );
+    let tool = SpanBuilder::new("execute_tool track")
+        .id(4)
+        .parent(2)
+        .times(3_000, 4_000)
+        .with("gen_ai.operation.name", "execute_tool")
+        .with("gen_ai.tool.name", "track")
+        .with("gen_ai.tool.call.arguments", r#"{"parcel":7}"#)
+        .with("gen_ai.tool.call.result", "in Graz");
+    let retrieval = SpanBuilder::new("retrieve")
+        .id(5)
+        .parent(2)
+        .times(4_000, 5_000)
+        .with("openinference.span.kind", "RETRIEVER")
+        .with("input.value", "parcels in Graz")
+        .with("retrieval.documents.0.document.id", "kb-1")
+        .with("retrieval.documents.0.document.content", "Graz delivers on Tuesdays.");
+    let answer = SpanBuilder::new("ChatCompletion")
+        .id(6)
+        .parent(2)
+        .times(5_000, 6_000)
+        .with("openinference.span.kind", "LLM")
+        .with("llm.model_name", "m")
+        .with("llm.input_messages.0.message.role", "user")
+        .with("llm.input_messages.0.message.content", "Where is my parcel?")
+        .with("llm.output_messages.0.message.role", "assistant")
+        .with("llm.output_messages.0.message.content", "In Graz, due on Tuesday.");
+    let twin = SpanBuilder::new("openai.chat")
+        .id(7)
+        .parent(6)
+        .times(5_100, 5_900)
+        .with("llm.request.type", "chat")
+        .with("gen_ai.prompt.0.role", "user")
+        .with("gen_ai.prompt.0.content", "Where is my parcel?")
+        .with("gen_ai.completion.0.role", "assistant")
+        .with("gen_ai.completion.0.content", "In Graz, due on Tuesday.");
+    let failed = SpanBuilder::new("chat n").id(8).parent(2).times(6_000, 7_000).with("gen_ai.operation.name", "chat");
+    let spans = [root, agent, call, tool, retrieval, answer, twin, failed.failed("429")];
+    let said = Value::Map(vec![("content".into(), "Hello?".into())]);
+    (spans.map(SpanBuilder::build).into(), vec![log("gen_ai.user.message", said, &[])])
+}
+
+#[test]
+fn what_is_read_from_fixed_spans_is_pinned() {
+    let (spans, logs) = fixed_records();
+    let trace = super::trace::assemble(spans, logs);
+    let subjects = super::subjects::subjects(&trace, &SegmentConfig::default());
+    let shown: Vec<_> = subjects.iter().map(|one| (one.kind, &one.unjudgeable, &one.operation, &one.content)).collect();
+    let shown = serde_json::to_string_pretty(&shown).unwrap();
+    let digest = Sha256::digest(&shown);
+    assert_eq!(
+        (READING_REVISION, hex(&digest[..8])),
+        (2, "8e631f548501996d".to_owned()),
+        "the same spans are read differently than under this revision: raise model::READING_REVISION, then this \
+         expectation. Read:\n{shown}"
+    );
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

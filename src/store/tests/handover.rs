@@ -1,6 +1,6 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
-use crate::model::{EvaluationId, Outcome, Scale, Score};
+use crate::model::{EvaluationId, Outcome, RENDERING_REVISION, Revisions, Scale, Score};
 use crate::store::{
     AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
     PlannedFrom, SettleTimes, Store, StreamClaim,
@@ -32,6 +32,14 @@ fn scored(id: EvaluationId) -> EvaluationResult {
             ..JudgeCall::default()
         },
     }
+}
+
+/// The same of a judge that was sent a prompt.
+fn with_prompt(mut result: EvaluationResult) -> EvaluationResult {
+    if let EvaluationResult::Final { call, .. } = &mut result {
+        call.prompt_hash = Some([7; 32]);
+    }
+    result
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a lookup that always finds")]
@@ -112,7 +120,7 @@ on_both_databases! {
         database.clock.advance(10_000);
         let again = database.store.lease_due_traces(10, LEASE_MS).await.unwrap();
         assert_eq!(again.len(), 1);
-        assert!(again[0].late);
+        assert!(again[0].assembled_at_ms.is_some());
         database.store.commit_plan(PlannedFrom { traces: &again, ..PlannedFrom::default() }, &[]).await.unwrap();
         database.clock.advance(1_000_000);
         assert!(database.store.lease_due_traces(10, LEASE_MS).await.unwrap().is_empty());
@@ -448,5 +456,43 @@ on_both_databases! {
         let some = database.store.scores_of(&series, 3, 2).await.unwrap();
         assert_eq!(some, [&all[..3], &all[7..]].concat());
         assert_eq!(database.store.scores_of(&series, 3, 9).await.unwrap(), all, "none of them twice");
+    }
+}
+
+on_both_databases! {
+    a_score_keeps_the_revisions_it_was_made_with_and_series_break_where_they_change(database) {
+        let store = &database.store;
+        for (number, reading) in [(1, Some(1)), (2, Some(2)), (3, None)] {
+            let plan = planned(number, 0, Outcome::Pending, "an answer");
+            store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
+            database.stored_by_another_reading(reading).await;
+            assert_eq!(store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 1);
+            store.finish_evaluations(&[with_prompt(scored(plan.evaluations[0].id))], &sink).await.unwrap();
+            let made = store.evaluation_detail(plan.evaluations[0].id).await.unwrap().unwrap().evaluation;
+            let stored = (made.reading_revision.map(i64::from), made.rendering_revision);
+            assert_eq!(stored, (reading, Some(RENDERING_REVISION)));
+            database.clock.advance(1);
+        }
+        let series = store.score_series().await.unwrap();
+        let second = Revisions { reading: 2, ..Revisions::FIRST };
+        assert_eq!(series.iter().map(|one| one.revisions).collect::<Vec<_>>(), [Revisions::FIRST, second]);
+        let scores = async |at: usize| store.scores_of(&series[at], 10, 10).await.unwrap().len();
+        assert_eq!((scores(0).await, scores(1).await), (2, 1), "a release that kept none is of the first");
+        let counts = store.outcome_counts(EVER).await.unwrap();
+        assert!(counts.iter().all(|count| count.revisions.is_some()));
+        let newest = store.newest_revisions("faithfulness", 1, "default").await.unwrap();
+        assert_eq!(newest, Some(Revisions::FIRST));
+    }
+}
+
+on_both_databases! {
+    a_reading_is_not_that_of_content_which_a_worker_of_an_earlier_release_put_in_its_place(database) {
+        let store = &database.store;
+        let plan = planned(1, 0, Outcome::Pending, "an answer");
+        store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
+        let stored = async || store.stored_subjects(&[plan.subject.id]).await.unwrap()[&plan.subject.id].clone();
+        assert!(stored().await.is_of_present_reading());
+        database.execute("UPDATE subjects SET revision = revision + 1").await;
+        assert_eq!(stored().await.reading, None);
     }
 }

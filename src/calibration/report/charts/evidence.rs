@@ -7,6 +7,7 @@ use super::super::words;
 use super::Svg;
 use super::timeline::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, time_axis};
 use crate::calibration::drift::{Course, SeriesStart};
+use crate::model::Revisions;
 
 /// When agreement fell and was back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,12 +97,14 @@ fn breaks(svg: &mut Svg, series: &[SeriesStart], width: f64, x: &impl Fn(i64) ->
     }
 }
 
-/// `v2 gpt-5`.
+/// `v2 gpt-5`, and the revision when it is not the first.
 fn name(start: &SeriesStart) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let version = start.rubric_version.as_ref().map(|version| format!("v{}", text(version)));
     let model = start.judge_model.as_ref().map(text);
-    version.into_iter().chain(model).collect::<Vec<_>>().join(" ")
+    let revision = start.revision.as_ref().map(text).filter(|revision| *revision != Revisions::FIRST.to_string());
+    let revision = revision.map(|revision| format!("revision {revision}"));
+    version.into_iter().chain(model).chain(revision).collect::<Vec<_>>().join(" ")
 }
 
 fn describe(watched: &Watched<'_>) -> String {
@@ -154,6 +157,7 @@ mod tests {
             time: day(*at),
             rubric_version: Some(json!(version)),
             judge_model: None,
+            revision: None,
         };
         Course {
             from: day(1),
