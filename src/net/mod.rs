@@ -9,9 +9,16 @@ use reqwest::{Client, ClientBuilder, redirect};
 pub use retry_after::retry_after;
 pub use settings::{add_headers, http_url};
 
+/// A client that trusts the system's certificates. Where there are none (an empty container image) it trusts nobody, because
+/// trusting the system would fail at once, even for plain HTTP.
+pub fn plain_client() -> ClientBuilder {
+    tls::install_provider();
+    let builder = Client::builder();
+    if tls::system_has_certificates() { builder } else { builder.tls_certs_only([]) }
+}
+
 /// The beginning of every HTTP client that carries credentials. It follows no redirect, which would take them to a place
 /// that nobody configured.
 pub fn http_client() -> ClientBuilder {
-    tls::install_provider();
-    Client::builder().user_agent(concat!("judged/", env!("CARGO_PKG_VERSION"))).redirect(redirect::Policy::none())
+    plain_client().user_agent(concat!("judged/", env!("CARGO_PKG_VERSION"))).redirect(redirect::Policy::none())
 }

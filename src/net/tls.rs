@@ -1,6 +1,6 @@
 //! The implementation of TLS that the process uses.
 
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 
 use rustls::crypto::ring;
 
@@ -13,4 +13,19 @@ pub fn install_provider() {
             tracing::debug!("another TLS provider is installed already");
         }
     });
+}
+
+/// Whether the system has certificates to trust.
+pub(super) fn system_has_certificates() -> bool {
+    static FOUND: LazyLock<bool> = LazyLock::new(|| {
+        install_provider();
+        let found = reqwest::Client::builder().build().is_ok();
+        if !found {
+            tracing::warn!(
+                "the system has no certificates, so that no HTTPS server is trusted; install them or set SSL_CERT_FILE"
+            );
+        }
+        found
+    });
+    *FOUND
 }

@@ -151,6 +151,22 @@ async fn files_of_every_kind_arrive_over_every_wire() {
     }
 }
 
+/// A static program in an empty image has no certificates beside it.
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_needs_no_certificates() {
+    let request = file(".binpb", &traces(1, 2).encode_to_vec());
+    let intake = Intake::start("").await;
+    let output = Command::new(env!("CARGO_BIN_EXE_judged"))
+        .args(["replay", request.path().to_str().unwrap(), "--to", &format!("http://{}", intake.http)])
+        .env("SSL_CERT_FILE", "/dev/null")
+        .env("SSL_CERT_DIR", "/nowhere")
+        .current_dir(intake.folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(intake.counted("kept"), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_read_is_named_and_the_rest_is_sent() {
     let intake = Intake::start("").await;

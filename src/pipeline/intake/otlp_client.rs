@@ -245,7 +245,7 @@ async fn over_grpc(channel: &tonic::transport::Channel, request: &Request) -> Re
 
 fn http_client(base: &str) -> Result<reqwest::Client, SendError> {
     reqwest::Url::parse(base).map_err(|_| SendError::Address(base.to_owned()))?;
-    let client = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(REQUEST_TIMEOUT).build();
+    let client = net::plain_client().connect_timeout(CONNECT_TIMEOUT).timeout(REQUEST_TIMEOUT).build();
     client.map_err(|error| SendError::Connect { to: base.to_owned(), source: error.into() })
 }
 
