@@ -1,5 +1,6 @@
 """One configuration of judged over one database, and the commands of any release with it."""
 
+import atexit
 import json
 import re
 import signal
@@ -67,6 +68,8 @@ class Judged:
     def start(self, binary):
         log = open(self.folder / "worker.log", "ab")
         self.worker = subprocess.Popen([binary, "--config", self.config, "run"], cwd=self.folder, stdout=log, stderr=log)
+        # A check that fails ends the script and leaves no worker behind; one that has ended is not touched.
+        atexit.register(self.worker.kill)
         self.wait("the intake listens", self.listens)
 
     def listens(self):
