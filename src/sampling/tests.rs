@@ -4,7 +4,11 @@ use super::*;
 use crate::model::Value;
 
 fn sampler(toml: &str) -> Sampler {
-    Sampler::from_config(&toml::from_str(toml).unwrap(), "judged").unwrap()
+    salted(toml, "judged")
+}
+
+fn salted(toml: &str, salt: &str) -> Sampler {
+    Sampler::from_config(&toml::from_str(toml).unwrap(), salt).unwrap()
 }
 
 fn refusal(toml: &str) -> SamplerError {
@@ -153,7 +157,7 @@ fn rules_that_say_nothing_are_refused_with_their_number() {
 
 #[test]
 fn the_draw_is_uniform_and_another_salt_draws_independently() {
-    let (first, second) = (sampler("salt = \"a\""), sampler("salt = \"b\""));
+    let (first, second) = (salted("", "a"), salted("", "b"));
     let traces = 20_000u64;
     let (mut below, mut both) = (0.0, 0.0);
     for number in 0..traces {
@@ -171,7 +175,7 @@ fn the_draw_is_uniform_and_another_salt_draws_independently() {
 #[test]
 fn the_draw_of_a_trace_never_changes_between_releases() {
     // Workers of two releases run side by side during an upgrade: they must agree.
-    let sampler = sampler("salt = \"judged\"");
+    let sampler = salted("", "judged");
     let id: TraceId = "0af7651916cd43dd8448eb211c80319c".parse().unwrap();
     assert_eq!(sampler.u(id, "").u, FIXED_DRAW);
 }
