@@ -35,7 +35,7 @@ use clap::{Parser, Subcommand};
 use self::exit::Usage;
 use self::output::Output;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::error_chain::causes;
 use crate::store::Store;
 
@@ -97,10 +97,11 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let config = || Config::load(cli.config.as_deref(), std::env::vars());
+    let source = ConfigSource::new(cli.config);
+    let config = || source.load();
     match cli.command {
         Command::Demo(args) => demo::run(args, config()?, output).await,
-        Command::Run(args) => run::run(args, config()?).await,
+        Command::Run(args) => run::run(args, config()?, source.clone()).await,
         Command::Agreement(args) => agreement::run(args, output),
         Command::Backfill(args) => backfill::run(args, &config()?, output).await,
         Command::Alerts(args) => alerts::run(args, &config()?, output).await,

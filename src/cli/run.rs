@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::exit::success_if;
 use super::open_store;
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::telemetry::Telemetry;
 use crate::web::{self, WebParts};
@@ -30,7 +30,7 @@ pub(super) struct Args {
     drain: Duration,
 }
 
-pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> anyhow::Result<ExitCode> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
     let lifecycle = Lifecycle::listening().context("cannot listen for signals")?;
     let roles: BTreeSet<Role> = if args.roles.is_empty() {
@@ -40,7 +40,8 @@ pub(super) async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> 
     };
     let pages = if roles.contains(&Role::Web) { Some(bind_pages(&config).await?) } else { None };
     let store = open_store(&config).await?;
-    let service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
+    let mut service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
+    service.config_source = Some(source);
     announce(&service);
     if let Some((listener, token)) = pages {
         tracing::info!(address = %listener.local_addr()?, "pages, health and metrics are served");

@@ -8,8 +8,10 @@ mod calibration;
 pub mod keys;
 mod leadership;
 mod ledger_watch;
+mod reload;
 mod retention;
 pub mod rubric_loader;
+mod sampling;
 mod service;
 
 use std::future::Future;
@@ -161,6 +163,7 @@ pub fn baselines(config: &Config) -> Vec<String> {
 mod tests {
     mod alerts;
     mod deploy;
+    mod rate_changes;
 
     use super::*;
 

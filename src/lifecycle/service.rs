@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,20 +16,22 @@ use tokio_util::sync::CancellationToken;
 use super::calibration::Calibration;
 use super::keys::{self, Keys};
 use super::ledger_watch::LedgerWatch;
+use super::reload::Reload;
 use super::rubric_loader::{self, LibraryError};
+use super::sampling::{self, TakeUpError};
 use super::{Lifecycle, Role, retention};
 use crate::calibration::anchors::Rounds;
-use crate::config::Config;
+use crate::config::{Config, ConfigSource};
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
 use crate::model::{AlertState, DriftKind, Outcome};
-use crate::pipeline::assembly::Assembly;
+use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::pipeline::backfill::Spent;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
 use crate::pipeline::delivery::webhooks::{self, Notification, Webhook, WebhookConfigError};
 use crate::pipeline::evaluation::{Evaluation, Routing};
-use crate::pipeline::intake::{self, Intake, IntakeError, Listeners};
+use crate::pipeline::intake::{self, Intake, IntakeError, Listeners, SamplingInForce};
 use crate::privacy::{PrivacyError, Redactor};
 use crate::rubrics::Catalogue;
 use crate::sampling::{Sampler, SamplerError};
@@ -47,6 +48,9 @@ pub enum StartError {
     /// The sampling rules.
     #[error(transparent)]
     Sampler(#[from] SamplerError),
+    /// The version of the sampling rules.
+    #[error(transparent)]
+    Sampling(#[from] TakeUpError),
     /// The redaction patterns.
     #[error(transparent)]
     Privacy(#[from] PrivacyError),
@@ -100,6 +104,7 @@ impl StartError {
             | Self::Sink(_)
             | Self::Webhook(_)
             | Self::NoIntake => true,
+            Self::Sampling(error) => matches!(error, TakeUpError::Sampler(_)),
             Self::Rubrics(error) => !matches!(error, LibraryError::Store(_)),
             Self::Store(error) => matches!(error, StoreError::Url(_)),
             Self::Intake(error) => matches!(error, IntakeError::BrokerUrl(_)),
@@ -122,28 +127,24 @@ pub struct Service {
     committer: intake::Committer,
     listeners: Option<Listeners>,
     budget: Arc<MemoryBudget>,
-    sampler: Arc<Sampler>,
+    trace_sampling: Arc<TraceSampling>,
     sinks: Vec<Arc<Sink>>,
     webhooks: Vec<Arc<Webhook>>,
     config: Config,
+    /// Where the configuration is read again; none when no file stands behind it.
+    pub config_source: Option<ConfigSource>,
     roles: BTreeSet<Role>,
 }
 
 /// How often gauges are read from the store.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How often the files of rubrics are looked at for a change.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The registry is read at every so many of these looks.
-const LOOKS_FOR_REGISTRY: u32 = 6;
-
 impl Service {
     /// Opens the store, loads the rubrics, builds the judges and sinks, and binds the listeners of `roles`.
     pub async fn build(config: Config, roles: BTreeSet<Role>, store: Store) -> Result<Self, StartError> {
         let installation = keys::take_up(&store, &config).await?;
         let keys = Keys::new(&config, &installation).map_err(StartError::PrivacyKey)?;
-        let sampler = Sampler::from_config(&config.sampling, &keys.salt)?;
+        let sampler = Arc::new(Sampler::from_config(&config.sampling, &keys.salt)?);
         let redactor = Redactor::from_config(&config.privacy, &keys.placeholders)?;
         let budget = Arc::new(MemoryBudget::default());
         if has_budget(&config) {
@@ -172,8 +173,14 @@ impl Service {
             settle_ms: config.assembly.settle.as_millis() as i64,
             max_wait_ms: config.assembly.max_wait.as_millis() as i64,
         };
-        let gate = Sampler::from_config(&config.sampling, &keys.salt)?;
-        let (intake, committer) = Intake::new(Arc::new(store.clone()), gate, Arc::new(redactor), times);
+        let in_force = if roles.contains(&Role::Intake) {
+            sampling::take_up(&store, &config.sampling, &keys.salt, None, times.max_wait_ms).await?
+        } else {
+            SamplingInForce::new(Arc::clone(&sampler), None, Vec::new())
+        };
+        let trace_sampling =
+            Arc::new(TraceSampling::new(store.clone(), keys.salt.clone(), config.assembly.max_wait, sampler));
+        let (intake, committer) = Intake::new(Arc::new(store.clone()), in_force, Arc::new(redactor), times);
         Ok(Self {
             store,
             catalogue,
@@ -183,7 +190,8 @@ impl Service {
             committer,
             listeners,
             budget,
-            sampler: Arc::new(sampler),
+            trace_sampling,
+            config_source: None,
             sinks,
             webhooks,
             config,
@@ -215,7 +223,7 @@ impl Service {
             let assembly = Assembly {
                 store: self.store.clone(),
                 catalogue: self.catalogue.clone(),
-                sampler: Arc::clone(&self.sampler),
+                sampling: Arc::clone(&self.trace_sampling),
                 segments: Arc::new(self.config.segments.clone()),
                 session_idle: self.config.assembly.session_idle,
                 deadline: self.config.evaluation.deadline,
@@ -230,7 +238,7 @@ impl Service {
                 catalogue: self.catalogue.clone(),
                 judges: Arc::clone(&self.judges),
                 routing: routing(&self.sinks),
-                fence: self.keys.fence,
+                fence: self.keys.fence.clone(),
                 lease: self.config.evaluation.lease,
                 attempts: self.config.evaluation.attempts,
             };
@@ -281,7 +289,16 @@ impl Service {
         let ledger = seen.then(|| LedgerWatch::new(self.store.clone()));
         lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, ledger, budget, soft.clone()));
         lifecycle.spawn("wakeups", self.store.clone().carry_wakeups(soft.clone()));
-        lifecycle.spawn("reload", reload(self.store, self.catalogue, self.config, soft));
+        let reload = Reload {
+            store: self.store,
+            catalogue: self.catalogue,
+            source: self.config_source,
+            config: self.config,
+            keys: self.keys,
+            intake: self.intake,
+            trace_sampling: self.trace_sampling,
+        };
+        lifecycle.spawn("reload", reload.run(soft));
     }
 }
 
@@ -392,80 +409,6 @@ pub async fn spending(store: &Store) -> Result<BTreeMap<String, Spent>, StoreErr
         (judge, Spent { today_usd, month_usd })
     };
     Ok(month.into_iter().map(of_judge).collect())
-}
-
-/// Puts changed rubrics in place: when their files change, and on SIGHUP. What is wrong with them is logged, and the
-/// versions in use stay.
-async fn reload(
-    store: Store,
-    catalogue: Catalogue,
-    config: Config,
-    soft: CancellationToken,
-) -> Result<(), LibraryError> {
-    let mut seen = newest_change(config.rubrics.dir.clone()).await;
-    let mut looks = 0_u32;
-    let mut hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
-    while !soft.is_cancelled() {
-        let asked = tokio::select! {
-            () = sleep(RELOAD_INTERVAL) => false,
-            () = hung_up(&mut hang_up) => true,
-            () = soft.cancelled() => break,
-        };
-        let now = newest_change(config.rubrics.dir.clone()).await;
-        looks += 1;
-        // The registry is read at times without a reason of its own: another worker may have published a version.
-        if !asked && now == seen && !looks.is_multiple_of(LOOKS_FOR_REGISTRY) {
-            continue;
-        }
-        let changed = asked || now != seen;
-        seen = now;
-        match rubric_loader::load(&store, &config.rubrics).await {
-            Ok((active, all)) => {
-                catalogue.replace(active, all);
-                if changed {
-                    tracing::info!("rubrics reloaded");
-                }
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = crate::error_chain::causes(&error),
-                    "rubrics not reloaded; the versions in use stay"
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) {
-    match signal {
-        Some(signal) => {
-            if signal.recv().await.is_none() {
-                std::future::pending::<()>().await;
-            }
-        }
-        None => std::future::pending().await,
-    }
-}
-
-/// The newest modification time below a folder, and how many files there are.
-async fn newest_change(dir: PathBuf) -> (Option<std::time::SystemTime>, usize) {
-    let walk = move || {
-        let (mut newest, mut files, mut folders) = (None, 0, vec![dir]);
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let Ok(metadata) = entry.metadata() else { continue };
-                if metadata.is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    files += 1;
-                    newest = newest.max(metadata.modified().ok());
-                }
-            }
-        }
-        (newest, files)
-    };
-    tokio::task::spawn_blocking(walk).await.unwrap_or((None, 0))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod rules;
 mod tracestate;
+mod version;
 
 use std::collections::HashSet;
 
@@ -19,6 +20,7 @@ pub use rules::{Bound, EXCEPTION_EVENT, Matches, SpanFacts, says_failed};
 use crate::config::sampling::SamplingConfig;
 use crate::model::{Attributes, Probability, SubjectId, TraceId};
 use rules::Rules;
+pub use version::VersionConfig;
 
 /// Why a sampling configuration makes no sampler.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

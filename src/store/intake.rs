@@ -50,6 +50,8 @@ pub struct IntakeBatch {
     pub signal: Signal,
     /// SHA-256 of the request's bytes.
     pub digest: [u8; 32],
+    /// The sampling version that decided about it.
+    pub sampling_version: Option<i64>,
     /// Records in the request.
     pub received: u64,
     /// Records the prefilter dropped.
@@ -100,6 +102,7 @@ struct TraceArrival {
     u: f64,
     upstream_probability: f64,
     root_seen: bool,
+    sampling_version: Option<i64>,
 }
 
 /// Rows of one bulk statement: STYLE-measured optimum of both databases, far below their parameter limits.
@@ -145,7 +148,7 @@ impl Store {
                         let stored: HashSet<(Vec<u8>, Vec<u8>)> = stored.into_iter().collect();
                         for span in spans {
                             if stored.contains(&(span.trace_id.as_bytes().to_vec(), span.span_id.as_bytes().to_vec())) {
-                                note_span(&mut arrivals, span);
+                                note_span(&mut arrivals, span, batch.sampling_version);
                             }
                         }
                     }
@@ -163,7 +166,7 @@ impl Store {
                         let stored: HashSet<(Vec<u8>, Vec<u8>)> = stored.into_iter().collect();
                         for log in logs {
                             if stored.contains(&(log.trace_id.as_bytes().to_vec(), log.digest.to_vec())) {
-                                note_log(&mut arrivals, log);
+                                note_log(&mut arrivals, log, batch.sampling_version);
                             }
                         }
                     }
@@ -178,7 +181,8 @@ impl Store {
             let arrivals: Vec<(TraceId, TraceArrival)> = arrivals.into_iter().collect();
             for traces in arrivals.chunks(ROWS_PER_STATEMENT) {
                 let mut upsert = QueryBuilder::<DB>::new(
-                    "INSERT INTO traces (trace_id, u, upstream_probability, first_seen_ms, last_seen_ms, root_seen, arrivals, due_at_ms) ",
+                    "INSERT INTO traces (trace_id, u, upstream_probability, first_seen_ms, last_seen_ms, root_seen, arrivals, due_at_ms, \
+                     sampling_version) ",
                 );
                 upsert.push_values(traces, |mut row, (trace_id, arrival)| {
                     let wait_ms = if arrival.root_seen { times.settle_ms.min(times.max_wait_ms) } else { times.max_wait_ms };
@@ -189,7 +193,8 @@ impl Store {
                         .push_bind(now_ms)
                         .push_bind(arrival.root_seen)
                         .push_bind(1_i64)
-                        .push_bind(now_ms + wait_ms);
+                        .push_bind(now_ms + wait_ms)
+                        .push_bind(arrival.sampling_version);
                 });
                 // A trace that was assembled already is late: it settles once more, root or not.
                 upsert.push(
@@ -273,19 +278,21 @@ fn in_key_order<T, K: Ord>(records: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     ordered
 }
 
-fn note_span(arrivals: &mut BTreeMap<TraceId, TraceArrival>, span: &KeptSpan) {
+fn note_span(arrivals: &mut BTreeMap<TraceId, TraceArrival>, span: &KeptSpan, sampling_version: Option<i64>) {
     let upstream = span.upstream_probability.get();
     let arrival = arrivals.entry(span.trace_id).or_insert(TraceArrival {
         u: span.u,
         upstream_probability: upstream,
         root_seen: false,
+        sampling_version,
     });
     arrival.root_seen |= span.is_root;
     arrival.upstream_probability = arrival.upstream_probability.min(upstream);
 }
 
-fn note_log(arrivals: &mut BTreeMap<TraceId, TraceArrival>, log: &KeptLogRecord) {
-    arrivals.entry(log.trace_id).or_insert(TraceArrival { u: log.u, upstream_probability: 1.0, root_seen: false });
+fn note_log(arrivals: &mut BTreeMap<TraceId, TraceArrival>, log: &KeptLogRecord, sampling_version: Option<i64>) {
+    let first = TraceArrival { u: log.u, upstream_probability: 1.0, root_seen: false, sampling_version };
+    arrivals.entry(log.trace_id).or_insert(first);
 }
 
 #[derive(Default)]

@@ -127,6 +127,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     7 "parts of own" "0007_parts_of_own.sql",
     8 "installation" "0008_installation.sql",
     9 "revisions" "0009_revisions.sql",
+    10 "sampling versions" "0010_sampling_versions.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -28,16 +28,16 @@ impl Store {
     }
 
     /// The latest `limit` traces of a session that were assembled first by `until_ms`, newest first, each with the
-    /// probability with which samplers upstream kept it.
+    /// probability with which samplers upstream kept it and the highest rate that any rubric gave it, where that was stored.
     pub async fn session_traces(
         &self,
         session_id: &str,
         limit: usize,
         until_ms: i64,
-    ) -> Result<Vec<(TraceId, Probability)>, StoreError> {
-        let found: Vec<(Vec<u8>, f64)> = read!(self, DB, pool => {
+    ) -> Result<Vec<(TraceId, Probability, Option<Probability>)>, StoreError> {
+        let found: Vec<(Vec<u8>, f64, Option<f64>)> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT s.trace_id, t.upstream_probability FROM subjects s JOIN traces t ON t.trace_id = s.trace_id \
+                "SELECT s.trace_id, t.upstream_probability, t.rate FROM subjects s JOIN traces t ON t.trace_id = s.trace_id \
                  WHERE s.session_id = $1 AND s.kind = 'trace' AND s.created_at_ms <= $3 ORDER BY s.observed_at_ms DESC, s.trace_id LIMIT $2",
             )
             .bind(session_id)
@@ -48,9 +48,10 @@ impl Store {
         });
         found
             .into_iter()
-            .map(|(trace_id, upstream)| {
+            .map(|(trace_id, upstream, rate)| {
                 let upstream = rows::probability("traces", "upstream_probability", upstream)?;
-                Ok((rows::trace_id("traces", &trace_id)?, upstream))
+                let rate = rate.map(|rate| rows::probability("traces", "rate", rate)).transpose()?;
+                Ok((rows::trace_id("traces", &trace_id)?, upstream, rate))
             })
             .collect()
     }

@@ -25,6 +25,10 @@ pub struct DueTrace {
     pub assembled_at_ms: Option<i64>,
     /// The highest rate that any rubric gives it: known once its spans were read.
     pub rate: Option<Probability>,
+    /// When it was first seen, milliseconds since the Unix epoch.
+    pub first_seen_ms: i64,
+    /// The sampling version under which it was; none where a worker of an earlier version saw it first.
+    pub sampling_version: Option<i64>,
 }
 
 /// What is stored of one trace.
@@ -43,17 +47,27 @@ const WAITING: Queue = Queue {
     key: "trace_id",
     waiting: "",
     part: "",
-    returning: "trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms",
+    returning: "trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms, first_seen_ms, sampling_version",
 };
 
-type DueRow = (Vec<u8>, f64, f64, bool, i64, Option<i64>);
+type DueRow = (Vec<u8>, f64, f64, bool, i64, Option<i64>, i64, Option<i64>);
 
 impl Store {
     /// Leases up to `limit` traces that are due, earliest first, for `lease_ms`.
     pub async fn lease_due_traces(&self, limit: usize, lease_ms: i64) -> Result<Vec<DueTrace>, StoreError> {
         let due: Vec<DueRow> = self.claim(&WAITING, None, limit, lease_ms).await?;
         due.into_iter()
-            .map(|(trace_id, u, upstream_probability, root_seen, arrivals, assembled_at_ms)| {
+            .map(|row| {
+                let (
+                    trace_id,
+                    u,
+                    upstream_probability,
+                    root_seen,
+                    arrivals,
+                    assembled_at_ms,
+                    first_seen_ms,
+                    sampling_version,
+                ) = row;
                 Ok(DueTrace {
                     trace_id: rows::trace_id("traces", &trace_id)?,
                     u,
@@ -62,6 +76,8 @@ impl Store {
                     arrivals,
                     assembled_at_ms,
                     rate: None,
+                    first_seen_ms,
+                    sampling_version,
                 })
             })
             .collect()

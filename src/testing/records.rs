@@ -42,6 +42,7 @@ pub fn batch(digest: u8, spans: Vec<KeptSpan>, sampled_out: u64) -> IntakeBatch 
     IntakeBatch {
         signal: Signal::Traces,
         digest: [digest; 32],
+        sampling_version: None,
         received: spans.len() as u64 + sampled_out,
         sampled_out,
         own: 0,

@@ -13,5 +13,6 @@ mod cli_rubrics;
 mod documents;
 mod house;
 mod previous_release;
+mod reload;
 mod replay;
 mod secrets;

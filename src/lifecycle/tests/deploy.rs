@@ -10,7 +10,7 @@ use crate::config::{Config, PrivacyConfig, SamplingConfig};
 use crate::lifecycle::Role;
 use crate::otlp::{Encoding, Signal, wire};
 use crate::pipeline::intake::metrics::Transport;
-use crate::pipeline::intake::{Description, Intake};
+use crate::pipeline::intake::{Description, Intake, SamplingInForce};
 use crate::privacy::{PlaceholderKey, Redactor};
 use crate::sampling::Sampler;
 use crate::store::SettleTimes;
@@ -126,7 +126,8 @@ async fn record_everything() {
         Redactor::from_config(&PrivacyConfig::default(), &PlaceholderKey::Shared(b"key".to_vec().into())).unwrap();
     let sampler = Sampler::from_config(&SamplingConfig::default(), "salt").unwrap();
     let times = SettleTimes { settle_ms: 1, max_wait_ms: 1 };
-    let (intake, committer) = Intake::new(Arc::new(database.store.clone()), sampler, Arc::new(redactor), times);
+    let sampling = SamplingInForce::new(Arc::new(sampler), None, Vec::new());
+    let (intake, committer) = Intake::new(Arc::new(database.store.clone()), sampling, Arc::new(redactor), times);
     let committing = tokio::spawn(committer.run());
     let span = wire::Span { trace_id: vec![1; 16], span_id: vec![1; 8], name: "chat".to_owned(), ..Default::default() };
     let named = wire::InstrumentationScope { name: "judged".to_owned(), ..Default::default() };

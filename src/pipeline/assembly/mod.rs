@@ -14,7 +14,9 @@ pub mod subjects;
 mod tests;
 mod tool_turns;
 pub mod trace;
+mod trace_rates;
 pub mod trace_warnings;
 
 pub(in crate::pipeline) use planner::decide;
 pub use stage::Assembly;
+pub use trace_rates::TraceSampling;

@@ -10,11 +10,12 @@ use super::late_records::{Before, Digest};
 use super::planner::{self, TraceDraw};
 use super::subjects::{session_subject, subjects};
 use super::trace::{AssembledTrace, assemble};
+use super::trace_rates::{TraceRates, TraceSampling};
 use crate::config::SegmentConfig;
 use crate::model::{Probability, Subject, SubjectId, SubjectKind};
 use crate::pipeline::db_backoff::Patience;
 use crate::rubrics::Catalogue;
-use crate::sampling::{Matches, Sampler, SpanFacts};
+use crate::sampling::{Matches, SpanFacts};
 use crate::store::{DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords};
 use crate::telemetry::Metrics;
 
@@ -26,7 +27,7 @@ pub struct Assembly {
     /// The active rubrics.
     pub catalogue: Catalogue,
     /// The rates.
-    pub sampler: Arc<Sampler>,
+    pub sampling: Arc<TraceSampling>,
     /// Which attributes make segments.
     pub segments: Arc<SegmentConfig>,
     /// A session is looked at when it was silent for so long.
@@ -80,15 +81,16 @@ impl Assembly {
             return Ok(0);
         }
         let ids: Vec<_> = due.iter().map(|trace| trace.trace_id).collect();
+        self.sampling.read_versions(&due).await?;
         let records = self.store.trace_records(&ids).await?;
         let mut subjects = Vec::new();
         for (trace, records) in due.iter_mut().zip(records) {
             if records.damaged > 0 {
                 tracing::error!(trace_id = %trace.trace_id, damaged = records.damaged, "stored records cannot be read back");
             }
-            let matches = self.matches(&records);
-            trace.rate = Some(self.sampler.rate_of(matches, None));
-            subjects.extend(self.subjects_of(trace, records, matches));
+            let rates = Arc::new(self.sampling.rates(trace, &records.spans));
+            trace.rate = Some(rates.rate(None));
+            subjects.extend(self.subjects_of(trace, records, &rates));
         }
         let before = self.before_late_spans(&due, &subjects).await?;
         let planned = self.plan(subjects, &before);
@@ -128,14 +130,16 @@ impl Assembly {
     /// share are not judged.
     async fn session_of(&self, session_id: &str, until_ms: i64) -> Result<Option<Drawn>, StoreError> {
         let traces = self.store.session_traces(session_id, TRACES_OF_A_SESSION, until_ms).await?;
-        let ids: Vec<_> = traces.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<_> = traces.iter().map(|(id, ..)| *id).collect();
         let records = if ids.is_empty() { Vec::new() } else { self.store.trace_records_until(&ids, until_ms).await? };
+        let sampler = self.sampling.current();
         let mut matches = Matches::default();
-        let mut whole = traces.iter().all(|(_, upstream)| *upstream == Probability::ONE);
+        let mut whole = traces.iter().all(|(_, upstream, _)| *upstream == Probability::ONE);
         let mut turns: Vec<Subject> = Vec::new();
-        for records in records {
-            let own = self.matches(&records);
-            whole &= self.sampler.rate_of(own, None) == Probability::ONE;
+        for (records, (_, _, rate)) in records.into_iter().zip(&traces) {
+            let each = records.spans.iter().map(|span| sampler.matches(SpanFacts::from(span)));
+            let own = each.fold(Matches::default(), Matches::or);
+            whole &= rate.unwrap_or_else(|| sampler.rate_of(own, None)) == Probability::ONE;
             matches = matches.or(own);
             let trace = read(records);
             turns.extend(subjects(&trace, &self.segments).into_iter().filter(|one| one.kind == SubjectKind::Trace));
@@ -144,16 +148,12 @@ impl Assembly {
         if !whole {
             subject.unjudgeable = Some("session_sampled".to_owned());
         }
-        let draw = TraceDraw { u: self.sampler.u_of_subject(subject.id), upstream: Probability::ONE };
-        Ok(Some(Drawn { digest: planner::content_digest(&subject), subject, draw, matches }))
+        let draw = TraceDraw { u: sampler.u_of_subject(subject.id), upstream: Probability::ONE };
+        let rates = Arc::new(TraceRates::of(sampler, matches));
+        Ok(Some(Drawn { digest: planner::content_digest(&subject), subject, draw, rates }))
     }
 
-    fn matches(&self, records: &TraceRecords) -> Matches {
-        let each = records.spans.iter().map(|span| self.sampler.matches(SpanFacts::from(span)));
-        each.fold(Matches::default(), Matches::or)
-    }
-
-    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, matches: Matches) -> Vec<Drawn> {
+    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, rates: &Arc<TraceRates>) -> Vec<Drawn> {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let assembled = read(records);
         for name in assembled.steps.iter().flat_map(|step| &step.unmapped) {
@@ -161,7 +161,7 @@ impl Assembly {
         }
         subjects(&assembled, &self.segments)
             .into_iter()
-            .map(|subject| Drawn { digest: planner::content_digest(&subject), subject, draw, matches })
+            .map(|subject| Drawn { digest: planner::content_digest(&subject), subject, draw, rates: Arc::clone(rates) })
             .collect()
     }
 
@@ -206,7 +206,7 @@ impl Assembly {
         let deadline_ms = self.store.now_ms() + self.deadline.as_millis() as i64;
         let planned = subjects.into_iter().filter_map(|drawn| {
             let revision = before.next_revision(drawn.subject.id, &drawn.digest)?;
-            let rate = |rubric: &str| self.sampler.rate_of(drawn.matches, Some(rubric)).and(Probability::ONE);
+            let rate = |rubric: &str| drawn.rates.rate(Some(rubric));
             let evaluations = planner::plan(&drawn.subject, revision, &rubrics, drawn.draw, &rate, deadline_ms);
             Some(PlannedSubject { subject: drawn.subject, revision, digest: drawn.digest, evaluations })
         });
@@ -226,5 +226,5 @@ struct Drawn {
     subject: Subject,
     digest: Digest,
     draw: TraceDraw,
-    matches: Matches,
+    rates: Arc<TraceRates>,
 }

@@ -12,7 +12,7 @@ use crate::config::sampling::SamplingConfig;
 use crate::conventions::testing::{SpanBuilder, log};
 use crate::model::{LogRecord, Probability, READING_REVISION, Span, SubjectId, Value};
 use crate::otlp::{Origin, wire};
-use crate::pipeline::assembly::Assembly;
+use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{EvaluationAccount, KeptSpan, SettleTimes, Store};
@@ -58,7 +58,10 @@ fn assembly(store: &Store, rate: f64) -> Assembly {
     Assembly {
         store: store.clone(),
         catalogue: Catalogue::new(vec![conversation_quality()], Vec::new()),
-        sampler: Arc::new(Sampler::from_config(&sampling, "judged").unwrap()),
+        sampling: {
+            let sampler = Arc::new(Sampler::from_config(&sampling, "judged").unwrap());
+            Arc::new(TraceSampling::new(store.clone(), "judged".to_owned(), Duration::from_millis(100), sampler))
+        },
         segments: Arc::new(SegmentConfig::default()),
         session_idle: IDLE,
         deadline: Duration::from_hours(1),

@@ -9,7 +9,7 @@ use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
 use crate::model::{Outcome, Probability, Score, SubjectId, SubjectKind};
 use crate::otlp::{Origin, wire};
-use crate::pipeline::assembly::Assembly;
+use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::pipeline::backfill::{Backfill, Pace, Survey};
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
@@ -72,7 +72,12 @@ async fn with_a_past(database: &Database) {
     let assembly = Assembly {
         store: database.store.clone(),
         catalogue: Catalogue::new(vec![rubric("answer_relevance")], Vec::new()),
-        sampler: Arc::new(sampler(0.5)),
+        sampling: Arc::new(TraceSampling::new(
+            database.store.clone(),
+            "judged".to_owned(),
+            Duration::from_millis(100),
+            Arc::new(sampler(0.5)),
+        )),
         segments: Arc::new(SegmentConfig::default()),
         session_idle: Duration::from_mins(30),
         deadline: Duration::from_hours(1),

@@ -7,6 +7,7 @@ use prost::Message;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
+use super::in_force::Drawing;
 use super::prefilter::{self, Candidate, EmitterId, Sifted};
 use super::wire_reader::Malformed;
 use crate::conventions::loop_guard::{self, NeverJudged};
@@ -149,15 +150,16 @@ pub enum Prepared {
 }
 
 /// Decides, decodes, guards and redacts. `kept_before` is the answer to an earlier [`Prepared::Ask`].
-pub fn prepare(
+pub fn prepare<'s>(
     request: &Request,
-    sampler: &Sampler,
+    drawing: impl Into<Drawing<'s>>,
     redactor: &dyn Redact,
     kept_before: Option<&HashSet<TraceId>>,
 ) -> Result<Prepared, BatchError> {
-    let signal = request.signal;
+    let drawing = drawing.into();
+    let (signal, sampler, sampling_version) = (request.signal, drawing.sampler, drawing.version);
     let sifted =
-        prefilter::sift(sampler, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
+        prefilter::sift(drawing, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
     let Decision { mut keep, undecided } = decide(sampler, &sifted);
     match kept_before {
         None if !undecided.is_empty() => return Ok(Prepared::Ask(undecided)),
@@ -167,6 +169,7 @@ pub fn prepare(
     let batch = IntakeBatch {
         signal,
         digest: request.digest,
+        sampling_version,
         received: sifted.received,
         sampled_out: sifted.sampled_out,
         own: sifted.own,

@@ -14,6 +14,7 @@ pub mod batch;
 pub mod files;
 mod group_commit;
 mod http_body;
+mod in_force;
 mod memory_limiter;
 pub mod metrics;
 pub mod otlp_client;
@@ -37,13 +38,13 @@ use tokio::sync::Semaphore;
 
 pub use batch::Redact;
 pub use group_commit::Committer;
+pub use in_force::{Before, SamplingInForce};
 pub use memory_limiter::MemoryLimiter;
 pub use service::{IntakeError, Listeners, bind};
 pub use status::{Dependency, IntakeStatus};
 
 use crate::model::TraceId;
 use crate::otlp::{Encoding, Signal};
-use crate::sampling::Sampler;
 use crate::store::{Committed, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
 use batch::{Prepared, Request};
 use group_commit::Commits;
@@ -51,6 +52,9 @@ use metrics::{Metrics, Transport};
 
 /// What intake needs of the store.
 pub trait IntakeStore: Send + Sync {
+    /// The time by the store's clock, milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64;
+
     /// Stores batches and their account in one transaction; returns after the commit, in the order given.
     fn commit_intake<'a>(
         &'a self,
@@ -79,6 +83,10 @@ pub trait IntakeStore: Send + Sync {
 }
 
 impl IntakeStore for Store {
+    fn now_ms(&self) -> i64 {
+        Store::now_ms(self)
+    }
+
     fn commit_intake<'a>(
         &'a self,
         batches: &'a [IntakeBatch],
@@ -173,7 +181,7 @@ pub enum Description {
 /// The way into judged, shared by all transports.
 pub struct Intake {
     store: Arc<dyn IntakeStore>,
-    sampler: RwLock<Arc<Sampler>>,
+    sampling: RwLock<Arc<SamplingInForce>>,
     redactor: RwLock<Arc<dyn Redact>>,
     commits: Commits,
     /// Decoding is work for processors: no more of it at once than there are.
@@ -186,7 +194,7 @@ impl Intake {
     /// An intake and the task that commits for it; nothing is accepted until [`Committer::run`] runs.
     pub fn new(
         store: Arc<dyn IntakeStore>,
-        sampler: Sampler,
+        sampling: SamplingInForce,
         redactor: Arc<dyn Redact>,
         times: SettleTimes,
     ) -> (Arc<Self>, Committer) {
@@ -196,7 +204,7 @@ impl Intake {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let intake = Self {
             store,
-            sampler: RwLock::new(Arc::new(sampler)),
+            sampling: RwLock::new(Arc::new(sampling)),
             redactor: RwLock::new(redactor),
             commits,
             processors: Semaphore::new(processors),
@@ -211,14 +219,17 @@ impl Intake {
         &self.status
     }
 
+    /// The sampling version in force.
+    pub fn sampling_version(&self) -> Option<i64> {
+        self.sampling.read().unwrap_or_else(PoisonError::into_inner).version()
+    }
+
     /// Replaces the sampling rules; requests accepted from now on go by the new ones.
-    #[expect(dead_code, reason = "called by the reload that is under way")]
-    pub fn set_sampler(&self, sampler: Sampler) {
-        *self.sampler.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sampler);
+    pub fn set_sampling(&self, sampling: SamplingInForce) {
+        *self.sampling.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sampling);
     }
 
     /// Replaces the redactor; requests accepted from now on are redacted by the new one.
-    #[expect(dead_code, reason = "called by the reload that is under way")]
     pub fn set_redactor(&self, redactor: Arc<dyn Redact>) {
         *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
     }
@@ -246,10 +257,12 @@ impl Intake {
     async fn take_in(&self, description: Description, body: Bytes) -> Result<Accepted, AcceptError> {
         let request = self.compute(move || read(description, body)).await??;
         let request = Arc::new(request);
-        let prepared = match self.prepare(&request, None).await? {
+        // One sampling for both looks, whatever is put in force between them.
+        let sampling = Arc::clone(&self.sampling.read().unwrap_or_else(PoisonError::into_inner));
+        let prepared = match self.prepare(&request, &sampling, None).await? {
             Prepared::Ask(ids) => {
                 let kept = answered(self.store.kept_traces(&ids)).await?;
-                self.prepare(&request, Some(kept)).await?
+                self.prepare(&request, &sampling, Some(kept)).await?
             }
             ready @ Prepared::Batch { .. } => ready,
         };
@@ -266,13 +279,14 @@ impl Intake {
     async fn prepare(
         &self,
         request: &Arc<Request>,
+        sampling: &Arc<SamplingInForce>,
         kept_before: Option<HashSet<TraceId>>,
     ) -> Result<Prepared, AcceptError> {
-        let sampler = Arc::clone(&self.sampler.read().unwrap_or_else(PoisonError::into_inner));
+        let (sampling, now_ms) = (Arc::clone(sampling), self.store.now_ms());
         let redactor = Arc::clone(&self.redactor.read().unwrap_or_else(PoisonError::into_inner));
         let request = Arc::clone(request);
         self.compute(move || {
-            batch::prepare(&request, &sampler, redactor.as_ref(), kept_before.as_ref())
+            batch::prepare(&request, sampling.at(now_ms), redactor.as_ref(), kept_before.as_ref())
                 .map_err(|error| AcceptError::Unreadable(error.explain()))
         })
         .await?

@@ -5,6 +5,7 @@
 
 use prost::Message;
 
+use super::in_force::Drawing;
 use super::wire_reader::{Fragments, Malformed, Raw, Reader};
 use crate::conventions::OWN_NAME;
 use crate::conventions::loop_guard::{self, EVALUATION_ID, NeverJudged};
@@ -78,8 +79,8 @@ impl Sifted<'_> {
 /// Passes a protobuf export request through the prefilter.
 ///
 /// An error means that the request's outer structure is broken, so that its records cannot even be counted.
-pub fn sift<'b>(sampler: &Sampler, signal: Signal, body: &'b [u8]) -> Result<Sifted<'b>, Malformed> {
-    let mut pass = Pass::new(sampler, signal);
+pub fn sift<'s, 'b>(drawing: impl Into<Drawing<'s>>, signal: Signal, body: &'b [u8]) -> Result<Sifted<'b>, Malformed> {
+    let mut pass = Pass::new(drawing.into(), signal);
     let mut reader = Reader::new(body);
     while let Some((field, value)) = reader.next()? {
         // resource_spans, resource_logs
@@ -121,6 +122,7 @@ fn each_message<'b>(
 
 /// One way through a request.
 struct Pass<'s, 'b> {
+    drawing: Drawing<'s>,
     sampler: &'s Sampler,
     signal: Signal,
     sifted: Sifted<'b>,
@@ -139,9 +141,10 @@ struct Block {
 }
 
 impl<'s, 'b> Pass<'s, 'b> {
-    fn new(sampler: &'s Sampler, signal: Signal) -> Self {
+    fn new(drawing: Drawing<'s>, signal: Signal) -> Self {
         let block = Block { attributes: Attributes::default(), own: false, unreadable: false, low: 0.0, high: 0.0 };
-        Self { sampler, signal, sifted: Sifted::default(), block, last: None }
+        let sampler = drawing.sampler;
+        Self { drawing, sampler, signal, sifted: Sifted::default(), block, last: None }
     }
 
     /// Fields of `ResourceSpans` and `ResourceLogs`: 1 resource, 2 scope blocks. The resource may stand behind them.
@@ -167,16 +170,17 @@ impl<'s, 'b> Pass<'s, 'b> {
     fn read_resource(&self, resource: &Fragments<'b>) -> Block {
         const ATTRIBUTES: u32 = 1;
         let mut attributes = Attributes::default();
-        let wanted = |key: &str| key == "service.name" || self.sampler.reads_resource(key);
+        let wanted = |key: &str| key == "service.name" || self.drawing.reads_resource(key);
         let read = resource.each(|field, value| match field {
             ATTRIBUTES => read_attribute(value.bytes(field)?, wanted, &mut attributes),
             _ => Ok(()),
         });
         let own = attributes.str("service.name") == Some(OWN_NAME);
         let bound = self.sampler.bound(&attributes);
-        let high = bound.high.get();
         // A log record says nothing about its trace's spans: what some rule may still want of them is kept.
-        let low = if self.signal == Signal::Logs { high } else { bound.low.get() };
+        let low = if self.signal == Signal::Logs { bound.high } else { bound.low }.get();
+        // What only an earlier rate kept is in doubt, and looked up.
+        let high = bound.high.get().max(self.drawing.kept_before_below(&attributes));
         Block { attributes, own, unreadable: read.is_err(), low, high }
     }
 
@@ -257,7 +261,7 @@ impl<'s, 'b> Pass<'s, 'b> {
     fn look(&self, span: &[u8]) -> Result<Matches, Malformed> {
         let mut attributes = Attributes::default();
         let (mut exception, mut error_status) = (false, false);
-        if self.sampler.reads_spans() {
+        if self.sampler.reads_spans() && self.signal == Signal::Traces {
             let mut reader = Reader::new(span);
             while let Some((field, value)) = reader.next()? {
                 match field {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::config::IntakeConfig;
 use crate::model::TraceId;
 use crate::otlp::wire;
-use crate::pipeline::intake::{self, Intake, IntakeError, IntakeStore, Redact};
+use crate::pipeline::intake::{self, Intake, IntakeError, IntakeStore, Redact, SamplingInForce};
 use crate::sampling::Sampler;
 use crate::store::{Committed, IntakeAccount, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
 use futures_util::future::BoxFuture;
@@ -80,6 +80,10 @@ impl MoodyStore {
 }
 
 impl IntakeStore for MoodyStore {
+    fn now_ms(&self) -> i64 {
+        self.store.now_ms()
+    }
+
     fn commit_intake<'a>(
         &'a self,
         batches: &'a [IntakeBatch],
@@ -136,7 +140,8 @@ impl Service {
         let store = Arc::new(MoodyStore::new(database.store.clone()));
         let sampler = Sampler::from_config(&toml::from_str(sampling).unwrap(), "judged").unwrap();
         let times = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
-        let (intake, committer) = Intake::new(Arc::clone(&store) as _, sampler, Arc::new(Unredacted), times);
+        let sampling = SamplingInForce::new(Arc::new(sampler), None, Vec::new());
+        let (intake, committer) = Intake::new(Arc::clone(&store) as _, sampling, Arc::new(Unredacted), times);
         let listeners = intake::bind(&config).await.unwrap();
         let (http, grpc) = (listeners.http_address().unwrap(), listeners.grpc_address().unwrap());
         let shutdown = CancellationToken::new();
