@@ -78,6 +78,7 @@ pub struct Config {
     /// What is redacted, and how long content is kept.
     pub privacy: PrivacyConfig,
     /// Where scores go.
+    #[serde(skip_serializing)]
     pub sinks: Vec<SinkConfig>,
     /// What becomes of drift flags, and who is told.
     pub alerts: AlertsConfig,

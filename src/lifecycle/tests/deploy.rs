@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::sinks::SinkTarget;
 use crate::config::{Config, PrivacyConfig, SamplingConfig};
 use crate::lifecycle::Role;
 use crate::otlp::{Encoding, Signal, wire};
@@ -385,7 +386,8 @@ fn judged_and_the_collector_agree_on_queues_and_addresses() {
         assert_eq!((amqp.traces_queue.as_str(), amqp.logs_queue.as_str()), ("otlp_spans", "otlp_logs"), "{path}");
         let scores = collector["receivers"]["otlp/scores"]["protocols"]["grpc"]["endpoint"].as_str().unwrap();
         let port = scores.rsplit(':').next().unwrap();
-        let sink = config.sinks[0].endpoint.as_deref().unwrap();
+        let SinkTarget::Otlp(target) = &config.sinks[0].target else { panic!("{path}") };
+        let sink = target.endpoint.as_deref().unwrap();
         assert!(sink.ends_with(&format!(":{port}")), "{path}: scores go to {sink}, the receiver listens on {scores}");
     }
 }

@@ -119,16 +119,6 @@ pub enum SinkConfigError {
         /// What to write.
         remedy: &'static str,
     },
-    /// A key that this type of sink does not have.
-    #[error("sink `{sink}`: `{key}` means nothing to a sink of type `{kind}`; remove it")]
-    Foreign {
-        /// The sink.
-        sink: String,
-        /// The key.
-        key: &'static str,
-        /// The sink's type.
-        kind: &'static str,
-    },
     /// A value that cannot be used.
     #[error("sink `{sink}`: `{key}`: {problem}")]
     Value {

@@ -14,7 +14,7 @@ use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::native;
 use super::settings;
-use crate::config::sinks::SinkConfig;
+use crate::config::sinks::{LangfuseTarget, SinkConfig};
 use crate::model::{Evaluation, Outcome, Scale, Score, SubjectKind};
 use crate::secrets::Variables;
 
@@ -31,8 +31,12 @@ pub struct LangfuseSink {
 }
 
 impl LangfuseSink {
-    pub(super) fn from_config(config: &SinkConfig, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
-        if let Some(environment) = &config.environment {
+    pub(super) fn new(
+        config: &SinkConfig,
+        target: &LangfuseTarget,
+        variables: Variables<'_>,
+    ) -> Result<Self, SinkConfigError> {
+        if let Some(environment) = &target.environment {
             let fits = !environment.starts_with("langfuse")
                 && environment.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
             if !fits {
@@ -43,11 +47,12 @@ impl LangfuseSink {
                 });
             }
         }
+        let backend = settings::langfuse(config, target, "/api/public/scores", variables)?;
         Ok(Self {
-            client: http::client(&config.name, settings::headers(config, variables)?, config.timeout)?,
-            scores: settings::address(config, "/api/public/scores")?,
-            credentials: settings::basic_credentials(config, variables)?,
-            environment: config.environment.clone(),
+            client: backend.client,
+            scores: backend.base,
+            credentials: backend.credentials,
+            environment: target.environment.clone(),
             one_by_one: AtomicBool::new(false),
             concurrency: config.concurrency,
             timeout: config.timeout,

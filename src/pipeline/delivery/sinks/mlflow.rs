@@ -14,7 +14,7 @@ use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::settings;
 use super::{native, payload};
-use crate::config::sinks::SinkConfig;
+use crate::config::sinks::{MlflowTarget, SinkConfig};
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
 
@@ -30,12 +30,17 @@ pub struct MlflowSink {
 }
 
 impl MlflowSink {
-    pub(super) fn from_config(config: &SinkConfig, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
+    pub(super) fn new(
+        config: &SinkConfig,
+        target: &MlflowTarget,
+        variables: Variables<'_>,
+    ) -> Result<Self, SinkConfigError> {
+        let backend = settings::mlflow(config, target, "/api/3.0/mlflow", variables)?;
         Ok(Self {
-            client: http::client(&config.name, settings::headers(config, variables)?, config.timeout)?,
-            base: settings::address(config, "/api/3.0/mlflow")?,
-            credentials: settings::basic_credentials(config, variables)?,
-            experiment_id: config.experiment_id.clone(),
+            client: backend.client,
+            base: backend.base,
+            credentials: backend.credentials,
+            experiment_id: target.experiment_id.clone(),
             concurrency: config.concurrency,
             timeout: config.timeout,
         })

@@ -25,7 +25,7 @@ pub use mlflow::MlflowSink;
 pub use otlp::OtlpSink;
 pub use phoenix::PhoenixSink;
 
-use crate::config::sinks::{SinkConfig, SinkType};
+use crate::config::sinks::{SinkConfig, SinkTarget, SinkType};
 use crate::model::Evaluation;
 
 /// Says of every evaluation at `part` that `error` happened to it.
@@ -56,12 +56,11 @@ impl Sink {
         config: &SinkConfig,
         variables: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, SinkConfigError> {
-        settings::refuse_foreign_keys(config)?;
-        let kind = match config.kind {
-            SinkType::Otlp => Kind::Otlp(OtlpSink::from_config(config, variables)?),
-            SinkType::Mlflow => Kind::Mlflow(MlflowSink::from_config(config, variables)?),
-            SinkType::Phoenix => Kind::Phoenix(PhoenixSink::from_config(config, variables)?),
-            SinkType::Langfuse => Kind::Langfuse(LangfuseSink::from_config(config, variables)?),
+        let kind = match &config.target {
+            SinkTarget::Otlp(target) => Kind::Otlp(OtlpSink::new(config, target, variables)?),
+            SinkTarget::Mlflow(target) => Kind::Mlflow(MlflowSink::new(config, target, variables)?),
+            SinkTarget::Phoenix(target) => Kind::Phoenix(PhoenixSink::new(config, target, variables)?),
+            SinkTarget::Langfuse(target) => Kind::Langfuse(LangfuseSink::new(config, target, variables)?),
         };
         Ok(Self { name: config.name.clone(), kind })
     }
@@ -88,12 +87,12 @@ impl Sink {
 
     /// What it speaks: `otlp`, `mlflow`, `phoenix` or `langfuse`.
     pub fn type_name(&self) -> &'static str {
-        settings::type_name(match self.kind {
-            Kind::Otlp(_) => SinkType::Otlp,
-            Kind::Mlflow(_) => SinkType::Mlflow,
-            Kind::Phoenix(_) => SinkType::Phoenix,
-            Kind::Langfuse(_) => SinkType::Langfuse,
-        })
+        match self.kind {
+            Kind::Otlp(_) => SinkType::Otlp.as_str(),
+            Kind::Mlflow(_) => SinkType::Mlflow.as_str(),
+            Kind::Phoenix(_) => SinkType::Phoenix.as_str(),
+            Kind::Langfuse(_) => SinkType::Langfuse.as_str(),
+        }
     }
 
     /// Delivers; the results are in the order of the evaluations. What a sink has no place for (an abstention in most,

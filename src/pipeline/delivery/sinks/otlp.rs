@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use super::error::{DeliveryError, Disposition, SinkConfigError};
 use super::settings;
 use super::{otlp_grpc, otlp_http, payload};
-use crate::config::sinks::{OtlpProtocol, SinkConfig};
+use crate::config::sinks::{OtlpProtocol, OtlpTarget, SinkConfig};
 use crate::model::{Evaluation, EvaluationId};
 use crate::otlp::Signal;
 use crate::secrets::Variables;
@@ -47,23 +47,27 @@ pub(super) enum Export {
 }
 
 impl OtlpSink {
-    pub(super) fn from_config(config: &SinkConfig, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
-        if !config.spans && !config.logs {
+    pub(super) fn new(
+        config: &SinkConfig,
+        target: &OtlpTarget,
+        variables: Variables<'_>,
+    ) -> Result<Self, SinkConfigError> {
+        if !target.spans && !target.logs {
             let problem = "with `logs = false` too nothing would be sent; remove the sink instead".to_owned();
             return Err(SinkConfigError::Value { sink: config.name.clone(), key: "spans", problem });
         }
-        let headers = settings::headers(config, variables)?;
-        let transport = match config.protocol {
-            OtlpProtocol::HttpProtobuf => Transport::Http(otlp_http::HttpTransport::from_config(config, headers)?),
-            OtlpProtocol::Grpc => Transport::Grpc(otlp_grpc::GrpcTransport::from_config(config, headers)?),
+        let headers = settings::headers(config, &target.api_key, variables)?;
+        let transport = match target.protocol {
+            OtlpProtocol::HttpProtobuf => Transport::Http(otlp_http::HttpTransport::new(config, target, headers)?),
+            OtlpProtocol::Grpc => Transport::Grpc(otlp_grpc::GrpcTransport::new(config, target, headers)?),
         };
         Ok(Self {
             name: config.name.clone(),
             transport,
-            spans: config.spans,
-            logs: config.logs,
+            spans: target.spans,
+            logs: target.logs,
             takes_no_logs: AtomicBool::new(false),
-            resource: config.resource.clone(),
+            resource: target.resource.clone(),
             spans_accepted: Mutex::default(),
         })
     }

@@ -14,7 +14,7 @@ use super::error::{DeliveryError, SinkConfigError};
 use super::otlp::Export;
 use super::otlp_http::partly;
 use super::{http, settings};
-use crate::config::sinks::SinkConfig;
+use crate::config::sinks::{OtlpTarget, SinkConfig};
 use crate::net::tls;
 use crate::otlp::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
 
@@ -27,8 +27,8 @@ pub(super) struct GrpcTransport {
 }
 
 impl GrpcTransport {
-    pub(super) fn from_config(config: &SinkConfig, headers: HeaderMap) -> Result<Self, SinkConfigError> {
-        let url = settings::address(config, "")?;
+    pub(super) fn new(config: &SinkConfig, target: &OtlpTarget, headers: HeaderMap) -> Result<Self, SinkConfigError> {
+        let url = settings::endpoint(config, target, "")?;
         let refuse = |problem: String| SinkConfigError::Value { sink: config.name.clone(), key: "endpoint", problem };
         tls::install_provider();
         let mut endpoint = Endpoint::from_shared(url.to_string())

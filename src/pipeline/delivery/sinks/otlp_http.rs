@@ -9,7 +9,7 @@ use reqwest::{Client, Url};
 use super::error::{DeliveryError, SinkConfigError};
 use super::otlp::Export;
 use super::{http, settings};
-use crate::config::sinks::SinkConfig;
+use crate::config::sinks::{OtlpTarget, SinkConfig};
 use crate::otlp::wire::{
     ExportLogsServiceRequest, ExportLogsServiceResponse, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -25,11 +25,11 @@ pub(super) struct HttpTransport {
 }
 
 impl HttpTransport {
-    pub(super) fn from_config(config: &SinkConfig, headers: HeaderMap) -> Result<Self, SinkConfigError> {
+    pub(super) fn new(config: &SinkConfig, target: &OtlpTarget, headers: HeaderMap) -> Result<Self, SinkConfigError> {
         Ok(Self {
             client: http::client(&config.name, headers, config.timeout)?,
-            traces: settings::address(config, "/v1/traces")?,
-            logs: settings::address(config, "/v1/logs")?,
+            traces: settings::endpoint(config, target, "/v1/traces")?,
+            logs: settings::endpoint(config, target, "/v1/logs")?,
             timeout: config.timeout,
         })
     }

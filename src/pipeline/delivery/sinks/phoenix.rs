@@ -14,7 +14,7 @@ use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::settings;
 use super::{native, payload};
-use crate::config::sinks::SinkConfig;
+use crate::config::sinks::{PhoenixTarget, SinkConfig};
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
 
@@ -27,12 +27,13 @@ pub struct PhoenixSink {
 }
 
 impl PhoenixSink {
-    pub(super) fn from_config(config: &SinkConfig, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
-        Ok(Self {
-            client: http::client(&config.name, settings::headers(config, variables)?, config.timeout)?,
-            base: settings::address(config, "/v1")?,
-            timeout: config.timeout,
-        })
+    pub(super) fn new(
+        config: &SinkConfig,
+        target: &PhoenixTarget,
+        variables: Variables<'_>,
+    ) -> Result<Self, SinkConfigError> {
+        let backend = settings::phoenix(config, target, "/v1", variables)?;
+        Ok(Self { client: backend.client, base: backend.base, timeout: config.timeout })
     }
 
     pub(super) async fn deliver(&self, evaluations: &[&Evaluation]) -> Vec<Result<(), DeliveryError>> {

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
-use super::settings;
-use crate::config::sinks::{SinkConfig, SinkType};
+use super::settings::{self, Backend};
+use crate::config::sinks::{SinkConfig, SinkTarget};
 use crate::model::{SpanId, TraceId};
-use crate::secrets::Variables;
 
 /// Attempts at one request before the whole is given up.
 const ATTEMPTS: u32 = 5;
@@ -138,21 +137,22 @@ enum Kind {
 impl AnnotationSource {
     /// The backend that scores of a `[[sinks]]` section go to; `variables` looks up environment variables.
     pub fn from_config(config: &SinkConfig, variables: &dyn Fn(&str) -> Option<String>) -> Result<Self, PullError> {
-        settings::refuse_foreign_keys(config)?;
-        let (kind, path) = match config.kind {
-            SinkType::Otlp => {
-                let kind = settings::type_name(config.kind);
+        let (kind, backend) = match &config.target {
+            SinkTarget::Otlp(_) => {
+                let kind = config.target.kind().as_str();
                 return Err(PullError::NoAnnotations { sink: config.name.clone(), kind });
             }
-            SinkType::Mlflow => {
-                let experiment_id = config.experiment_id.clone();
+            SinkTarget::Mlflow(target) => {
+                let experiment_id = target.experiment_id.clone();
                 let experiment_id = experiment_id.ok_or_else(|| PullError::NoExperiment(config.name.clone()))?;
-                (Kind::Mlflow { experiment_id }, "/api/3.0/mlflow")
+                (Kind::Mlflow { experiment_id }, settings::mlflow(config, target, "/api/3.0/mlflow", variables)?)
             }
-            SinkType::Phoenix => (Kind::Phoenix, "/v1"),
-            SinkType::Langfuse => (Kind::Langfuse, "/api/public"),
+            SinkTarget::Phoenix(target) => (Kind::Phoenix, settings::phoenix(config, target, "/v1", variables)?),
+            SinkTarget::Langfuse(target) => {
+                (Kind::Langfuse, settings::langfuse(config, target, "/api/public", variables)?)
+            }
         };
-        Ok(Self { name: config.name.clone(), kind, server: Server::from_config(config, path, variables)? })
+        Ok(Self { name: config.name.clone(), kind, server: Server { backend, timeout: config.timeout } })
     }
 
     /// Whether the backend can only be asked about ids that one names.
@@ -178,25 +178,14 @@ impl AnnotationSource {
 /// A backend's API: requests with credentials, tried again where that can help.
 #[derive(Debug)]
 struct Server {
-    client: Client,
-    base: Url,
-    credentials: Option<(String, SecretString)>,
+    backend: Backend,
     timeout: Duration,
 }
 
 impl Server {
-    fn from_config(config: &SinkConfig, path: &str, variables: Variables<'_>) -> Result<Self, SinkConfigError> {
-        Ok(Self {
-            client: http::client(&config.name, settings::headers(config, variables)?, config.timeout)?,
-            base: settings::address(config, path)?,
-            credentials: settings::basic_credentials(config, variables)?,
-            timeout: config.timeout,
-        })
-    }
-
     /// The address of parts of a path, each escaped.
     fn url(&self, parts: &[&str]) -> Url {
-        let mut url = self.base.clone();
+        let mut url = self.backend.base.clone();
         // An http address always has a path to extend.
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(parts);
@@ -208,8 +197,8 @@ impl Server {
     async fn ask(&self, url: &Url, request: impl Fn(&Client) -> RequestBuilder) -> Result<Answer, DeliveryError> {
         let mut failures = 0;
         loop {
-            let mut request = request(&self.client);
-            if let Some((user, password)) = &self.credentials {
+            let mut request = request(&self.backend.client);
+            if let Some((user, password)) = &self.backend.credentials {
                 request = request.basic_auth(user, Some(password.expose_secret()));
             }
             let error = match http::exchange(request, url, self.timeout).await {

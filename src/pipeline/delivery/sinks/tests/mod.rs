@@ -87,10 +87,6 @@ pub fn dispositions(results: &[Result<(), DeliveryError>]) -> Vec<Option<Disposi
 fn a_sink_that_cannot_work_is_refused_with_the_remedy() {
     let refused = |toml: &str| build(toml).unwrap_err().to_string();
     assert!(refused("name = 'a'\ntype = 'otlp'").contains("`endpoint` is missing"));
-    assert!(
-        refused("name = 'a'\ntype = 'mlflow'\nendpoint = 'http://x'")
-            .contains("means nothing to a sink of type `mlflow`")
-    );
     assert!(refused("name = 'a'\ntype = 'otlp'\nendpoint = 'http://x/v1/traces'").contains("leave out `/v1/…`"));
     assert!(
         refused("name = 'a'\ntype = 'otlp'\nendpoint = 'http://x'\nspans = false\nlogs = false")
