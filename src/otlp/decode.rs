@@ -183,6 +183,7 @@ fn has_span_ids(request: &ExportTraceServiceRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wire::any_value::Value;
     use super::super::wire::{LogRecord, ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span};
     use super::*;
 
@@ -265,7 +266,6 @@ mod tests {
         assert_eq!((span.kind, span.start_time_unix_nano, span.dropped_attributes_count), (3, 12, 7));
         let values: Vec<_> =
             span.attributes.iter().map(|pair| pair.value.clone().and_then(|value| value.value)).collect();
-        use super::super::wire::any_value::Value;
         assert_eq!(
             values,
             [Some(Value::StringValue("NaN".into())), Some(Value::DoubleValue(0.5)), Some(Value::IntValue(12))]

@@ -26,9 +26,6 @@ pub(super) fn without_bad_records(tree: &mut Json) {
 
 fn blank_records<R: DeserializeOwned>(tree: &mut Json, path: [&str; 3]) {
     let [blocks, scopes, records] = path;
-    fn items<'a>(node: &'a mut Json, name: &str) -> impl Iterator<Item = &'a mut Json> {
-        node.get_mut(name).and_then(Json::as_array_mut).into_iter().flatten()
-    }
     for block in items(tree, blocks) {
         for scope in items(block, scopes) {
             for record in items(scope, records) {
@@ -38,6 +35,11 @@ fn blank_records<R: DeserializeOwned>(tree: &mut Json, path: [&str; 3]) {
             }
         }
     }
+}
+
+/// The items of the list under `name`.
+fn items<'a>(node: &'a mut Json, name: &str) -> impl Iterator<Item = &'a mut Json> {
+    node.get_mut(name).and_then(Json::as_array_mut).into_iter().flatten()
 }
 
 /// The text with U+FFFD in the place of escaped surrogates that lack their other half: a limit on the length of

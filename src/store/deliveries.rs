@@ -146,7 +146,7 @@ impl Store {
                 let mut select = QueryBuilder::<DB>::new("SELECT ");
                 select.push(EVALUATION_COLUMNS);
                 select.push(" FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN ");
-                push_list(&mut select, ids.iter().map(|id| id.as_uuid()));
+                push_list(&mut select, ids.iter().map(EvaluationId::as_uuid));
                 select.push(" ORDER BY evaluations.id");
                 select.build_query_as().fetch_all(pool).await?
             });

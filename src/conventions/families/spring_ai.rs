@@ -77,7 +77,7 @@ fn read_call(source: &Source<'_>, parts: &mut Parts) {
 /// The texts in the body of the newest record of a handler: `Title:`, a line break, `["…", "…"]`.
 fn texts_of(source: &Source<'_>, handler: &str) -> Option<Vec<String>> {
     let is_of = |log: &&LogRecord| log.scope.name.rsplit('.').next() == Some(handler);
-    let body = source.logs.iter().filter(is_of).next_back()?.body.as_str()?;
+    let body = source.logs.iter().rfind(is_of)?.body.as_str()?;
     let (_, list) = body.split_once(":\n")?;
     let inside = list.trim().strip_prefix('[')?.strip_suffix(']')?;
     let Some(inside) = inside.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')) else {

@@ -1,4 +1,4 @@
-//! TanStack AI's `otelMiddleware`: a root without an operation around one span a model call, and tool spans whose
+//! `TanStack` AI's `otelMiddleware`: a root without an operation around one span a model call, and tool spans whose
 //! arguments and result are written as messages.
 
 use crate::conventions::attribute_namespace::Space;
