@@ -6,7 +6,7 @@
 //! a person resolved stays so, one that had gone by itself comes back. What began later is a new episode.
 
 use crate::calibration::report::{Flag, Moment, ReportData};
-use crate::model::{Alert, AlertChange, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, AlertState};
+use crate::model::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 
 /// A receiver that forgets is reminded of an unresolved alert this often.
 pub const REMIND_AFTER_MS: i64 = 3_600_000;
@@ -32,12 +32,7 @@ fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
         since_ms: Moment::parse(&flag.since)?.0,
         detected_at_ms: Moment::parse(&flag.detected_at)?.0,
         labels_to_detection: flag.labels_to_detection as u64,
-        effect: AlertEffect {
-            value: flag.effect.value(),
-            low: flag.effect.interval().map(|interval| interval.low),
-            high: flag.effect.interval().map(|interval| interval.high),
-            reason: flag.effect.reason().map(|reason| reason.to_string()),
-        },
+        effect: flag.effect.into(),
         evidence: AlertEvidence {
             statistic: flag.evidence.statistic,
             threshold: flag.evidence.threshold,
@@ -115,7 +110,7 @@ fn remind(alert: Alert, now_ms: i64) -> AlertChange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attribution, DriftKind};
+    use crate::model::{Attribution, DriftKind, Estimate};
 
     const HOUR: i64 = 3_600_000;
 
@@ -129,7 +124,7 @@ mod tests {
             since_ms,
             detected_at_ms: since_ms + 10,
             labels_to_detection: 20,
-            effect: AlertEffect { value: Some(-0.2), low: None, high: None, reason: Some("thin".into()) },
+            effect: Estimate::Bare(-0.2, "thin").into(),
             evidence: AlertEvidence { statistic: 2.0, threshold: 1.0, guarantee: String::new() },
             attribution: Attribution::Ambiguous,
             advice: "look".into(),

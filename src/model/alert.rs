@@ -1,11 +1,13 @@
 //! An alert: something moved, and somebody should look at it.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::estimate::Members;
 use super::named::named_enum;
-use super::{AlertId, Attribution, DriftKind};
+use super::{AlertId, Attribution, DriftKind, Estimate, Interval};
 
 named_enum! {
     /// Where an alert stands.
@@ -33,34 +35,60 @@ named_enum! {
     }
 }
 
-/// By how much something moved: the form in which every estimate is written.
+/// By how much something moved, with its 95 % interval.
+///
+/// The reason is its sentence, not its code: rows of earlier releases hold sentences, and workers that share the
+/// database show what they read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AlertEffect {
-    /// The change, if it is known.
-    pub value: Option<f64>,
-    /// Lower limit of its 95 % interval.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub low: Option<f64>,
-    /// Upper limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub high: Option<f64>,
-    /// Why value or interval is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+#[serde(from = "Members<String>", into = "EffectJson")]
+pub struct AlertEffect(Estimate<String>);
+
+impl<R: fmt::Display> From<Estimate<R>> for AlertEffect {
+    fn from(estimate: Estimate<R>) -> Self {
+        Self(estimate.map_reason(|reason| reason.to_string()))
+    }
+}
+
+impl From<Members<String>> for AlertEffect {
+    /// An alert is not unreadable for want of a reason.
+    fn from(members: Members<String>) -> Self {
+        let Ok(estimate) = members.estimate(|| Ok::<_, Infallible>("no reason given".to_owned()));
+        Self(estimate)
+    }
 }
 
 impl fmt::Display for AlertEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signed = |number: f64| format!("{number:+.2}").replace('-', "−");
-        match (self.value, self.low, self.high) {
-            (Some(value), Some(low), Some(high)) => {
-                write!(f, "{} [{}, {}]", signed(value), signed(low), signed(high))
+        match &self.0 {
+            Estimate::Interval(value, Interval { low, high }) => {
+                write!(f, "{} [{}, {}]", signed(*value), signed(*low), signed(*high))
             }
-            (Some(value), ..) => match &self.reason {
-                Some(reason) => write!(f, "{} (no interval: {reason})", signed(value)),
-                None => f.write_str(&signed(value)),
-            },
-            (None, ..) => write!(f, "an unknown amount ({})", self.reason.as_deref().unwrap_or("no reason given")),
+            Estimate::Bare(value, reason) => write!(f, "{} (no interval: {reason})", signed(*value)),
+            Estimate::Undefined(reason) => write!(f, "an unknown amount ({reason})"),
+        }
+    }
+}
+
+/// An effect as alerts write it: limits that are not known are left out.
+#[derive(Serialize)]
+struct EffectJson {
+    value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<AlertEffect> for EffectJson {
+    fn from(AlertEffect(estimate): AlertEffect) -> Self {
+        Self {
+            value: estimate.value(),
+            low: estimate.interval().map(|interval| interval.low),
+            high: estimate.interval().map(|interval| interval.high),
+            reason: estimate.reason(),
         }
     }
 }
@@ -270,6 +298,7 @@ mod moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Reason;
 
     fn finding() -> AlertFinding {
         AlertFinding {
@@ -281,7 +310,7 @@ mod tests {
             since_ms: 1_767_225_600_000,
             detected_at_ms: 1_767_312_000_000,
             labels_to_detection: 31,
-            effect: AlertEffect { value: Some(-0.25), low: Some(-0.4), high: Some(-0.1), reason: None },
+            effect: Estimate::new(Ok(-0.25), Ok(Interval { low: -0.4, high: -0.1 })).into(),
             evidence: AlertEvidence { statistic: 1_500.0, threshold: 1_000.0, guarantee: "rarely wrong".into() },
             attribution: Attribution::JudgeModel,
             advice: "pin the model".into(),
@@ -305,9 +334,39 @@ mod tests {
             finding().summary(),
             "faithfulness: agreement with people moved by −0.25 [−0.40, −0.10] since 1 Jan 2026, 00:00 UTC"
         );
-        let effect = AlertEffect { value: None, low: None, high: None, reason: Some("too few labels".into()) };
+        let effect = Estimate::Undefined("too few labels").into();
         let unknown = AlertFinding { segment: Some("returns".into()), effect, ..finding() }.summary();
         assert!(unknown.contains("[returns]") && unknown.contains("an unknown amount (too few labels)"), "{unknown}");
+    }
+
+    #[test]
+    fn an_effect_is_written_as_earlier_releases_wrote_it_and_theirs_reads_back() {
+        for (effect, json) in [
+            (
+                Estimate::new(Ok(-0.25), Ok(Interval { low: -0.4, high: -0.1 })),
+                r#"{"value":-0.25,"low":-0.4,"high":-0.1}"#,
+            ),
+            (Estimate::new(Ok(-0.25), Err(Reason::TooFew)), r#"{"value":-0.25,"reason":"too few observations"}"#),
+            (Reason::NoPairs.into(), r#"{"value":null,"reason":"no pair of labels to compare"}"#),
+        ] {
+            let effect = AlertEffect::from(effect);
+            assert_eq!(serde_json::to_string(&effect).unwrap(), json);
+            assert_eq!(serde_json::from_str::<AlertEffect>(json).unwrap(), effect);
+        }
+    }
+
+    #[test]
+    fn a_reason_of_a_later_release_is_shown_and_written_as_it_stands() {
+        let json = r#"{"value":-0.25,"reason":"added later"}"#;
+        let effect: AlertEffect = serde_json::from_str(json).unwrap();
+        assert_eq!(effect.to_string(), "−0.25 (no interval: added later)");
+        assert_eq!(serde_json::to_string(&effect).unwrap(), json);
+    }
+
+    #[test]
+    fn an_effect_without_interval_and_reason_is_still_readable() {
+        let effect: AlertEffect = serde_json::from_str(r#"{"value":-0.25}"#).unwrap();
+        assert_eq!(effect.to_string(), "−0.25 (no interval: no reason given)");
     }
 
     #[test]

@@ -26,7 +26,6 @@ mod confusion_matrix;
 pub mod distance;
 pub mod distribution;
 pub mod e_detector;
-mod estimate;
 pub mod kappa;
 pub mod krippendorff;
 pub mod mix_decomposition;
@@ -41,7 +40,10 @@ pub mod survey;
 mod tests;
 pub mod two_sample;
 
+pub use crate::model::{Estimate, Interval, Reason};
 pub use confusion_matrix::{AgreementTable, Weighting};
-pub use estimate::{CONFIDENCE, Estimate, Interval, Reason};
 pub use paired_scores::PairGrid;
 pub use proportion::{newcombe, proportion, wilson};
+
+/// The confidence level of every interval unless a caller says otherwise.
+pub const CONFIDENCE: f64 = 0.95;

@@ -386,8 +386,8 @@ fn accounts(text: &mut String, report: &ReportData) {
                 format!("{} {}", plain(&judge.judge), plain(judge.judge_model.as_deref().unwrap_or_default())),
                 outcomes.join(", "),
                 if judge.priced > 0 { dollars(judge.cost_usd) } else { "no price known".to_owned() },
-                in_words(&(&judge.latency_median_ms).into(), MILLISECONDS),
-                in_words(&(&judge.latency_p95_ms).into(), MILLISECONDS),
+                in_words(&judge.latency_median_ms, MILLISECONDS),
+                in_words(&judge.latency_p95_ms, MILLISECONDS),
             ]
         })
         .collect();

@@ -7,8 +7,8 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 
 use super::charts::{escape, whisker};
 use super::data::Moment;
-use super::words::{self, Form, Parts};
-use crate::statistics::{Estimate, Interval, Reason};
+use super::words::{self, Form};
+use crate::model::{Estimate, Interval};
 
 /// The stylesheet of report and pages.
 pub const STYLE: &str = include_str!("templates/style.css");
@@ -35,12 +35,12 @@ pub fn environment() -> Result<Environment<'static>, minijinja::Error> {
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
-    environment.add_filter("share", |parts: Serde<Parts>| figure(&parts, words::SHARE));
-    environment.add_filter("number", |parts: Serde<Parts>| figure(&parts, words::NUMBER));
-    environment.add_filter("signed", |parts: Serde<Parts>| figure(&parts, words::SIGNED));
-    environment.add_filter("milliseconds", |parts: Serde<Parts>| figure(&parts, words::MILLISECONDS));
-    environment.add_filter("whisker", |parts: Serde<Parts>, title: String| {
-        Value::from_safe_string(whisker(110.0, &title, &estimate(&parts)))
+    environment.add_filter("share", |estimate: Serde<Estimate>| figure(&estimate, words::SHARE));
+    environment.add_filter("number", |estimate: Serde<Estimate>| figure(&estimate, words::NUMBER));
+    environment.add_filter("signed", |estimate: Serde<Estimate>| figure(&estimate, words::SIGNED));
+    environment.add_filter("milliseconds", |estimate: Serde<Estimate>| figure(&estimate, words::MILLISECONDS));
+    environment.add_filter("whisker", |estimate: Serde<Estimate>, title: String| {
+        Value::from_safe_string(whisker(110.0, &title, &estimate))
     });
     environment.add_filter("percent", words::percent);
     environment.add_filter("count", words::count);
@@ -57,40 +57,51 @@ fn moment(text: &str) -> Option<Moment> {
 }
 
 /// An estimate as markup: value, interval, or the reason.
-fn figure(parts: &Parts, (value, limit): (Form, Form)) -> Value {
-    let why = || escape(&parts.reason.as_deref().map(words::reason).unwrap_or_default());
-    Value::from_safe_string(match (parts.value, parts.low, parts.high) {
-        (Some(number), Some(low), Some(high)) => format!(
-            "<span class=\"estimate\"><b>{}</b> <span class=\"interval\">[{}, {}]</span></span>",
-            escape(&value(number)),
-            escape(&limit(low)),
-            escape(&limit(high))
+fn figure(estimate: &Estimate, (value, limit): (Form, Form)) -> Value {
+    let inner = match estimate {
+        Estimate::Interval(number, Interval { low, high }) => format!(
+            "<b>{}</b> <span class=\"interval\">[{}, {}]</span>",
+            escape(&value(*number)),
+            escape(&limit(*low)),
+            escape(&limit(*high))
         ),
-        (Some(number), ..) => format!(
-            "<span class=\"estimate\"><b>{}</b> <span class=\"why\">no interval: {}</span></span>",
-            escape(&value(number)),
-            why()
+        Estimate::Bare(number, why) => format!(
+            "<b>{}</b> <span class=\"why\">no interval: {}</span>",
+            escape(&value(*number)),
+            escape(&why.to_string())
         ),
-        (None, ..) => format!("<span class=\"estimate\"><span class=\"why\">not known: {}</span></span>", why()),
-    })
-}
-
-/// Back from the data to the estimate; the reason is only drawn as "no interval" here.
-fn estimate(parts: &Parts) -> Estimate {
-    match (parts.value, parts.low, parts.high) {
-        (Some(value), Some(low), Some(high)) => Estimate::Interval(value, Interval { low, high }),
-        (Some(value), ..) => Estimate::Bare(value, Reason::TooFew),
-        (None, ..) => Estimate::Undefined(Reason::NoPairs),
-    }
+        Estimate::Undefined(why) => format!("<span class=\"why\">not known: {}</span>", escape(&why.to_string())),
+    };
+    Value::from_safe_string(format!("<span class=\"estimate\">{inner}</span>"))
 }
 
 #[cfg(test)]
 mod tests {
+    use minijinja::context;
+
     use super::*;
+    use crate::model::{Named, Reason};
+
+    fn rendered(template: &str, estimate: Estimate) -> Result<String, minijinja::Error> {
+        environment().unwrap().render_str(template, context! { estimate => Value::from(Serde(estimate)) })
+    }
 
     #[test]
-    fn a_reason_from_outside_is_escaped() {
-        let parts = Parts { reason: Some("<b>x</b>".into()), ..Parts::default() };
-        assert!(!figure(&parts, words::SHARE).to_string().contains("<b>x"));
+    fn a_page_gives_every_reason_in_its_own_words() {
+        for reason in Reason::ALL {
+            let known = rendered("{{ estimate | share }}", Estimate::Bare(0.5, *reason)).unwrap();
+            assert!(known.contains(&format!("no interval: {reason}")), "{known}");
+            let unknown = rendered("{{ estimate | whisker('mean') }}", Estimate::Undefined(*reason)).unwrap();
+            assert!(unknown.contains(&format!("not known: {reason}")), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_estimate_is_refused_by_the_filters_for_estimates() {
+        for template in
+            ["{{ 0.5 | share }}", "{{ {'value': 0.5} | share }}", "{{ {'value': none, 'reason': '<b>'} | share }}"]
+        {
+            assert!(environment().unwrap().render_str(template, ()).is_err(), "{template}");
+        }
     }
 }

@@ -1,39 +1,11 @@
 //! Numbers as people read them: never without their interval, or the reason why there is none.
 
-use serde::Deserialize;
-
 use super::data::Moment;
-use crate::model::Revisions;
-use crate::statistics::{Estimate, Reason};
+use crate::model::{Estimate, Interval, Revisions};
 
 /// `, revision 2.1`; nothing for the first, which every score of earlier releases has.
 pub fn revision(revisions: Revisions) -> String {
     if revisions == Revisions::FIRST { String::new() } else { format!(", revision {revisions}") }
-}
-
-/// An estimate as the data write it, with the sentence behind its reason.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default)]
-pub struct Parts {
-    /// The value, if there is one.
-    pub value: Option<f64>,
-    /// Lower limit.
-    pub low: Option<f64>,
-    /// Upper limit.
-    pub high: Option<f64>,
-    /// Why something is missing: a code, or its sentence.
-    pub reason: Option<String>,
-}
-
-impl From<&Estimate> for Parts {
-    fn from(estimate: &Estimate) -> Self {
-        Self {
-            value: estimate.value(),
-            low: estimate.interval().map(|interval| interval.low),
-            high: estimate.interval().map(|interval| interval.high),
-            reason: estimate.reason().map(|reason| reason.to_string()),
-        }
-    }
 }
 
 /// What a value and a limit look like.
@@ -65,17 +37,17 @@ pub fn percent(share: f64) -> String {
 
 /// `87 % [82, 91]`, `87 % (no interval: …)` or `not known: …`.
 pub fn percent_estimate(estimate: &Estimate) -> String {
-    in_words(&estimate.into(), SHARE)
+    in_words(estimate, SHARE)
 }
 
 /// `0.82 [0.79, 0.85]`.
 pub fn number_estimate(estimate: &Estimate) -> String {
-    in_words(&estimate.into(), NUMBER)
+    in_words(estimate, NUMBER)
 }
 
 /// `+0.04 [−0.01, +0.09]`.
 pub fn signed_estimate(estimate: &Estimate) -> String {
-    in_words(&estimate.into(), SIGNED)
+    in_words(estimate, SIGNED)
 }
 
 /// `0.82`, with a true minus.
@@ -179,48 +151,20 @@ pub fn code(code: &str) -> String {
 }
 
 /// An estimate in plain text.
-pub fn in_words(parts: &Parts, (value, limit): (Form, Form)) -> String {
-    let why = parts.reason.as_deref().map(reason).unwrap_or_default();
-    match (parts.value, parts.low, parts.high) {
-        (Some(number), Some(low), Some(high)) => format!("{} [{}, {}]", value(number), limit(low), limit(high)),
-        (Some(number), ..) => format!("{} (no interval: {why})", value(number)),
-        (None, ..) => format!("not known: {why}"),
+pub fn in_words(estimate: &Estimate, (value, limit): (Form, Form)) -> String {
+    match estimate {
+        Estimate::Interval(number, Interval { low, high }) => {
+            format!("{} [{}, {}]", value(*number), limit(*low), limit(*high))
+        }
+        Estimate::Bare(number, why) => format!("{} (no interval: {why})", value(*number)),
+        Estimate::Undefined(why) => format!("not known: {why}"),
     }
-}
-
-/// Every reason, so that a page can explain the code it finds in the data.
-const REASONS: [Reason; 19] = [
-    Reason::NoPairs,
-    Reason::NoVariance,
-    Reason::JudgeConstant,
-    Reason::HumanConstant,
-    Reason::PerfectAgreement,
-    Reason::Thin,
-    Reason::FewEffective,
-    Reason::TooFew,
-    Reason::Unstable,
-    Reason::NotBinary,
-    Reason::NotOrdered,
-    Reason::NotCategorical,
-    Reason::NoPositives,
-    Reason::NoNegatives,
-    Reason::JudgeNeverPositive,
-    Reason::JudgeNeverNegative,
-    Reason::TooFewAnnotators,
-    Reason::JudgeUninformative,
-    Reason::InvalidInput,
-];
-
-/// The sentence behind a reason's code.
-pub fn reason(code: &str) -> String {
-    let known = REASONS.iter().find(|reason| serde_json::to_value(reason).is_ok_and(|value| value == code));
-    known.map_or_else(|| self::code(code), ToString::to_string)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::Interval;
+    use crate::model::Reason;
 
     #[test]
     fn an_estimate_never_stands_alone() {
@@ -242,7 +186,6 @@ mod tests {
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(percent(0.996), "99.6\u{a0}%");
         assert_eq!(time(Moment(1_767_225_600_000)), "1 Jan 2026, 00:00 UTC");
-        assert_eq!(reason("no_pairs"), "no pair of labels to compare");
-        assert_eq!(reason("added_later"), "added later");
+        assert_eq!(code("not_captured"), "not captured");
     }
 }

@@ -322,7 +322,8 @@ on_both_databases! {
         assert_eq!(asked[0].body[0]["labels"]["kind"], "agreement");
         let alerts = database.store.unresolved_alerts().await.unwrap();
         assert_eq!(alerts.len(), 1);
-        assert!(alerts[0].finding.effect.high.unwrap() < 0.0, "{:?}", alerts[0].finding.effect);
+        let effect = serde_json::to_value(&alerts[0].finding.effect).unwrap();
+        assert!(effect["high"].as_f64().unwrap() < 0.0, "{effect}");
         assert_eq!(alerts[0].finding.since_ms, START_MS + 200 * 60_000);
         let kept = database.store.snapshots(0).await.unwrap();
         assert_eq!((kept.len(), kept[0].rubric.as_str()), (1, "faithfulness"));

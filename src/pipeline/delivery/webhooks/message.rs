@@ -158,7 +158,7 @@ fn cut(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AlertEffect, AlertEvidence, AlertFinding, Attribution, DriftKind};
+    use crate::model::{AlertEvidence, AlertFinding, Attribution, DriftKind, Estimate, Interval};
 
     fn alert() -> Alert {
         let finding = AlertFinding {
@@ -170,7 +170,7 @@ mod tests {
             since_ms: 1_767_225_600_000,
             detected_at_ms: 1_767_312_000_000,
             labels_to_detection: 31,
-            effect: AlertEffect { value: Some(-0.25), low: Some(-0.4), high: Some(-0.1), reason: None },
+            effect: Estimate::new(Ok(-0.25), Ok(Interval { low: -0.4, high: -0.1 })).into(),
             evidence: AlertEvidence { statistic: 1_500.0, threshold: 1_000.0, guarantee: "rarely wrong".into() },
             attribution: Attribution::JudgeModel,
             advice: "pin the model".into(),

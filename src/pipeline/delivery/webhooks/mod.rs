@@ -22,9 +22,7 @@ use super::sinks::DeliveryError;
 use super::sinks::http::{bounded_client, exchange};
 use crate::config::AlertsConfig;
 use crate::config::alerts::{WebhookConfig, WebhookKind};
-use crate::model::{
-    Alert, AlertDeliveryId, AlertEffect, AlertEvent, AlertEvidence, AlertFinding, Attribution, DriftKind,
-};
+use crate::model::{Alert, AlertDeliveryId, AlertEvent, AlertEvidence, AlertFinding, Attribution, DriftKind, Estimate};
 use crate::net;
 use crate::store::{AlertRoute, OwedAlert};
 
@@ -190,7 +188,7 @@ pub fn sample(now_ms: i64) -> Alert {
         since_ms: now_ms,
         detected_at_ms: now_ms,
         labels_to_detection: 0,
-        effect: AlertEffect { value: Some(0.0), low: None, high: None, reason: Some("this is a test".to_owned()) },
+        effect: Estimate::Bare(0.0, "this is a test").into(),
         evidence: AlertEvidence { statistic: 0.0, threshold: 0.0, guarantee: "nothing moved".to_owned() },
         attribution: Attribution::Ambiguous,
         advice: "nothing: this message was sent by `judged alerts test`".to_owned(),
