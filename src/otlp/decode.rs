@@ -307,6 +307,10 @@ mod tests {
     fn rubbish_is_an_error_that_says_what_was_expected() {
         assert!(decode(&[0xff, 0xff, 0xff]).unwrap_err().to_string().contains("OTLP traces request in protobuf"));
         assert!(matches!(decode(b"{\"hello\":1}"), Err(DecodeError::UnknownSignal)));
-        assert!(matches!(decode(b"{\"resourceSpans\":[{]"), Err(DecodeError::Json { .. })));
+        for cut in
+            [&b"{\"resourceSpans\":[{]"[..], b"{\"resourceSpans\":[{\"a\":\"\\", b"{\"resourceSpans\":\"\\ud83d\\"]
+        {
+            assert!(matches!(decode(cut), Err(DecodeError::Json { .. })), "{}", cut.escape_ascii());
+        }
     }
 }

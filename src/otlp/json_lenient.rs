@@ -49,7 +49,8 @@ fn with_whole_characters(body: &[u8]) -> Cow<'_, [u8]> {
     const ESCAPE: usize = 6;
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;
-    while let Some(backslash) = memchr::memchr(b'\\', &body[at..]).map(|found| at + found) {
+    // A body that ends in a backslash has nothing behind it.
+    while let Some(backslash) = memchr::memchr(b'\\', body.get(at..).unwrap_or_default()).map(|found| at + found) {
         at = backslash + 2;
         let Some(first) = surrogate(body, backslash) else { continue };
         let is_pair = first < 0xDC00 && surrogate(body, backslash + ESCAPE).is_some_and(|second| second >= 0xDC00);
