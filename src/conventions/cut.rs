@@ -1,6 +1,8 @@
 //! Text that was cut off, or may have been: by limits on the number and the length of attributes, or because whoever
 //! recorded it was interrupted.
 
+use std::collections::HashSet;
+
 use super::span_view::Source;
 use crate::model::{Message, Part, Value};
 
@@ -17,11 +19,14 @@ fn is_round(length: usize) -> bool {
             || matches!(length, 1_200 | 1_500 | 2_500))
 }
 
-/// What producers put behind a text that they cut.
+/// What producers put behind a text that they cut, in any case.
 const MARKS: [&str; 5] = ["[truncated]", "(truncated)", "<truncated>", "... truncated", "…[cut]"];
 
 /// Bytes at the end of a text by which it is found again in messages.
 const TAIL: usize = 24;
+
+/// Texts that are named one by one; a span with one attribute for each message may hold very many.
+const MAX_NAMED: usize = 8;
 
 /// Reports what of this span was lost to limits, and returns whether the question or the answer may be part of it.
 pub(super) fn report(source: &Source<'_>, input: Option<&[Message]>, output: Option<&[Message]>) -> bool {
@@ -49,26 +54,80 @@ pub(super) fn report(source: &Source<'_>, input: Option<&[Message]>, output: Opt
     cut | cut_text(source, input, output)
 }
 
-/// Text that ends at a round length which no other text of the span exceeds, or that says that it was cut.
+/// Text that ends where a limit would have cut it, or that says that it was cut.
 fn cut_text(source: &Source<'_>, input: Option<&[Message]>, output: Option<&[Message]>) -> bool {
-    let mut cut = false;
-    let longest = texts(source).map(|(_, text)| text.len()).max().unwrap_or_default();
+    let limit = Limit::of(source);
+    let mut tails: HashSet<&str> = HashSet::new();
+    let mut found = 0;
     for (key, text) in texts(source) {
-        let limit = (text.len() == longest).then(|| length_of_limit(text)).flatten();
-        if limit.is_none() && !MARKS.iter().any(|mark| text.trim_end().ends_with(mark)) {
-            continue;
+        let how = match &limit {
+            Some(limit) if limit.is_met_by(text) => format!("ends after {} characters", limit.length),
+            _ if says_that_it_was_cut(text) => "says that it was cut".to_owned(),
+            _ => continue,
+        };
+        found += 1;
+        tails.insert(tail(text));
+        if found <= MAX_NAMED {
+            source.report("text_cut", format!("{key} {how}; raise the attribute length limit"));
         }
-        let how = limit.map_or("says that it was cut".to_owned(), |length| format!("ends after {length} characters"));
-        source.report("text_cut", format!("{key} {how}; raise the attribute length limit"));
-        let tail = tail(text);
-        cut |= [input, output].into_iter().flatten().any(|messages| end_with(messages, tail));
     }
-    cut
+    if found > MAX_NAMED {
+        let more = found - MAX_NAMED;
+        source.report("text_cut", format!("{more} more texts were cut; raise the attribute length limit"));
+    }
+    found > 0 && [input, output].into_iter().flatten().flatten().flat_map(spoken).any(|text| tails.contains(tail(text)))
 }
 
-/// The limit that a text of this length may have met: limits count bytes, characters or UTF-16 units.
-fn length_of_limit(text: &str) -> Option<usize> {
-    [text.chars().count(), text.len(), text.encode_utf16().count()].into_iter().find(|length| is_round(*length))
+/// Lengths of a text in the units in which limits count: characters, bytes and UTF-16 units.
+fn lengths(text: &str) -> [usize; 3] {
+    if text.is_ascii() {
+        return [text.len(); 3];
+    }
+    let characters = text.chars().count();
+    // A character of four bytes is two units of UTF-16.
+    let long = text.bytes().filter(|byte| *byte >= 0xF0).count();
+    [characters, text.len(), characters + long]
+}
+
+/// A limit on the length of attributes that this span seems to have met.
+struct Limit {
+    /// Place of its unit in [`lengths`].
+    unit: usize,
+    length: usize,
+}
+
+impl Limit {
+    /// The length of the longest text in some unit, where that is round and a text of that length ends in the middle of
+    /// something. A longer text proves that there was no such limit, and an answer of a round length is mostly whole.
+    fn of(source: &Source<'_>) -> Option<Self> {
+        let longest = texts(source)
+            .map(|(_, text)| lengths(text))
+            .reduce(|one, two| [one[0].max(two[0]), one[1].max(two[1]), one[2].max(two[2])])?;
+        let limits = longest.into_iter().enumerate().filter(|(_, length)| is_round(*length));
+        let mut limits = limits.map(|(unit, length)| Self { unit, length });
+        limits.find(|limit| texts(source).any(|(_, text)| limit.is_met_by(text) && !ends_by_itself(text)))
+    }
+
+    fn is_met_by(&self, text: &str) -> bool {
+        lengths(text)[self.unit] == self.length
+    }
+}
+
+/// Whether a text ends as whole ones do: with a sentence, a block of code, or the bracket that its JSON opened with. A
+/// limit cuts just there in one or two of a hundred texts. Dots that trail off are how many producers end what they cut.
+fn ends_by_itself(text: &str) -> bool {
+    const CLOSING: [char; 9] = ['"', '\'', '”', '’', '»', ')', '*', '_', '」'];
+    const SENTENCE: [char; 8] = ['.', '!', '?', '。', '！', '？', '؟', '।'];
+    let text = text.trim();
+    let is_json = (text.starts_with('{') && text.ends_with('}')) || (text.starts_with('[') && text.ends_with(']'));
+    let said = text.trim_end_matches(CLOSING);
+    is_json || text.ends_with("```") || (said.ends_with(SENTENCE) && !said.ends_with(".."))
+}
+
+fn says_that_it_was_cut(text: &str) -> bool {
+    let text = text.trim_end().as_bytes();
+    let end = |mark: &str| text.len().checked_sub(mark.len()).map(|from| &text[from..]);
+    MARKS.iter().any(|mark| end(mark).is_some_and(|end| end.eq_ignore_ascii_case(mark.as_bytes())))
 }
 
 /// Every text that may hold content.
@@ -88,10 +147,11 @@ fn tail(text: &str) -> &str {
     &text[from..]
 }
 
-fn end_with(messages: &[Message], tail: &str) -> bool {
-    messages.iter().flat_map(|message| &message.parts).any(|part| match part {
-        Part::Text { text } | Part::ToolResult { text, .. } => text.trim_end().ends_with(tail),
-        _ => false,
+/// The texts of a message that was said or that a tool returned.
+fn spoken(message: &Message) -> impl Iterator<Item = &str> {
+    message.parts.iter().filter_map(|part| match part {
+        Part::Text { text } | Part::ToolResult { text, .. } => Some(text.as_str()),
+        _ => None,
     })
 }
 
@@ -125,6 +185,55 @@ mod tests {
     fn a_longer_text_beside_it_proves_that_there_was_no_such_limit() {
         let step = call(&"w".repeat(200)).with("gen_ai.tool.definitions", "d".repeat(700).as_str()).step();
         assert!(!step.cut);
+    }
+
+    #[test]
+    fn an_answer_that_ends_by_itself_is_whole_at_any_length() {
+        let ended = |end: &str| {
+            let text = "word ".repeat(200);
+            format!("{}{end}", &text[..1_000 - end.len()])
+        };
+        for end in ["two years.", "is it?", "“two years.”", "**two years.**", "```", ".\n"] {
+            let answer = ended(end);
+            assert!(super::lengths(&answer).contains(&1_000));
+            let step = call(&answer).step();
+            assert_eq!((step.cut, codes(&step)), (false, vec![]), "{end}");
+        }
+        for end in ["word", "...", "…", "two (years)"] {
+            assert!(call(&ended(end)).step().cut, "{end}");
+        }
+        let step = call(&format!("{{\"a\": \"{}\"}}", "w".repeat(190))).step();
+        assert_eq!((step.cut, codes(&step)), (false, vec![]));
+    }
+
+    #[test]
+    fn a_text_that_ends_by_itself_is_cut_where_another_shows_the_limit() {
+        let cut = "word ".repeat(200);
+        let step = call(&format!("{}years.", &cut[..994])).with("app.dump", cut.as_str()).step();
+        assert_eq!((step.cut, codes(&step)), (true, vec!["text_cut", "text_cut"]));
+    }
+
+    #[test]
+    fn limits_are_compared_in_the_unit_in_which_they_count() {
+        let long = "字".repeat(1_000);
+        let step = call(&"word ".repeat(200)).with("app.dump", long.as_str()).step();
+        assert!(step.cut, "both have 1,000 characters, though one has more bytes");
+        let longer = "字".repeat(1_200);
+        assert!(!call(&"word ".repeat(200)).with("app.dump", longer.as_str()).step().cut);
+        let emoji = "🙂".repeat(150);
+        assert!(call(&emoji).step().cut);
+    }
+
+    #[test]
+    fn marks_are_read_in_any_case_and_very_many_cut_texts_are_counted() {
+        assert!(call("Two yea [TRUNCATED]").step().cut);
+        let mut many = call("Two years.");
+        for place in 0..100 {
+            many = many.with(&format!("app.dump.{place}"), "Two yea[truncated]");
+        }
+        let step = many.step();
+        assert!(!step.cut);
+        assert_eq!(codes(&step).len(), super::MAX_NAMED + 1);
     }
 
     #[test]

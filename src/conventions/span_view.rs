@@ -8,6 +8,9 @@ use super::json_tree::{Arena, Node, Parsed, parse};
 use super::usage::{Tokens, of_attributes};
 use crate::model::{Attributes, LogRecord, Problem, Span, Value};
 
+/// Problems of one span beyond which no more are listed: there may be one for each of very many attributes.
+const MAX_PROBLEMS: usize = 64;
+
 /// One span with everything that joined it.
 pub(crate) struct Source<'a> {
     pub(crate) span: &'a Span,
@@ -171,7 +174,7 @@ impl<'a> Source<'a> {
     pub(crate) fn report(&self, code: &str, detail: impl Into<String>) {
         let problem = Problem::new(code, detail);
         let mut problems = self.problems.borrow_mut();
-        if !problems.contains(&problem) {
+        if problems.len() < MAX_PROBLEMS && !problems.contains(&problem) {
             problems.push(problem);
         }
     }
