@@ -13,6 +13,7 @@ const BLOCKS: [(&str, &str); 5] = [
 ];
 
 /// What opens a message in the harmony format, and the channel whose text the user sees.
+const START: &str = "<|start|>";
 const CHANNEL: &str = "<|channel|>";
 const MESSAGE: &str = "<|message|>";
 const FINAL: &str = "final";
@@ -30,10 +31,12 @@ pub(super) fn set_apart(messages: &mut [Message]) {
 fn parts(part: Part) -> Vec<Part> {
     let Part::Text { text } = &part else { return vec![part] };
     let Some((thinking, answer)) = split(text) else { return vec![part] };
-    let thinking = Part::Reasoning { text: thinking.trim().to_owned() };
-    let answer = answer.trim_start();
-    // Nothing behind the thinking is no empty answer part: the model was cut off, or goes on in the next part.
-    if answer.is_empty() { vec![thinking] } else { vec![thinking, Part::Text { text: answer.to_owned() }] }
+    let (thinking, answer) = (thinking.trim(), answer.trim_start());
+    // Nothing behind the thinking is no empty answer part: the model was cut off, or goes on in the next part. Nothing
+    // inside it is what models write that were told not to think.
+    let thought = (!thinking.is_empty() || answer.is_empty()).then(|| Part::Reasoning { text: thinking.to_owned() });
+    let said = (!answer.is_empty()).then(|| Part::Text { text: answer.to_owned() });
+    thought.into_iter().chain(said).collect()
 }
 
 /// Thinking and answer of a text that begins with thinking; `None` where it does not. Marks further in belong to what
@@ -70,23 +73,36 @@ fn leading_blocks(text: &str) -> Option<(String, String)> {
 /// Chat templates that write `<think>` into the prompt leave an answer with the closing mark alone.
 fn unopened_block(text: &str) -> Option<(String, String)> {
     let (thinking, answer) = text.split_once("</think>")?;
+    // Inside a sentence or in quotes, the mark is spoken about.
+    let is_quoted = thinking.ends_with([' ', '"', '\'', '“', '(']);
     let is_alone = !thinking.contains("<think>") && !answer.contains("</think>") && !thinking.contains('`');
-    is_alone.then(|| (thinking.to_owned(), answer.to_owned()))
+    (is_alone && !is_quoted).then(|| (thinking.to_owned(), answer.to_owned()))
 }
 
-/// `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`.
+/// `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…`. A message without a channel
+/// is for the user; behind a channel may stand what its text is constrained to.
 fn channels(text: &str) -> Option<(String, String)> {
-    if !text.starts_with(CHANNEL) && !text.starts_with("<|start|>") {
+    if !text.starts_with(CHANNEL) && !text.starts_with(START) {
         return None;
     }
     let (mut thinking, mut answer) = (String::new(), String::new());
-    for piece in text.split(CHANNEL).skip(1) {
-        let (channel, body) = piece.split_once(MESSAGE)?;
-        let end = ["<|end|>", "<|return|>", "<|call|>", "<|start|>"].iter().filter_map(|mark| body.find(mark)).min();
-        let body = &body[..end.unwrap_or(body.len())];
-        if channel.trim() == FINAL { answer.push_str(body) } else { thinking.push_str(body) }
+    let mut pieces = text.split(MESSAGE);
+    let mut header = pieces.next()?;
+    let mut has_message = false;
+    for piece in pieces {
+        has_message = true;
+        let end =
+            ["<|end|>", "<|return|>", "<|call|>", START, CHANNEL].iter().filter_map(|mark| piece.find(mark)).min();
+        let (body, next) = piece.split_at(end.unwrap_or(piece.len()));
+        let channel = header.rsplit_once(CHANNEL).and_then(|(_, channel)| channel.split_whitespace().next());
+        if channel.is_none_or(|channel| channel == FINAL) {
+            answer.push_str(body)
+        } else {
+            thinking.push_str(body)
+        }
+        header = next;
     }
-    Some((thinking, answer))
+    has_message.then_some((thinking, answer))
 }
 
 fn starts_with_ignoring_case(text: &str, mark: &str) -> bool {
@@ -115,6 +131,8 @@ mod tests {
             "[THINK]hm[/THINK]Two years.",
             "hm</think>Two years.",
             "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Two years.<|return|>",
+            "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final <|constrain|>text<|message|>Two years.",
+            "<|start|>assistant<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|message|>Two years.<|end|>",
         ];
         for text in texts {
             let (thinking, answer) = split_of(text);
@@ -130,11 +148,25 @@ mod tests {
 
     #[test]
     fn an_answer_about_such_marks_stays_whole() {
-        for text in
-            ["Write <think>…</think> first.", "Close it with `</think>`, then answer.", "[thin] ice", "<b>Yes</b>"]
+        for text in [
+            "Write <think>…</think> first.",
+            "Close it with `</think>`, then answer.",
+            "[thin] ice",
+            "<b>Yes</b>",
+            "<|start|> opens it.",
+        ]
+        .into_iter()
+        .chain(["Write </think> and then answer.", "The mark \"</think>\" ends it."])
         {
             assert_eq!(split(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn thinking_that_was_switched_off_leaves_the_answer_alone() {
+        let mut messages = [Message::text(Role::Assistant, "<think>\n\n</think>\n\nTwo years.")];
+        set_apart(&mut messages);
+        assert_eq!(messages[0].parts, [Part::Text { text: "Two years.".to_owned() }]);
     }
 
     #[test]
