@@ -16,6 +16,9 @@ const PROMPT: &str = "ChatModelPromptContentObservationHandler";
 const COMPLETION: &str = "ChatModelCompletionObservationHandler";
 const DOCUMENTS: &str = "VectorStoreQueryResponseObservationHandler";
 
+/// What stands between two texts of a list.
+const SEPARATOR: &str = "\", \"";
+
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let has_logs = source.logs.iter().any(|log| log.scope.name.starts_with("org.springframework.ai."));
     if !source.has_space(&[Space::Spring]) && !has_logs {
@@ -62,29 +65,59 @@ fn read_call(source: &Source<'_>, parts: &mut Parts) {
     if let Some(asked) = texts_of(source, PROMPT) {
         parts.input = Said::structured(asked.into_iter().map(|text| Message::text(Role::User, text)).collect());
     }
-    let Some(answers) = texts_of(source, COMPLETION) else { return };
-    let asks_tool =
-        || strings(source, &source.span.attributes, "gen_ai.response.finish_reasons").iter().any(|r| is_tool_call(r));
-    let said: Vec<Message> = match answers.into_iter().next() {
+    let Some(inside) = list_of(source, COMPLETION) else { return };
+    let reasons = strings(source, &source.span.attributes, "gen_ai.response.finish_reasons");
+    // Every answer has its reason to end: one answer is one text, whatever it contains.
+    let first = if reasons.len() == 1 { Some(inside).filter(|text| is_text(text)) } else { split(inside).next() };
+    let said: Vec<Message> = match first {
         Some(first) => vec![Message::text(Role::Assistant, first)],
         // The handler leaves empty texts out: nothing was said, unless a tool was asked for.
-        None if asks_tool() => return,
+        None if reasons.iter().any(|reason| is_tool_call(reason)) => return,
         None => vec![Message { role: Role::Assistant, name: None, parts: Vec::new(), finish_reason: None }],
     };
     parts.output = Said::structured(said);
 }
 
-/// The texts in the body of the newest record of a handler: `Title:`, a line break, `["…", "…"]`.
+/// The texts in the body of the newest record of a handler.
 fn texts_of(source: &Source<'_>, handler: &str) -> Option<Vec<String>> {
+    Some(split(list_of(source, handler)?).map(str::to_owned).collect())
+}
+
+/// What stands between the outermost quotes of the newest record of a handler, which is `Title:`, a line break, and
+/// `["…", "…"]`; empty where the list is.
+fn list_of<'a>(source: &Source<'a>, handler: &str) -> Option<&'a str> {
     let is_of = |log: &&LogRecord| log.scope.name.rsplit('.').next() == Some(handler);
     let body = source.logs.iter().rfind(is_of)?.body.as_str()?;
     let (_, list) = body.split_once(":\n")?;
     let inside = list.trim().strip_prefix('[')?.strip_suffix(']')?;
-    let Some(inside) = inside.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')) else {
-        return Some(Vec::new());
-    };
-    // Quotes inside a text are not escaped, so that only the whole separator tells two texts apart.
-    Some(inside.split("\", \"").filter(|text| !matches!(*text, "" | "null")).map(str::to_owned).collect())
+    Some(inside.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')).unwrap_or_default())
+}
+
+/// The texts of a list. Quotes inside a text are not escaped, so that the separator may stand in one, as in all JSON.
+fn split(inside: &str) -> impl Iterator<Item = &str> {
+    let texts = with_paired_quotes(inside).unwrap_or_else(|| inside.split(SEPARATOR).collect());
+    texts.into_iter().filter(|text| is_text(text))
+}
+
+/// The shortest texts whose quotes come in pairs; `None` where those of the last one do not.
+fn with_paired_quotes(inside: &str) -> Option<Vec<&str>> {
+    let is_odd = |piece: &str| piece.matches('"').count() % 2 == 1;
+    let mut texts = Vec::new();
+    let (mut from, mut seen, mut is_open) = (0, 0, false);
+    for (at, _) in inside.match_indices(SEPARATOR) {
+        is_open ^= is_odd(&inside[seen..at]);
+        seen = at + SEPARATOR.len();
+        if !is_open {
+            texts.push(&inside[from..at]);
+            from = seen;
+        }
+    }
+    texts.push(&inside[from..]);
+    (is_open == is_odd(&inside[seen..])).then_some(texts)
+}
+
+fn is_text(text: &str) -> bool {
+    !matches!(text, "" | "null")
 }
 
 #[cfg(test)]
@@ -92,7 +125,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::conventions::testing::{SpanBuilder, log};
-    use crate::model::{ContentState, LogRecord, Scope, StepKind};
+    use crate::model::{ContentState, LogRecord, Message, Scope, StepKind};
 
     fn record(handler: &str, body: &str) -> LogRecord {
         let name = format!("org.springframework.ai.chat.observation.{handler}");
@@ -117,6 +150,24 @@ mod tests {
         assert_eq!(step.output_text.as_deref(), Some("Because."));
         assert_eq!(step.input.unwrap_or_default()[1].joined_text().as_deref(), Some("Why \"now\"?"));
         assert_eq!(step.finish_reasons, ["stop"]);
+    }
+
+    #[test]
+    fn a_separator_inside_a_text_does_not_cut_it() {
+        let json = r#"{"carrier": "Nord", "days": ["Mon", "Tue"]}"#;
+        let logs = [
+            record(super::PROMPT, &format!("Chat Model Prompt Content:\n[\"Be brief.\", \"Check {json}.\"]")),
+            record(super::COMPLETION, &format!("Chat Model Completion:\n[\"{json}\"]")),
+        ];
+        let asked = ["Be brief.".to_owned(), format!("Check {json}.")];
+        for reasons in ["[\"STOP\"]", ""] {
+            let step = chat(reasons).step_with(&logs);
+            assert_eq!(step.output_text.as_deref(), Some(json), "{reasons}");
+            let input: Vec<String> = step.input.iter().flatten().filter_map(Message::joined_text).collect();
+            assert_eq!(input, asked);
+        }
+        let inches = [record(super::PROMPT, "Chat Model Prompt Content:\n[\"A 5\" pipe.\", \"Which?\"]")];
+        assert_eq!(chat("").step_with(&inches).input.map(|messages| messages.len()), Some(2));
     }
 
     #[test]
