@@ -16,13 +16,12 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("complete", STOP),
     ("completed", STOP),
     ("stopsequence", STOP),
-    ("finishreasonstop", STOP),
     ("length", LENGTH),
     ("maxtokens", LENGTH),
     ("maxoutputtokens", LENGTH),
     ("maxlength", LENGTH),
     ("modellength", LENGTH),
-    ("finishreasonmaxtokens", LENGTH),
+    ("modelcontextwindowexceeded", LENGTH),
     ("toolcall", TOOL_CALLS),
     ("toolcalls", TOOL_CALLS),
     ("tooluse", TOOL_CALLS),
@@ -33,6 +32,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("contentfiltered", CONTENT_FILTER),
     ("safety", CONTENT_FILTER),
     ("blocked", CONTENT_FILTER),
+    ("refusal", CONTENT_FILTER),
     ("blocklist", CONTENT_FILTER),
     ("prohibitedcontent", CONTENT_FILTER),
     ("recitation", CONTENT_FILTER),
@@ -46,7 +46,8 @@ const SPELLINGS: &[(&str, &str)] = &[
 pub(super) fn normalised(reason: &str) -> String {
     let bare = reason.trim().trim_matches(['[', ']', '"', '\'']).trim();
     let letters: String = bare.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
-    let known = SPELLINGS.iter().find(|(spelling, _)| *spelling == letters);
+    let letters = letters.strip_prefix("finishreason").unwrap_or(&letters);
+    let known = SPELLINGS.iter().find(|(spelling, _)| spelling == &letters);
     known.map_or_else(|| bare.to_owned(), |(_, word)| (*word).to_owned())
 }
 
@@ -73,6 +74,9 @@ mod tests {
             ("MAX_TOKENS", "length"),
             ("blocked", "content_filter"),
             ("FinishReason.STOP", "stop"),
+            ("FINISH_REASON_MAX_TOKENS", "length"),
+            ("FinishReason.SAFETY", "content_filter"),
+            ("refusal", "content_filter"),
             ("user_abort", "user_abort"),
         ];
         for (reason, word) in cases {

@@ -20,12 +20,15 @@ const OMISSIONS: [&str; 8] = [
 /// What a text says of the content in whose place it stands; `None` for content itself.
 pub(super) fn state_of(text: &str) -> Option<ContentState> {
     let text = text.trim();
+    if text.len() > 2 && text.bytes().all(|byte| byte == b'*') {
+        return Some(ContentState::Redacted);
+    }
     // The longest is shorter than this, and answers are mostly longer.
     if text.len() > 32 {
         return None;
     }
     let lower = text.to_ascii_lowercase();
-    if MASKS.contains(&&*lower) || (text.len() > 2 && text.bytes().all(|byte| byte == b'*')) {
+    if MASKS.contains(&&*lower) {
         return Some(ContentState::Redacted);
     }
     // Koog: `HIDDEN:non-empty`, `HIDDEN:empty`.
@@ -39,7 +42,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_what_was_said() {
-        for text in ["__REDACTED__", " <redacted> ", "[REDACTED]", "****"] {
+        for text in ["__REDACTED__", " <redacted> ", "[REDACTED]", "****", &"*".repeat(400)] {
             assert_eq!(state_of(text), Some(ContentState::Redacted), "{text}");
         }
         for text in ["HIDDEN:non-empty", "[redaction_failed]"] {
