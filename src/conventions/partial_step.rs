@@ -1,6 +1,7 @@
 //! What one family read from a span, and how the readings of several families become one step.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use super::finish_reasons::is_tool_call;
 use super::placeholders;
@@ -158,8 +159,9 @@ impl Parts {
             None if system.is_empty() => None,
             None => Some(system),
             Some(messages) if messages.iter().any(|message| message.role == Role::System) => {
-                let told = |text: Option<String>| messages.iter().any(|other| other.joined_text() == text);
-                let missing: Vec<Message> = system.into_iter().filter(|message| !told(message.joined_text())).collect();
+                let told: HashSet<Option<String>> = messages.iter().map(Message::joined_text).collect();
+                let missing: Vec<Message> =
+                    system.into_iter().filter(|message| !told.contains(&message.joined_text())).collect();
                 Some(missing.into_iter().chain(messages).collect())
             }
             Some(messages) => Some(system.into_iter().chain(messages).collect()),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tool_turns;
+use super::tool_turns::{self, Children};
 use super::trace::AssembledTrace;
 use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
@@ -13,13 +13,30 @@ use crate::model::{
 
 /// The subjects of one trace: its live generations in order of time, then the trace itself.
 pub fn subjects(trace: &AssembledTrace, segments: &SegmentConfig) -> Vec<Subject> {
-    let live = || trace.steps.iter().enumerate().filter(|(_, step)| step.is_live_generation());
-    let mut found: Vec<Subject> = live().map(|(at, step)| generation_subject(trace, at, step, segments)).collect();
-    found.extend(trace_subject(trace, segments));
+    let known = Known::of(trace);
+    let live = trace.steps.iter().enumerate().filter(|(_, step)| step.is_live_generation());
+    let mut found: Vec<Subject> = live.map(|(at, _)| generation_subject(trace, &known, at, segments)).collect();
+    found.extend(trace_subject(trace, &known, segments));
     found
 }
 
-fn generation_subject(trace: &AssembledTrace, at: usize, step: &Step, segments: &SegmentConfig) -> Subject {
+/// What every subject of a trace asks of the trace as a whole.
+struct Known {
+    children: Children,
+    /// The model of the last live generation that names one.
+    model: Option<String>,
+}
+
+impl Known {
+    fn of(trace: &AssembledTrace) -> Self {
+        let live = trace.steps.iter().rev().filter(|step| step.is_live_generation());
+        let model = live.filter_map(|step| field_value(step, &SegmentPlace::Model)).find(|model| !model.is_empty());
+        Self { children: Children::of(&trace.steps), model }
+    }
+}
+
+fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, segments: &SegmentConfig) -> Subject {
+    let step = &trace.steps[at];
     let messages = step.input.clone().unwrap_or_default();
     let (system, messages): (Vec<Message>, Vec<Message>) =
         messages.into_iter().partition(|message| message.role == Role::System);
@@ -35,7 +52,7 @@ fn generation_subject(trace: &AssembledTrace, at: usize, step: &Step, segments: 
         model: step.response_model.clone().or_else(|| step.request_model.clone()),
         operation: step.operation.clone(),
         unjudgeable: unjudgeable(step).map(str::to_owned),
-        segments: segments_of(trace, at, segments),
+        segments: segments_of(trace, known, at, segments),
         content: SubjectContent {
             system: joined(&system),
             input: last_user_turn(&messages),
@@ -43,7 +60,7 @@ fn generation_subject(trace: &AssembledTrace, at: usize, step: &Step, segments: 
             output: step.output_text.clone(),
             documents: step.documents.clone(),
             tools: step.tools.clone(),
-            tool_calls: tool_turns::made_by(&trace.steps, step),
+            tool_calls: tool_turns::made_by(&trace.steps, &known.children, step),
             reference: step.reference.clone(),
             ..SubjectContent::default()
         },
@@ -82,7 +99,7 @@ fn tool_calls(output: Option<&[Message]>) -> Vec<ToolCall> {
     output.unwrap_or_default().iter().flat_map(Message::tool_calls).cloned().collect()
 }
 
-fn trace_subject(trace: &AssembledTrace, segments: &SegmentConfig) -> Option<Subject> {
+fn trace_subject(trace: &AssembledTrace, known: &Known, segments: &SegmentConfig) -> Option<Subject> {
     let at = trace.root?;
     let root = &trace.steps[at];
     let live: Vec<&Step> = trace.steps.iter().filter(|step| step.is_live_generation()).collect();
@@ -100,7 +117,7 @@ fn trace_subject(trace: &AssembledTrace, segments: &SegmentConfig) -> Option<Sub
         model: last.and_then(|step| step.response_model.clone().or_else(|| step.request_model.clone())),
         operation: root.operation.clone(),
         unjudgeable: trace_unjudgeable(&content, root, &live).map(str::to_owned),
-        segments: segments_of(trace, at, segments),
+        segments: segments_of(trace, known, at, segments),
         content,
     })
 }
@@ -240,13 +257,13 @@ fn listed(documents: &[Document]) -> String {
     documents.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn segments_of(trace: &AssembledTrace, at: usize, segments: &SegmentConfig) -> BTreeMap<String, String> {
-    let value = |places: &Vec<SegmentPlace>| places.iter().find_map(|place| place_value(trace, at, place));
+fn segments_of(trace: &AssembledTrace, known: &Known, at: usize, segments: &SegmentConfig) -> BTreeMap<String, String> {
+    let value = |places: &Vec<SegmentPlace>| places.iter().find_map(|place| place_value(trace, known, at, place));
     segments.0.iter().filter_map(|(name, places)| Some((name.clone(), value(places)?))).collect()
 }
 
 /// The value of one place: of the step itself, else of the root, else of the resource.
-fn place_value(trace: &AssembledTrace, at: usize, place: &SegmentPlace) -> Option<String> {
+fn place_value(trace: &AssembledTrace, known: &Known, at: usize, place: &SegmentPlace) -> Option<String> {
     let own = |at: usize| match place {
         SegmentPlace::Attribute(name) => attribute(&trace.spans[at], name),
         own => field_value(&trace.steps[at], own),
@@ -254,10 +271,7 @@ fn place_value(trace: &AssembledTrace, at: usize, place: &SegmentPlace) -> Optio
     let found = own(at).or_else(|| trace.root.filter(|root| *root != at).and_then(own));
     match place {
         SegmentPlace::Environment => found.or_else(|| trace.environment.clone()),
-        SegmentPlace::Model => found.or_else(|| {
-            let models = trace.steps.iter().filter(|step| step.is_live_generation());
-            models.rev().find_map(|step| field_value(step, place))
-        }),
+        SegmentPlace::Model => found.or_else(|| known.model.clone()),
         SegmentPlace::Attribute(name) => {
             found.or_else(|| trace.spans[at].resource.attributes.get(name).map(Value::display))
         }

@@ -1,16 +1,47 @@
 //! A turn that asked for a tool, told by the tool's span alone: some instrumentations record neither an answer nor the
 //! call on the model's span.
 
-use crate::model::{ContentState, Message, Part, Role, Step, StepKind, ToolCall};
+use std::collections::HashMap;
+
+use crate::model::{ContentState, Message, Part, Role, SpanId, Step, StepKind, ToolCall};
+
+/// Calls that one turn is given at most, however many tools ran beside it.
+const MAX_CALLS: usize = 128;
+
+/// The positions of the steps directly inside each span, in order of time.
+pub(super) struct Children(HashMap<SpanId, Vec<usize>>);
+
+impl Children {
+    /// `steps` are in order of time.
+    pub(super) fn of(steps: &[Step]) -> Self {
+        let mut inside: HashMap<SpanId, Vec<usize>> = HashMap::new();
+        for (at, step) in steps.iter().enumerate() {
+            if let Some(parent) = step.parent_span_id {
+                inside.entry(parent).or_default().push(at);
+            }
+        }
+        Self(inside)
+    }
+
+    fn inside(&self, parent: SpanId) -> &[usize] {
+        self.0.get(&parent).map_or(&[], Vec::as_slice)
+    }
+
+    /// The calls of the tools directly inside a span.
+    fn calls_inside(&self, steps: &[Step], parent: SpanId) -> Vec<ToolCall> {
+        self.inside(parent).iter().filter_map(|at| call_of(&steps[*at])).take(MAX_CALLS).collect()
+    }
+}
 
 /// Gives generations that ended by asking for tools the calls that the tools' spans carry out. `steps` are in order of
 /// time.
 pub(super) fn complete(steps: &mut [Step]) {
+    let children = Children::of(steps);
     for at in 0..steps.len() {
         if !lacks_its_calls(&steps[at]) {
             continue;
         }
-        let calls = calls_of(steps, at);
+        let calls = calls_of(steps, &children, at);
         if calls.is_empty() {
             continue;
         }
@@ -30,26 +61,21 @@ fn lacks_its_calls(step: &Step) -> bool {
 
 /// The calls of the tools inside the turn; where its reason to end was a tool, also of those beside it that began
 /// between it and the next turn.
-fn calls_of(steps: &[Step], at: usize) -> Vec<ToolCall> {
+fn calls_of(steps: &[Step], children: &Children, at: usize) -> Vec<ToolCall> {
     let turn = &steps[at];
-    let inside = steps.iter().filter(|step| step.parent_span_id == Some(turn.span_id));
-    let found: Vec<ToolCall> = inside.filter_map(call_of).collect();
+    let found = children.calls_inside(steps, turn.span_id);
     let asked_tool = turn.finish_reasons.iter().any(|reason| reason == "tool_calls");
-    if !found.is_empty() || !asked_tool || turn.parent_span_id.is_none() {
-        return found;
-    }
-    let beside = |step: &&Step| step.parent_span_id == turn.parent_span_id && step.span_id != turn.span_id;
-    let later = steps.iter().filter(beside).filter(|step| step.start >= turn.end);
-    later.take_while(|step| !step.is_live_generation()).filter_map(call_of).collect()
+    let Some(parent) = turn.parent_span_id.filter(|_| found.is_empty() && asked_tool) else { return found };
+    let beside = children.inside(parent);
+    let later = &beside[beside.partition_point(|other| steps[*other].start < turn.end)..];
+    let later = later.iter().filter(|other| **other != at).map(|other| &steps[*other]);
+    later.take_while(|step| !step.is_live_generation()).filter_map(call_of).take(MAX_CALLS).collect()
 }
 
 /// The calls that a generation asked for: those of its output, else those of the tools that ran inside it.
-pub(super) fn made_by(steps: &[Step], step: &Step) -> Vec<ToolCall> {
+pub(super) fn made_by(steps: &[Step], children: &Children, step: &Step) -> Vec<ToolCall> {
     let told: Vec<ToolCall> = step.output.iter().flatten().flat_map(Message::tool_calls).cloned().collect();
-    if !told.is_empty() {
-        return told;
-    }
-    steps.iter().filter(|other| other.parent_span_id == Some(step.span_id)).filter_map(call_of).collect()
+    if told.is_empty() { children.calls_inside(steps, step.span_id) } else { told }
 }
 
 fn call_of(step: &Step) -> Option<ToolCall> {
