@@ -2,10 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{Document, Message, Part, Role, SpanId, Step, StepKind};
+use crate::model::{Document, Message, Part, Problem, Role, SpanId, Step, StepKind};
 
 /// Documents a generation is given at most: the latest ones of a trace that retrieves without end.
 const MAX_DOCUMENTS: usize = 256;
+
+/// Bytes of retrieved text that one generation is given at most, which is more than judges read, and all generations of
+/// a trace together: each has a copy, so that a small request could else fill the memory.
+const MAX_TEXT: usize = 1024 * 1024;
+const MAX_TEXT_OF_TRACE: usize = 64 * MAX_TEXT;
 
 /// Names under which templates put the question itself.
 const QUESTION_NAMES: [&str; 6] = ["question", "query", "user_input", "input", "user_question", "prompt"];
@@ -16,6 +21,7 @@ pub(super) fn hand_on(steps: &mut [Step]) {
     let mut seen: HashSet<(Option<String>, Option<String>)> = HashSet::new();
     let mut questions: Vec<String> = Vec::new();
     let mut inside = results_inside(steps);
+    let mut room = MAX_TEXT_OF_TRACE;
     for step in steps {
         match step.kind {
             StepKind::Retrieval => {
@@ -28,7 +34,14 @@ pub(super) fn hand_on(steps: &mut [Step]) {
                 questions.extend(step.input.iter().flatten().filter_map(Message::joined_text));
             }
             StepKind::Generation => {
-                step.documents = given(step, &retrieved, &questions);
+                let latest = latest(&retrieved, room.min(MAX_TEXT));
+                if latest.len() < retrieved.len() {
+                    let count = retrieved.len() - latest.len();
+                    let detail = format!("{count} documents retrieved earlier in the trace are not given to the judge");
+                    step.problems.push(Problem::new("documents_left_out", detail));
+                }
+                room -= latest.iter().map(length).sum::<usize>();
+                step.documents = given(step, latest, &questions);
                 // A client that calls tools by itself records one call around them: its answer used their results. A turn
                 // that only asked for them did not.
                 if step.output_text.as_deref().is_some_and(|text| !text.is_empty()) {
@@ -58,10 +71,20 @@ fn results_inside(steps: &[Step]) -> HashMap<SpanId, Vec<Document>> {
     found
 }
 
+/// The latest documents whose text is not longer than `room` bytes.
+fn latest(retrieved: &[Document], mut room: usize) -> &[Document] {
+    let fits = |document: &&Document| room.checked_sub(length(document)).inspect(|left| room = *left).is_some();
+    let count = retrieved.iter().rev().take(MAX_DOCUMENTS).take_while(fits).count();
+    &retrieved[retrieved.len() - count..]
+}
+
+fn length(document: &Document) -> usize {
+    document.text.as_ref().map_or(0, String::len)
+}
+
 fn given(step: &Step, retrieved: &[Document], questions: &[String]) -> Vec<Document> {
-    let from = retrieved.len().saturating_sub(MAX_DOCUMENTS);
     let mut documents = step.documents.clone();
-    documents.extend_from_slice(&retrieved[from..]);
+    documents.extend_from_slice(retrieved);
     if documents.iter().any(|document| document.text.is_some()) {
         return documents;
     }
@@ -137,6 +160,23 @@ mod tests {
             vec![retrieval(1, 10, "Skarv"), retrieval(2, 11, "Skarv"), generation(20), retrieval(3, 30, "Late")];
         let texts: Vec<_> = documents(spans).into_iter().filter_map(|document| document.text).collect();
         assert_eq!(texts, ["Skarv"]);
+    }
+
+    #[test]
+    fn what_is_handed_on_is_bounded_for_a_generation_and_for_the_trace() {
+        let text = |name: char| name.to_string().repeat(super::MAX_TEXT / 2);
+        let first = retrieval(1, 10, &text('a'));
+        let spans = vec![first, retrieval(2, 11, &text('b')), retrieval(3, 12, &text('c')), generation(20)];
+        let found = documents(spans).into_iter().filter_map(|document| document.text?.chars().next());
+        assert_eq!(found.collect::<String>(), "bc", "the latest");
+
+        let mut spans = vec![retrieval(1, 10, &text('a'))];
+        spans.extend((0..200).map(|number| generation(20 + u64::from(number)).id(100 + number)));
+        let trace = assemble(spans.into_iter().map(SpanBuilder::build).collect(), Vec::new());
+        let given: usize = trace.steps[1..].iter().map(|step| step.documents.len()).sum();
+        assert_eq!(given, 128);
+        let told = trace.steps.iter().filter(|step| step.problems.iter().any(|one| one.code == "documents_left_out"));
+        assert_eq!(told.count(), 72);
     }
 
     #[test]
