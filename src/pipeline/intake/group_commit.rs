@@ -40,6 +40,12 @@ impl Commits {
         self.queue.send(Waiting { batch, answer }).await.map_err(|_| AcceptError::Stopping)?;
         committed.await.map_err(|_| AcceptError::Stopping)?
     }
+
+    /// Requests in the queue.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
 }
 
 /// The task that commits; it ends when the last [`super::Intake`] is gone and everything that waited is committed.

@@ -224,6 +224,12 @@ impl Intake {
         self.sampling.read().unwrap_or_else(PoisonError::into_inner).version()
     }
 
+    /// Requests that wait for a transaction to take them.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.commits.waiting()
+    }
+
     /// Replaces the sampling rules; requests accepted from now on go by the new ones.
     pub fn set_sampling(&self, sampling: SamplingInForce) {
         *self.sampling.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sampling);

@@ -39,6 +39,8 @@ struct MoodyStore {
     away: AtomicBool,
     /// A batch of so many records is refused for ever; 0 refuses nothing.
     refuses: AtomicUsize,
+    /// Requests in the transactions that wait for a permit.
+    held: AtomicUsize,
     /// A permit for each transaction that may pass.
     gate: Semaphore,
     /// Requests in each transaction that passed.
@@ -48,7 +50,7 @@ struct MoodyStore {
 impl MoodyStore {
     fn new(store: Store) -> Self {
         let gate = Semaphore::new(Semaphore::MAX_PERMITS / 2);
-        Self { store, away: false.into(), refuses: 0.into(), gate, groups: Mutex::default() }
+        Self { store, away: false.into(), refuses: 0.into(), held: 0.into(), gate, groups: Mutex::default() }
     }
 
     fn block(&self) {
@@ -60,7 +62,9 @@ impl MoodyStore {
     }
 
     async fn commit(&self, batches: &[IntakeBatch], times: SettleTimes) -> Result<Vec<Committed>, StoreError> {
+        self.held.fetch_add(batches.len(), Ordering::SeqCst);
         self.gate.acquire().await.unwrap().forget();
+        self.held.fetch_sub(batches.len(), Ordering::SeqCst);
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::Database(sqlx::Error::PoolTimedOut));
         }
@@ -153,6 +157,12 @@ impl Service {
     /// Both signals together.
     async fn account(&self) -> IntakeAccount {
         account(&self.database.store).await
+    }
+
+    /// Waits until so many requests wait for their commit; the database is blocked.
+    async fn until_waiting(&self, requests: usize) {
+        let all = async || self.store.held.load(Ordering::SeqCst) + self.intake.waiting() == requests;
+        eventually("the requests to wait for their commit", all).await;
     }
 
     /// Stops as the program does: receivers first, then whatever waits for its commit.
