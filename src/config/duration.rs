@@ -112,8 +112,22 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in any::<String>()) {
-            drop(parse(&text));
+        fn the_parts_add_up_or_are_too_long(
+            parts in prop::collection::vec((0..=u64::MAX, 0..64u32, 0..UNITS.len()), 1..5)
+        ) {
+            let parts: Vec<_> = parts.into_iter().map(|(count, shift, unit)| (count >> shift, UNITS[unit])).collect();
+            let text = parts.iter().map(|(count, (unit, _))| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
+            let sum: u128 = parts.iter().map(|(count, (_, ms))| u128::from(*count) * u128::from(*ms)).sum();
+            match u64::try_from(sum) {
+                Ok(ms) => prop_assert_eq!(parse(&text), Ok(Duration::from_millis(ms))),
+                Err(_) => prop_assert_eq!(parse(&text).map_err(|error| error.why), Err("it is too long")),
+            }
+        }
+
+        #[test]
+        fn text_with_any_other_character_is_refused(before in "[0-9]{1,3}s ?", other in "[^0-9A-Za-z\\s]", after in "(1s)?") {
+            let text = format!("{before}{other}{after}");
+            prop_assert!(parse(&text).is_err(), "{}", text);
         }
     }
 }

@@ -263,10 +263,55 @@ mod tests {
         assert_eq!(read(&"[".repeat(100_000)), None);
     }
 
+    fn literal() -> impl Strategy<Value = serde_json::Value> {
+        let text = || "[a-zé🙂'\"\\\\{}\\[\\]:, \n]{0,8}";
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            text().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+                prop::collection::btree_map(text(), inner, 0..4)
+                    .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// As Python's `repr` prints it.
+    fn printed(value: &serde_json::Value) -> String {
+        use serde_json::Value;
+        let quoted = |text: &str| {
+            let escaped = text.replace('\\', r"\\").replace('\'', r"\'").replace('\n', r"\n");
+            format!("'{escaped}'")
+        };
+        match value {
+            Value::Null => "None".to_owned(),
+            Value::Bool(truth) => if *truth { "True" } else { "False" }.to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => quoted(text),
+            Value::Array(items) => format!("[{}]", items.iter().map(printed).collect::<Vec<_>>().join(", ")),
+            Value::Object(entries) => {
+                let entries = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), printed(value)));
+                format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn reading_ends(text in r#"[\[\](){}'"\\a-z0-9é<>:=,. -]{0,40}"#) {
-            let _ = parse(&text, &Arena::new());
+        fn what_python_prints_is_read_back(value in prop::collection::vec(literal(), 0..3)) {
+            let value = serde_json::Value::from(value);
+            prop_assert_eq!(read(&printed(&value)), Some(value));
+        }
+
+        #[test]
+        fn what_python_prints_is_nothing_without_its_end(value in prop::collection::vec(literal(), 0..3), part in 0.0..1.0) {
+            let text = printed(&value.into());
+            let end = text.floor_char_boundary((text.len() as f64 * part) as usize);
+            prop_assert_eq!(read(&text[..end]), None);
         }
     }
 }
