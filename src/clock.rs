@@ -15,7 +15,6 @@ enum Source {
 }
 
 impl Clock {
-    /// The system's clock.
     pub fn system() -> Self {
         Self(Source::System)
     }

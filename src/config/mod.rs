@@ -94,7 +94,6 @@ pub enum ConfigError {
     Read {
         /// Which file.
         path: PathBuf,
-        /// Why.
         source: std::io::Error,
     },
     /// The file is not TOML, or a key or value in it is wrong.
@@ -108,7 +107,6 @@ pub enum ConfigError {
     /// A `JUDGED__…` variable is wrong.
     #[error("environment variable {variable}: {message}")]
     Environment {
-        /// Which variable.
         variable: String,
         /// What is wrong, and what was probably meant.
         message: String,

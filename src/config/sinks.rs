@@ -54,7 +54,6 @@ pub enum SinkTarget {
 }
 
 impl SinkTarget {
-    /// Its `type`.
     pub fn kind(&self) -> SinkType {
         match self {
             Self::Otlp(_) => SinkType::Otlp,
@@ -78,7 +77,6 @@ pub struct OtlpTarget {
     pub spans: bool,
     /// More resource attributes of what is sent, for example `openinference.project.name`.
     pub resource: BTreeMap<String, String>,
-    /// The key.
     pub api_key: ApiKey,
 }
 
@@ -95,7 +93,6 @@ pub struct MlflowTarget {
     pub password_env: Option<String>,
     /// The file that holds the user's password.
     pub password_file: Option<PathBuf>,
-    /// The key.
     pub api_key: ApiKey,
 }
 
@@ -104,7 +101,6 @@ pub struct MlflowTarget {
 pub struct PhoenixTarget {
     /// Its address.
     pub url: Option<String>,
-    /// The key.
     pub api_key: ApiKey,
 }
 
@@ -115,7 +111,6 @@ pub struct LangfuseTarget {
     pub url: Option<String>,
     /// The environment of the scores.
     pub environment: Option<String>,
-    /// The public key.
     pub public_key: Option<String>,
     /// The environment variable that holds the secret key.
     pub secret_key_env: Option<String>,

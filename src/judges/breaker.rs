@@ -11,7 +11,6 @@ const FAILURES_TO_OPEN: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The first pause of a circuit opened by a refusal (key, quota, model), which only a person can mend.
 const FIRST_REFUSAL_PAUSE: Duration = Duration::from_secs(30);
-/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How soon to ask again while the probe is under way.
 const PROBE_WAIT: Duration = Duration::from_secs(1);

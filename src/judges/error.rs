@@ -172,7 +172,6 @@ impl Failure {
 pub struct JudgeError {
     /// The judge's name.
     judge: Arc<str>,
-    /// Why.
     #[source]
     failure: Failure,
     /// Tokens, cost and calls.
@@ -214,7 +213,6 @@ pub enum JudgeConfigError {
     Value {
         /// The judge's name.
         judge: String,
-        /// The key.
         key: &'static str,
         /// What is wrong, and the remedy.
         problem: String,
@@ -232,7 +230,6 @@ pub enum JudgeConfigError {
     Client {
         /// The judge's name.
         judge: String,
-        /// Why.
         #[source]
         source: reqwest::Error,
     },

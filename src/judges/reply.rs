@@ -14,13 +14,11 @@ use crate::model::{FAIL, PASS, Scale, Score, Verdict};
 /// Why a reply is no verdict. The text goes back to the judge, so it names the remedy; it never quotes the reply.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ReplyProblem {
-    /// The reply is empty.
     #[error("the reply is empty; one JSON object is expected")]
     Empty,
     /// No JSON object with a verdict in it.
     #[error("the reply holds no JSON object with `rationale` and a verdict")]
     NoObject,
-    /// Broken JSON.
     #[error("the reply holds a JSON object that does not parse: {0}")]
     BrokenJson(&'static str),
     /// Several objects that disagree.

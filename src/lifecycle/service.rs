@@ -54,31 +54,20 @@ pub enum StartError {
     /// The redaction patterns.
     #[error(transparent)]
     Privacy(#[from] PrivacyError),
-    /// The rubrics.
     #[error("rubrics cannot be used:\n{0}")]
     Rubrics(#[from] LibraryError),
-    /// The judges.
     #[error(transparent)]
     Judges(#[from] JudgesConfigError),
     /// A rubric that names a judge that is not configured.
     #[error(
         "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric"
     )]
-    UnknownJudge {
-        /// The rubric.
-        rubric: String,
-        /// Its version.
-        version: u32,
-        /// The judge.
-        judge: String,
-    },
+    UnknownJudge { rubric: String, version: u32, judge: String },
     /// The file or variable with the key of the placeholders.
     #[error("[privacy] {0}")]
     PrivacyKey(SecretError),
-    /// The sinks.
     #[error(transparent)]
     Sink(#[from] SinkConfigError),
-    /// The webhooks.
     #[error(transparent)]
     Webhook(#[from] WebhookConfigError),
     /// The intake role without any way in.

@@ -107,11 +107,9 @@ pub struct AlertEvidence {
 /// What a drift flag says of one rubric and judge, as the latest look at the data found it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AlertFinding {
-    /// The rubric.
     pub rubric: String,
     /// Its version that counts now.
     pub version: u32,
-    /// The judge.
     pub judge: String,
     /// What moved.
     pub kind: DriftKind,
@@ -204,7 +202,6 @@ pub struct Alert {
 /// An alert as it is from now on, and what happened to make it so.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertChange {
-    /// The alert.
     pub alert: Alert,
     /// What is worth telling; none when only the latest look is noted.
     pub event: Option<AlertEvent>,

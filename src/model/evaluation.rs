@@ -13,7 +13,6 @@ pub struct Evaluation {
     pub id: EvaluationId,
     /// What was judged.
     pub subject: SubjectId,
-    /// Which kind of subject.
     pub subject_kind: SubjectKind,
     /// The judged trace.
     pub trace_id: TraceId,
@@ -25,7 +24,6 @@ pub struct Evaluation {
     pub response_id: Option<String>,
     /// The rubric's name.
     pub rubric: String,
-    /// The rubric's version.
     pub rubric_version: u32,
     /// The content hash of that version.
     pub rubric_hash: String,

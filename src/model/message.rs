@@ -59,7 +59,6 @@ impl Role {
 pub struct ToolCall {
     /// The call's id, when the provider gave one.
     pub id: Option<String>,
-    /// The tool's name.
     pub name: String,
     /// The arguments, parsed from JSON text where that is what they were; text that does not parse stays text.
     pub arguments: Json,
@@ -70,15 +69,9 @@ pub struct ToolCall {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Part {
     /// What is said, unchanged.
-    Text {
-        /// The text.
-        text: String,
-    },
+    Text { text: String },
     /// What the model thought before it spoke; never part of the answer.
-    Reasoning {
-        /// The text.
-        text: String,
-    },
+    Reasoning { text: String },
     /// A request to call a tool.
     ToolCall(ToolCall),
     /// The result of a tool call.
@@ -106,7 +99,6 @@ pub enum Part {
     },
 }
 
-/// One message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     /// Who speaks.

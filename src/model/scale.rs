@@ -20,7 +20,6 @@ pub enum ScaleError {
     /// A label of `pass` that the scale does not have.
     #[error("`pass` names the label `{0}`, which the scale does not have")]
     UnknownPassLabel(String),
-    /// An empty range.
     #[error("a numeric scale needs min < max; found min {min} and max {max}")]
     EmptyRange {
         /// The declared minimum.
@@ -94,7 +93,6 @@ impl Scale {
         }
     }
 
-    /// A categorical scale.
     pub fn categorical(labels: Vec<(String, String)>, pass: Vec<String>) -> Result<Self, ScaleError> {
         if labels.len() < 2 {
             return Err(ScaleError::TooFewLabels(labels.len()));

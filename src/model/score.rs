@@ -124,7 +124,6 @@ pub enum ScoreError {
     /// A number has the label `pass`, `fail` or none.
     #[error("the score {number} with the label `{label}`; a number has `pass`, `fail` or none")]
     ForeignLabel {
-        /// The number.
         number: f64,
         /// The label beside it.
         label: String,

@@ -42,7 +42,6 @@ pub struct SpanEvent {
     pub name: String,
     /// When it happened; 0 when unstated.
     pub time: UnixNanos,
-    /// Its attributes.
     pub attributes: Attributes,
 }
 
@@ -53,7 +52,6 @@ pub struct SpanLink {
     pub trace_id: TraceId,
     /// The span linked to.
     pub span_id: SpanId,
-    /// Attributes of the link.
     pub attributes: Attributes,
 }
 
@@ -75,7 +73,6 @@ pub struct Span {
     pub parent_span_id: Option<SpanId>,
     /// W3C tracestate as text; empty when absent.
     pub trace_state: String,
-    /// The span's name.
     pub name: String,
     /// When it started.
     pub start: UnixNanos,
@@ -85,7 +82,6 @@ pub struct Span {
     pub attributes: Attributes,
     /// Its events, in order.
     pub events: Vec<SpanEvent>,
-    /// Its links.
     pub links: Vec<SpanLink>,
     /// What is missing, by the sender's own count.
     pub dropped: Dropped,
@@ -108,9 +104,7 @@ pub struct LogRecord {
     pub event_name: String,
     /// When it happened; 0 when unstated.
     pub time: UnixNanos,
-    /// The body.
     pub body: Value,
-    /// Its attributes.
     pub attributes: Attributes,
     /// By which instrumentation.
     pub scope: Arc<Scope>,

@@ -61,7 +61,6 @@ pub struct Document {
 /// A tool the model was offered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolDefinition {
-    /// Its name.
     pub name: String,
     /// What it says it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +106,6 @@ pub struct Step {
     pub trace_id: TraceId,
     /// The span it was read from.
     pub span_id: SpanId,
-    /// The parent span.
     pub parent_span_id: Option<SpanId>,
     /// The span's name.
     pub name: String,

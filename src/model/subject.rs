@@ -78,7 +78,6 @@ pub struct Turn {
 pub struct Subject {
     /// Its identity.
     pub id: SubjectId,
-    /// Which kind it is.
     pub kind: SubjectKind,
     /// Its trace (of a session: the latest).
     pub trace_id: TraceId,
