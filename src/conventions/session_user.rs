@@ -85,7 +85,6 @@ enum Carrier {
     Session(usize),
     /// A user id, with its place in the order of trust.
     User(usize),
-    /// Tags.
     Tags,
     /// Metadata whose key is what follows after the name.
     Metadata,

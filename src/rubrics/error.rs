@@ -8,7 +8,6 @@ use crate::model::{ScaleError, SubjectKind};
 /// A place in a file, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The line.
     pub line: usize,
     /// The column, where it is known.
     pub column: Option<usize>,
@@ -38,7 +37,6 @@ impl RubricError {
         Self { path: path.to_owned(), place: None, problem }
     }
 
-    /// A problem at a place.
     pub fn at(path: &Path, place: Place, problem: Problem) -> Self {
         Self { path: path.to_owned(), place: Some(place), problem }
     }
@@ -83,13 +81,11 @@ pub enum Problem {
     /// The folder's name cannot be a rubric's name.
     #[error("`{0}` is no rubric name")]
     Name(String),
-    /// The version is zero.
     #[error("version 0 does not exist")]
     VersionZero,
     /// Two files say that they are the same version.
     #[error("version {version} exists twice: the other file is {}", other.display())]
     RepeatedVersion {
-        /// The version.
         version: u32,
         /// The file read first.
         other: PathBuf,
@@ -106,7 +102,6 @@ pub enum Problem {
     /// A key that means nothing.
     #[error("unknown key `{key}` in {within}")]
     UnknownKey {
-        /// The key.
         key: String,
         /// Where it was found: `the front matter`, `scale`, …
         within: &'static str,
@@ -118,7 +113,6 @@ pub enum Problem {
     /// A key that is there twice.
     #[error("`{key}` is declared twice in {within}")]
     RepeatedKey {
-        /// The key.
         key: String,
         /// Where it was found.
         within: &'static str,
@@ -126,7 +120,6 @@ pub enum Problem {
     /// A key that must be there.
     #[error("`{key}` is missing in {within}")]
     MissingKey {
-        /// The key.
         key: &'static str,
         /// Where it belongs.
         within: &'static str,
@@ -136,7 +129,6 @@ pub enum Problem {
     /// A value of the wrong type.
     #[error("`{key}` is {found}; expected {expected}")]
     WrongType {
-        /// The key.
         key: String,
         /// What belongs there.
         expected: &'static str,
@@ -146,7 +138,6 @@ pub enum Problem {
     /// A word that is none of the admitted ones.
     #[error("`{key}: {value}` is not possible")]
     UnknownWord {
-        /// The key.
         key: &'static str,
         /// The word.
         value: String,
@@ -167,7 +158,6 @@ pub enum Problem {
     /// A requirement that subjects of this kind never meet.
     #[error("`requires: {requirement}` is never met by a {}", subject.as_str())]
     NeverMet {
-        /// The requirement.
         requirement: &'static str,
         /// The declared subject.
         subject: SubjectKind,
@@ -175,7 +165,6 @@ pub enum Problem {
     /// The template does not parse.
     #[error("the template does not parse: {0}")]
     Syntax(String),
-    /// A block is missing.
     #[error("the template has no block `{0}`")]
     MissingBlock(&'static str),
     /// A block that nobody would render.
@@ -190,7 +179,6 @@ pub enum Problem {
     /// A name that means nothing.
     #[error("unknown variable `{name}`")]
     UnknownVariable {
-        /// The name.
         name: String,
         /// What was probably meant.
         meant: Option<&'static str>,
@@ -202,7 +190,6 @@ pub enum Problem {
     UnknownField {
         /// The variable's type.
         of: &'static str,
-        /// The field.
         field: String,
         /// What was probably meant.
         meant: Option<&'static str>,
@@ -247,7 +234,6 @@ pub enum Problem {
     /// The template fails on a sample subject that meets its requirements.
     #[error("the template fails on {sample}: {detail}")]
     TrialRender {
-        /// Which sample.
         sample: &'static str,
         /// How it fails.
         detail: String,
@@ -258,9 +244,7 @@ pub enum Problem {
     /// A golden case that the newest version does not fit.
     #[error("case `{case}` does not fit {rubric} v{version}: {detail}")]
     CaseMisfit {
-        /// The case.
         case: String,
-        /// The rubric.
         rubric: String,
         /// The newest version.
         version: u32,

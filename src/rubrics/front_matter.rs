@@ -115,7 +115,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A whole number.
     pub(super) fn whole_number(&mut self, key: &str, value: &Spanned<Node>) -> Option<i64> {
         if let Node::Int(number) = value.value {
             Some(number)

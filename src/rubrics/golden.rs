@@ -27,7 +27,6 @@ pub struct GoldenCase {
 pub enum Expectation {
     /// Exactly this score.
     Score(f64),
-    /// This label.
     Label(String),
     /// A verdict that passes, or one that does not.
     Pass(bool),

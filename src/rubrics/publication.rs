@@ -10,7 +10,6 @@ use super::Rubric;
 pub struct Published {
     /// The rubric.
     pub name: String,
-    /// The version.
     pub version: u32,
     /// The content hash with which it was published.
     pub hash: String,
@@ -35,7 +34,6 @@ pub struct PublishPlan<'a> {
 pub struct Changed {
     /// The rubric.
     pub name: String,
-    /// The version.
     pub version: u32,
     /// Its file.
     pub path: PathBuf,

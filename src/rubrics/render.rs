@@ -34,9 +34,7 @@ pub enum RenderError {
     /// The template failed.
     #[error("line {line} of the rubric fails: {detail}")]
     Template {
-        /// The line.
         line: usize,
-        /// How.
         detail: String,
         /// The engine's error.
         #[source]

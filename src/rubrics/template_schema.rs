@@ -25,7 +25,6 @@ pub(super) enum Kind {
 pub(super) struct Record {
     /// Its name, as messages and default block names say it.
     pub(super) name: &'static str,
-    /// Its fields.
     pub(super) fields: &'static [(&'static str, Kind)],
 }
 

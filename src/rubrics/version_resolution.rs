@@ -47,9 +47,7 @@ impl FromStr for RubricReference {
 pub struct AliasTarget {
     /// The rubric.
     pub name: String,
-    /// The alias.
     pub alias: String,
-    /// The version.
     pub version: u32,
 }
 
@@ -62,7 +60,6 @@ pub enum SelectionError {
     /// A rubric that neither the folder nor the registry has.
     #[error("{asked_by} names `{name}`, which is not in the library; {}", remedy(.meant.as_deref()))]
     Unknown {
-        /// The name.
         name: String,
         /// What was probably meant.
         meant: Option<String>,
@@ -77,7 +74,6 @@ pub enum SelectionError {
     Version {
         /// The rubric.
         name: String,
-        /// The version.
         version: u32,
         /// The configuration, the command line or the alias.
         asked_by: String,

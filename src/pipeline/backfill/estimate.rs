@@ -73,7 +73,6 @@ pub enum BudgetAnswer {
     Unknown,
 }
 
-/// The estimate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Estimate {
     /// What it rests on.
@@ -92,7 +91,6 @@ pub struct Estimate {
     pub limited_by: Option<&'static str>,
     /// How long it takes at that pace.
     pub minutes: Option<f64>,
-    /// The budget.
     pub budget: BudgetAnswer,
     /// What was spent before.
     pub spent: Spent,

@@ -32,7 +32,6 @@ const RENDERED: u64 = 200;
 /// A commit that the database refused for a passing reason is tried so often.
 const TRIES: u32 = 6;
 
-/// A backfill.
 pub struct Backfill {
     /// Where the past is.
     pub store: Store,
@@ -57,7 +56,6 @@ pub struct Survey {
     pub filtered: BTreeMap<String, u64>,
     /// Not drawn.
     pub sampled_out: u64,
-    /// To judge.
     pub to_judge: u64,
     /// Prompts that were rendered, and their length together.
     #[serde(skip)]

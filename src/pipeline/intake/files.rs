@@ -15,26 +15,18 @@ const MAX_FRAME_BYTES: usize = 1 << 30;
 pub enum FileError {
     /// The file cannot be opened or read.
     #[error("cannot read {}", .file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    Read { file: PathBuf, source: io::Error },
     /// One request is not OTLP.
     #[error("{}:{place}: not an OTLP request", .file.display())]
     Request {
-        /// The file.
         file: PathBuf,
         /// The line, or the number of the request in a binary file, from 1.
         place: usize,
-        /// Why.
         source: DecodeError,
     },
     /// A length-prefixed file ends inside a request.
     #[error("{}:{place}: the file ends inside this request; it was cut off while being written", .file.display())]
     Cut {
-        /// The file.
         file: PathBuf,
         /// The number of the request, from 1.
         place: usize,

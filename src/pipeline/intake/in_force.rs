@@ -35,7 +35,6 @@ impl SamplingInForce {
         Self { sampler, version, before }
     }
 
-    /// The version in force.
     pub fn version(&self) -> Option<i64> {
         self.version
     }

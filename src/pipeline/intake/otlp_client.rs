@@ -76,12 +76,7 @@ pub enum SendError {
     Address(String),
     /// Nobody answers.
     #[error("cannot reach {to}; is judged running there?")]
-    Connect {
-        /// Where.
-        to: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    Connect { to: String, source: Box<dyn std::error::Error + Send + Sync> },
     /// The broker's URL is wrong.
     #[error(transparent)]
     BrokerUrl(#[from] amqp::BrokerUrlError),

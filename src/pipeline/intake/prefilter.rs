@@ -35,7 +35,6 @@ pub struct Sifted<'b> {
 /// A record that was not dropped.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'b> {
-    /// Its trace.
     pub trace_id: TraceId,
     /// The trace's sampling number.
     pub u: f64,

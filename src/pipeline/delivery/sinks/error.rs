@@ -112,9 +112,7 @@ pub enum SinkConfigError {
     /// A key is missing.
     #[error("sink `{sink}`: `{key}` is missing; {remedy}")]
     Missing {
-        /// The sink.
         sink: String,
-        /// The key.
         key: &'static str,
         /// What to write.
         remedy: &'static str,
@@ -122,9 +120,7 @@ pub enum SinkConfigError {
     /// A value that cannot be used.
     #[error("sink `{sink}`: `{key}`: {problem}")]
     Value {
-        /// The sink.
         sink: String,
-        /// The key.
         key: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -132,7 +128,6 @@ pub enum SinkConfigError {
     /// A secret that is not where it should be.
     #[error("sink `{sink}`: {problem}")]
     Secret {
-        /// The sink.
         sink: String,
         /// Which key names it, and what is wrong.
         problem: SecretError,
@@ -142,10 +137,5 @@ pub enum SinkConfigError {
     Repeated(String),
     /// The HTTP client cannot be made.
     #[error("sink `{sink}`: the HTTP client cannot be made")]
-    Client {
-        /// The sink.
-        sink: String,
-        /// Why.
-        source: reqwest::Error,
-    },
+    Client { sink: String, source: reqwest::Error },
 }

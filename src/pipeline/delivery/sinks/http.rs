@@ -17,7 +17,6 @@ const LARGEST_ANSWER: usize = 1024 * 1024;
 const LONGEST_MESSAGE: usize = 300;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The client of one sink.
 pub(super) fn client(sink: &str, headers: HeaderMap, timeout: Duration) -> Result<Client, SinkConfigError> {
     bounded_client(headers, timeout).map_err(|source| SinkConfigError::Client { sink: sink.to_owned(), source })
 }

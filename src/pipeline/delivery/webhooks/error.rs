@@ -8,29 +8,18 @@ pub enum WebhookConfigError {
     /// A key is missing.
     #[error("webhook `{webhook}`: `{key}` is missing; {remedy}")]
     Missing {
-        /// The webhook.
         webhook: String,
-        /// The key.
         key: &'static str,
         /// What to write.
         remedy: &'static str,
     },
     /// A key that this kind of webhook does not have.
     #[error("webhook `{webhook}`: `{key}` means nothing to a webhook of kind `{kind}`; remove it")]
-    Foreign {
-        /// The webhook.
-        webhook: String,
-        /// The key.
-        key: &'static str,
-        /// The webhook's kind.
-        kind: &'static str,
-    },
+    Foreign { webhook: String, key: &'static str, kind: &'static str },
     /// A value that cannot be used.
     #[error("webhook `{webhook}`: `{key}`: {problem}")]
     Value {
-        /// The webhook.
         webhook: String,
-        /// The key.
         key: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -38,7 +27,6 @@ pub enum WebhookConfigError {
     /// A secret that is not where it should be.
     #[error("webhook `{webhook}`: {problem}")]
     Secret {
-        /// The webhook.
         webhook: String,
         /// Which key names it, and what is wrong.
         problem: SecretError,
@@ -51,10 +39,5 @@ pub enum WebhookConfigError {
     PublicUrl(String),
     /// The HTTP client cannot be made.
     #[error("webhook `{webhook}`: the HTTP client cannot be made")]
-    Client {
-        /// The webhook.
-        webhook: String,
-        /// Why.
-        source: reqwest::Error,
-    },
+    Client { webhook: String, source: reqwest::Error },
 }

@@ -36,7 +36,6 @@ pub struct Annotation {
     pub annotator: String,
     /// The verdict; none for a comment alone.
     pub value: Option<AnnotationValue>,
-    /// Why.
     pub rationale: Option<String>,
     /// When it was last changed.
     pub at: Option<Timestamp>,
@@ -47,7 +46,6 @@ pub struct Annotation {
 /// What an annotation is about, as far as its ids can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnnotationTarget {
-    /// A span of a trace.
     Span(TraceId, SpanId),
     /// A whole trace.
     Trace(TraceId),
@@ -60,7 +58,6 @@ pub enum AnnotationTarget {
 /// A verdict as the backend holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AnnotationValue {
-    /// A number.
     Number(f64),
     /// Yes or no.
     Flag(bool),
@@ -80,9 +77,7 @@ pub struct Annotations {
 /// Where a kept subject is found in a backend: some can only be asked about spans that one names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownPlace {
-    /// Its trace.
     pub trace_id: TraceId,
-    /// Its span.
     pub span_id: SpanId,
     /// Its conversation.
     pub session_id: Option<String>,
@@ -99,7 +94,6 @@ pub enum PullError {
         "sink `{sink}` is of type `{kind}`, which holds no annotations of people; name one of type mlflow, phoenix or langfuse"
     )]
     NoAnnotations {
-        /// The sink.
         sink: String,
         /// Its type.
         kind: &'static str,
@@ -112,7 +106,6 @@ pub enum PullError {
     /// The backend does not answer as it should.
     #[error("annotations cannot be read from sink `{sink}`")]
     Backend {
-        /// The sink.
         sink: String,
         /// What happened.
         source: DeliveryError,
