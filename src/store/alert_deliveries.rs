@@ -27,7 +27,6 @@ pub struct OwedAlert {
 /// How far a message is, for people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct AlertDeliveryState {
-    /// The webhook.
     pub webhook: String,
     /// What happened.
     pub event: AlertEvent,

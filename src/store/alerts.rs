@@ -17,7 +17,6 @@ use crate::model::{
 pub struct AlertRoute {
     /// Its name.
     pub webhook: String,
-    /// The events.
     pub events: BTreeSet<AlertEvent>,
 }
 

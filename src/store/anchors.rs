@@ -13,7 +13,6 @@ use crate::model::{EvaluationId, Revisions, SubjectId};
 pub struct Anchor {
     /// The rubric it stands for.
     pub rubric: String,
-    /// The subject.
     pub subject: SubjectId,
     /// When it was added, milliseconds since the Unix epoch.
     pub added_at_ms: i64,
@@ -28,7 +27,6 @@ pub struct AnchorEvaluation {
     pub subject: SubjectId,
     /// The rubric's version.
     pub version: u32,
-    /// The judge.
     pub judge: String,
     /// The model the provider says it was.
     pub judge_model: Option<String>,
@@ -47,7 +45,6 @@ pub struct AnchorReplay {
     pub rubric: String,
     /// The rubric's version.
     pub version: u32,
-    /// The judge.
     pub judge: String,
     /// What names the round: the same on every worker, so that planning it twice is harmless.
     pub round: String,

@@ -22,7 +22,6 @@ pub struct BackfillScope {
     pub until_ms: i64,
     /// The rubric's name.
     pub rubric: String,
-    /// Its version.
     pub version: u32,
     /// The judge's name.
     pub judge: String,
@@ -47,7 +46,6 @@ impl PastCursor {
 pub struct PastSubject {
     /// The subject. Its content is read only where there is something to decide.
     pub subject: Subject,
-    /// Its revision.
     pub revision: u32,
     /// Whether retention has left its content in place.
     pub content_kept: bool,
@@ -64,11 +62,8 @@ pub struct PastSubject {
 /// A decision about a stored subject.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastDecision {
-    /// The subject.
     pub subject: SubjectId,
-    /// Its kind.
     pub kind: SubjectKind,
-    /// Its trace.
     pub trace_id: TraceId,
     /// Its conversation.
     pub session_id: Option<String>,

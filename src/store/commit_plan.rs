@@ -36,7 +36,6 @@ pub(super) use account_planned;
 /// A subject as it is stored: frozen content and the digest that tells whether late spans changed it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedSubject {
-    /// The subject.
     pub subject: Subject,
     /// 0 at first; one more whenever late spans changed what a rubric sees.
     pub revision: u32,
@@ -49,7 +48,6 @@ pub struct PlannedSubject {
 /// What is known of a subject that is stored already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSubject {
-    /// Its revision.
     pub revision: u32,
     /// SHA-256 of the content.
     pub digest: Vec<u8>,
@@ -90,9 +88,7 @@ pub struct PlannedEvaluation {
 /// What a plan was made from, and is done with once the plan is committed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PlannedFrom<'a> {
-    /// Traces.
     pub traces: &'a [DueTrace],
-    /// Sessions.
     pub sessions: &'a [DueSession],
     /// How long the sessions of planned traces may be silent before they are looked at; `None` when no rubric judges
     /// sessions.

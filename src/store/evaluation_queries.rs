@@ -20,13 +20,11 @@ pub struct EvaluationFilter {
     pub version: Option<u32>,
     /// The judge's name.
     pub judge: Option<String>,
-    /// The outcome.
     pub outcome: Option<Outcome>,
     /// Only values below this.
     pub value_below: Option<f64>,
     /// Only values from this on.
     pub value_from: Option<f64>,
-    /// The label.
     pub label: Option<String>,
     /// Only subjects with fewer documents than this.
     pub documents_below: Option<i64>,
@@ -54,7 +52,6 @@ pub struct EvaluationSummary {
     pub id: EvaluationId,
     /// What was judged.
     pub subject: SubjectId,
-    /// Which kind of subject.
     pub kind: SubjectKind,
     /// The judged trace.
     pub trace_id: TraceId,
@@ -70,11 +67,9 @@ pub struct EvaluationSummary {
     pub judge_model: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why.
     pub reason: Option<String>,
     /// On the rubric's scale.
     pub score: Option<f64>,
-    /// The label.
     pub label: Option<String>,
     /// Normalised to [0, 1].
     pub value: Option<f64>,
@@ -122,9 +117,7 @@ impl EvaluationSummary {
 pub struct SubjectRecord {
     /// Its identity.
     pub id: SubjectId,
-    /// Its kind.
     pub kind: SubjectKind,
-    /// Its trace.
     pub trace_id: TraceId,
     /// Its conversation.
     pub session_id: Option<String>,
@@ -137,7 +130,6 @@ pub struct SubjectRecord {
 /// A score on its way to a sink.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeliveryState {
-    /// The sink.
     pub sink: String,
     /// Where it stands.
     pub state: DeliveryStatus,
@@ -152,7 +144,6 @@ pub struct DeliveryState {
 /// One evaluation with everything around it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvaluationDetail {
-    /// The evaluation.
     pub evaluation: EvaluationSummary,
     /// What was judged.
     pub subject: SubjectRecord,
@@ -167,7 +158,6 @@ pub struct EvaluationDetail {
 /// A subject that may be labelled for a rubric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelCandidate {
-    /// The subject.
     pub subject: SubjectId,
     /// The judge's value, which decides how uncertain it is and is never shown.
     pub value: Option<f64>,

@@ -33,9 +33,7 @@ pub struct LeasedEvaluation {
 /// What a judge's work on an evaluation came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EvaluationResult {
-    /// It is final.
     Final {
-        /// Which evaluation.
         id: EvaluationId,
         /// What it came to.
         conclusion: Conclusion,
@@ -44,7 +42,6 @@ pub enum EvaluationResult {
     },
     /// Not now: try again after `due_at_ms`.
     Postponed {
-        /// Which evaluation.
         id: EvaluationId,
         /// When to try again, milliseconds since the Unix epoch.
         due_at_ms: i64,

@@ -12,9 +12,7 @@ use crate::otlp::Signal;
 /// A span that passed the prefilter, redacted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptSpan {
-    /// Its trace.
     pub trace_id: TraceId,
-    /// Its id.
     pub span_id: SpanId,
     /// Whether it has no parent.
     pub is_root: bool,
@@ -31,9 +29,7 @@ pub struct KeptSpan {
 /// A log record of a trace that passed the prefilter, redacted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeptLogRecord {
-    /// Its trace.
     pub trace_id: TraceId,
-    /// Its span.
     pub span_id: SpanId,
     /// The trace's sampling number in [0, 1).
     pub u: f64,

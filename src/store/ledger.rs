@@ -43,9 +43,7 @@ impl IntakeAccount {
 pub struct EvaluationAccount {
     /// The rubric's name.
     pub rubric: String,
-    /// Its version.
     pub version: i64,
-    /// The judge.
     pub judge: String,
     /// Subjects (each revision counts) as counted when they were planned.
     pub subjects: i64,
@@ -127,7 +125,6 @@ pub struct Ledger {
     pub intake: IntakeAccount,
     /// Log records, which carry the content of some producers' spans.
     pub logs: IntakeAccount,
-    /// Traces.
     #[serde(default)]
     pub traces: TraceAccount,
     /// Evaluations, per rubric version and judge.

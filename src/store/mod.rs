@@ -101,9 +101,7 @@ pub enum StoreError {
         .row.as_ref().map(|row| format!(", row {row},")).unwrap_or_default()
     )]
     Inconsistent {
-        /// Which table.
         table: &'static str,
-        /// Which column.
         column: &'static str,
         /// The identity of the row, where one row was read.
         row: Option<String>,

@@ -23,10 +23,7 @@ pub enum DeliveryOutcome {
         error: String,
     },
     /// Refused for good, or tried for too long.
-    GivenUp {
-        /// Why.
-        error: String,
-    },
+    GivenUp { error: String },
 }
 
 /// A queue whose rows are owed (`state`) to receivers, with what became of them.

@@ -30,7 +30,6 @@ pub struct ScoredEvaluation {
     pub judge: String,
     /// The model the provider says it was.
     pub judge_model: Option<String>,
-    /// The score.
     pub score: Score,
     /// The judge's reasons; read only where a human labelled the same subject for the rubric.
     pub rationale: Option<String>,
@@ -63,9 +62,7 @@ pub struct OutcomeCount {
     pub judge_model: Option<String>,
     /// The revisions behind what the judge said; none when the judge was never asked.
     pub revisions: Option<Revisions>,
-    /// The outcome.
     pub outcome: Outcome,
-    /// Why.
     pub reason: Option<String>,
     /// Whether anchors were judged again, rather than answers for the first time.
     pub replay: bool,
@@ -86,7 +83,6 @@ pub struct OutcomeCount {
 /// How many subjects of a kind could not be judged at all, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ContentState {
-    /// Which kind of subject.
     pub kind: SubjectKind,
     /// Why it cannot be judged; none when it can.
     pub unjudgeable: Option<String>,

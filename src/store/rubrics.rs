@@ -9,7 +9,6 @@ use super::{Store, StoreError, read, row, rows, transaction};
 pub struct NewRubricVersion {
     /// The rubric.
     pub name: String,
-    /// The version.
     pub version: u32,
     /// SHA-256 of the normalised file text, in hexadecimal.
     pub hash: String,
@@ -37,7 +36,6 @@ pub struct PublishedRubricVersion {
 pub struct RubricAlias {
     /// The rubric.
     pub name: String,
-    /// The alias.
     pub alias: String,
     /// The version that it points at.
     pub version: u32,

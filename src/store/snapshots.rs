@@ -5,11 +5,8 @@ use super::{Store, StoreError, read, row, rows, transaction};
 /// What calibration says of a rubric version and a judge.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CalibrationSnapshot {
-    /// The rubric.
     pub rubric: String,
-    /// Its version.
     pub version: u32,
-    /// The judge.
     pub judge: String,
     /// What the content is told from an earlier one by.
     pub digest: [u8; 32],
@@ -22,11 +19,8 @@ pub struct CalibrationSnapshot {
 pub struct TakenSnapshot {
     /// When, milliseconds since the Unix epoch.
     pub taken_at_ms: i64,
-    /// The rubric.
     pub rubric: String,
-    /// Its version.
     pub version: u32,
-    /// The judge.
     pub judge: String,
     /// The numbers, as JSON.
     pub content: String,

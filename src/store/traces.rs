@@ -11,7 +11,6 @@ use crate::otlp;
 /// A trace whose time has come, leased to this worker.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DueTrace {
-    /// Its id.
     pub trace_id: TraceId,
     /// Its sampling number in [0, 1).
     pub u: f64,
@@ -36,7 +35,6 @@ pub struct DueTrace {
 pub struct TraceRecords {
     /// Its spans, in order of span id.
     pub spans: Vec<Span>,
-    /// Its log records.
     pub logs: Vec<LogRecord>,
     /// Stored records that could not be read back.
     pub damaged: usize,
