@@ -101,7 +101,6 @@ enum Place {
     Failure,
     /// The resource, for the whole trace.
     Trace,
-    /// The resource.
     Resource,
     /// The span, else its resource.
     Span,

@@ -23,7 +23,6 @@ pub struct SecretPlace<'a> {
     pub env: Option<&'a str>,
     /// The name of the key that names a file.
     pub file_key: &'static str,
-    /// The file.
     pub file: Option<&'a Path>,
 }
 
@@ -43,7 +42,6 @@ pub enum SecretError {
     Variable {
         /// The key that names it.
         key: &'static str,
-        /// The variable.
         variable: String,
         /// The other way to give the secret.
         file_key: &'static str,
@@ -63,7 +61,6 @@ pub enum SecretError {
         key: &'static str,
         /// The file.
         path: String,
-        /// Why.
         problem: std::io::Error,
     },
     /// A secret for a header that holds, say, a line end.

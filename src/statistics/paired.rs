@@ -6,9 +6,7 @@ use super::{AgreementTable, Reason};
 /// A test statistic that is chi-squared when nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ChiSquared {
-    /// The statistic.
     pub statistic: f64,
-    /// Its degrees of freedom.
     pub degrees_of_freedom: f64,
     /// P of a statistic at least as large.
     pub p: f64,

@@ -16,7 +16,6 @@ pub const MIN_MINORITY: usize = 20;
 pub struct PpiMean {
     /// The estimate.
     pub mean: f64,
-    /// Its standard error.
     pub standard_error: f64,
     /// The tuning used; 0 means that the judge did not help.
     pub lambda: f64,
@@ -71,7 +70,6 @@ pub enum Method {
 /// The share of good answers as a report shows it.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct QualityRate {
-    /// The rate.
     pub rate: Estimate,
     /// How it was estimated.
     pub method: Method,

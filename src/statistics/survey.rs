@@ -31,7 +31,6 @@ pub enum Design<'a> {
 pub struct Weighted {
     /// The estimate.
     pub value: f64,
-    /// Its standard error.
     pub standard_error: f64,
     /// Degrees of freedom of a t interval.
     pub degrees_of_freedom: f64,

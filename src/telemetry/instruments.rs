@@ -34,7 +34,6 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A trace was assembled.
     pub fn trace_assembled(&self, root_seen: bool, late: bool) {
         self.traces.add(1, &[KeyValue::new("root_seen", root_seen), KeyValue::new("late", late)]);
     }

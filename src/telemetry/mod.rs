@@ -44,7 +44,6 @@ pub enum TelemetryError {
     Level {
         /// What was configured.
         filter: String,
-        /// The word.
         word: String,
     },
     /// An exporter that cannot be built.

@@ -56,7 +56,6 @@ impl Answer {
         Self::Status { status: 200, headers: vec![("content-type", "text/html".into())], body }
     }
 
-    /// After `latency`.
     pub fn after(self, latency: Duration) -> Self {
         Self::Slow(latency, Box::new(self))
     }

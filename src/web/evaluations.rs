@@ -11,7 +11,6 @@ use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_R
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
 
-/// The list.
 pub(super) async fn list(State(web): State<Shared>, Query(form): Query<FilterForm>) -> Result<Response, PageError> {
     let limit = form.limit()?;
     let mut found = web.parts.store.evaluations(&form.filter()?, form.after()?, limit + 1).await?;

@@ -51,7 +51,6 @@ pub enum WebError {
     Bind {
         /// Which.
         address: SocketAddr,
-        /// Why.
         source: std::io::Error,
     },
     /// The token is not where the configuration says.
