@@ -1,7 +1,7 @@
 //! Several answers to one call (`n` above 1): the first is the one that clients use.
 
 use super::span_view::Source;
-use crate::model::{Message, Role};
+use crate::model::{Message, Part, Role};
 
 /// Keeps the first of several alternative answers and names the loss of the others.
 pub(super) fn keep_first(source: &Source<'_>, output: &mut Vec<Message>) {
@@ -13,15 +13,18 @@ pub(super) fn keep_first(source: &Source<'_>, output: &mut Vec<Message>) {
     source.report("several_choices", format!("the call returned {} answers; the first is judged", others + 1));
 }
 
-/// Whether messages are alternatives rather than one answer in several messages: each has a reason of its own why it
-/// ended, and none is a turn that asked for a tool before another one; or the request asked for that many.
+/// Whether messages are alternatives rather than one answer in several messages: each answers something and has a reason
+/// of its own why it ended, and none is a turn that asked for a tool before another one; or the request asked for that
+/// many.
 fn are_alternatives(output: &[Message], requested: Option<i64>) -> bool {
     if output.len() < 2 || output.iter().any(|message| message.role != Role::Assistant) {
         return false;
     }
     let asking = output.iter().filter(|message| message.tool_calls().next().is_some()).count();
     let alike = asking == 0 || asking == output.len();
-    let ended = output.iter().all(|message| message.finish_reason.is_some());
+    // Thinking that stands in a message of its own has the reason of the whole answer.
+    let answers = |part: &Part| matches!(part, Part::Text { .. } | Part::ToolCall(_));
+    let ended = output.iter().all(|message| message.finish_reason.is_some() && message.parts.iter().any(answers));
     alike && (ended || requested.is_some_and(|count| usize::try_from(count) == Ok(output.len())))
 }
 
@@ -49,6 +52,14 @@ mod tests {
         let step = chat(&format!("[{},{}]", said("Two years.", "stop"), said("24 months.", "stop"))).step();
         assert_eq!(step.output_text.as_deref(), Some("Two years."));
         assert_eq!(step.problems[0].code, "several_choices");
+    }
+
+    #[test]
+    fn thinking_in_a_message_of_its_own_is_no_alternative() {
+        let thinking = r#"{"role":"assistant","parts":[{"type":"reasoning","content":"hm"}],"finish_reason":"stop"}"#;
+        let step = chat(&format!("[{thinking},{}]", said("Two years.", "stop"))).step();
+        assert_eq!(step.output_text.as_deref(), Some("Two years."));
+        assert!(step.problems.is_empty());
     }
 
     #[test]
