@@ -64,7 +64,7 @@ pub async fn publish(store: &Store, rubrics: &[Arc<Rubric>]) -> Result<(), Store
         .map(|rubric| NewRubricVersion {
             name: rubric.name.clone(),
             version: rubric.version,
-            hash: rubric.hash.clone(),
+            hash: rubric.hash,
             description: rubric.description.clone(),
             source: rubric.source.clone(),
             author: None,
@@ -86,7 +86,7 @@ async fn read(store: &Store, config: &RubricsConfig) -> Result<Versions, Library
         .map(|version| Published {
             name: version.rubric.name.clone(),
             version: version.rubric.version,
-            hash: version.rubric.hash.clone(),
+            hash: version.rubric.hash,
         })
         .collect();
     plan_publication(&library.rubrics, &published).map_err(LibraryError::Changed)?;

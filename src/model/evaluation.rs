@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId};
+use super::{ContentHash, EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
 /// An evaluation with everything a reader of its score needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Evaluation {
     pub rubric: String,
     pub rubric_version: u32,
     /// The content hash of that version.
-    pub rubric_hash: String,
+    pub rubric_hash: ContentHash,
     /// The scale of the score.
     pub scale: Scale,
     /// The configured judge's name.

@@ -5,6 +5,7 @@
 
 mod alert;
 mod attributes;
+mod content_hash;
 mod delivery;
 mod drift;
 mod estimate;
@@ -25,6 +26,7 @@ mod verdict;
 
 pub use alert::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 pub use attributes::{Attributes, Value};
+pub use content_hash::ContentHash;
 pub use delivery::DeliveryStatus;
 pub use drift::{Attribution, DriftKind};
 pub use estimate::{Estimate, Interval, Reason};

@@ -28,8 +28,6 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 pub use active_rubrics::Catalogue;
 pub use builtin::{SHIPPED, write_shipped};
 pub use error::{Concern, Place, Problem, RubricError, Warning};
@@ -43,7 +41,7 @@ pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text};
 pub use version_resolution::{AliasTarget, CANDIDATE, PRODUCTION, RubricReference, SelectionError, judging, select};
 
-use crate::model::{Prompt, Scale, Subject, SubjectContent, SubjectKind};
+use crate::model::{ContentHash, Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
 
 /// One version of a rubric, ready to render.
@@ -53,8 +51,8 @@ pub struct Rubric {
     pub name: String,
     /// Its version: the file's.
     pub version: u32,
-    /// SHA-256 of the normalised file text, in hexadecimal: what makes the version immutable.
-    pub hash: String,
+    /// Of the normalised file text: what makes the version immutable.
+    pub hash: ContentHash,
     /// The question that it answers, in one sentence.
     pub description: String,
     /// What it judges.
@@ -129,7 +127,7 @@ impl Rubric {
         let rubric = Self {
             name: name.to_owned(),
             version,
-            hash: content_hash(&source),
+            hash: ContentHash::of(&source),
             warnings: warnings(path, &front, &template.used, template.shows_scale),
             description: front.description,
             subject: front.subject,
@@ -263,8 +261,4 @@ fn normalise(text: &str) -> String {
     normalised.truncate(normalised.trim_end_matches('\n').len());
     normalised.push('\n');
     normalised
-}
-
-fn content_hash(normalised: &str) -> String {
-    hex::encode(Sha256::digest(normalised.as_bytes()))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::Rubric;
+use crate::model::ContentHash;
 
 /// A version that the registry has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Published {
     pub name: String,
     pub version: u32,
     /// The content hash with which it was published.
-    pub hash: String,
+    pub hash: ContentHash,
 }
 
 /// What publishing would do.
@@ -115,7 +116,7 @@ mod tests {
     }
 
     fn published(rubric: &Rubric) -> Published {
-        Published { name: rubric.name.clone(), version: rubric.version, hash: rubric.hash.clone() }
+        Published { name: rubric.name.clone(), version: rubric.version, hash: rubric.hash }
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn what_a_judge_is_sent_is_pinned() {
         sent += &format!("{}\n{}\n{}\n", prompt.system, prompt.user, rubric.response_schema());
     }
     // The key is random for every evaluation and no part of what is measured.
-    let digest = content_hash(&sent.replace(KEY, "KEY"));
+    let digest = ContentHash::of(&sent.replace(KEY, "KEY")).to_string();
     assert_eq!(
         (crate::model::RENDERING_REVISION, &digest[..16]),
         (1, "681278719a4e366c"),

@@ -9,7 +9,7 @@ use super::lease::Queue;
 use super::outbox::{DeliveryOutcome, Outbox};
 use super::rows::push_list;
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{Evaluation, EvaluationId, Scale};
+use crate::model::{ContentHash, Evaluation, EvaluationId, Scale};
 
 /// A score owed to a sink, leased to this worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,12 +60,12 @@ pub(super) const EVALUATION_COLUMNS: &str = "evaluations.id, evaluations.subject
     evaluations.finished_at_ms, subjects.segments";
 
 impl EvaluationRow {
-    pub(super) fn into_evaluation(self, rubric: (String, Scale)) -> Result<Evaluation, StoreError> {
+    pub(super) fn into_evaluation(self, rubric: (ContentHash, Scale)) -> Result<Evaluation, StoreError> {
         let id = self.id;
         self.read(rubric).map_err(|error| error.in_row(id))
     }
 
-    fn read(self, (rubric_hash, scale): (String, Scale)) -> Result<Evaluation, StoreError> {
+    fn read(self, (rubric_hash, scale): (ContentHash, Scale)) -> Result<Evaluation, StoreError> {
         let version = self.version as u32;
         Ok(Evaluation {
             id: self.id.into(),
@@ -121,7 +121,7 @@ impl Store {
         sink: &str,
         limit: usize,
         lease_ms: i64,
-        rubrics: &(dyn Fn(&str, u32) -> Option<(String, Scale)> + Sync),
+        rubrics: &(dyn Fn(&str, u32) -> Option<(ContentHash, Scale)> + Sync),
     ) -> Result<Vec<OwedDelivery>, StoreError> {
         let leased: Vec<(Uuid, i64)> = self.claim(&OWED.queue, Some(sink), limit, lease_ms).await?;
         let attempts: BTreeMap<EvaluationId, u32> =
@@ -138,7 +138,7 @@ impl Store {
     pub async fn evaluations_by_id(
         &self,
         ids: &[EvaluationId],
-        rubrics: &(dyn Fn(&str, u32) -> Option<(String, Scale)> + Sync),
+        rubrics: &(dyn Fn(&str, u32) -> Option<(ContentHash, Scale)> + Sync),
     ) -> Result<Vec<Evaluation>, StoreError> {
         let mut evaluations = Vec::with_capacity(ids.len());
         for ids in ids.chunks(100) {

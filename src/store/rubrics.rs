@@ -3,6 +3,7 @@
 use sqlx::QueryBuilder;
 
 use super::{Store, StoreError, read, row, rows, transaction};
+use crate::model::ContentHash;
 
 /// A rubric version to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,8 +11,8 @@ pub struct NewRubricVersion {
     /// The rubric.
     pub name: String,
     pub version: u32,
-    /// SHA-256 of the normalised file text, in hexadecimal.
-    pub hash: String,
+    /// Of the normalised file text.
+    pub hash: ContentHash,
     /// The question that it answers.
     pub description: String,
     /// The normalised file text: any process can judge by it without the file.
@@ -93,7 +94,7 @@ impl Store {
                 insert.push_values(versions, |mut row, version| {
                     row.push_bind(version.name.as_str())
                         .push_bind(i64::from(version.version))
-                        .push_bind(version.hash.as_str())
+                        .push_bind(version.hash.to_string())
                         .push_bind(version.description.as_str())
                         .push_bind(version.source.as_str())
                         .push_bind(version.author.as_deref())
@@ -187,7 +188,7 @@ impl VersionRow {
             rubric: NewRubricVersion {
                 version: version_number("rubric_versions", self.version)?,
                 name: self.name,
-                hash: self.hash,
+                hash: hash(&self.hash)?,
                 description: self.description,
                 source: self.source,
                 author: self.author,
@@ -196,4 +197,8 @@ impl VersionRow {
             published_at_ms: self.published_at_ms,
         })
     }
+}
+
+fn hash(text: &str) -> Result<ContentHash, StoreError> {
+    text.parse().map_err(|_| rows::inconsistent("rubric_versions", "hash", format!("`{text}`")))
 }

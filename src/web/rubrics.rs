@@ -70,7 +70,7 @@ pub(super) async fn one(
             name,
             description => shown.description.as_str(),
             version => shown.version,
-            hash => shown.hash.as_str(),
+            hash => shown.hash.to_string(),
             scale_text => shown.scale_text(),
             source => shown.source.as_str(),
             versions => all.iter().map(|rubric| rubric.version).collect::<Vec<_>>(),

@@ -53,7 +53,7 @@ fn registry_table(versions: &[PublishedRubricVersion], aliases: &[RubricAlias]) 
             minute(version.published_at_ms),
             rubric.author.clone().unwrap_or_default(),
             rubric.commit.as_deref().map(short).unwrap_or_default(),
-            short(&rubric.hash),
+            short(&rubric.hash.to_string()),
         ]);
     }
     table.render()
@@ -97,7 +97,7 @@ pub(super) async fn publish(
         .map(|rubric| NewRubricVersion {
             name: rubric.name.clone(),
             version: rubric.version,
-            hash: rubric.hash.clone(),
+            hash: rubric.hash,
             description: rubric.description.clone(),
             source: rubric.source.clone(),
             author: author.clone(),

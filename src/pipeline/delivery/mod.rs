@@ -65,7 +65,7 @@ impl Receiver for SinkReceiver {
     async fn lease(&self) -> Result<Vec<OwedDelivery>, StoreError> {
         let Delivery { store, catalogue, lease, .. } = &self.stage;
         let rubrics = |name: &str, version: u32| {
-            catalogue.version(name, version).map(|rubric| (rubric.hash.clone(), rubric.scale.clone()))
+            catalogue.version(name, version).map(|rubric| (rubric.hash, rubric.scale.clone()))
         };
         store.lease_deliveries(self.sink.name(), BATCH, lease.as_millis() as i64, &rubrics).await
     }

@@ -1,6 +1,6 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
-use crate::model::{EvaluationId, Outcome, RENDERING_REVISION, Revisions, Scale, Score};
+use crate::model::{ContentHash, EvaluationId, Outcome, RENDERING_REVISION, Revisions, Scale, Score};
 use crate::store::{
     AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
     PlannedFrom, SettleTimes, Store, StreamClaim,
@@ -43,8 +43,8 @@ fn with_prompt(mut result: EvaluationResult) -> EvaluationResult {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a lookup that always finds")]
-fn faithfulness(_: &str, _: u32) -> Option<(String, Scale)> {
-    Some(("abc".into(), Scale::Binary { pass: "yes".into(), fail: "no".into() }))
+fn faithfulness(_: &str, _: u32) -> Option<(ContentHash, Scale)> {
+    Some((ContentHash::of("abc"), Scale::Binary { pass: "yes".into(), fail: "no".into() }))
 }
 
 async fn with_one_pending(store: &Store) -> EvaluationId {

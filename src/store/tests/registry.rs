@@ -1,5 +1,6 @@
 //! The contract of the registry of rubric versions, held against SQLite and PostgreSQL alike.
 
+use crate::model::ContentHash;
 use crate::store::{AliasMove, NewRubricVersion};
 
 use crate::testing::on_both_databases;
@@ -8,7 +9,7 @@ fn version(name: &str, version: u32, source: &str) -> NewRubricVersion {
     NewRubricVersion {
         name: name.into(),
         version,
-        hash: format!("hash of {source}"),
+        hash: ContentHash::of(source),
         description: "Is it kind?".into(),
         source: source.into(),
         author: Some("Ada <ada@example.com>".into()),

@@ -28,7 +28,7 @@ pub(super) fn metadata(evaluation: &Evaluation) -> Map<String, Json> {
     };
     put("evaluation.id", Json::from(evaluation.id.to_string()));
     put("rubric.version", Json::from(evaluation.rubric_version));
-    put("rubric.hash", Json::from(evaluation.rubric_hash.clone()));
+    put("rubric.hash", Json::from(evaluation.rubric_hash.to_string()));
     put("judge", Json::from(evaluation.judge.clone()));
     put("judge.model", Json::from(evaluation.judge_model.clone()));
     put("scale", Json::from(evaluation.scale.name()));

@@ -132,7 +132,7 @@ fn result_attributes(evaluation: &Evaluation) -> Attributes {
     attributes.text("judged.subject", evaluation.subject_kind.as_str());
     attributes.text("judged.rubric.name", &evaluation.rubric);
     attributes.int("judged.rubric.version", Some(i64::from(evaluation.rubric_version)));
-    attributes.text("judged.rubric.hash", &evaluation.rubric_hash);
+    attributes.text("judged.rubric.hash", &evaluation.rubric_hash.to_string());
     attributes.text("judged.judge", &evaluation.judge);
     attributes.maybe("judged.judge.model", evaluation.judge_model.as_deref());
     attributes.text("judged.scale", evaluation.scale.name());

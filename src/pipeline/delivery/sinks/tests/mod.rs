@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::config::sinks::SinkConfig;
 use crate::model::{
-    Evaluation, EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId,
+    ContentHash, Evaluation, EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId,
 };
 use crate::pipeline::delivery::sinks::{DeliveryError, Disposition, Sink, SinkConfigError};
 
@@ -35,7 +35,7 @@ pub fn evaluation(number: u8) -> Evaluation {
         response_id: Some("chatcmpl-1".to_owned()),
         rubric: "faithfulness".to_owned(),
         rubric_version: 3,
-        rubric_hash: "abc123".to_owned(),
+        rubric_hash: ContentHash::of("abc"),
         score: Score::of_number(&scale, 4.0),
         scale,
         judge: "default".to_owned(),
