@@ -6,6 +6,7 @@
 //! Intake decides with the same [`Sampler`] as planning, but before all spans are seen, and
 //! keeps whatever some rubric could still want ([`Bound`]), so that every probability recorded later is the true one.
 
+mod error;
 mod rules;
 mod tracestate;
 mod version;
@@ -15,55 +16,13 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher13;
 
+pub use error::SamplerError;
 pub use rules::{Bound, EXCEPTION_EVENT, Matches, SpanFacts, says_failed};
 
 use crate::config::sampling::SamplingConfig;
 use crate::model::{Attributes, Probability, SubjectId, TraceId};
 use rules::Rules;
 pub use version::VersionConfig;
-
-/// Why a sampling configuration makes no sampler.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SamplerError {
-    /// More rules than a sampler can tell apart.
-    #[error("sampling.rules has {found} rules; at most {limit} are possible, one rule may list several values")]
-    TooManyRules {
-        /// Rules configured.
-        found: usize,
-        /// Rules possible.
-        limit: usize,
-    },
-    /// A rule without condition that names no rubric either.
-    #[error(
-        "sampling.rules, rule {rule_number}: `match` is empty and would match every trace; set sampling.rate instead"
-    )]
-    MatchesEverything {
-        /// Counted from 1.
-        rule_number: usize,
-    },
-    /// `rubrics = []`.
-    #[error(
-        "sampling.rules, rule {rule_number}: `rubrics` is empty, so that the rule says nothing; leave it out for all rubrics"
-    )]
-    NoRubrics {
-        /// Counted from 1.
-        rule_number: usize,
-    },
-    /// A condition with an empty list of values.
-    #[error("sampling.rules, rule {rule_number}: `{key}` lists no value and can never match")]
-    NoValues {
-        /// Counted from 1.
-        rule_number: usize,
-        /// The attribute.
-        key: String,
-    },
-    /// `error` compared with something other than `true`.
-    #[error("sampling.rules, rule {rule_number}: `error` can only be `true`")]
-    ErrorIsTrue {
-        /// Counted from 1.
-        rule_number: usize,
-    },
-}
 
 /// The number drawn for a trace.
 #[derive(Debug, Clone, Copy, PartialEq)]

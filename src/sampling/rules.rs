@@ -2,7 +2,7 @@
 //!
 //! A rule matches a trace when one of its spans, looked at together with its resource, satisfies every condition.
 
-use super::SamplerError;
+use super::error::SamplerError;
 use crate::config::sampling::RuleConfig;
 use crate::model::{Attributes, Probability, Span, SpanStatus};
 
