@@ -3,8 +3,8 @@
 
 use super::checksums::{cpf, digits, is_issued, luhn, nir};
 use super::email_ip;
+use super::finding::Finding;
 use super::national_ids;
-use super::scan::Finding;
 use super::text::{Text, is_word};
 use crate::config::privacy::Kind;
 

@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::scan::Finding;
+use super::finding::Finding;
 use super::text::{Text, is_word};
 use crate::config::privacy::Kind;
 

@@ -9,6 +9,7 @@
 mod cards_phones;
 mod checksums;
 mod email_ip;
+mod finding;
 mod national_ids;
 mod otlp_redaction;
 mod placeholders;
@@ -30,8 +31,8 @@ pub use placeholders::{PlaceholderKey, renumber};
 
 use crate::config::privacy::PrivacyConfig;
 use crate::model::Named as _;
+use finding::{Finding, What};
 use placeholders::Tagger;
-use scan::{Finding, What};
 use text::Text;
 
 /// Why the privacy section cannot be used.

@@ -1,7 +1,7 @@
 //! Numbers with letters in them: IBAN, and national numbers that carry a check letter or a fixed form.
 
 use super::checksums::{codice_fiscale, dni_letter, iban_length, mod97};
-use super::scan::Finding;
+use super::finding::Finding;
 use super::text::{Text, is_word};
 use crate::config::privacy::Kind;
 

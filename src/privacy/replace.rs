@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::Value as Json;
 
-use super::scan::Finding;
+use super::finding::Finding;
 use super::text::Text;
 
 /// Sorts findings and joins those that overlap; the longer of two says what the union is.

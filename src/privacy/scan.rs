@@ -1,30 +1,9 @@
 //! One pass over the bytes: only a digit, `@`, `%40`, `:` or `=` can begin or betray a value, everything else is passed
 //! at the speed of a table look-up. Secrets that betray themselves by a prefix have their own pass.
 
+use super::finding::Finding;
 use super::text::{Text, is_word};
 use super::{cards_phones, email_ip, national_ids, secrets};
-use crate::config::privacy::Kind;
-
-/// A value and what it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) what: What,
-}
-
-/// A kind that judged knows, or the user's pattern of that index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
-    Kind(Kind),
-    Pattern(usize),
-}
-
-impl Finding {
-    pub(super) fn new(start: usize, end: usize, kind: Kind) -> Self {
-        Self { start, end, what: What::Kind(kind) }
-    }
-}
 
 const TRIGGERS: [bool; 256] = {
     let mut triggers = [false; 256];

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::scan::Finding;
+use super::finding::Finding;
 use super::text::{Text, is_word};
 use crate::config::privacy::Kind;
 
