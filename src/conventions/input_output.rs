@@ -1,7 +1,8 @@
 //! Generic input and output fields: a body, messages or plain text, whichever it is.
 
 use super::documents::documents;
-use super::json_tree::{Node, Parsed};
+use super::json_text::Parsed;
+use super::json_tree::Node;
 use super::partial_step::{Parts, Said, Trust};
 use super::provider_payloads::{Request, Response, is_body, langchain_metadata, query_text, request, response};
 use super::python_repr::is_printed_object;

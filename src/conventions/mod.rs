@@ -15,6 +15,7 @@ mod finish_reasons;
 mod flattened_attributes;
 mod input_output;
 mod json;
+mod json_text;
 mod json_tree;
 mod known_attributes;
 pub mod loop_guard;

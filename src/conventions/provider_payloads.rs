@@ -1,7 +1,8 @@
 //! Whole request and response bodies: what producers record that log a function's arguments and its return value.
 
 use super::documents::documents;
-use super::json_tree::{Arena, Node, Parsed, parse};
+use super::json_text::{Parsed, parse};
+use super::json_tree::{Arena, Node};
 use super::message_parts::{parts, plain_text};
 use super::messages::{is_item_kind, message, messages, system_messages};
 use super::stream_chunks::joined;

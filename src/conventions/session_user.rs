@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::attribute_namespace::BySpace;
-use super::json_tree::{Node, Parsed};
+use super::json_text::Parsed;
+use super::json_tree::Node;
 use super::span_view::Source;
 use crate::model::{Attributes, Value};
 

@@ -4,7 +4,8 @@ use std::cell::{OnceCell, RefCell};
 
 use super::attribute_namespace::{Space, Spaces};
 use super::flattened_attributes;
-use super::json_tree::{Arena, Node, Parsed, parse};
+use super::json_text::{Parsed, parse};
+use super::json_tree::{Arena, Node};
 use super::usage::{Tokens, of_attributes};
 use crate::model::{Attributes, LogRecord, Problem, Span, Value};
 

@@ -6,7 +6,8 @@ use crate::model::{
     Attributes, Dropped, LogRecord, Resource, Scope, Span, SpanEvent, SpanId, SpanStatus, Step, TraceId, Value,
 };
 
-use super::json_tree::{Arena, Node, Parsed, parse};
+use super::json_text::{Parsed, parse};
+use super::json_tree::{Arena, Node};
 
 /// The tree of JSON text; its arena is never freed.
 pub(crate) fn tree(text: &str) -> Node<'_> {

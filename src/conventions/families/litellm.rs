@@ -1,7 +1,8 @@
 //! LiteLLM's OpenTelemetry callback: GenAI attributes on `litellm_request` or on the application's own span, and the raw
 //! bodies of the call on a child.
 
-use crate::conventions::json_tree::{Node, Parsed};
+use crate::conventions::json_text::Parsed;
+use crate::conventions::json_tree::Node;
 use crate::conventions::partial_step::{Parts, Said};
 use crate::conventions::provider_payloads::{request, response};
 use crate::conventions::python_repr;

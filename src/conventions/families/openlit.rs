@@ -1,6 +1,7 @@
 //! OpenLIT: GenAI attributes with names of its own for tools and retrieval; sentinels stand for "not set".
 
-use crate::conventions::json_tree::{Arena, Node, Parsed, parse};
+use crate::conventions::json_text::{Parsed, parse};
+use crate::conventions::json_tree::{Arena, Node};
 use crate::conventions::message_parts::{arguments, tool_call};
 use crate::conventions::partial_step::{Parts, Said};
 use crate::conventions::python_repr;

@@ -3,7 +3,8 @@
 use crate::conventions::attribute_namespace::Space;
 use crate::conventions::finish_reasons::is_tool_call;
 use crate::conventions::input_output::strings;
-use crate::conventions::json_tree::{Arena, Node, Parsed, parse};
+use crate::conventions::json_text::{Parsed, parse};
+use crate::conventions::json_tree::{Arena, Node};
 use crate::conventions::messages::{event_role, from_lines, message};
 use crate::conventions::partial_step::{Said, is_content, richer};
 use crate::conventions::provider_payloads::{is_body, request, response};
