@@ -24,6 +24,7 @@ mod lease;
 mod ledger;
 mod migrate;
 mod notify;
+mod notify_others;
 mod outbox;
 mod reports;
 mod retention;
