@@ -4,13 +4,12 @@
 
 use tokio::time::Instant;
 
-use super::BYTES_PER_TOKEN;
 use super::breaker::{Change, Ending};
 use super::completion::Completion;
 use super::concurrency::{Permit, Signal};
 use super::error::Failure;
-use super::http_judge::{LONGEST_WAIT_IN_HAND, Remote};
-use super::price;
+use super::price::{self, BYTES_PER_TOKEN};
+use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::request::Spent;
 
 /// What a call has taken.

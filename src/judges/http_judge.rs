@@ -1,63 +1,31 @@
-//! A judge behind an HTTP endpoint: waiting for its turn, calling, repeating, and accounting for every call.
+//! Asking a judge behind an HTTP endpoint: waiting for its turn, calling, repeating, and accounting for every call.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::config::judges::{JudgeConfig, Prices, Provider};
+use crate::config::judges::Provider;
 use crate::model::{Prompt, Verdict};
 
 use super::admission::Turn;
-use super::breaker::Breaker;
-use super::budget::Account;
 use super::capabilities::{Shape, Structured};
 use super::completion::{Completion, Finish};
-use super::concurrency::Concurrency;
-use super::endpoint::{Endpoint, PostError};
-use super::environment::JudgeEnvironment;
-use super::error::{Disposition, Failure, JudgeConfigError};
+use super::endpoint::PostError;
+use super::error::{Disposition, Failure};
 use super::error_response::Refusal;
-use super::rate::Bucket;
+use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::reply::{self, ReplyProblem};
 use super::request::{JudgeReply, JudgeRequest, Spent};
-use super::{anthropic, openai, price, retry};
+use super::{anthropic, openai, retry};
 
 /// How many optional parts of a request an endpoint may refuse, one after the other, within one evaluation.
 const MOST_ADAPTATIONS: u32 = 4;
 
-/// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
-pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
 /// Longer than any evaluation is worth, and short enough to add to a clock.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
-/// A budget that did not cover one call is asked again after this long: money under way may come back, and another
-/// prompt may be shorter.
-const BUDGET_PAUSE: Duration = Duration::from_mins(1);
-
-/// A judge model at an endpoint.
-#[derive(Debug)]
-pub(super) struct Remote {
-    pub(super) name: Arc<str>,
-    pub(super) model: String,
-    pub(super) config: JudgeConfig,
-    pub(super) endpoint: Endpoint,
-    pub(super) environment: JudgeEnvironment,
-    pub(super) prices: Option<Prices>,
-    pub(super) account: Account,
-    pub(super) concurrency: Concurrency,
-    pub(super) requests: Option<Bucket>,
-    pub(super) tokens: Option<Bucket>,
-    breaker: Mutex<Breaker>,
-    /// No call is covered by the budget before this moment.
-    budget_pause: Mutex<Option<Instant>>,
-    /// Whether the endpoint has ever answered with a completion.
-    proven: AtomicBool,
-    /// What the endpoint is known to accept.
-    shape: Mutex<Shape>,
-}
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -74,75 +42,6 @@ impl From<Failure> for Failed {
 }
 
 impl Remote {
-    /// The judge of a `[judges.NAME]` section.
-    pub(super) fn from_config(
-        name: &str,
-        config: &JudgeConfig,
-        environment: JudgeEnvironment,
-    ) -> Result<Self, JudgeConfigError> {
-        let endpoint = Endpoint::from_config(name, config, &*environment.variables)?;
-        let model = super::validate::check(name, config)?;
-        let prices = config.prices.or_else(|| price::built_in(config.provider, endpoint.host(), &model));
-        if prices.is_none() && (config.daily_budget_usd.is_some() || config.monthly_budget_usd.is_some()) {
-            return Err(JudgeConfigError::Value {
-                judge: name.to_owned(),
-                key: "prices",
-                problem: "a budget needs prices, and none are built in for this model; add `prices = { input = …, output = … }`".into(),
-            });
-        }
-        let now = Instant::now();
-        Ok(Self {
-            name: name.into(),
-            shape: Mutex::new(Shape::first(config, endpoint.host())),
-            account: Account {
-                judge: name.to_owned(),
-                daily: config.daily_budget_usd,
-                monthly: config.monthly_budget_usd,
-            },
-            concurrency: Concurrency::new(config.concurrency),
-            requests: config.requests_per_minute.map(|limit| Bucket::new(limit, now)),
-            tokens: config.tokens_per_minute.map(|limit| Bucket::new(limit, now)),
-            breaker: Mutex::default(),
-            proven: AtomicBool::new(false),
-            budget_pause: Mutex::default(),
-            config: config.clone(),
-            model,
-            endpoint,
-            environment,
-            prices,
-        })
-    }
-
-    /// How the reply schema is enforced at present.
-    pub(super) fn structured(&self) -> Structured {
-        self.present_shape().structured
-    }
-
-    /// How long no evaluation is taken.
-    #[cfg(test)]
-    pub(super) fn paused_for(&self) -> Option<Duration> {
-        let now = Instant::now();
-        let budget = self
-            .budget_pause
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .map(|until| until.saturating_duration_since(now));
-        let waits = [self.breaker().closed_to_calls_for(now), self.concurrency.cooling_down_for(), budget];
-        waits.into_iter().flatten().max().filter(|wait| !wait.is_zero())
-    }
-
-    pub(super) fn pause_for_budget(&self, renews_in: Duration) {
-        let until = Instant::now() + renews_in.min(BUDGET_PAUSE);
-        let earlier = self.budget_pause.lock().unwrap_or_else(PoisonError::into_inner).replace(until);
-        if earlier.is_none_or(|earlier| earlier < Instant::now()) {
-            tracing::warn!(
-                judge = %self.name,
-                renews_in = crate::config::duration::format(renews_in),
-                "the judge's budget does not cover the next call"
-            );
-        }
-    }
-
     /// Judges; repeats what failed for a passing reason, and once a reply that was no verdict.
     pub(super) async fn judge(&self, request: &JudgeRequest<'_>) -> (Result<JudgeReply, Failed>, Spent) {
         let started = Instant::now();
@@ -230,27 +129,6 @@ impl Remote {
             }
             adaptations += 1;
         }
-    }
-
-    pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        // A small state: a panic elsewhere cannot leave it half changed.
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn present_shape(&self) -> Shape {
-        *self.shape.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, shape: Shape, known: Shape) {
-        if shape == known {
-            return;
-        }
-        *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = shape;
-        tracing::warn!(
-            judge = %self.name,
-            change = shape.difference(known),
-            "the judge's endpoint refused a part of the request; it is left out from now on (say so in the configuration to save the detour)"
-        );
     }
 
     /// One call, in its turn.

@@ -25,6 +25,7 @@ mod limits;
 mod openai;
 mod price;
 mod rate;
+mod remote;
 pub mod reply;
 mod request;
 mod retry;
@@ -42,9 +43,11 @@ use crate::model::{Prompt, Scale, SubjectContent};
 pub use environment::JudgeEnvironment;
 pub use error::{Disposition, JudgeConfigError, JudgeError, JudgesConfigError};
 pub use limits::Terms;
+pub use price::BYTES_PER_TOKEN;
 pub use request::{JudgeReply, JudgeRequest};
 
-use http_judge::{Failed, Remote};
+use http_judge::Failed;
+use remote::Remote;
 
 /// The judge that always exists.
 pub const BASELINE: &str = "baseline";
@@ -53,9 +56,6 @@ pub const DEFAULT: &str = "default";
 
 /// The baseline only computes and never waits, so that this only bounds what is in hand at a time.
 const BASELINE_CONCURRENCY: usize = 64;
-
-/// Bytes per token where nobody has counted: low, so that an estimate is rather too high.
-pub const BYTES_PER_TOKEN: f64 = 3.0;
 
 /// How long a check may take.
 const CHECK_DEADLINE: Duration = Duration::from_secs(30);

@@ -4,6 +4,9 @@ use crate::config::judges::{Prices, Provider};
 
 use super::request::JudgeUsage;
 
+/// Bytes per token where nobody has counted: low, so that an estimate is rather too high.
+pub const BYTES_PER_TOKEN: f64 = 3.0;
+
 /// List prices as of November 2026, in US dollars per million tokens: model, input, cached input, output. They serve
 /// for a first estimate where the configuration has none, and only for the providers' own endpoints; `prices` wins.
 const OPENAI: [(&str, f64, f64, f64); 14] = [

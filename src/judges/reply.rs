@@ -342,5 +342,4 @@ fn allowed(scale: &Scale) -> String {
 }
 
 #[cfg(test)]
-#[path = "reply_tests.rs"]
 mod tests;
