@@ -14,8 +14,9 @@ use crate::conventions::TABLE;
 use crate::error_chain::causes;
 use crate::model::{LogRecord, Problem, Span, Step, StepKind, TraceId};
 use crate::otlp::{self, Request};
+use crate::pipeline::assembly::assembled_trace::AssembledTrace;
 use crate::pipeline::assembly::duplicates;
-use crate::pipeline::assembly::trace::{AssembledTrace, assemble};
+use crate::pipeline::assembly::trace::assemble;
 use crate::pipeline::assembly::trace_warnings::logs_without_ids;
 use crate::pipeline::intake::files::{self, FileError};
 

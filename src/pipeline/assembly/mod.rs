@@ -3,6 +3,7 @@
 //!
 //! The rules on one trace are pure functions in files of their own; [`Assembly`] only moves work through the store.
 
+pub mod assembled_trace;
 pub mod document_propagation;
 pub mod duplicates;
 mod interruptions;

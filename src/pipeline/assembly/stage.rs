@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::assembled_trace::AssembledTrace;
 use super::late_records::{Before, Digest};
 use super::planner::{self, TraceDraw};
 use super::subjects::{session_subject, subjects};
-use super::trace::{AssembledTrace, assemble};
+use super::trace::assemble;
 use super::trace_rates::{TraceRates, TraceSampling};
 use crate::config::SegmentConfig;
 use crate::model::{Probability, Subject, SubjectId, SubjectKind};

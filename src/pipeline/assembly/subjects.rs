@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::assembled_trace::AssembledTrace;
 use super::tool_turns::{self, Children};
-use super::trace::AssembledTrace;
 use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
     ContentState, Document, Message, Part, Role, Span, Step, StepKind, StepView, Subject, SubjectContent, SubjectId,

@@ -3,26 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use super::assembled_trace::AssembledTrace;
 use super::{document_propagation, duplicates, interruptions, tool_turns, trace_warnings};
 use crate::conventions::{environment, normalise};
 use crate::model::{LogRecord, Problem, Span, SpanId, Step};
-
-/// All that is known of one trace.
-#[derive(Debug, Clone, Default)]
-pub struct AssembledTrace {
-    /// Its steps in order of their start; parents before children that started with them.
-    pub steps: Vec<Step>,
-    /// The raw spans, index by index those of `steps`: what segments are read from.
-    pub spans: Vec<Span>,
-    /// The position of the root: the earliest step whose parent is not here; `None` without any step.
-    pub root: Option<usize>,
-    /// The conversation, from the first step that names one.
-    pub session_id: Option<String>,
-    /// The deployment environment, from the first span that names one.
-    pub environment: Option<String>,
-    /// What is wrong with the trace as a whole.
-    pub problems: Vec<Problem>,
-}
 
 /// Assembles the spans of **one** trace with the log records of that trace.
 ///

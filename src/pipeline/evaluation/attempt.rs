@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::Evaluation;
 use super::pause::Pause;
+use super::stage::Evaluation;
 use crate::judges::{Disposition, Judge, JudgeError, JudgeReply, JudgeRequest};
 use crate::model::Prompt;
 use crate::rubrics::fence_key;

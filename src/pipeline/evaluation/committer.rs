@@ -4,8 +4,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::db_backoff::Patience;
-use super::Evaluation;
 use super::leases::Leases;
+use super::stage::Evaluation;
 use crate::model::Score;
 use crate::store::{EvaluationResult, StoreError};
 use crate::telemetry::{FinishedEvaluation, Metrics};

@@ -8,6 +8,7 @@ mod attempt;
 mod committer;
 mod leases;
 mod pause;
+mod stage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,38 +18,15 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::stage::{Evaluation, Routing};
+
 use self::attempt::Attempt;
 use self::leases::Leases;
 use self::pause::Pause;
 use super::db_backoff::Patience;
 use super::task_loop;
-use crate::judges::{Judge, Judges};
-use crate::model::Outcome;
-use crate::rubrics::Catalogue;
-use crate::secrets::MacKey;
+use crate::judges::Judge;
 use crate::store::{EvaluationResult, LeasedEvaluation, Stage, Store, StoreError};
-
-/// What the evaluation stage works with.
-#[derive(Clone)]
-pub struct Evaluation {
-    /// Where work comes from and results go.
-    pub store: Store,
-    /// The rubric versions that pending evaluations were planned with.
-    pub catalogue: Catalogue,
-    /// The configured judges.
-    pub judges: Arc<Judges>,
-    /// Which sinks an outcome is owed to.
-    pub routing: Routing,
-    /// What the markers around data blocks are derived from, together with the evaluation's id.
-    pub fence: MacKey,
-    /// A worker that dies gives its evaluations back after this long.
-    pub lease: Duration,
-    /// How often an evaluation is tried before it ends as failed.
-    pub attempts: u32,
-}
-
-/// Which sinks an outcome is owed to.
-pub type Routing = Arc<dyn Fn(Outcome) -> Vec<String> + Send + Sync>;
 
 /// How long a leaser waits for work that another process may have planned.
 const IDLE: Duration = Duration::from_millis(500);

@@ -8,6 +8,7 @@
 
 pub(super) mod connection;
 mod delivery;
+mod error;
 mod stream;
 mod topology;
 
@@ -23,14 +24,14 @@ use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
-use super::{AcceptError, Dependency, Intake};
+use super::{Dependency, Intake};
 use crate::config::intake::AmqpConfig;
 use crate::error_chain::causes;
 use crate::otlp::Signal;
 use delivery::{Desk, Handled};
+use error::{CONNECT_TIMEOUT, SessionError};
 use stream::StreamReading;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A connection that held so long was no failed attempt: the next one is tried soon.
@@ -40,35 +41,6 @@ const STABLE: Duration = Duration::from_mins(1);
 #[derive(Debug, thiserror::Error)]
 #[error("intake.amqp.url is no broker address ({0}); write amqp://user:password@host:5672/%2f, or amqps:// for TLS")]
 pub struct BrokerUrlError(String);
-
-/// Why a session with the broker ended.
-#[derive(Debug, thiserror::Error)]
-enum SessionError {
-    #[error("the broker cannot be reached within {} seconds", CONNECT_TIMEOUT.as_secs())]
-    Timeout,
-    #[error("the broker cannot be reached, or refused the credentials")]
-    Connect(#[source] lapin::Error),
-    #[error("{what}")]
-    Refused {
-        what: String,
-        #[source]
-        source: lapin::Error,
-    },
-    #[error("the connection to the broker broke")]
-    Broken(#[from] lapin::Error),
-    #[error("the broker cancelled the consumer of `{0}`: the queue was deleted, or moved to another node")]
-    Cancelled(String),
-    #[error("`{0}` is a stream: set intake.amqp.stream_from, or what comes while judged is away is never read")]
-    IsStream(String),
-    #[error(
-        "`{0}` is no stream, but intake.amqp.stream_from is set: remove the setting, or declare the queue as a stream"
-    )]
-    IsNoStream(String),
-    #[error("another worker has taken over the stream `{0}`")]
-    Taken(String),
-    #[error("the position in the stream cannot be read or written")]
-    Position(#[from] AcceptError),
-}
 
 /// A consumer of the configured queues, ready to run.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::accept_error::AcceptError;
+use super::intake_store::{IntakeStore, answered};
 use super::metrics::Metrics;
 use super::status::{Dependency, IntakeStatus};
-use super::{AcceptError, IntakeStore, answered};
 use crate::store::{Committed, IntakeBatch, SettleTimes};
 
 /// Requests in one transaction at most.

@@ -9,12 +9,14 @@
 //! A sender hears of success only after the commit. Whatever is only temporarily impossible is answered so that the
 //! sender keeps the data; whatever can never be read is refused, so that nobody sends it for ever.
 
+mod accept_error;
 pub mod amqp;
 pub mod batch;
 pub mod files;
 mod group_commit;
 mod http_body;
 mod in_force;
+mod intake_store;
 mod memory_limiter;
 pub mod metrics;
 pub mod otlp_client;
@@ -30,131 +32,26 @@ mod wire_reader;
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
+pub use accept_error::AcceptError;
 pub use batch::Redact;
 pub use group_commit::Committer;
 pub use in_force::{Before, SamplingInForce};
+pub use intake_store::IntakeStore;
 pub use memory_limiter::MemoryLimiter;
 pub use service::{IntakeError, Listeners, bind};
 pub use status::{Dependency, IntakeStatus};
 
 use crate::model::TraceId;
 use crate::otlp::{Encoding, Signal};
-use crate::store::{Committed, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
+use crate::store::{Committed, SettleTimes};
 use batch::{Prepared, Request};
 use group_commit::Commits;
+use intake_store::answered;
 use metrics::{Metrics, Transport};
-
-/// What intake needs of the store.
-pub trait IntakeStore: Send + Sync {
-    /// The time by the store's clock, milliseconds since the Unix epoch.
-    fn now_ms(&self) -> i64;
-
-    /// Stores batches and their account in one transaction; returns after the commit, in the order given.
-    fn commit_intake<'a>(
-        &'a self,
-        batches: &'a [IntakeBatch],
-        times: SettleTimes,
-    ) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>>;
-
-    /// Which of these traces have a span stored already.
-    fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>>;
-
-    /// Takes a stream of the broker, which one worker at a time reads; see [`Store::claim_stream`].
-    fn claim_stream<'a>(
-        &'a self,
-        queue: &'a str,
-        began_at: &'a str,
-        lease_ms: i64,
-    ) -> BoxFuture<'a, Result<StreamClaim, StoreError>>;
-
-    /// Notes how far a stream was read; see [`Store::advance_stream`].
-    fn advance_stream<'a>(
-        &'a self,
-        queue: &'a str,
-        next: Option<u64>,
-        lease_ms: i64,
-    ) -> BoxFuture<'a, Result<bool, StoreError>>;
-}
-
-impl IntakeStore for Store {
-    fn now_ms(&self) -> i64 {
-        Store::now_ms(self)
-    }
-
-    fn commit_intake<'a>(
-        &'a self,
-        batches: &'a [IntakeBatch],
-        times: SettleTimes,
-    ) -> BoxFuture<'a, Result<Vec<Committed>, StoreError>> {
-        Box::pin(Store::commit_intake(self, batches, times))
-    }
-
-    fn kept_traces<'a>(&'a self, ids: &'a [TraceId]) -> BoxFuture<'a, Result<HashSet<TraceId>, StoreError>> {
-        Box::pin(Store::kept_traces(self, ids))
-    }
-
-    fn claim_stream<'a>(
-        &'a self,
-        queue: &'a str,
-        began_at: &'a str,
-        lease_ms: i64,
-    ) -> BoxFuture<'a, Result<StreamClaim, StoreError>> {
-        Box::pin(Store::claim_stream(self, queue, began_at, lease_ms))
-    }
-
-    fn advance_stream<'a>(
-        &'a self,
-        queue: &'a str,
-        next: Option<u64>,
-        lease_ms: i64,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(Store::advance_stream(self, queue, next, lease_ms))
-    }
-}
-
-/// Why a request was not taken in.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum AcceptError {
-    /// It can never be read; sending it again would not help.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The database cannot take it at the moment.
-    #[error("the database does not take it at the moment: {reason}")]
-    Unavailable {
-        /// What the database says.
-        reason: String,
-        /// Whether the database is away or busy, rather than refusing this very request.
-        transient: bool,
-    },
-    /// judged is shutting down.
-    #[error("judged is shutting down")]
-    Stopping,
-}
-
-/// A database that does not answer for so long is away. What it may have committed all the same comes again, and is
-/// recognised.
-const STORE_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The store's answer, or its silence, as a refusal.
-async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, AcceptError> {
-    match tokio::time::timeout(STORE_TIMEOUT, answer).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(AcceptError::Unavailable {
-            reason: crate::error_chain::causes(&error),
-            transient: error.is_transient(),
-        }),
-        Err(_) => {
-            let reason = format!("no answer within {} seconds", STORE_TIMEOUT.as_secs());
-            Err(AcceptError::Unavailable { reason, transient: true })
-        }
-    }
-}
 
 /// What became of a request that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]

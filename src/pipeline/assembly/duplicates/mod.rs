@@ -4,6 +4,7 @@
 //! same response id, sometimes in different traces. Of each such group the span that says most stays live.
 
 mod nested_spans;
+mod same_call;
 mod sibling_spans;
 #[cfg(test)]
 mod tests;
@@ -13,11 +14,12 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use nested_spans::{enclosing_generations, join_by_nesting, join_failed_wrappers};
+use same_call::{response_id, same_call};
 use sibling_spans::{join_silent, join_streamed};
 use union_find::Groups;
 
-use super::trace::AssembledTrace;
-use crate::conventions::{answer_text, weight};
+use super::assembled_trace::AssembledTrace;
+use crate::conventions::weight;
 use crate::model::{Message, SpanId, Step, StepKind, TraceId};
 
 /// Marks the duplicates among the steps of one trace; the live span of a group takes over what only its twins know.
@@ -68,19 +70,6 @@ pub fn mark_across(traces: &mut [AssembledTrace]) {
 fn redirect(steps: &mut [Step], from: (TraceId, SpanId), to: (TraceId, SpanId)) {
     for step in steps.iter_mut().filter(|step| step.duplicate_of == Some(from)) {
         step.duplicate_of = Some(to);
-    }
-}
-
-fn response_id(step: &Step) -> Option<&str> {
-    step.response_id.as_deref().filter(|id| !id.is_empty())
-}
-
-/// Two different answers under one id (a gateway that hands out constant ids) are two calls.
-fn same_call(one: &Step, two: &Step) -> bool {
-    let text = |step: &Step| step.output.as_deref().and_then(answer_text).filter(|text| !text.trim().is_empty());
-    match (text(one), text(two)) {
-        (Some(one), Some(two)) => one.trim() == two.trim() || one.contains(two.trim()) || two.contains(one.trim()),
-        _ => true,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::same_call::{response_id, same_call};
 use super::union_find::Groups;
-use super::{response_id, same_call};
 use crate::model::{SpanId, Step, StepKind};
 
 /// A generation inside a generation is the same call, told by somebody nearer to the wire.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::response_id;
+use super::same_call::response_id;
 use super::union_find::Groups;
 use crate::model::{SpanId, Step};
 

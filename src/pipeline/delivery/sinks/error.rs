@@ -139,3 +139,10 @@ pub enum SinkConfigError {
     #[error("sink `{sink}`: the HTTP client cannot be made")]
     Client { sink: String, source: reqwest::Error },
 }
+
+/// Says of every evaluation at `part` that `error` happened to it.
+pub(super) fn fail(results: &mut [Result<(), DeliveryError>], part: &[usize], error: &DeliveryError) {
+    for index in part {
+        results[*index] = Err(error.clone());
+    }
+}

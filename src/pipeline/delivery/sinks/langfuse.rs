@@ -10,7 +10,7 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value as Json, json};
 
-use super::error::{DeliveryError, SinkConfigError};
+use super::error::{DeliveryError, SinkConfigError, fail};
 use super::http::{self, Answer};
 use super::native;
 use super::settings;
@@ -79,7 +79,7 @@ impl LangfuseSink {
                     tracing::debug!(status, message, "a list of scores was refused; sending them one by one");
                 }
                 Err(error) => {
-                    super::fail(&mut results, &scored, &error);
+                    fail(&mut results, &scored, &error);
                     return results;
                 }
             }

@@ -8,6 +8,7 @@ mod langfuse;
 mod mlflow;
 mod native;
 mod otlp;
+mod otlp_export;
 mod otlp_grpc;
 mod otlp_http;
 pub mod payload;
@@ -27,13 +28,6 @@ pub use phoenix::PhoenixSink;
 
 use crate::config::sinks::{SinkConfig, SinkTarget, SinkType};
 use crate::model::Evaluation;
-
-/// Says of every evaluation at `part` that `error` happened to it.
-fn fail(results: &mut [Result<(), DeliveryError>], part: &[usize], error: &DeliveryError) {
-    for index in part {
-        results[*index] = Err(error.clone());
-    }
-}
 
 /// A configured sink.
 #[derive(Debug)]

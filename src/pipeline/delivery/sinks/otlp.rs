@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::error::{DeliveryError, Disposition, SinkConfigError};
+use super::error::{DeliveryError, Disposition, SinkConfigError, fail};
+use super::otlp_export::Export;
 use super::settings;
 use super::{otlp_grpc, otlp_http, payload};
 use crate::config::sinks::{OtlpProtocol, OtlpTarget, SinkConfig};
@@ -33,17 +34,6 @@ pub struct OtlpSink {
 enum Transport {
     Http(otlp_http::HttpTransport),
     Grpc(otlp_grpc::GrpcTransport),
-}
-
-/// What became of one export request.
-#[derive(Debug)]
-pub(super) enum Export {
-    /// All of it was taken.
-    Accepted,
-    /// Only a part of it was.
-    PartlyRejected { rejected: i64, message: String },
-    /// This signal is not taken here at all.
-    NoSuchSignal { status: String, message: String },
 }
 
 impl OtlpSink {
@@ -126,7 +116,7 @@ impl OtlpSink {
                 Ok(Export::Accepted) => {}
                 Ok(Export::PartlyRejected { rejected, message }) => {
                     let error = DeliveryError::PartlyRejected { rejected, sent: part.len(), message };
-                    super::fail(results, &part, &error);
+                    fail(results, &part, &error);
                 }
                 Ok(Export::NoSuchSignal { status, message }) => {
                     self.no_such_signal(signal, &part, &status, &message, results);
@@ -136,7 +126,7 @@ impl OtlpSink {
                     parts.push(second);
                     parts.push(part);
                 }
-                Err(error) => super::fail(results, &part, &error),
+                Err(error) => fail(results, &part, &error),
             }
         }
     }
@@ -174,7 +164,7 @@ impl OtlpSink {
             return;
         }
         let error = DeliveryError::Misconfigured { status: status.to_owned(), message: message.to_owned() };
-        super::fail(results, part, &error);
+        fail(results, part, &error);
     }
 
     /// Sends an empty request of each signal, which every receiver must take.

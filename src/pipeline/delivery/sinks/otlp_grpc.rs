@@ -11,8 +11,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::error::{DeliveryError, SinkConfigError};
-use super::otlp::Export;
-use super::otlp_http::partly;
+use super::otlp_export::{Export, partly};
 use super::{http, settings};
 use crate::config::sinks::{OtlpTarget, SinkConfig};
 use crate::net::tls;

@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Url};
 
 use super::error::{DeliveryError, SinkConfigError};
-use super::otlp::Export;
+use super::otlp_export::{Export, partly};
 use super::{http, settings};
 use crate::config::sinks::{OtlpTarget, SinkConfig};
 use crate::otlp::wire::{
@@ -73,15 +73,4 @@ impl HttpTransport {
 enum Posted<R> {
     Taken(Option<R>),
     NoSuchPath(Export),
-}
-
-/// A partial success without rejections is a success with a warning.
-pub(super) fn partly(rejected: i64, message: String) -> Export {
-    if rejected > 0 {
-        return Export::PartlyRejected { rejected, message };
-    }
-    if !message.is_empty() {
-        tracing::debug!(message, "an OTLP receiver accepted scores with a remark");
-    }
-    Export::Accepted
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode, Url};
 use serde_json::{Map, Value as Json, json};
 
-use super::error::{DeliveryError, SinkConfigError};
+use super::error::{DeliveryError, SinkConfigError, fail};
 use super::http::{self, Answer};
 use super::settings;
 use super::{native, payload};
@@ -69,7 +69,7 @@ impl PhoenixSink {
                 Ok(answer) if answer.status.is_success() => continue,
                 Ok(answer) => answer,
                 Err(error) => {
-                    super::fail(results, &part, &error);
+                    fail(results, &part, &error);
                     continue;
                 }
             };
@@ -88,7 +88,7 @@ impl PhoenixSink {
                 parts.push(part);
             } else {
                 let error = answer.idempotent_error();
-                super::fail(results, &part, &error);
+                fail(results, &part, &error);
             }
         }
     }

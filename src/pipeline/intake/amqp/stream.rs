@@ -11,9 +11,9 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::SessionError;
+use super::error::SessionError;
 use crate::config::stream::StreamStart;
-use crate::pipeline::intake::{IntakeStore, answered};
+use crate::pipeline::intake::intake_store::{IntakeStore, answered};
 use crate::store::StreamClaim;
 
 const LEASE: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Connection, ErrorKind, ExchangeKind};
 
-use super::SessionError;
+use super::error::SessionError;
 use crate::config::intake::AmqpConfig;
 
 /// AMQP's reply code for something that does not exist.

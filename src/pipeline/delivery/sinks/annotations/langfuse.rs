@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::super::error::DeliveryError;
-use super::{Annotation, AnnotationTarget, AnnotationValue, Annotations, Server, given, parsed, target_of};
+use super::annotation::{Annotation, AnnotationTarget, AnnotationValue, Annotations, given, target_of};
+use super::server::{Server, parsed};
 
 const PAGE: &str = "100";
 

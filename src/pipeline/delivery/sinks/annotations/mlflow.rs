@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::super::error::DeliveryError;
-use super::{Annotation, AnnotationValue, Annotations, Server, given, parsed, target_of};
+use super::annotation::{Annotation, AnnotationValue, Annotations, given, target_of};
+use super::server::{Server, parsed};
 
 /// Traces a page: each brings previews of its content along.
 const PAGE: u32 = 25;

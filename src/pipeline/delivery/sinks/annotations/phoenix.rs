@@ -7,7 +7,8 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::super::error::DeliveryError;
-use super::{Annotation, AnnotationTarget, AnnotationValue, Annotations, KnownPlace, Server, given, parsed};
+use super::annotation::{Annotation, AnnotationTarget, AnnotationValue, Annotations, KnownPlace, given};
+use super::server::{Server, parsed};
 
 /// Ids a request: an address may be some thousand characters long.
 const IDS: usize = 50;
