@@ -2,8 +2,8 @@
 
 use minijinja::Value;
 
-use super::render::{Fields, SpanText};
 use super::scale::{scale_text, verdict_field};
+use super::values::{Fields, SpanText};
 use crate::model::{
     Document, FAIL, Message, PASS, Part, Role, Scale, StepView, SubjectContent, ToolCall, ToolDefinition, Turn,
 };

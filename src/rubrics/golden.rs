@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Rubric;
 use super::error::{Place, Problem, RubricError};
-use super::nearest;
+use super::nearest::nearest;
 use crate::model::{FAIL, PASS, Scale, Score, SubjectContent, Verdict};
 
 /// One case of `cases.jsonl`.

@@ -9,16 +9,19 @@ mod context;
 mod dry_run;
 mod error;
 mod front_matter;
+mod front_matter_reader;
 mod golden;
 mod lint;
 mod loader;
 mod matching;
+mod nearest;
 mod prompt_fence;
 mod publication;
 mod render;
 mod requirement;
 mod scale;
 mod template_schema;
+mod values;
 mod version_resolution;
 mod yaml;
 
@@ -235,15 +238,6 @@ fn warnings(
         warnings.push(Warning { path: path.to_owned(), place: None, concern: Concern::ScaleNotShown });
     }
     warnings
-}
-
-/// Which known word was probably meant by `word`, if any is near enough.
-fn nearest<T: AsRef<str>>(word: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
-    let known: Vec<T> = known.into_iter().collect();
-    let words: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
-    let meant = similar::get_close_matches(word, &words, 1, 0.6).first().copied()?;
-    let position = words.iter().position(|known| *known == meant)?;
-    known.into_iter().nth(position)
 }
 
 /// Whether `name` can name a rubric everywhere: in paths, attributes, metrics and URLs.

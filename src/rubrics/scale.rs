@@ -5,8 +5,8 @@ use serde_json::{Value as Json, json};
 use serde_saphyr::Spanned;
 
 use super::error::Problem;
-use super::front_matter::Reader;
-use super::nearest;
+use super::front_matter_reader::Reader;
+use super::nearest::nearest;
 use super::yaml::Node;
 use crate::model::{FAIL, PASS, Scale, ScaleError};
 

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Rubric, is_rubric_name, nearest};
+use super::nearest::nearest;
+use super::{Rubric, is_rubric_name};
 
 /// The alias of the version that judges.
 pub const PRODUCTION: &str = "production";

@@ -3,9 +3,9 @@
 use minijinja::machinery::ast::{BinOp, BinOpKind, Call, CallArg, CallType, Expr, Filter, Spanned};
 
 use super::super::error::Problem;
-use super::super::nearest;
+use super::super::nearest::nearest;
 use super::super::template_schema::{Kind, Record};
-use super::Linter;
+use super::linter::Linter;
 
 /// Filters for the rubric's own text and numbers; they neither read files nor run code.
 const SAFE_FILTERS: &[&str] = &[

@@ -5,6 +5,7 @@
 //! presence and handed to `fenced`. So a template that passes cannot leak span text on any path, rendered or not.
 
 mod expression;
+mod linter;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,9 +14,10 @@ use std::path::Path;
 use minijinja::machinery::ast::{Expr, ForLoop, Stmt};
 use minijinja::machinery::{self, Span};
 
+use self::linter::Linter;
 use super::error::{Place, Problem, RubricError};
 use super::render::syntax;
-use super::template_schema::{Kind, LOOP, STATIC_VARIABLES, SUBJECT_VARIABLES};
+use super::template_schema::{Kind, LOOP};
 
 /// What the lint learned about a sound template.
 #[derive(Debug)]
@@ -78,19 +80,6 @@ fn inside_of_block(source: &str, span: Span) -> Option<Range<usize>> {
     (start <= end).then_some(start..end)
 }
 
-/// Where an expression begins: the parser's span of `a[0].b` begins at the bracket.
-fn first_byte(expression: &Expr<'_>) -> usize {
-    let inner = match expression {
-        Expr::GetAttr(node) => Some(&node.expr),
-        Expr::GetItem(node) => Some(&node.expr),
-        Expr::Slice(node) => Some(&node.expr),
-        Expr::Filter(node) => node.expr.as_ref(),
-        _ => None,
-    };
-    let own = expression.span().start_offset as usize;
-    inner.map_or(own, |inner| own.min(first_byte(inner)))
-}
-
 /// The span of raw text from its first visible character on.
 fn first_text(raw: &str, span: Span) -> Span {
     let blank = &raw[..raw.len() - raw.trim_start().len()];
@@ -124,39 +113,7 @@ fn span_of(statement: &Stmt<'_>) -> Option<(Span, &'static str)> {
     })
 }
 
-struct Linter<'a> {
-    path: &'a Path,
-    source: &'a str,
-    errors: Vec<RubricError>,
-    /// Names bound by loops and assignments, innermost last.
-    scopes: Vec<Vec<(String, Kind)>>,
-    in_user_block: bool,
-    used: BTreeSet<&'static str>,
-    shows_scale: bool,
-}
-
-impl<'a> Linter<'a> {
-    fn new(path: &'a Path, source: &'a str) -> Self {
-        let (scopes, used) = (Vec::new(), BTreeSet::new());
-        Self { path, source, errors: Vec::new(), scopes, in_user_block: false, used, shows_scale: false }
-    }
-
-    fn enter_block(&mut self, user: bool) {
-        self.scopes = vec![Vec::new()];
-        self.in_user_block = user;
-    }
-
-    fn refuse(&mut self, span: Span, problem: Problem) {
-        let place = Place { line: usize::from(span.start_line), column: Some(usize::from(span.start_col) + 1) };
-        self.errors.push(RubricError::at(self.path, place, problem));
-    }
-
-    /// An expression as its author wrote it.
-    fn written(&self, expression: &Expr<'_>) -> String {
-        let end = expression.span().end_offset as usize;
-        self.source.get(first_byte(expression)..end).unwrap_or_else(|| expression.description()).trim().to_owned()
-    }
-
+impl Linter<'_> {
     fn statements(&mut self, statements: &[Stmt<'_>]) {
         for statement in statements {
             self.statement(statement);
@@ -167,20 +124,6 @@ impl<'a> Linter<'a> {
         self.scopes.push(bindings);
         self.statements(statements);
         self.scopes.pop();
-    }
-
-    fn bind(&mut self, target: &Expr<'_>, kind: Kind) {
-        match target {
-            Expr::Var(name) => {
-                if let Some(scope) = self.scopes.last_mut() {
-                    scope.push((name.id.to_owned(), kind));
-                }
-            }
-            other => {
-                let problem = Problem::Syntax("only a plain name can be assigned".into());
-                self.refuse(other.span(), problem);
-            }
-        }
     }
 
     fn statement(&mut self, statement: &Stmt<'_>) {
@@ -269,38 +212,5 @@ impl<'a> Linter<'a> {
         self.statements(&node.body);
         self.scopes.pop();
         self.scoped(Vec::new(), &node.else_body);
-    }
-
-    /// The kind of a name that a loop or an assignment made.
-    fn bound(&self, name: &str) -> Option<Kind> {
-        let newest_first = self.scopes.iter().rev().flat_map(|scope| scope.iter().rev());
-        newest_first.into_iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
-    }
-
-    /// The kind of a name, with everything the lint wants to remember about its use.
-    fn variable(&mut self, name: &str, span: Span) -> Kind {
-        if let Some(kind) = self.bound(name) {
-            return kind;
-        }
-        if let Some((_, kind)) = STATIC_VARIABLES.iter().find(|(known, _)| *known == name) {
-            return *kind;
-        }
-        match SUBJECT_VARIABLES.iter().find(|(known, _)| *known == name) {
-            Some((known, kind)) if self.in_user_block => {
-                self.used.insert(known);
-                *kind
-            }
-            Some(_) => {
-                self.refuse(span, Problem::SubjectInSystem(name.to_owned()));
-                Kind::Unknown
-            }
-            None => {
-                let subject = if self.in_user_block { SUBJECT_VARIABLES } else { &[] };
-                let known: Vec<&'static str> = STATIC_VARIABLES.iter().chain(subject).map(|(name, _)| *name).collect();
-                let meant = super::nearest(name, known.iter().copied());
-                self.refuse(span, Problem::UnknownVariable { name: name.to_owned(), meant, known });
-                Kind::Unknown
-            }
-        }
     }
 }
