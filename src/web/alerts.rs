@@ -12,7 +12,8 @@ use serde::Deserialize;
 use super::auth::cookie;
 use super::labelling::{ANNOTATOR, name, remember};
 use super::percent::decoded;
-use super::{PageError, Shared, Web};
+use super::problem::PageError;
+use super::state::{Shared, Web};
 use crate::model::{Alert, AlertChange, AlertId, AlertState};
 
 /// How many alerts that are over are shown.

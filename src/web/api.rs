@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::filter::{FilterForm, written};
-use super::{PageError, Shared};
+use super::problem::PageError;
+use super::state::Shared;
 use crate::calibration::labels::{self, LabelError, LabelLine, LabelledRubric};
 use crate::calibration::report::json as report_json;
 

@@ -12,7 +12,8 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::percent::encoded;
-use super::{PageError, Shared, pages};
+use super::problem::{PageError, problem};
+use super::state::Shared;
 use crate::secrets::{MacKey, same};
 
 const SESSION: &str = "judged_session";
@@ -72,11 +73,11 @@ pub(super) async fn same_origin(State(web): State<Shared>, request: Request, nex
     if web.parts.token.is_none() && !is_loopback_name(host) {
         let refusal =
             "Without a token these pages answer on loopback only: open http://127.0.0.1, or set a token in [web].";
-        return pages::problem(StatusCode::FORBIDDEN, refusal);
+        return problem(StatusCode::FORBIDDEN, refusal);
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if changes && !comes_from_here(headers, host) {
-        return pages::problem(StatusCode::FORBIDDEN, "This request came from another site.");
+        return problem(StatusCode::FORBIDDEN, "This request came from another site.");
     }
     next.run(request).await
 }

@@ -6,7 +6,8 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 
 use super::filter::FilterForm;
-use super::{PageError, Shared, Web};
+use super::problem::PageError;
+use super::state::{Shared, Web};
 use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_REVISION, Score, SubjectContent};
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PageError;
 use super::percent::encoded;
+use super::problem::PageError;
 use crate::model::{Named as _, Outcome};
 use crate::store::{EvaluationFilter, PageCursor};
 

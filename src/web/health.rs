@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
+use super::state::Shared;
 
 /// The process answers.
 pub(super) async fn healthz() -> &'static str {

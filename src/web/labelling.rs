@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use super::auth::cookie;
 use super::percent::{decoded, encoded};
-use super::{PageError, Shared, Web};
+use super::problem::PageError;
+use super::state::{Shared, Web};
 use crate::calibration::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;

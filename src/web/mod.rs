@@ -14,7 +14,9 @@ mod labelling;
 mod overview;
 mod pages;
 mod percent;
+mod problem;
 mod rubrics;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -22,20 +24,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::WebConfig;
-use crate::rubrics::Catalogue;
-use crate::secrets::{MacKey, SecretError, SecretPlace, process_variable};
-use crate::store::{AlertRoute, Store, StoreError};
-use overview::ReportCache;
+use crate::secrets::{SecretError, SecretPlace, process_variable};
 use pages::Pages;
+use problem::PageError;
+use state::{ReportCache, Shared, Web};
+
+pub use state::WebParts;
 
 /// Why the pages are not served.
 #[derive(Debug, thiserror::Error)]
@@ -63,37 +64,6 @@ pub enum WebError {
     #[error("the pages stopped being served")]
     Serve(#[source] std::io::Error),
 }
-
-/// The parts of a running judged that pages show.
-pub struct WebParts {
-    /// The database.
-    pub store: Store,
-    /// The rubric versions in use.
-    pub catalogue: Catalogue,
-    /// Makes the keys of data blocks, so that a prompt is shown as the judge saw it.
-    pub fence: MacKey,
-    /// Seals what a form brings back.
-    pub seal: MacKey,
-    /// Judges that are the offline baseline.
-    pub baselines: Vec<String>,
-    /// Which webhooks hear of what happens to alerts.
-    pub alert_routes: Vec<AlertRoute>,
-    /// The log-in token.
-    pub token: Option<SecretString>,
-    /// Whether the process is ready, and if not why; the database is asked besides.
-    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// The metrics in Prometheus' text format.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-}
-
-/// What every handler shares.
-struct Web {
-    parts: WebParts,
-    pages: Pages,
-    report: ReportCache,
-}
-
-type Shared = Arc<Web>;
 
 /// The log-in token of the configuration, if it names one.
 pub fn token(config: &WebConfig) -> Result<Option<SecretString>, WebError> {
@@ -163,50 +133,6 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         .with_graceful_shutdown(async move { shutdown.cancelled().await })
         .await
         .map_err(WebError::Serve)
-}
-
-/// Why a request is answered by an error page.
-#[derive(Debug, thiserror::Error)]
-enum PageError {
-    /// Nothing is there.
-    #[error("{0}")]
-    NotFound(String),
-    /// The request is wrong.
-    #[error("{0}")]
-    BadRequest(String),
-    /// The store failed.
-    #[error("the store cannot be read")]
-    Store(#[from] StoreError),
-    /// A template failed.
-    #[error("the page cannot be rendered")]
-    Template(#[from] minijinja::Error),
-    /// Work on another thread was lost.
-    #[error("the page cannot be computed")]
-    Work(#[from] tokio::task::JoinError),
-    /// A value without JSON form.
-    #[error("the answer has no JSON form")]
-    Json(#[from] serde_json::Error),
-}
-
-impl PageError {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
-            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(_) | Self::Template(_) | Self::Work(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-}
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        let status = self.status();
-        if status.is_server_error() {
-            tracing::error!(error = crate::error_chain::causes(&self), "a page failed");
-        }
-        pages::problem(status, &self.to_string())
-    }
 }
 
 async fn not_found() -> PageError {

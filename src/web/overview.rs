@@ -5,18 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use minijinja::context;
-use tokio::sync::Mutex;
 
-use super::{PageError, Shared, Web};
+use super::problem::PageError;
+use super::state::{Shared, Web};
 use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html};
 
 /// The report is computed at most this often: its intervals take a second of work, and nothing moves faster.
 const FRESH_MS: i64 = 20_000;
-
-/// The latest report and when it was computed.
-#[derive(Default)]
-pub(super) struct ReportCache(Mutex<Option<(i64, Arc<ReportData>)>>);
 
 impl Web {
     /// The report of everything in the store, at most [`FRESH_MS`] old.

@@ -1,13 +1,12 @@
 //! Rendering pages: the engine of the report with the templates of this room.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use minijinja::{Environment, Value, context};
 
-use super::PageError;
 use super::percent::encoded;
+use super::problem::PageError;
 use crate::calibration::report::Moment;
-use crate::calibration::report::charts::escape;
 use crate::calibration::report::templating;
 use crate::calibration::report::words;
 
@@ -47,18 +46,6 @@ impl Pages {
     pub(super) fn render(&self, name: &str, context: Value) -> Result<Response, PageError> {
         Ok(Html(self.0.get_template(name)?.render(context! { ..context })?).into_response())
     }
-}
-
-/// A page that says what is wrong; it needs no template, so that it can say so of templates too.
-pub(super) fn problem(status: StatusCode, message: &str) -> Response {
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>judged</title><link rel=\"stylesheet\" href=\"/style.css\"></head><body><main><h1>{}</h1><p>{}</p>\
-         <p><a href=\"/\">To the overview</a></p></main></body></html>",
-        escape(status.canonical_reason().unwrap_or("Error")),
-        escape(message)
-    );
-    (status, Html(page)).into_response()
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {

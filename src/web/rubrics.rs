@@ -6,7 +6,8 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 use similar::{ChangeTag, TextDiff};
 
-use super::{PageError, Shared};
+use super::problem::PageError;
+use super::state::Shared;
 
 /// All rubrics.
 pub(super) async fn list(State(web): State<Shared>) -> Result<Response, PageError> {

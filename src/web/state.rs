@@ -1,0 +1,47 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+
+use super::pages::Pages;
+use crate::calibration::report::ReportData;
+use crate::rubrics::Catalogue;
+use crate::secrets::MacKey;
+use crate::store::{AlertRoute, Store};
+
+/// The parts of a running judged that pages show.
+pub struct WebParts {
+    /// The database.
+    pub store: Store,
+    /// The rubric versions in use.
+    pub catalogue: Catalogue,
+    /// Makes the keys of data blocks, so that a prompt is shown as the judge saw it.
+    pub fence: MacKey,
+    /// Seals what a form brings back.
+    pub seal: MacKey,
+    /// Judges that are the offline baseline.
+    pub baselines: Vec<String>,
+    /// Which webhooks hear of what happens to alerts.
+    pub alert_routes: Vec<AlertRoute>,
+    /// The log-in token.
+    pub token: Option<SecretString>,
+    /// Whether the process is ready, and if not why; the database is asked besides.
+    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// The metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// What every handler shares.
+pub(super) struct Web {
+    pub(super) parts: WebParts,
+    pub(super) pages: Pages,
+    pub(super) report: ReportCache,
+}
+
+pub(super) type Shared = Arc<Web>;
+
+/// The latest report and when it was computed.
+#[derive(Default)]
+pub(super) struct ReportCache(pub(super) Mutex<Option<(i64, Arc<ReportData>)>>);
