@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::exit::{Usage, success_if};
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, minute};
 use crate::config::Config;
 use crate::error_chain::causes;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Output, Table};
 use crate::calibration::anchors::choose;
 use crate::config::Config;

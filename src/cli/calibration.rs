@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::TimeArg;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Format, Output, Table};
 use crate::config::Config;
 use crate::store::TakenSnapshot;

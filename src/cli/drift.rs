@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::exit::gate_if;
 use super::input::{self, SkippedLine};
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
 use crate::calibration::agreement::{Declaration, shown};
 use crate::calibration::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};

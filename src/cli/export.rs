@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::arguments::TimeArg;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Output, RecordFormat};
 use crate::config::Config;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};

@@ -2,21 +2,22 @@
 
 mod pull;
 mod queue;
+mod rubrics;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub(super) use self::rubrics::labelled_rubrics;
+
 use super::exit::success_if;
 use super::input;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Output, RecordFormat};
-use crate::calibration::labels::{self, ExportedLabel, LabelFormat, LabelledRubric};
+use crate::calibration::labels::{self, ExportedLabel, LabelFormat};
 use crate::config::Config;
 use crate::error_chain::causes;
-use crate::rubrics;
 
 /// Imports and exports human labels.
 #[derive(Debug, clap::Args)]
@@ -86,16 +87,6 @@ async fn import(
     }
     store.close().await;
     Ok(success_if(all_stored))
-}
-
-/// The newest version of every rubric: its scale is the one labels are given on.
-pub(super) fn labelled_rubrics(config: &Config) -> anyhow::Result<BTreeMap<String, LabelledRubric>> {
-    let rubrics = rubrics::load(&config.rubrics.dir).map_err(|errors| super::all(&errors))?;
-    // In order of version: the newest is inserted last.
-    Ok(rubrics
-        .iter()
-        .map(|rubric| (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() }))
-        .collect())
 }
 
 async fn export(config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::arguments::TimeArg;
 use super::exit::success_if;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, count};
 use crate::config::Config;
 use crate::store::{EvaluationAccount, IntakeAccount, Ledger, TraceAccount};

@@ -16,6 +16,7 @@ mod input;
 mod inspect;
 mod labels;
 mod ledger;
+mod open_store;
 mod output;
 mod plan;
 mod replay;
@@ -29,15 +30,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use self::exit::Usage;
 use self::output::Output;
-use crate::clock::Clock;
-use crate::config::{Config, ConfigSource};
+use crate::config::ConfigSource;
 use crate::error_chain::causes;
-use crate::store::Store;
 
 /// Judges LLM spans next to an OpenTelemetry Collector, writes the scores back, and keeps the judge honest.
 #[derive(Debug, Parser)]
@@ -120,31 +117,6 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Simulate(args) => simulate::run(&args, output),
         Command::Replay(args) => replay::run(args, &config()?, output).await,
     }
-}
-
-/// Several errors as one, a line each.
-fn all<E: std::fmt::Display>(errors: &[E]) -> anyhow::Error {
-    anyhow::Error::msg(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-}
-
-/// Opens the configured database, which must be there: a command that reads it says nothing true of an empty one that it
-/// made itself.
-async fn open_existing_store(config: &Config) -> anyhow::Result<Store> {
-    if let Some(path) = config.store.url.strip_prefix("sqlite://").map(|rest| rest.split('?').next().unwrap_or(rest))
-        && !path.contains(":memory:")
-        && !std::path::Path::new(path).exists()
-    {
-        return Err(Usage(format!(
-            "there is no database {path}: run this where judged.toml is, name it with --config, or set store.url"
-        ))
-        .into());
-    }
-    open_store(config).await
-}
-
-/// Opens the configured database; SQLite's is made when it is not there.
-async fn open_store(config: &Config) -> anyhow::Result<Store> {
-    Store::open(&config.store.url, Clock::system()).await.context("the store is not usable")
 }
 
 #[cfg(test)]

@@ -1,16 +1,18 @@
 //! What commands print, and the only place that prints: results on standard output, remarks and progress on standard
 //! error.
 
+mod harmless;
 mod json;
 mod table;
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use serde::Serialize;
+
+use self::harmless::harmless;
 
 pub(super) use self::json::JsonFormat;
 pub(super) use self::table::{Table, count, minute};
@@ -156,21 +158,6 @@ impl Drop for Output {
     fn drop(&mut self) {
         self.erase_progress();
     }
-}
-
-/// `text` with the replacement character for what a terminal would obey: control characters, except the ends of lines and
-/// tabs, and the marks that turn the direction of text.
-fn harmless(text: &str) -> Cow<'_, str> {
-    let obeyed = |letter: char| is_obeyed(letter) && !matches!(letter, '\n' | '\t');
-    if text.contains(obeyed) {
-        Cow::Owned(text.replace("\r\n", "\n").replace(obeyed, "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
-fn is_obeyed(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What a command printed in a test.

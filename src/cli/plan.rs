@@ -1,13 +1,14 @@
 //! `judged plan`: label budget against detectable drop.
 
 mod chart;
+mod delays;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use serde::Serialize;
 
+use self::delays::{DropPlan, Plan};
 use super::arguments::positive;
 use super::output::{JsonFormat, Output};
 use crate::calibration::report::charts::{Budget, Drop, detection};
@@ -62,33 +63,6 @@ enum PlanFormat {
     Json,
     /// The chart as a picture that stands alone.
     Svg,
-}
-
-/// The plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Plan {
-    agreement: f64,
-    labels_per_week: f64,
-    weeks: f64,
-    tolerance: f64,
-    run_length: f64,
-    /// Weeks until the baseline stands.
-    baseline_weeks: f64,
-    /// Labels for an interval of five points either side.
-    labels_for_five_points: u64,
-    drops: Vec<DropPlan>,
-}
-
-/// What one drop takes.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct DropPlan {
-    drop: f64,
-    /// Labels from the drop to its detection; null above 20,000.
-    labels: Delay,
-    /// Weeks of that at the affordable rate.
-    weeks: Delay,
-    /// Labels a week to see the drop within the given weeks.
-    labels_per_week_needed: Delay,
 }
 
 /// Simulates, prints.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use super::arguments::TimeArg;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::Output;
 use crate::calibration::baseline;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 
 use super::exit::success_if;
-use super::open_store;
+use super::open_store::open_store;
 use crate::config::{Config, ConfigSource};
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::telemetry::Telemetry;

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::exit::Usage;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Output, Table};
 use crate::config::Config;
 use crate::lifecycle::keys::{self, PlaceholderOrigin, SaltOrigin};

@@ -11,7 +11,7 @@ use anyhow::Context;
 use self::summary::Summary;
 use super::arguments::{TimeArg, positive};
 use super::exit::Usage;
-use super::open_existing_store;
+use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};

@@ -7,9 +7,9 @@ use anyhow::Context;
 
 use super::super::arguments::TimeArg;
 use super::super::exit::Usage;
-use super::super::open_existing_store;
+use super::super::open_store::open_existing_store;
 use super::super::output::{Output, Table};
-use super::labelled_rubrics;
+use super::rubrics::labelled_rubrics;
 use crate::calibration::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
 use crate::config::Config;
 use crate::error_chain::causes;

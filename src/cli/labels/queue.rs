@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::super::open_existing_store;
+use super::super::open_store::open_existing_store;
 use super::super::output::{Output, RecordFormat};
 use crate::calibration::queue::{self, Drawn};
 use crate::config::Config;

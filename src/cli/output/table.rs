@@ -1,6 +1,6 @@
 //! Tables for people: columns as wide as their widest cell, numbers to the right.
 
-use super::is_obeyed;
+use super::harmless::is_obeyed;
 
 /// A table being built.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The plan as a chart for terminals: weeks until half of all drops are seen, against labels a week, both logarithmic, so
 //! that each drop is a straight line. Drawn with braille dots, two by four to a character.
 
-use super::Plan;
+use super::delays::Plan;
 
 /// Characters of the plot; with the axis the chart stays within 80 columns.
 const COLUMNS: usize = 66;

@@ -10,7 +10,7 @@ use similar::TextDiff;
 use super::super::exit::USAGE;
 use super::super::input;
 use super::super::output::{Format, JsonFormat, Output, Table, count};
-use super::{find, opened};
+use super::library::{find, opened};
 use crate::model::SubjectContent;
 use crate::rubrics::{self, Library, Rubric, RubricReference};
 

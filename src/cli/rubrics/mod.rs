@@ -1,20 +1,23 @@
 //! `judged rubrics`: look at, check, try and publish rubrics.
 
+mod alias;
 mod files;
+mod library;
 mod provenance;
 mod registry;
 mod test;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use clap::{Subcommand, ValueEnum};
+use anyhow::bail;
+use clap::Subcommand;
 
-use super::exit::USAGE;
+use self::alias::Alias;
+use self::library::{opened, sound};
 use super::output::{Format, Output};
 use crate::config::Config;
-use crate::rubrics::{CANDIDATE, Library, PRODUCTION, Rubric, RubricReference};
+use crate::rubrics::RubricReference;
 
 /// Lists, checks, tries and publishes rubrics.
 #[derive(Debug, clap::Args)]
@@ -104,24 +107,6 @@ enum Action {
     },
 }
 
-/// The aliases that mean something to judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Alias {
-    /// The version that judges.
-    Production,
-    /// A version that judges the same subjects in shadow.
-    Candidate,
-}
-
-impl Alias {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Production => PRODUCTION,
-            Self::Candidate => CANDIDATE,
-        }
-    }
-}
-
 /// Exit code 2 when a file is wrong, 3 when a golden case or a gate does not hold.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let dir = args.dir.as_deref().unwrap_or(&config.rubrics.dir);
@@ -151,34 +136,4 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             registry::promote(&name, version, alias, gate, config, output).await
         }
     }
-}
-
-/// The library. What is wrong with some rubrics is said, but does not keep others from being looked at.
-fn opened(dir: &Path, output: &mut Output) -> Library {
-    let library = Library::open(dir);
-    for error in &library.errors {
-        output.note(error);
-    }
-    library
-}
-
-/// The library, when all of it is sound.
-fn sound(dir: &Path, output: &mut Output) -> Result<Library, ExitCode> {
-    let library = opened(dir, output);
-    if library.errors.is_empty() { Ok(library) } else { Err(ExitCode::from(USAGE)) }
-}
-
-/// The version that `wanted` names, or what there is instead.
-fn find<'a>(library: &'a Library, wanted: &RubricReference) -> anyhow::Result<&'a Rubric> {
-    library.find(&wanted.name, wanted.version).with_context(|| {
-        let versions: Vec<String> =
-            library.rubrics.iter().filter(|rubric| rubric.name == wanted.name).map(Rubric::reference).collect();
-        if versions.is_empty() {
-            let mut names: Vec<&str> = library.rubrics.iter().map(|rubric| rubric.name.as_str()).collect();
-            names.dedup();
-            format!("there is no sound rubric `{}`; there are: {}", wanted.name, names.join(", "))
-        } else {
-            format!("`{}` has no such sound version; there are: {}", wanted.name, versions.join(", "))
-        }
-    })
 }

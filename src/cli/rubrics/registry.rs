@@ -7,9 +7,10 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use super::super::exit::GATE;
-use super::super::open_store;
+use super::super::open_store::open_store;
 use super::super::output::{Format, Output, Table, minute};
-use super::{Alias, provenance};
+use super::alias::Alias;
+use super::provenance;
 use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::config::Config;
 use crate::lifecycle::baselines;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::super::exit::GATE;
 use super::super::output::{Format, Output};
-use super::find;
+use super::library::find;
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, JudgeRequest, Judges};
 use crate::model::Verdict;

@@ -6,8 +6,8 @@ use anyhow::Context;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 
-use super::Scenario;
 use super::answers::answers;
+use super::choice::Scenario;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::lifecycle::rubric_loader;

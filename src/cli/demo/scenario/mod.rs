@@ -4,47 +4,20 @@
 //! those of the bundled traces, everything goes through the store, and the report knows nothing of what was made up.
 
 mod answers;
+mod choice;
 mod history;
 mod words;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+pub(in crate::cli) use self::choice::Scenario;
 
 use super::super::output::Output;
-use crate::calibration::drift::Attribution;
 use crate::clock::Clock;
 use crate::config::{Config, RubricsConfig};
 use crate::store::Store;
 use history::{RUBRIC, START_MS};
-
-/// What happens half-way through the simulated weeks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Scenario {
-    /// The provider replaces the judge's model silently.
-    JudgeDrift,
-    /// A kind of question at which the judge is worse becomes the commonest.
-    InputShift,
-    /// The provider replaces the judge's model silently, and two weeks later somebody puts it back.
-    JudgeRepaired,
-    /// People change their minds about what is good.
-    RaterDrift,
-    /// Nothing moves.
-    Healthy,
-}
-
-impl Scenario {
-    /// The right answer of the report: which cause, if any.
-    fn truth(self) -> Option<Attribution> {
-        match self {
-            Self::JudgeDrift | Self::JudgeRepaired => Some(Attribution::JudgeModel),
-            Self::InputShift => Some(Attribution::InputMix),
-            Self::RaterDrift => Some(Attribution::Raters),
-            Self::Healthy => None,
-        }
-    }
-}
 
 /// Simulates, reports, and holds what the report found against the truth.
 pub(super) async fn run(
@@ -81,7 +54,7 @@ async fn simulate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::drift::Kind;
+    use crate::calibration::drift::{Attribution, Kind};
     use crate::calibration::report::Moment;
 
     async fn causes(scenario: Scenario) -> Vec<(Kind, Option<String>, Attribution)> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::super::summary::balance;
-use super::Scenario;
+use super::choice::Scenario;
 use crate::calibration::drift::{Attribution, Flag, Kind};
 use crate::calibration::report::words::{code, signed_estimate};
 use crate::calibration::report::{Moment, ReportData};
