@@ -25,7 +25,7 @@
 //! * the process: [`lifecycle`], [`telemetry`], [`clock`], [`error_chain`]
 //! * faces: [`cli`], [`web`]
 //!
-//! Dependencies run towards the ground, never up or in a circle; a test holds the direction.
+//! Dependencies run towards the ground, never up or in a circle; a test holds it.
 //!
 //! # What always holds
 //!
