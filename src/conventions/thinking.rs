@@ -96,9 +96,9 @@ fn channels(text: &str) -> Option<(String, String)> {
         let (body, next) = piece.split_at(end.unwrap_or(piece.len()));
         let channel = header.rsplit_once(CHANNEL).and_then(|(_, channel)| channel.split_whitespace().next());
         if channel.is_none_or(|channel| channel == FINAL) {
-            answer.push_str(body)
+            answer.push_str(body);
         } else {
-            thinking.push_str(body)
+            thinking.push_str(body);
         }
         header = next;
     }

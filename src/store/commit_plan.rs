@@ -111,7 +111,7 @@ impl Store {
                          WHERE e.subject_id = subjects.id AND e.revision = subjects.revision), created_at_ms) \
                      FROM subjects WHERE id IN ",
                 );
-                push_list(&mut select, ids.iter().map(|id| id.as_uuid()));
+                push_list(&mut select, ids.iter().map(SubjectId::as_uuid));
                 select.build_query_as().fetch_all(pool).await?
             });
             stored.extend(found.into_iter().map(|(id, revision, digest, reading, planned_at_ms)| {

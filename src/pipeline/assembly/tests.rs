@@ -331,5 +331,5 @@ fn what_is_read_from_fixed_spans_is_pinned() {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(bytes)
 }

@@ -94,6 +94,7 @@ impl Reactor for BrokerReactor {
         self.0.interval(duration)
     }
 
+    #[expect(clippy::manual_async_fn, reason = "the trait's future must not borrow the runtime")]
     fn tcp_connect_addr(
         &self,
         address: SocketAddr,
