@@ -70,6 +70,9 @@ impl Lifecycle {
         use tokio::signal::unix::{SignalKind, signal};
         let this = Self::default();
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        // Without a listener the signal to reload ends the process. The one of `Reload` comes later in the start, and its
+        // first look reads the file, so that what was asked for until then is not lost.
+        drop(signal(SignalKind::hangup())?);
         let tokens = [this.soft.clone(), this.impatient.clone()];
         tokio::spawn(async move {
             for token in tokens {
