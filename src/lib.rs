@@ -10,7 +10,9 @@
 //! pipeline::assembly    wait until the trace is complete → normalise → match rubrics → decide, recording the probability
 //! pipeline::evaluation  lease → render rubric → call judge → parse verdict → store score + deliveries   one transaction
 //! pipeline::delivery    OTLP (log event + linked span) · MLflow · Phoenix · Langfuse; alerts to webhooks
-//! calibration           labels + scores → agreement, corrected quality, drift → report, alerts
+//! labels                what people say of the same answers: drawn, imported, pulled
+//! agreement             labels + scores → how far a judge agrees with people
+//! report, calibration   corrected quality, drift → report, alerts
 //! ```
 //!
 //! Each arrow is a durable hand-over in [`store`]: any process can die at any point and the next one goes on.
@@ -21,7 +23,7 @@
 //! * beside it: [`secrets`] the reader of secrets and the keys of the installation; [`net`] what outgoing connections share
 //! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
-//! * the ways: [`pipeline`] of a span, [`calibration`] of a label
+//! * the ways: [`pipeline`] of a span; [`labels`], [`agreement`], [`calibration`], [`report`] of a label
 //! * the process: [`lifecycle`], [`telemetry`], [`clock`], [`error_chain`]
 //! * faces: [`cli`], [`web`]
 //!
@@ -32,6 +34,7 @@
 //! * Redaction precedes storage. * Work is acknowledged after it is committed. * Inclusion probabilities are stored when
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
+pub(crate) mod agreement;
 pub mod bench;
 pub(crate) mod calibration;
 pub mod cli;
@@ -40,12 +43,14 @@ pub(crate) mod config;
 pub(crate) mod conventions;
 pub(crate) mod error_chain;
 pub(crate) mod judges;
+pub(crate) mod labels;
 pub(crate) mod lifecycle;
 pub(crate) mod model;
 pub(crate) mod net;
 pub(crate) mod otlp;
 pub(crate) mod pipeline;
 pub(crate) mod privacy;
+pub(crate) mod report;
 pub(crate) mod rubrics;
 pub(crate) mod sampling;
 pub(crate) mod secrets;

@@ -5,8 +5,8 @@
 //! at which it likely began. A flag that began before the latest episode was resolved is that episode still: one that
 //! a person resolved stays so, one that had gone by itself comes back. What began later is a new episode.
 
-use crate::calibration::report::{Flag, Moment, ReportData};
 use crate::model::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
+use crate::report::{Flag, Moment, ReportData};
 
 /// A receiver that forgets is reminded of an unresolved alert this often.
 pub const REMIND_AFTER_MS: i64 = 3_600_000;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::Moment;
 use crate::model::{Label, Revisions, Score, SubjectId};
+use crate::report::Moment;
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
 

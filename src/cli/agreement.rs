@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::exit::{Usage, success_if};
 use super::input::{self, SkippedLine};
 use super::output::{Format, JsonFormat, Output};
-use crate::calibration::agreement::{AgreementError, BadLine, Declaration, Item, Options, Report, analyse};
+use crate::agreement::{AgreementError, BadLine, Declaration, Item, Options, Report, analyse};
 use crate::statistics::bootstrap::Plan;
 
 /// Prints how well judges agree with humans, from any file of labels.

@@ -9,10 +9,10 @@ use super::exit::gate_if;
 use super::input::{self, SkippedLine};
 use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
-use crate::calibration::agreement::{Declaration, shown};
+use crate::agreement::{Declaration, shown};
 use crate::calibration::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
-use crate::calibration::report::drift_of;
 use crate::config::{Config, ConfigError};
+use crate::report::drift_of;
 
 /// Prints one line for each thing that moved in a history of labels.
 ///

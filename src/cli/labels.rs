@@ -15,9 +15,9 @@ use super::exit::success_if;
 use super::input;
 use super::open_store::open_existing_store;
 use super::output::{Output, RecordFormat};
-use crate::calibration::labels::{self, ExportedLabel, LabelFormat};
 use crate::config::Config;
 use crate::error_chain::causes;
+use crate::labels::{self, ExportedLabel, LabelFormat};
 
 /// Imports and exports human labels.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use self::delays::{DropPlan, Plan};
 use super::arguments::positive;
 use super::output::{JsonFormat, Output};
-use crate::calibration::report::charts::{Budget, Drop, detection};
+use crate::report::charts::{Budget, Drop, detection};
 use crate::statistics::Reason;
 use crate::statistics::planning::{Delay, detection_delay, labels_for_width};
 

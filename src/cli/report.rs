@@ -9,10 +9,10 @@ use clap::ValueEnum;
 use super::arguments::TimeArg;
 use super::open_store::open_existing_store;
 use super::output::Output;
-use crate::calibration::baseline;
-use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
 use crate::config::Config;
 use crate::lifecycle::{self, rubric_loader};
+use crate::report::baseline;
+use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html, json, markdown};
 use crate::store::Store;
 
 /// Writes the report: can the scores be trusted, what moved, what to do.

@@ -10,10 +10,10 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, holding, leads};
+use crate::calibration::alerts;
 use crate::calibration::anchors::{self, Rounds};
-use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
-use crate::calibration::{alerts, snapshots};
 use crate::model::{AlertEvent, DriftKind, Named as _};
+use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, snapshot};
 use crate::rubrics::Catalogue;
 use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
 use crate::telemetry::StoreGauges;
@@ -101,7 +101,7 @@ impl Calibration {
         let report = tokio::task::spawn_blocking(move || ReportData::build(&input)).await?;
         record(&report, gauges);
         self.alert(&report).await?;
-        self.store.keep_snapshots(&snapshots::snapshots(&report)).await?;
+        self.store.keep_snapshots(&snapshot::snapshots(&report)).await?;
         Ok(())
     }
 

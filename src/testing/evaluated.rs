@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::calibration::report::RubricFacts;
 use crate::model::{
     Document, EvaluationId, Label, LabelStream, Outcome, Probability, Scale, Score, Subject, SubjectContent, SubjectId,
     SubjectKind,
 };
+use crate::report::RubricFacts;
 use crate::rubrics::Rubric;
 use crate::store::{Conclusion, EvaluationResult, JudgeCall, PlannedEvaluation, PlannedFrom, PlannedSubject};
 

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::filter::{FilterForm, written};
 use super::problem::PageError;
 use super::state::Shared;
-use crate::calibration::labels::{self, LabelError, LabelLine, LabelledRubric};
-use crate::calibration::report::json as report_json;
+use crate::labels::{self, LabelError, LabelLine, LabelledRubric};
+use crate::report::json as report_json;
 
 /// An error as JSON.
 pub(super) struct Problem(PageError);

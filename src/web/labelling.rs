@@ -15,7 +15,7 @@ use super::auth::cookie;
 use super::percent::{decoded, encoded};
 use super::problem::PageError;
 use super::state::{Shared, Web};
-use crate::calibration::queue::{self, Done, Drawn};
+use crate::labels::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::secrets::same;

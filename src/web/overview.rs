@@ -8,8 +8,8 @@ use minijinja::context;
 
 use super::problem::PageError;
 use super::state::{Shared, Web};
-use crate::calibration::baseline;
-use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html};
+use crate::report::baseline;
+use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, html};
 
 /// The report is computed at most this often: its intervals take a second of work, and nothing moves faster.
 const FRESH_MS: i64 = 20_000;

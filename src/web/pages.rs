@@ -6,9 +6,9 @@ use minijinja::{Environment, Value, context};
 
 use super::percent::encoded;
 use super::problem::PageError;
-use crate::calibration::report::Moment;
-use crate::calibration::report::templating;
-use crate::calibration::report::words;
+use crate::report::Moment;
+use crate::report::templating;
+use crate::report::words;
 
 /// The compiled templates.
 pub(super) struct Pages(Environment<'static>);

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::calibration::report::charts::escape;
+use crate::report::charts::escape;
 use crate::store::StoreError;
 
 /// Why a request is answered by an error page.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use super::pages::Pages;
-use crate::calibration::report::ReportData;
+use crate::report::ReportData;
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
 use crate::store::{AlertRoute, Store};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::calibration::agreement::{Item, Kind, Label, LabelScale, Place};
+use crate::agreement::{Item, Kind, Label, LabelScale, Place};
 
 /// One line of a history file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

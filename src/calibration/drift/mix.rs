@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::calibration::agreement::Kind;
+use crate::agreement::Kind;
 use crate::statistics::distance::chi_squared;
 use crate::statistics::two_sample::kolmogorov_smirnov;
 use crate::statistics::{CONFIDENCE, Estimate, Interval, distribution, newcombe};

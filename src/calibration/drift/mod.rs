@@ -25,7 +25,7 @@ pub use quality::QualityScore;
 
 pub use crate::model::{Attribution, DriftKind as Kind};
 
-use super::agreement::{Declaration, LabelScale};
+use crate::agreement::{Declaration, LabelScale};
 use crate::statistics::{Estimate, Reason};
 use found::{Found, Said};
 use history::{History, as_items};

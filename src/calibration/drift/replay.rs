@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::calibration::agreement::{Kind, Place};
+use crate::agreement::{Kind, Place};
 use crate::statistics::e_detector::Detector;
 use crate::statistics::paired::{bowker, mcnemar_exact};
 use crate::statistics::{AgreementTable, Estimate, proportion};

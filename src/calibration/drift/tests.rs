@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
 use super::*;
-use crate::calibration::agreement::Label;
+use crate::agreement::Label;
 
 struct Story {
     rng: Xoshiro256PlusPlus,

@@ -1,8 +1,6 @@
 //! The agreement report for people.
 
-use crate::calibration::agreement::{
-    AltTestReport, Coefficient, Comparison, JudgeReport, Kind, Report, Section, shown,
-};
+use crate::agreement::{AltTestReport, Coefficient, Comparison, JudgeReport, Kind, Report, Section, shown};
 
 /// Width of the column of names.
 const NAME: usize = 28;
@@ -233,7 +231,7 @@ fn counted(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::agreement::{Item, Options, analyse};
+    use crate::agreement::{Item, Options, analyse};
 
     /// 160 items, three annotators, a judge that passes half of what humans fail, in two segments.
     fn report() -> Report {

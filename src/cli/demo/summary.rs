@@ -8,10 +8,10 @@ use std::time::Instant;
 use super::super::output::{Output, Table, count};
 use super::data::RECORDINGS;
 use super::receiver::Received;
-use crate::calibration::labels::Import;
-use crate::calibration::report::{ReportData, RubricReport, SeriesReport};
+use crate::labels::Import;
 use crate::lifecycle::Service;
 use crate::model::Probability;
+use crate::report::{ReportData, RubricReport, SeriesReport};
 use crate::statistics::Estimate;
 use crate::store::Ledger;
 

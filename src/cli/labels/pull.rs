@@ -10,9 +10,9 @@ use super::super::exit::Usage;
 use super::super::open_store::open_existing_store;
 use super::super::output::{Output, Table};
 use super::rubrics::labelled_rubrics;
-use crate::calibration::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
 use crate::config::Config;
 use crate::error_chain::causes;
+use crate::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
 use crate::model::SubjectId;
 use crate::pipeline::delivery::sinks::annotations::{
     Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, KnownPlace,

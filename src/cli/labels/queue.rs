@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::super::open_store::open_existing_store;
 use super::super::output::{Output, RecordFormat};
-use crate::calibration::queue::{self, Drawn};
 use crate::config::Config;
+use crate::labels::queue::{self, Drawn};
 use crate::lifecycle::rubric_loader;
 use crate::model::{LabelStream, SubjectContent, SubjectId};
 use crate::rubrics::Rubric;

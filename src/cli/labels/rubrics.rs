@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::calibration::labels::LabelledRubric;
 use crate::config::Config;
+use crate::labels::LabelledRubric;
 use crate::rubrics;
 
 /// The newest version of every rubric: its scale is the one labels are given on.

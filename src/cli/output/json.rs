@@ -68,8 +68,8 @@ fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::report;
     use crate::model::Named as _;
+    use crate::report;
 
     /// Name and number of each document in docs/formats.md.
     fn documented() -> Vec<(String, u32)> {

@@ -11,9 +11,9 @@ use super::super::open_store::open_store;
 use super::super::output::{Format, Output, Table, minute};
 use super::alias::Alias;
 use super::provenance;
-use crate::calibration::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::config::Config;
 use crate::lifecycle::baselines;
+use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::rubrics::{GateUnavailable, Library, PromotionGate, Published, plan_publication};
 use crate::store::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias, Store};
 

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["store"],
     &["rubrics", "judges"],
     &["telemetry"],
-    &["pipeline", "calibration"],
+    &["pipeline", "agreement", "calibration", "labels", "report"],
     &["lifecycle"],
     &["web"],
     &["cli", "bench"],

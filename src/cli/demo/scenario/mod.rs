@@ -39,7 +39,7 @@ async fn simulate(
     seed: u64,
     mut config: Config,
     out: &Path,
-) -> anyhow::Result<(crate::calibration::report::ReportData, i64)> {
+) -> anyhow::Result<(crate::report::ReportData, i64)> {
     config.store.url = format!("sqlite://{}", out.join("judged.db").display());
     config.rubrics = RubricsConfig { enabled: vec![RUBRIC.to_owned()], ..RubricsConfig::default() };
     let clock = Clock::manual(START_MS);
@@ -55,7 +55,7 @@ async fn simulate(
 mod tests {
     use super::*;
     use crate::calibration::drift::{Attribution, Kind};
-    use crate::calibration::report::Moment;
+    use crate::report::Moment;
 
     async fn causes(scenario: Scenario) -> Vec<(Kind, Option<String>, Attribution)> {
         let out = tempfile::tempdir().unwrap();

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::super::summary::balance;
 use super::choice::Scenario;
 use crate::calibration::drift::{Attribution, Flag, Kind};
-use crate::calibration::report::words::{code, signed_estimate};
-use crate::calibration::report::{Moment, ReportData};
+use crate::report::words::{code, signed_estimate};
+use crate::report::{Moment, ReportData};
 
 /// What happened, in a few words.
 fn story(scenario: Scenario) -> &'static str {

@@ -6,6 +6,7 @@
 
 mod actions;
 mod agreement;
+pub mod baseline;
 pub mod charts;
 mod data;
 mod disagreements;
@@ -20,6 +21,7 @@ mod pairing;
 mod placing;
 mod quality;
 mod scores;
+pub mod snapshot;
 pub mod templating;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::charts::Fell;
 use super::data::Moment;
 use super::placing::{has_threshold, levels, place};
-use crate::calibration::agreement::Declaration;
+use crate::agreement::Declaration;
 use crate::calibration::drift::{self, Entry, Kind, QualityScore, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
@@ -347,7 +347,7 @@ fn verdict(scale: &Scale, score: &Score) -> Option<Value> {
 }
 
 fn declaration(scale: &Scale) -> Declaration {
-    use crate::calibration::agreement::Label as Text;
+    use crate::agreement::Label as Text;
     if has_threshold(scale) {
         return Declaration::Binary(Text::Text(PASS.to_owned()));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::calibration::report::{Flag, ReportData, Watch};
+use super::{Flag, ReportData, Watch};
 use crate::store::CalibrationSnapshot;
 
 /// One snapshot for each rubric version and judge that people labelled answers of: agreement with its intervals, the

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::ReportInput;
+use super::ReportInput;
 use crate::judges::{BASELINE, Judge, JudgeRequest};
 use crate::model::{EvaluationId, Prompt, SubjectId, Verdict};
 use crate::rubrics::Rubric;

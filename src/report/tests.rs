@@ -1,8 +1,8 @@
 //! The report over ten days of a support assistant, read from the store.
 
 use crate::calibration::drift;
-use crate::calibration::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
 use crate::model::{Label, LabelStream, Probability, Revisions};
+use crate::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
 use crate::statistics::{Estimate, Interval};
 use crate::store::SeriesScore;
 use tokio::sync::OnceCell;

@@ -1,0 +1,8 @@
+//! The way of a label into the store: what people are asked to label, and what they said, from files and annotation tools.
+
+mod import;
+pub mod queue;
+
+pub use import::{
+    ExportedLabel, Import, LabelError, LabelFormat, LabelLine, LabelledRubric, Lines, import, preview, read_lines,
+};
