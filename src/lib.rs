@@ -12,7 +12,7 @@
 //! pipeline::delivery    OTLP (log event + linked span) · MLflow · Phoenix · Langfuse; alerts to webhooks
 //! labels                what people say of the same answers: drawn, imported, pulled
 //! agreement             labels + scores → how far a judge agrees with people
-//! report, calibration   corrected quality, drift → report, alerts
+//! drift, report, alerts what moved, corrected quality → report, alerts
 //! ```
 //!
 //! Each arrow is a durable hand-over in [`store`]: any process can die at any point and the next one goes on.
@@ -23,7 +23,8 @@
 //! * beside it: [`secrets`] the reader of secrets and the keys of the installation; [`net`] what outgoing connections share
 //! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
-//! * the ways: [`pipeline`] of a span; [`labels`], [`agreement`], [`calibration`], [`report`] of a label
+//! * the ways: [`pipeline`] of a span; [`labels`], [`agreement`], [`drift`], [`report`], [`alerts`] of a label;
+//!   [`simulation`] of both, where the truth is known
 //! * the process: [`lifecycle`], [`telemetry`], [`clock`], [`error_chain`]
 //! * faces: [`cli`], [`web`]
 //!
@@ -35,12 +36,13 @@
 //!   they are drawn. * A score is stored once, and its identity in every sink is derived, so that a retry cannot double it.
 
 pub(crate) mod agreement;
+pub(crate) mod alerts;
 pub mod bench;
-pub(crate) mod calibration;
 pub mod cli;
 pub(crate) mod clock;
 pub(crate) mod config;
 pub(crate) mod conventions;
+pub(crate) mod drift;
 pub(crate) mod error_chain;
 pub(crate) mod judges;
 pub(crate) mod labels;
@@ -54,6 +56,7 @@ pub(crate) mod report;
 pub(crate) mod rubrics;
 pub(crate) mod sampling;
 pub(crate) mod secrets;
+pub(crate) mod simulation;
 pub(crate) mod statistics;
 pub(crate) mod store;
 pub(crate) mod telemetry;

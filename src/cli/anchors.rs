@@ -7,8 +7,8 @@ use clap::Subcommand;
 
 use super::open_store::open_existing_store;
 use super::output::{Output, Table};
-use crate::calibration::anchors::choose;
 use crate::config::Config;
+use crate::labels::anchors::choose;
 use crate::model::SubjectId;
 use crate::store::Store;
 

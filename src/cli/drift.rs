@@ -10,8 +10,8 @@ use super::input::{self, SkippedLine};
 use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
 use crate::agreement::{Declaration, shown};
-use crate::calibration::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
 use crate::config::{Config, ConfigError};
+use crate::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
 use crate::report::drift_of;
 
 /// Prints one line for each thing that moved in a history of labels.

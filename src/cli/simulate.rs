@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::output::{JsonFormat, Output, Table};
-use crate::calibration::simulation::{
+use crate::simulation::{
     Answers, Characteristics, Coverage, QualityCharacteristics, Rearming, Scenario, characteristics, coverage,
     quality_characteristics, rearming,
 };

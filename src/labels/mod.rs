@@ -1,5 +1,6 @@
 //! The way of a label into the store: what people are asked to label, and what they said, from files and annotation tools.
 
+pub mod anchors;
 mod import;
 pub mod queue;
 

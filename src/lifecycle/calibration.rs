@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, holding, leads};
-use crate::calibration::alerts;
-use crate::calibration::anchors::{self, Rounds};
+use crate::alerts;
+use crate::labels::anchors::{self, Rounds};
 use crate::model::{AlertEvent, DriftKind, Named as _};
 use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, snapshot};
 use crate::rubrics::Catalogue;

@@ -2,39 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::drift::DriftReport;
+pub use crate::model::Moment;
 use crate::model::{Alert, EvaluationId, Revisions, SpanId, SubjectId, TraceId};
 use crate::statistics::ppi::Method;
 use crate::statistics::{Estimate, Reason};
 use crate::store::Ledger;
-
-/// A moment; RFC 3339 in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub i64);
-
-impl Moment {
-    /// From a time as the drift format holds it; none for one that is no RFC 3339.
-    pub fn parse(time: &serde_json::Value) -> Option<Self> {
-        time.as_str()?.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
-    }
-}
-
-impl std::fmt::Display for Moment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(timestamp) => timestamp.fmt(f),
-            Err(_) => write!(f, "{} ms", self.0),
-        }
-    }
-}
-
-impl Serialize for Moment {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
 
 /// The whole report.
 #[derive(Debug, Clone, Serialize)]

@@ -9,7 +9,7 @@ use super::charts::Fell;
 use super::data::Moment;
 use super::placing::{has_threshold, levels, place};
 use crate::agreement::Declaration;
-use crate::calibration::drift::{self, Entry, Kind, QualityScore, Settings};
+use crate::drift::{self, Entry, Kind, QualityScore, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
 use crate::store::{ScoredEvaluation, SeriesScore};
@@ -363,7 +363,7 @@ fn declaration(scale: &Scale) -> Declaration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::drift::{Attribution, Recovery, Strength};
+    use crate::drift::{Attribution, Recovery, Strength};
 
     fn fell(segment: Option<&str>, since: &str, back: &str) -> drift::Recovered {
         let evidence = Strength { statistic: 1_500.0, threshold: 1_000.0, guarantee: String::new() };

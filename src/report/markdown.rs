@@ -150,7 +150,7 @@ fn name(value: &impl serde::Serialize) -> String {
 }
 
 /// The segments that see the same fall.
-fn seen_in(also: &[crate::calibration::drift::Flag]) -> String {
+fn seen_in(also: &[crate::drift::Flag]) -> String {
     let segments: Vec<String> = also
         .iter()
         .filter_map(|flag| Some(format!("{} {}", plain(flag.segment.as_deref()?), signed_estimate(&flag.effect))))

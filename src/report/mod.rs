@@ -141,7 +141,7 @@ fn has_verdict(label: &Label) -> bool {
 }
 
 /// What the drift detectors say of each rubric.
-pub fn drift_of(input: &ReportInput) -> Vec<(String, crate::calibration::drift::Report)> {
+pub fn drift_of(input: &ReportInput) -> Vec<(String, crate::drift::Report)> {
     findings(input).into_iter().map(|finding| (finding.rubric, finding.found)).collect()
 }
 

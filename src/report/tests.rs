@@ -1,6 +1,6 @@
 //! The report over ten days of a support assistant, read from the store.
 
-use crate::calibration::drift;
+use crate::drift;
 use crate::model::{Label, LabelStream, Probability, Revisions};
 use crate::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
 use crate::statistics::{Estimate, Interval};

@@ -7,7 +7,7 @@ use super::agreement::{MIN_MINORITY, MIN_PAIRS};
 use super::data::{AgreementReport, HumanReport, PassFailAgreement, SeriesReport, Verdict, VerdictReport};
 use super::drift::Flag;
 use super::words::{count, percent, percent_estimate, plural};
-use crate::calibration::drift::Kind;
+use crate::drift::Kind;
 use crate::statistics::Estimate;
 
 /// A judge must catch more than half of the bad answers, and pass more than half of the good ones: below, a coin does better.

@@ -362,7 +362,7 @@ on_both_databases! {
         finding.segment = Some(HOSTILE.to_owned());
         let now_ms = store.now_ms();
         let open = |known: &[crate::model::Alert]| {
-            crate::calibration::alerts::reconcile(known, std::slice::from_ref(&finding), now_ms, 1)
+            crate::alerts::reconcile(known, std::slice::from_ref(&finding), now_ms, 1)
         };
         store.reconcile_alerts("calibration", &[], &open).await.unwrap();
         let id = store.alerts().await.unwrap()[0].id;

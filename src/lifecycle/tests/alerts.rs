@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::calibration::alerts::reconcile;
+use crate::alerts::reconcile;
 use crate::config::{AlertsConfig, Config};
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::model::{

@@ -6,7 +6,7 @@ use super::super::data::Moment;
 use super::super::words;
 use super::Svg;
 use super::timeline::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, time_axis};
-use crate::calibration::drift::{Course, SeriesStart};
+use crate::drift::{Course, SeriesStart};
 use crate::model::Revisions;
 
 /// When agreement fell and was back.
@@ -140,7 +140,7 @@ fn describe(watched: &Watched<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::drift::course::EvidencePoint;
+    use crate::drift::course::EvidencePoint;
     use serde_json::json;
 
     fn day(day: u32) -> Value {

@@ -8,14 +8,14 @@ use super::resolver::{CRATE, Crate, Target};
 const KNOWN: &[&[&str]] = &[
     &["agreement/classes.rs", "agreement/compare.rs", "agreement/gate.rs"],
     &[
-        "calibration/drift/attribution.rs",
-        "calibration/drift/course.rs",
-        "calibration/drift/found.rs",
-        "calibration/drift/mix.rs",
-        "calibration/drift/mod.rs",
-        "calibration/drift/recovery.rs",
-        "calibration/drift/replay.rs",
-        "calibration/drift/stream.rs",
+        "drift/attribution.rs",
+        "drift/course.rs",
+        "drift/found.rs",
+        "drift/mix.rs",
+        "drift/mod.rs",
+        "drift/recovery.rs",
+        "drift/replay.rs",
+        "drift/stream.rs",
     ],
     &["report/charts/evidence.rs", "report/charts/timeline.rs", "report/data.rs", "report/drift.rs", "report/words.rs"],
 ];

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["store"],
     &["rubrics", "judges"],
     &["telemetry"],
-    &["pipeline", "agreement", "calibration", "labels", "report"],
+    &["pipeline", "agreement", "alerts", "drift", "labels", "report", "simulation"],
     &["lifecycle"],
     &["web"],
     &["cli", "bench"],

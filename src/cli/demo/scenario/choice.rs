@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::calibration::drift::Attribution;
+use crate::drift::Attribution;
 
 /// What happens half-way through the simulated weeks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

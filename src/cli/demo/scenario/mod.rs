@@ -54,7 +54,7 @@ async fn simulate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::drift::{Attribution, Kind};
+    use crate::drift::{Attribution, Kind};
     use crate::report::Moment;
 
     async fn causes(scenario: Scenario) -> Vec<(Kind, Option<String>, Attribution)> {

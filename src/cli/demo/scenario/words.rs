@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::summary::balance;
 use super::choice::Scenario;
-use crate::calibration::drift::{Attribution, Flag, Kind};
+use crate::drift::{Attribution, Flag, Kind};
 use crate::report::words::{code, signed_estimate};
 use crate::report::{Moment, ReportData};
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{delays_of, settings};
-use crate::calibration::drift::{Flag, QualityScore, detect};
+use crate::drift::{Flag, QualityScore, detect};
 
 /// Segments of equal size; the first one falls.
 const SEGMENTS: usize = 8;

@@ -5,7 +5,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use serde::Serialize;
 
 use super::{delays_of, entry, pair, settings};
-use crate::calibration::drift::{Entry, Flag, Kind, Recovered, detect};
+use crate::drift::{Entry, Flag, Kind, Recovered, detect};
 
 /// Labels after the baseline at which agreement falls, is back, and falls again; then the history goes on as long.
 const FALL: usize = 200;

@@ -13,8 +13,8 @@ use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::drift::{Attribution, Entry, Kind, Report, Settings, detect};
 use crate::agreement::{Declaration, Label};
+use crate::drift::{Attribution, Entry, Kind, Report, Settings, detect};
 use crate::model::{FAIL, PASS};
 use crate::statistics::{CONFIDENCE, bca, ppi, wilson};
 

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Label, Revisions, Score, SubjectId};
-use crate::report::Moment;
+use crate::model::{Label, Moment, Revisions, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
 
