@@ -218,6 +218,7 @@ fn planned(number: u64, conversation: &Conversation, deadline_ms: i64) -> anyhow
             unjudgeable: None,
             segments: [("environment".to_owned(), "production".to_owned())].into(),
             content: conversation.content(),
+            problems: Vec::new(),
         },
         revision: 0,
         digest: [7; 32],

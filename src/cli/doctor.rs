@@ -8,17 +8,23 @@ use anyhow::Context;
 use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::conventions::ContentSwitch;
 use crate::judges::{JudgeEnvironment, Judges};
 use crate::lifecycle::keys::{self, Keys, PlaceholderOrigin};
 use crate::lifecycle::rubric_loader;
+use crate::model::{Named as _, ProblemCode};
 use crate::pipeline::delivery::sinks::Sink;
 use crate::pipeline::delivery::webhooks::Webhook;
 use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
 use crate::secrets::{PUBLIC_SALT, process_variable};
-use crate::store::{Installation, Store};
+use crate::store::{Installation, ProblemCount, Store};
 use crate::web::{self, WebError};
+
+/// How far back problems of the material are looked for, and how many are named.
+const READING_DAYS: i64 = 7;
+const READING_LINES: usize = 20;
 
 /// Checks configuration, database, broker, judges and sinks, and says what to fix.
 ///
@@ -67,6 +73,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             }
             findings.note("rubrics", check_rubrics(config, &store).await)?;
             findings.note("ledger", check_ledger(&store).await)?;
+            check_reading(&store, &mut findings).await?;
             store.close().await;
         }
         Err(error) => findings.note("store", Err(error.into()))?,
@@ -151,6 +158,41 @@ async fn check_ledger(store: &Store) -> anyhow::Result<String> {
     Ok(format!("balances; {pending} evaluations waiting, {owed} scores owed"))
 }
 
+/// What weakened evaluations lately, by service, and what to set there.
+async fn check_reading(store: &Store, findings: &mut Findings<'_>) -> io::Result<()> {
+    let counts = match store.problem_counts(store.now_ms() - READING_DAYS * 24 * 3_600_000).await {
+        Ok(counts) => counts,
+        Err(error) => return findings.note("reading", Err(error.into())),
+    };
+    let lines: Vec<(&str, String)> =
+        counts.iter().filter_map(|counted| Some((counted.service.as_str(), what_to_set(counted)?))).collect();
+    if lines.is_empty() {
+        let detail = format!("nothing that could be mended weakened an evaluation in {READING_DAYS} days");
+        return findings.note("reading", Ok(detail));
+    }
+    for (service, warning) in lines.iter().take(READING_LINES) {
+        let service = if service.is_empty() { "(no service.name)" } else { service };
+        findings.warn(&format!("reading {service}"), warning)?;
+    }
+    if lines.len() > READING_LINES {
+        findings.warn("reading", &format!("{} more; `judged ledger` has them", lines.len() - READING_LINES))?;
+    }
+    Ok(())
+}
+
+/// What happened, how often, and what to do about it; none where nothing can be done.
+fn what_to_set(counted: &ProblemCount) -> Option<String> {
+    let code = ProblemCode::parse(&counted.code)?;
+    let remedy = match code {
+        ProblemCode::NotCaptured => {
+            let switch = ContentSwitch::named(&counted.instrumentation);
+            format!("{}: set {}", switch.instrumentation, switch.set)
+        }
+        other => other.remedy()?.to_owned(),
+    };
+    Some(format!("{} ({}×): {}; {remedy}", code.as_str(), counted.subjects, code.meaning()))
+}
+
 async fn check_listeners(config: &Config) -> anyhow::Result<String> {
     let listeners = match intake::bind(&config.intake).await {
         Ok(listeners) => listeners,
@@ -211,4 +253,23 @@ async fn check_webhooks(config: &Config, findings: &mut Findings<'_>) -> io::Res
         findings.note("webhooks", Ok(detail.to_owned()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(code: &str, instrumentation: &str) -> ProblemCount {
+        let (code, instrumentation) = (code.to_owned(), instrumentation.to_owned());
+        ProblemCount { code, service: "shop".to_owned(), instrumentation, subjects: 7 }
+    }
+
+    #[test]
+    fn what_to_set_follows_the_instrumentation_and_the_kind_of_loss() {
+        let set = |code, instrumentation| what_to_set(&counted(code, instrumentation)).unwrap_or_default();
+        assert!(set("not_captured", "Koog").contains("(7×): no answer was recorded; Koog: set `setVerbose(true)`"));
+        assert!(set("attributes_dropped", "Koog").ends_with("raise `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`"));
+        assert_eq!(set("repeated_span", "Koog"), "", "nothing can be done about it");
+        assert_eq!(set("of_a_later_release", "Koog"), "");
+    }
 }

@@ -137,12 +137,13 @@ fn print_stream(stream: Stream, args: &Args, output: &mut Output) -> io::Result<
             lines.flush()?;
             drop(lines);
             for problem in &problems {
-                output.note(format_args!("{}: {}", problem.code, problem.detail));
+                output.note(format_args!("{}: {}", problem.code.as_str(), problem.detail));
             }
         }
         Format::Table => {
             output.text(&summary::table(shown()))?;
-            let all: Vec<&Step> = traces.iter().flat_map(|trace| &trace.steps).collect();
+            let all: Vec<(&Step, &Span)> =
+                traces.iter().flat_map(|trace| trace.steps.iter().zip(&trace.spans)).collect();
             output.text(&summary::summary(&all, &problems))?;
         }
     }

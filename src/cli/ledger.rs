@@ -7,7 +7,10 @@ use super::exit::success_if;
 use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, count};
 use crate::config::Config;
-use crate::store::{EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
+use crate::store::{EvaluationAccount, IntakeAccount, Ledger, ProblemCount, TraceAccount};
+
+/// Problems that people are shown.
+const PROBLEMS: usize = 20;
 
 /// Prints both accounts of the ledger and whether they balance.
 ///
@@ -88,12 +91,34 @@ pub(super) fn render(ledger: &Ledger) -> String {
         }
         text += &delivery.render();
     }
+    if !ledger.problems.is_empty() {
+        text += "\nProblems\n";
+        text += &problems(&ledger.problems);
+    }
     text += if ledger.balanced {
         "\nThe accounts balance.\n"
     } else {
         "\nTHE ACCOUNTS DO NOT BALANCE: please report this.\n"
     };
     text
+}
+
+/// What weakened evaluations, most first.
+fn problems(counts: &[ProblemCount]) -> String {
+    let mut table = Table::new(&["problem", "service", "instrumentation", "subjects"]);
+    for counted in counts.iter().take(PROBLEMS) {
+        table.row(vec![
+            counted.code.clone(),
+            counted.service.clone(),
+            counted.instrumentation.clone(),
+            count(counted.subjects),
+        ]);
+    }
+    let mut text = table.render();
+    if counts.len() > PROBLEMS {
+        text += &format!("    and {} more; `--format json` has all of them\n", counts.len() - PROBLEMS);
+    }
+    text + "    `judged doctor` says what to set\n"
 }
 
 fn balance_mark(balances: bool) -> String {
@@ -176,6 +201,7 @@ mod tests {
             traces: TraceAccount::default(),
             rubrics: Vec::new(),
             deliveries: [].into(),
+            problems: Vec::new(),
         };
         assert!(render(&ledger).contains("DOES NOT BALANCE"));
     }

@@ -1,7 +1,7 @@
 //! Several answers to one call (`n` above 1): the first is the one that clients use.
 
 use super::span_view::Source;
-use crate::model::{Message, Part, Role};
+use crate::model::{Message, Part, ProblemCode, Role};
 
 /// Keeps the first of several alternative answers and names the loss of the others.
 pub(super) fn keep_first(source: &Source<'_>, output: &mut Vec<Message>) {
@@ -10,7 +10,8 @@ pub(super) fn keep_first(source: &Source<'_>, output: &mut Vec<Message>) {
     }
     let others = output.len() - 1;
     output.truncate(1);
-    source.report("several_choices", format!("the call returned {} answers; the first is judged", others + 1));
+    source
+        .report(ProblemCode::SeveralChoices, format!("the call returned {} answers; the first is judged", others + 1));
 }
 
 /// Whether messages are alternatives rather than one answer in several messages: each answers something and has a reason
@@ -37,7 +38,7 @@ fn requested(source: &Source<'_>) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::{SpanBuilder, log};
-    use crate::model::Value;
+    use crate::model::{ProblemCode, Value};
 
     fn chat(output: &str) -> SpanBuilder {
         SpanBuilder::new("chat").with("gen_ai.operation.name", "chat").with("gen_ai.output.messages", output)
@@ -51,7 +52,7 @@ mod tests {
     fn of_several_answers_the_first_is_judged_and_the_others_are_named() {
         let step = chat(&format!("[{},{}]", said("Two years.", "stop"), said("24 months.", "stop"))).step();
         assert_eq!(step.output_text.as_deref(), Some("Two years."));
-        assert_eq!(step.problems[0].code, "several_choices");
+        assert_eq!(step.problems[0].code, ProblemCode::SeveralChoices);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::span_view::Source;
-use crate::model::{Message, Part, Value};
+use crate::model::{Message, Part, ProblemCode, Value};
 
 /// Lengths at which SDKs, Collectors and people cut text: powers of two and round numbers, and one less where a limit
 /// counts an end mark.
@@ -36,7 +36,7 @@ pub(super) fn report(source: &Source<'_>, input: Option<&[Message]>, output: Opt
     if dropped.attributes > 0 {
         let count = dropped.attributes;
         source.report(
-            "attributes_dropped",
+            ProblemCode::AttributesDropped,
             format!(
                 "{count} attributes were dropped by a limit on their number; raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
             ),
@@ -46,7 +46,7 @@ pub(super) fn report(source: &Source<'_>, input: Option<&[Message]>, output: Opt
     if dropped.events > 0 {
         let count = dropped.events;
         source.report(
-            "events_dropped",
+            ProblemCode::EventsDropped,
             format!("{count} events were dropped by a limit on their number; raise OTEL_SPAN_EVENT_COUNT_LIMIT"),
         );
         cut |= !complete || source.is_asked();
@@ -68,12 +68,12 @@ fn cut_text(source: &Source<'_>, input: Option<&[Message]>, output: Option<&[Mes
         found += 1;
         tails.insert(tail(text));
         if found <= MAX_NAMED {
-            source.report("text_cut", format!("{key} {how}; raise the attribute length limit"));
+            source.report(ProblemCode::TextCut, format!("{key} {how}; raise the attribute length limit"));
         }
     }
     if found > MAX_NAMED {
         let more = found - MAX_NAMED;
-        source.report("text_cut", format!("{more} more texts were cut; raise the attribute length limit"));
+        source.report(ProblemCode::TextCut, format!("{more} more texts were cut; raise the attribute length limit"));
     }
     found > 0 && [input, output].into_iter().flatten().flatten().flat_map(spoken).any(|text| tails.contains(tail(text)))
 }

@@ -8,7 +8,7 @@ use super::provider_payloads::{Request, Response, is_body, langchain_metadata, q
 use super::python_repr::is_printed_object;
 use super::span_view::Source;
 use super::usage::of_node;
-use crate::model::{Attributes, Message, Part, Role, StepKind, ToolCall};
+use crate::model::{Attributes, Message, Part, ProblemCode, Role, StepKind, ToolCall};
 
 /// Reads a generic input attribute into `parts` as the kind of span demands.
 pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
@@ -66,7 +66,8 @@ fn spoken_output<'a>(source: &Source<'a>, key: &str, node: Node<'a>, parts: &mut
     if let Some(answers) = texts_of_completions(key, &node) {
         if answers.len() > 1 {
             let count = answers.len();
-            source.report("several_choices", format!("the call returned {count} answers; the first is judged"));
+            source
+                .report(ProblemCode::SeveralChoices, format!("the call returned {count} answers; the first is judged"));
         }
         let first = answers.first().map(|text| text.to_text()).unwrap_or_default();
         parts.output = Some(Said::text(Role::Assistant, first));
@@ -166,7 +167,7 @@ pub(crate) fn strings<'a>(source: &Source<'a>, attributes: &'a Attributes, key: 
     let node = match value.as_str().map(|text| source.parse(text)) {
         Some(Parsed::Tree(node)) => node,
         Some(Parsed::Truncated | Parsed::Malformed) => {
-            source.report("malformed_json", format!("{key} opens like JSON but is none"));
+            source.report(ProblemCode::MalformedJson, format!("{key} opens like JSON but is none"));
             return Vec::new();
         }
         Some(Parsed::Text(text)) => Node::Str(text),

@@ -28,10 +28,13 @@ mod properties;
 mod provider;
 mod provider_payloads;
 mod python_repr;
+#[cfg(test)]
+mod reading_page;
 mod session_user;
 mod span_view;
 mod speakers;
 mod stream_chunks;
+mod switches;
 #[cfg(test)]
 pub(crate) mod testing;
 mod thinking;
@@ -43,6 +46,7 @@ pub use loop_guard::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
 pub(crate) use messages::answer_text;
 pub(crate) use partial_step::weight;
 pub use session_user::environment;
+pub use switches::ContentSwitch;
 
 use crate::model::{ContentState, LogRecord, Message, Part, Span, Step, StepKind};
 use json_tree::Arena;

@@ -7,7 +7,7 @@ use super::flattened_attributes;
 use super::json_text::{Parsed, parse};
 use super::json_tree::{Arena, Node};
 use super::usage::{Tokens, of_attributes};
-use crate::model::{Attributes, LogRecord, Problem, Span, Value};
+use crate::model::{Attributes, LogRecord, Problem, ProblemCode, Span, Value};
 
 /// Problems of one span beyond which no more are listed: there may be one for each of very many attributes.
 const MAX_PROBLEMS: usize = 64;
@@ -156,13 +156,13 @@ impl<'a> Source<'a> {
                 Parsed::Text(text) => Node::Str(text),
                 Parsed::Truncated => {
                     self.report(
-                        "truncated_json",
+                        ProblemCode::TruncatedJson,
                         format!("{key} was cut off before its JSON ended; raise the attribute length limit"),
                     );
                     return None;
                 }
                 Parsed::Malformed => {
-                    self.report("malformed_json", format!("{key} opens like JSON but is none"));
+                    self.report(ProblemCode::MalformedJson, format!("{key} opens like JSON but is none"));
                     return None;
                 }
             },
@@ -172,7 +172,7 @@ impl<'a> Source<'a> {
     }
 
     /// Names something that weakens an evaluation of this span; the same thing once.
-    pub(crate) fn report(&self, code: &str, detail: impl Into<String>) {
+    pub(crate) fn report(&self, code: ProblemCode, detail: impl Into<String>) {
         let problem = Problem::new(code, detail);
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_PROBLEMS && !problems.contains(&problem) {

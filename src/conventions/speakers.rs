@@ -1,7 +1,7 @@
 //! Other agents whose turns were written as a user's: frameworks that hand a conversation over do so, with a name.
 
 use super::span_view::Source;
-use crate::model::{Message, Role};
+use crate::model::{Message, ProblemCode, Role};
 
 /// Gives messages of role `user` that carry another name than the first one the role of another participant, so that
 /// they are not taken for what the user asked.
@@ -18,7 +18,7 @@ pub(super) fn tell_apart(source: &Source<'_>, input: &mut [Message]) {
     }
     if others > 0 {
         source.report(
-            "other_speakers",
+            ProblemCode::OtherSpeakers,
             format!("{others} messages of role user carry another name; the request is the first speaker's"),
         );
     }
@@ -27,7 +27,7 @@ pub(super) fn tell_apart(source: &Source<'_>, input: &mut [Message]) {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::Role;
+    use crate::model::{ProblemCode, Role};
 
     #[test]
     fn agents_written_as_users_are_not_the_user() {
@@ -39,7 +39,7 @@ mod tests {
         let step = chat().with("gen_ai.input.messages", input.as_str()).step();
         let roles: Vec<Role> = step.input.unwrap_or_default().into_iter().map(|message| message.role).collect();
         assert_eq!(roles, [Role::User, Role::Other("StockAgent".into())]);
-        assert_eq!(step.problems[0].code, "other_speakers");
+        assert_eq!(step.problems[0].code, ProblemCode::OtherSpeakers);
         let one = format!("[{0},{0}]", said(r#","name":"anna""#, "Which warranty?"));
         assert!(chat().with("gen_ai.input.messages", one.as_str()).step().problems.is_empty());
     }

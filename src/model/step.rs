@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::named::named_enum;
-use super::{Message, SpanId, TraceId, UnixNanos};
+use super::{Message, Problem, SpanId, TraceId, UnixNanos};
 
 named_enum! {
     /// What a span is to an evaluation.
@@ -81,22 +81,6 @@ pub struct Usage {
     pub cached_input_tokens: Option<i64>,
     /// The part of the output spent on reasoning.
     pub reasoning_tokens: Option<i64>,
-}
-
-/// Something about a span that weakens an evaluation, named for `inspect` and the report.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Problem {
-    /// A stable identifier, for example `truncated_json`.
-    pub code: String,
-    /// Where and what, for a person; never holds span content.
-    pub detail: String,
-}
-
-impl Problem {
-    /// A problem named `code`, explained by `detail`.
-    pub fn new(code: &str, detail: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), detail: detail.into() }
-    }
 }
 
 /// One span, normalised from whatever convention it was recorded in. Absent values are `None`, never invented.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::named::named_enum;
-use super::{Document, Message, SpanId, Step, SubjectId, ToolCall, ToolDefinition, TraceId, UnixNanos};
+use super::{Document, Message, SpanId, Step, SubjectId, SubjectProblem, ToolCall, ToolDefinition, TraceId, UnixNanos};
 
 named_enum! {
     /// Which kind of thing a rubric judges.
@@ -101,6 +101,9 @@ pub struct Subject {
     pub segments: BTreeMap<String, String>,
     /// What rubrics may show.
     pub content: SubjectContent,
+    /// What weakens an evaluation of it.
+    #[serde(skip)]
+    pub problems: Vec<SubjectProblem>,
 }
 
 impl StepView {

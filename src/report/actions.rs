@@ -1,14 +1,19 @@
 //! What to do next, most urgent first.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::data::{Action, ContentReport, JudgeReport, LabelProgress, RubricReport, Urgency, Verdict};
 use super::words::{code, count, percent, plural};
-use crate::model::SubjectKind;
-use crate::store::Ledger;
+use crate::conventions::ContentSwitch;
+use crate::model::{Named as _, ProblemCode, SubjectKind};
+use crate::store::{Ledger, ProblemCount};
 
 /// The share of failures from which a judge needs attention.
 const FAILING: f64 = 0.05;
 /// The share of subjects without content from which producers need attention.
 const WITHOUT_CONTENT: f64 = 0.02;
+/// Services that an action names.
+const SERVICES: usize = 5;
 
 pub(super) fn actions(
     rubrics: &[RubricReport],
@@ -26,8 +31,12 @@ pub(super) fn actions(
         actions.extend(of_rubric(rubric));
     }
     actions.extend(
-        contents.iter().filter(|content| content.kind == SubjectKind::Generation.as_str()).filter_map(of_content),
+        contents
+            .iter()
+            .filter(|content| content.kind == SubjectKind::Generation.as_str())
+            .filter_map(|content| of_content(content, &ledger.problems)),
     );
+    actions.extend(of_limits(&ledger.problems));
     actions.extend(judges.iter().filter_map(of_judge));
     for (sink, account) in ledger.deliveries.iter().filter(|(_, account)| account.given_up > 0) {
         let text = format!(
@@ -111,17 +120,65 @@ fn of_rubric(rubric: &RubricReport) -> Option<Action> {
     }
 }
 
-fn of_content(content: &ContentReport) -> Option<Action> {
+fn of_content(content: &ContentReport, problems: &[ProblemCount]) -> Option<Action> {
     let missing = content.unjudgeable.get("not_captured").copied().unwrap_or(0);
     let share = missing as f64 / content.subjects.max(1) as f64;
     (share > WITHOUT_CONTENT).then(|| {
         let text = format!(
-            "{} of your generations ({} of {}) carry no content and cannot be judged: let the instrumentation record it, for OpenTelemetry's own by OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY.",
+            "{} of your generations ({} of {}) carry no content and cannot be judged. {}",
             percent(share),
             count(missing as i64),
-            count(content.subjects as i64)
+            count(content.subjects as i64),
+            switches(problems)
         );
-        now(&text, None)
+        now(&text, Some("/ledger"))
+    })
+}
+
+/// What to set in which service, most generations first.
+fn switches(problems: &[ProblemCount]) -> String {
+    let mut places = problems.iter().filter(|counted| counted.code == ProblemCode::NotCaptured.as_str());
+    let named: Vec<String> = places
+        .by_ref()
+        .take(SERVICES)
+        .map(|counted| {
+            let service = if counted.service.is_empty() { "a service without a name" } else { &counted.service };
+            let switch = ContentSwitch::named(&counted.instrumentation);
+            let set = switch.set.replace('`', "");
+            format!("In {service} ({}, {}) set {set}.", switch.instrumentation, count(counted.subjects))
+        })
+        .collect();
+    match (named.is_empty(), places.count()) {
+        (true, _) => format!("Let the instrumentation record it: {}.", ContentSwitch::named("").set.replace('`', "")),
+        (false, 0) => named.join(" "),
+        (false, more) => format!("{} {more} more are in the ledger.", named.join(" ")),
+    }
+}
+
+/// What to raise where texts are cut by limits.
+fn of_limits(problems: &[ProblemCount]) -> Option<Action> {
+    let by_limits = |counted: &&ProblemCount| {
+        ProblemCode::parse(&counted.code).is_some_and(ProblemCode::is_of_a_limit) && !counted.service.is_empty()
+    };
+    let mut services: BTreeMap<&str, (i64, BTreeSet<&str>)> = BTreeMap::new();
+    for counted in problems.iter().filter(by_limits) {
+        let (subjects, remedies) = services.entry(&counted.service).or_default();
+        *subjects += counted.subjects;
+        remedies.extend(ProblemCode::parse(&counted.code).and_then(ProblemCode::remedy));
+    }
+    let mut services: Vec<_> = services.into_iter().collect();
+    services.sort_by_key(|(_, (subjects, _))| -subjects);
+    let named: Vec<String> = services
+        .iter()
+        .take(SERVICES)
+        .map(|(service, (subjects, remedies))| {
+            let remedies: Vec<String> = remedies.iter().map(|remedy| remedy.replace('`', "")).collect();
+            format!("in {service} ({} times) {}", count(*subjects), remedies.join(" and "))
+        })
+        .collect();
+    (!named.is_empty()).then(|| {
+        let text = format!("Content is cut by limits, and what is cut is not judged: {}.", named.join("; "));
+        soon(&text, Some("/ledger"))
     })
 }
 

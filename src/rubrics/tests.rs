@@ -207,6 +207,7 @@ fn a_rubric_applies_where_every_condition_holds() {
         unjudgeable: None,
         segments: intent.map(|intent| ("intent".into(), intent.into())).into_iter().collect(),
         content: SubjectContent::default(),
+        problems: Vec::new(),
     };
     assert!(rubric.applies_to(&subject("chat", Some("refund_status"))));
     assert!(!rubric.applies_to(&subject("embeddings", Some("refund_status"))));

@@ -368,6 +368,8 @@ impl PastRow {
                     .map(|text| rows::json("subjects", "content", &text))
                     .transpose()?
                     .unwrap_or_default(),
+                // Nothing that decides asks for them.
+                problems: Vec::new(),
             },
             revision: self.revision as u32,
             content_kept: self.content_kept,

@@ -6,9 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::problem_account::{account_problems, counted};
 use super::rows::push_list;
 use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
-use crate::model::{EvaluationId, Outcome, Probability, READING_REVISION, Subject, SubjectId, SubjectKind};
+use crate::model::{
+    EvaluationId, Outcome, Probability, READING_REVISION, StoredProblem, Subject, SubjectId, SubjectKind,
+};
 
 /// Counts newly planned evaluations in the account, within the transaction that plans them; `$planned` is a map from rubric,
 /// version and judge, whose order keeps workers from deadlock.
@@ -195,10 +198,12 @@ impl Store {
                 .await?;
             }
 
+            // What another worker stored before counts for that one.
+            let mut effective: BTreeSet<SubjectId> = BTreeSet::new();
             for subjects in stored.chunks(ROWS_PER_STATEMENT) {
                 let mut upsert = QueryBuilder::<DB>::new(
                     "INSERT INTO subjects (id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, \
-                     model, operation, unjudgeable, document_count, segments, content, created_at_ms, reading, reading_of) ",
+                     model, operation, unjudgeable, document_count, segments, content, problems, created_at_ms, reading, reading_of) ",
                 );
                 upsert.push_values(subjects, |mut row, stored| {
                     let subject = stored.subject;
@@ -217,6 +222,7 @@ impl Store {
                         .push_bind(subject.content.documents.len() as i64)
                         .push_bind(stored.segments.as_str())
                         .push_bind(stored.content.as_str())
+                        .push_bind(stored.problems.as_deref())
                         .push_bind(now_ms)
                         .push_bind(i64::from(READING_REVISION))
                         .push_bind(i64::from(stored.revision));
@@ -226,10 +232,14 @@ impl Store {
                      revision = excluded.revision, digest = excluded.digest, observed_at_ms = excluded.observed_at_ms, \
                      response_id = excluded.response_id, model = excluded.model, operation = excluded.operation, \
                      unjudgeable = excluded.unjudgeable, document_count = excluded.document_count, segments = excluded.segments, \
-                     content = excluded.content, reading = excluded.reading, reading_of = excluded.reading_of WHERE excluded.revision > subjects.revision",
+                     content = excluded.content, problems = excluded.problems, reading = excluded.reading, reading_of = excluded.reading_of \
+                     WHERE excluded.revision > subjects.revision RETURNING id",
                 );
-                upsert.build().execute(&mut *tx).await?;
+                let changed: Vec<Uuid> = upsert.build_query_scalar().fetch_all(&mut *tx).await?;
+                effective.extend(changed.into_iter().map(SubjectId::from));
             }
+            let subjects = planned.iter().map(|planned| &planned.subject);
+            account_problems!(self, tx, now_ms, counted(subjects.filter(|subject| effective.contains(&subject.id))));
 
             // Counted by what was really inserted, so that planning the same trace twice counts once.
             let mut inserted: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
@@ -293,16 +303,20 @@ struct SubjectRow<'a> {
     digest: &'a [u8],
     segments: String,
     content: String,
+    /// What weakens an evaluation, as JSON; none where nothing does.
+    problems: Option<String>,
 }
 
 impl<'a> SubjectRow<'a> {
     fn of(planned: &'a PlannedSubject) -> Result<Self, StoreError> {
+        let problems: Vec<StoredProblem> = planned.subject.problems.iter().map(StoredProblem::from).collect();
         Ok(Self {
             subject: &planned.subject,
             revision: planned.revision,
             digest: &planned.digest,
             segments: rows::to_json("subjects", "segments", &planned.subject.segments)?,
             content: rows::to_json("subjects", "content", &planned.subject.content)?,
+            problems: if problems.is_empty() { None } else { Some(rows::to_json("subjects", "problems", &problems)?) },
         })
     }
 }

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{
-    DeliveryStatus, EvaluationId, Label, Outcome, Probability, SpanId, SubjectContent, SubjectId, SubjectKind, TraceId,
+    DeliveryStatus, EvaluationId, Label, Outcome, Probability, SpanId, StoredProblem, SubjectContent, SubjectId,
+    SubjectKind, TraceId,
 };
 
 /// Which evaluations to show; what is absent does not restrict.
@@ -125,6 +126,8 @@ pub struct SubjectRecord {
     pub observed_at_ms: i64,
     /// The content; `None` when retention emptied it.
     pub content: Option<SubjectContent>,
+    /// What weakens an evaluation of it.
+    pub problems: Vec<StoredProblem>,
 }
 
 /// A score on its way to a sink.
@@ -300,14 +303,14 @@ impl Store {
 
     /// A subject with its content; `None` when there is no such subject.
     pub async fn subject_record(&self, id: SubjectId) -> Result<Option<SubjectRecord>, StoreError> {
-        type Row = (String, Vec<u8>, Option<String>, i64, Option<String>);
+        type Row = (String, Vec<u8>, Option<String>, i64, Option<String>, Option<String>);
         let found: Option<Row> = read!(self, DB, pool => {
-            sqlx::query_as("SELECT kind, trace_id, session_id, observed_at_ms, content FROM subjects WHERE id = $1")
+            sqlx::query_as("SELECT kind, trace_id, session_id, observed_at_ms, content, problems FROM subjects WHERE id = $1")
                 .bind(id.as_uuid())
                 .fetch_optional(pool)
                 .await?
         });
-        let Some((kind, trace_id, session_id, observed_at_ms, content)) = found else { return Ok(None) };
+        let Some((kind, trace_id, session_id, observed_at_ms, content, problems)) = found else { return Ok(None) };
         Ok(Some(SubjectRecord {
             id,
             kind: rows::subject_kind(&kind)?,
@@ -315,6 +318,7 @@ impl Store {
             session_id,
             observed_at_ms,
             content: content.map(|text| rows::json("subjects", "content", &text)).transpose()?,
+            problems: problems.map(|text| rows::json("subjects", "problems", &text)).transpose()?.unwrap_or_default(),
         }))
     }
 

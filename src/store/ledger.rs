@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, read, rows};
+use super::{ProblemCount, Store, StoreError, read, rows};
 use crate::model::{DeliveryStatus, Outcome};
 
 /// Records received, and what became of each.
@@ -131,6 +131,9 @@ pub struct Ledger {
     pub rubrics: Vec<EvaluationAccount>,
     /// Deliveries, per sink.
     pub deliveries: BTreeMap<String, DeliveryAccount>,
+    /// What weakened evaluations, by code, service and instrumentation; no part of the balance.
+    #[serde(default)]
+    pub problems: Vec<ProblemCount>,
 }
 
 impl Store {
@@ -141,11 +144,12 @@ impl Store {
         let traces = self.trace_account(since_ms).await?;
         let rubrics = self.evaluation_accounts(since_ms).await?;
         let deliveries = self.delivery_accounts(since_ms).await?;
+        let problems = self.problem_counts(since_ms).await?;
         let account = |signal: &str| intake.get(signal).copied().unwrap_or_default();
         let balanced = intake.values().all(IntakeAccount::balances)
             && traces.balances()
             && rubrics.iter().all(EvaluationAccount::balances);
-        Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), traces, rubrics, deliveries })
+        Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), traces, rubrics, deliveries, problems })
     }
 
     /// One statement, so that all sides are read from the same snapshot.

@@ -128,6 +128,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     8 "installation" "0008_installation.sql",
     9 "revisions" "0009_revisions.sql",
     10 "sampling versions" "0010_sampling_versions.sql",
+    11 "problems" "0011_problems.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -4,12 +4,14 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
 
 use super::metric_list;
+use crate::model::ProblemCode;
 
 /// The instruments of assembly, evaluation and delivery.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     traces: Counter<u64>,
     unmapped: Counter<u64>,
+    problems: Counter<u64>,
     evaluations: Counter<u64>,
     value: Histogram<f64>,
     latency: Histogram<f64>,
@@ -23,6 +25,7 @@ impl Default for Metrics {
         Self {
             traces: metric_list::TRACES_ASSEMBLED.instrument(),
             unmapped: metric_list::UNMAPPED_ATTRIBUTES.instrument(),
+            problems: metric_list::PROBLEMS.instrument(),
             evaluations: metric_list::EVALUATIONS.instrument(),
             value: metric_list::EVALUATION_VALUE.instrument(),
             latency: metric_list::EVALUATION_LATENCY.instrument(),
@@ -41,6 +44,11 @@ impl Metrics {
     /// An attribute that no convention explains was seen.
     pub fn unmapped_attribute(&self, name: String) {
         self.unmapped.add(1, &[KeyValue::new("attribute", name)]);
+    }
+
+    /// The material of a subject has this problem.
+    pub fn problem(&self, code: ProblemCode) {
+        self.problems.add(1, &[KeyValue::new("code", code.as_str())]);
     }
 
     /// An evaluation reached an outcome.

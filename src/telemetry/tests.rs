@@ -2,6 +2,7 @@
 
 use super::metric::{Description, Kind, Label};
 use super::metric_list;
+use crate::model::{Named as _, ProblemCode};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
 
@@ -65,6 +66,12 @@ fn docs_page_of_metrics_is_what_the_list_says() {
     }
     let written = std::fs::read_to_string(PAGE).unwrap_or_default();
     assert!(written == page, "docs/metrics.md is out of date; run UPDATE_DOCS=1 cargo test --lib docs_page");
+}
+
+#[test]
+fn every_problem_has_its_series() {
+    let codes = metric_list::PROBLEMS.description.labels[0].values;
+    assert_eq!(codes, ProblemCode::NAMES);
 }
 
 #[test]

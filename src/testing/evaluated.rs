@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::model::{
-    Document, EvaluationId, Label, LabelStream, Outcome, Probability, Scale, Score, Subject, SubjectContent, SubjectId,
-    SubjectKind,
+    Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Scale, Score,
+    Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
 };
 use crate::report::RubricFacts;
 use crate::rubrics::Rubric;
@@ -225,10 +225,21 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
             ]
             .into(),
             content,
+            problems: if captured { Vec::new() } else { vec![not_captured(staging)] },
         },
         revision: 0,
         digest: [0; 32],
         evaluations,
+    }
+}
+
+fn not_captured(staging: bool) -> SubjectProblem {
+    let service = if staging { "support-bot-staging" } else { "support-bot" };
+    SubjectProblem {
+        problem: Problem::new(ProblemCode::NotCaptured, "OpenLLMetry records no content"),
+        span: None,
+        emitter: Emitter { service: service.to_owned(), instrumentation: "OpenLLMetry" },
+        is_repeated: false,
     }
 }
 

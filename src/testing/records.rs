@@ -72,6 +72,7 @@ pub fn planned(trace: u64, revision: u32, outcome: Outcome, answer: &str) -> Pla
             unjudgeable: None,
             segments: [("environment".to_owned(), "production".to_owned())].into(),
             content,
+            problems: Vec::new(),
         },
         revision,
         digest: [revision as u8; 32],

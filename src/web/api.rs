@@ -54,6 +54,7 @@ pub(super) async fn evaluation(State(web): State<Shared>, Path(id): Path<String>
         "evaluation": detail.evaluation,
         "content": detail.subject.content,
         "session_id": detail.subject.session_id,
+        "problems": detail.subject.problems,
         "deliveries": detail.deliveries,
         "labels": detail.labels,
         "others": detail.others,

@@ -8,7 +8,9 @@ use minijinja::value::{Serde, Value};
 use super::filter::FilterForm;
 use super::problem::PageError;
 use super::state::{Shared, Web};
-use crate::model::{EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_REVISION, Score, SubjectContent};
+use crate::model::{
+    EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_REVISION, Score, StoredProblem, SubjectContent,
+};
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
 
@@ -51,6 +53,7 @@ pub(super) async fn one(State(web): State<Shared>, Path(id): Path<String>) -> Re
             evaluation => Value::from(Serde(&detail.evaluation)),
             content => Value::from(Serde(&detail.subject.content)),
             session_id => detail.subject.session_id,
+            problems => detail.subject.problems.iter().map(problem_row).collect::<Vec<_>>(),
             deliveries => Value::from(Serde(&detail.deliveries)),
             labels => detail.labels.iter().map(label_row).collect::<Vec<_>>(),
             others => Value::from(Serde(&detail.others)),
@@ -61,6 +64,10 @@ pub(super) async fn one(State(web): State<Shared>, Path(id): Path<String>) -> Re
             rendering_revision => RENDERING_REVISION,
         },
     )
+}
+
+fn problem_row(problem: &StoredProblem) -> Value {
+    context! { code => problem.code.as_str(), detail => problem.detail.as_str(), remedy => problem.remedy() }
 }
 
 fn label_row(label: &Label) -> Value {

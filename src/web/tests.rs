@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::config::WebConfig;
-use crate::model::{AlertEvent, EvaluationId, LabelStream, Named as _, Outcome, SubjectId};
+use crate::model::{
+    AlertEvent, Emitter, EvaluationId, LabelStream, Named as _, Outcome, Problem, ProblemCode, SubjectId,
+    SubjectProblem,
+};
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
 use crate::store::{Conclusion, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall, PlannedFrom, Store};
@@ -103,6 +106,12 @@ async fn with_a_hostile_answer(store: &Store) -> EvaluationId {
     plan.subject.segments.insert("intent".into(), HOSTILE.into());
     plan.subject.segments.insert(HOSTILE.into(), "x".into());
     plan.subject.session_id = Some(HOSTILE.into());
+    plan.subject.problems.push(SubjectProblem {
+        problem: Problem::new(ProblemCode::TextCut, HOSTILE),
+        span: None,
+        emitter: Emitter { service: HOSTILE.into(), instrumentation: "other" },
+        is_repeated: false,
+    });
     let id = plan.evaluations[0].id;
     store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
     store.lease_evaluations("default", 10, 60_000).await.unwrap();
@@ -276,6 +285,20 @@ async fn hostile_text_stays_text() {
         assert_well_formed(&page);
         assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_weakens_an_evaluation_stands_on_its_page_in_the_api_and_in_the_ledger() {
+    let database = Database::sqlite().await;
+    let id = with_a_hostile_answer(&database.store).await;
+    let site = Site::of(&database.store, None).await;
+    let page = site.page(&format!("/evaluations/{id}")).await;
+    assert!(page.contains("What weakens it") && page.contains("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"), "{page}");
+    let detail: serde_json::Value = site.get(&format!("/api/evaluations/{id}")).await.json().await.unwrap();
+    assert_eq!(detail["problems"], serde_json::json!([{"code": "text_cut", "detail": HOSTILE}]));
+    let ledger: serde_json::Value = site.get("/api/ledger").await.json().await.unwrap();
+    assert_eq!((&ledger["problems"][0]["code"], &ledger["problems"][0]["subjects"]), (&"text_cut".into(), &1.into()));
+    assert!(site.page("/ledger").await.contains("What weakened evaluations"));
 }
 
 #[tokio::test]

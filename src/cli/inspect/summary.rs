@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::cli::output::Table;
-use crate::conventions::TABLE;
-use crate::model::{ContentState, Message, Problem, Step, StepKind};
+use crate::conventions::{ContentSwitch, TABLE};
+use crate::model::{ContentState, Message, Problem, Span, Step, StepKind};
 
 /// Characters of a text that a row shows.
 const EXCERPT: usize = 48;
@@ -71,8 +71,9 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-/// What the steps amount to, and what to do about it.
-pub(super) fn summary(steps: &[&Step], stream_problems: &[Problem]) -> String {
+/// What the steps amount to, and what to do about it; each with the span it was read from.
+pub(super) fn summary(read: &[(&Step, &Span)], stream_problems: &[Problem]) -> String {
+    let steps: Vec<&Step> = read.iter().map(|(step, _)| *step).collect();
     let mut text = String::new();
     let mut say = |line: String| {
         text.push_str(&line);
@@ -95,8 +96,9 @@ pub(super) fn summary(steps: &[&Step], stream_problems: &[Problem]) -> String {
         of_kind(StepKind::Other),
     ));
     states(&live).into_iter().for_each(&mut say);
-    problems(steps, stream_problems).into_iter().for_each(&mut say);
-    unmapped(steps).into_iter().for_each(&mut say);
+    not_recorded(read).into_iter().for_each(&mut say);
+    problems(&steps, stream_problems).into_iter().for_each(&mut say);
+    unmapped(&steps).into_iter().for_each(&mut say);
     text
 }
 
@@ -115,11 +117,7 @@ fn states(live: &[&&Step]) -> Vec<String> {
     let remedies = [
         (in_state(ContentState::Empty), "really answered nothing; they are judged as empty answers"),
         (failed, "failed; they are counted and not judged"),
-        (
-            in_state(ContentState::NotCaptured),
-            "carry no answer: set OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY (older releases: true), or \
-             export the log events too",
-        ),
+        (in_state(ContentState::NotCaptured), "carry no answer"),
         (in_state(ContentState::Redacted), "were masked at the source (OPENINFERENCE_HIDE_OUTPUTS and the like)"),
         (in_state(ContentState::Reference), "keep their answer elsewhere and only refer to it"),
     ];
@@ -132,6 +130,18 @@ fn states(live: &[&&Step]) -> Vec<String> {
     lines
 }
 
+/// What to do about the generations that carry no answer, by instrumentation.
+fn not_recorded(read: &[(&Step, &Span)]) -> Vec<String> {
+    let bare = read.iter().filter(|(step, _)| {
+        step.is_live_generation() && step.error.is_none() && step.content == ContentState::NotCaptured
+    });
+    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+    for (step, span) in bare {
+        *counted.entry(ContentSwitch::advice(span, step)).or_default() += 1;
+    }
+    counted.into_iter().map(|(advice, count)| format!("  {count}×: {advice}")).collect()
+}
+
 fn percent(part: usize, whole: usize) -> f64 {
     100.0 * part as f64 / whole as f64
 }
@@ -140,7 +150,7 @@ fn problems(steps: &[&Step], stream_problems: &[Problem]) -> Vec<String> {
     let mut counted: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let all = steps.iter().flat_map(|step| &step.problems).chain(stream_problems);
     for problem in all {
-        *counted.entry((&problem.code, &problem.detail)).or_default() += 1;
+        *counted.entry((problem.code.as_str(), &problem.detail)).or_default() += 1;
     }
     counted.into_iter().map(|((code, detail), count)| format!("problem {code} ({count}×): {detail}")).collect()
 }

@@ -10,7 +10,7 @@ use crate::conventions::provider::provider;
 use crate::conventions::provider_payloads::{request, response};
 use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
-use crate::model::{Message, Role, StepKind, ToolCall};
+use crate::model::{Message, ProblemCode, Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &["genkit:*", "genkit.*"];
@@ -94,7 +94,7 @@ fn read_model(source: &Source<'_>, input: Option<&Node<'_>>, output: Option<&Nod
         if !node.has("finishReason") {
             parts.is_cut = true;
             source.report(
-                "cut_answer",
+                ProblemCode::CutAnswer,
                 "genkit:output has no finishReason: the call was cancelled before its answer ended",
             );
         }

@@ -9,7 +9,7 @@ use crate::conventions::messages::{event_role, from_lines, message};
 use crate::conventions::partial_step::{Said, is_content, richer};
 use crate::conventions::provider_payloads::{is_body, request, response};
 use crate::conventions::span_view::Source;
-use crate::model::{Attributes, Message, Part, Role, Value};
+use crate::model::{Attributes, Message, Part, ProblemCode, Role, Value};
 
 /// What the events of a span say.
 #[derive(Default)]
@@ -81,7 +81,7 @@ impl Reading {
                     None => of_attributes(source, attributes),
                 };
                 if node.is_blank() {
-                    source.report("empty_event", format!("event {name} carries no content"));
+                    source.report(ProblemCode::EmptyEvent, format!("event {name} carries no content"));
                     return;
                 }
                 self.push_input(&node, &role);

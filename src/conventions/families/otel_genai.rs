@@ -12,7 +12,7 @@ use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
 use crate::conventions::usage::{Tokens, of_attributes};
 use crate::conventions::{documents::documents, json_tree::Node};
-use crate::model::{Attributes, ContentState, Message, Role, StepKind, ToolCall};
+use crate::model::{Attributes, ContentState, Message, ProblemCode, Role, StepKind, ToolCall};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
@@ -239,7 +239,7 @@ fn read_messages(source: &Source<'_>, carrier: &Attributes, key: &str, speaker: 
         _ => messages(&node, speaker),
     };
     if found.iter().any(|message: &Message| message.parts.iter().any(super::is_unknown_part)) {
-        source.report("unknown_message_part", format!("{key} holds a part of a type that is not known"));
+        source.report(ProblemCode::UnknownMessagePart, format!("{key} holds a part of a type that is not known"));
     }
     Said::structured(found)
 }
@@ -324,7 +324,7 @@ fn read_retrieval(source: &Source<'_>, parts: &mut Parts) {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::{SpanBuilder, log};
-    use crate::model::{ContentState, StepKind, Value};
+    use crate::model::{ContentState, ProblemCode, StepKind, Value};
 
     const ANSWER: &str =
         r#"[{"role":"assistant","parts":[{"type":"text","content":"Canberra."}],"finish_reason":"stop"}]"#;
@@ -376,7 +376,7 @@ mod tests {
     fn cut_off_messages_are_reported_and_not_judged() {
         let step = chat().with("gen_ai.output.messages", &ANSWER[..50]).step();
         assert_eq!((step.content, step.output_text), (ContentState::NotCaptured, None));
-        assert_eq!(step.problems[0].code, "truncated_json");
+        assert_eq!(step.problems[0].code, ProblemCode::TruncatedJson);
     }
 
     #[test]

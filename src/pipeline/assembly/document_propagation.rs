@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{Document, Message, Part, Problem, Role, SpanId, Step, StepKind};
+use crate::model::{Document, Message, Part, Problem, ProblemCode, Role, SpanId, Step, StepKind};
 
 /// Documents a generation is given at most: the latest ones of a trace that retrieves without end.
 const MAX_DOCUMENTS: usize = 256;
@@ -38,7 +38,7 @@ pub(super) fn hand_on(steps: &mut [Step]) {
                 if latest.len() < retrieved.len() {
                     let count = retrieved.len() - latest.len();
                     let detail = format!("{count} documents retrieved earlier in the trace are not given to the judge");
-                    step.problems.push(Problem::new("documents_left_out", detail));
+                    step.problems.push(Problem::new(ProblemCode::DocumentsLeftOut, detail));
                 }
                 room -= latest.iter().map(length).sum::<usize>();
                 step.documents = given(step, latest, &questions);
@@ -134,7 +134,7 @@ fn prompt_variables(step: &Step, questions: &[String]) -> Vec<Document> {
 mod tests {
     use super::super::trace::assemble;
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::Document;
+    use crate::model::{Document, ProblemCode};
 
     fn retrieval(id: u16, start: u64, text: &str) -> SpanBuilder {
         SpanBuilder::new("retrieve")
@@ -175,7 +175,8 @@ mod tests {
         let trace = assemble(spans.into_iter().map(SpanBuilder::build).collect(), Vec::new());
         let given: usize = trace.steps[1..].iter().map(|step| step.documents.len()).sum();
         assert_eq!(given, 128);
-        let told = trace.steps.iter().filter(|step| step.problems.iter().any(|one| one.code == "documents_left_out"));
+        let told =
+            trace.steps.iter().filter(|step| step.problems.iter().any(|one| one.code == ProblemCode::DocumentsLeftOut));
         assert_eq!(told.count(), 72);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Problem, Span, SpanId, SpanStatus, Step};
+use crate::model::{Problem, ProblemCode, Span, SpanId, SpanStatus, Step};
 
 /// Spans around a call beyond which nobody looks.
 const MAX_ANCESTORS: usize = 64;
@@ -17,7 +17,7 @@ pub(super) fn mark(steps: &mut [Step], spans: &[Span]) {
     for last in last_calls(steps, &causes, &at) {
         let (call, cause) = last;
         steps[call].cut = true;
-        steps[call].problems.push(Problem::new("interrupted", cause));
+        steps[call].problems.push(Problem::new(ProblemCode::Interrupted, cause));
     }
 }
 

@@ -9,6 +9,7 @@ pub mod duplicates;
 mod interruptions;
 mod late_records;
 mod planner;
+mod problems;
 mod stage;
 pub mod subjects;
 #[cfg(test)]

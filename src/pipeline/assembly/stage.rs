@@ -1,5 +1,6 @@
 //! The durable loop of assembly.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::subjects::{session_subject, subjects};
 use super::trace::assemble;
 use super::trace_rates::{TraceRates, TraceSampling};
 use crate::config::SegmentConfig;
-use crate::model::{Probability, Subject, SubjectId, SubjectKind};
+use crate::model::{Probability, ProblemCode, Subject, SubjectId, SubjectKind};
 use crate::pipeline::db_backoff::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, SpanFacts};
@@ -97,6 +98,7 @@ impl Assembly {
         let planned = self.plan(subjects, &before);
         let session_idle_ms = self.judges_sessions().then_some(self.session_idle.as_millis() as i64);
         self.store.commit_plan(PlannedFrom { traces: &due, sessions: &[], session_idle_ms }, &planned).await?;
+        self.count_problems(&planned);
         for trace in &due {
             self.metrics.trace_assembled(trace.root_seen, trace.assembled_at_ms.is_some());
         }
@@ -121,6 +123,7 @@ impl Assembly {
             let before = self.before_late_turns(&subjects).await?;
             let planned = self.plan(subjects, &before);
             self.store.commit_plan(PlannedFrom { sessions: &due, ..PlannedFrom::default() }, &planned).await?;
+            self.count_problems(&planned);
         }
         Ok(due.len())
     }
@@ -199,6 +202,15 @@ impl Assembly {
     async fn stored(&self, drawn: &[Drawn]) -> Result<Before, StoreError> {
         let ids: Vec<SubjectId> = drawn.iter().map(|drawn| drawn.subject.id).collect();
         Ok(Before::new(self.store.stored_subjects(&ids).await?))
+    }
+
+    /// Each problem once for each subject that has it and is not made of others that have it.
+    fn count_problems(&self, planned: &[PlannedSubject]) {
+        for planned in planned {
+            let own = planned.subject.problems.iter().filter(|found| !found.is_repeated);
+            let codes: BTreeSet<ProblemCode> = own.map(|found| found.problem.code).collect();
+            codes.into_iter().for_each(|code| self.metrics.problem(code));
+        }
     }
 
     /// The subjects that are new or changed, each with its decisions.

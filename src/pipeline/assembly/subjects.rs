@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::assembled_trace::AssembledTrace;
+use super::problems;
 use super::tool_turns::{self, Children};
 use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
@@ -64,6 +65,7 @@ fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, segments
             reference: step.reference.clone(),
             ..SubjectContent::default()
         },
+        problems: problems::of_generation(trace, at),
     }
 }
 
@@ -119,6 +121,7 @@ fn trace_subject(trace: &AssembledTrace, known: &Known, segments: &SegmentConfig
         unjudgeable: trace_unjudgeable(&content, root, &live).map(str::to_owned),
         segments: segments_of(trace, known, at, segments),
         content,
+        problems: problems::of_trace(trace, at),
     })
 }
 
@@ -339,6 +342,7 @@ pub fn session_subject(session_id: &str, turns: &[Subject]) -> Option<Subject> {
                 .collect(),
             ..SubjectContent::default()
         },
+        problems: problems::of_session(&turns),
     })
 }
 

@@ -1,5 +1,7 @@
 //! From committed spans to planned evaluations, on both databases.
 
+mod problems;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -88,7 +88,7 @@ fn first(steps: &[Step], field: impl Fn(&Step) -> Option<&String>) -> Option<Str
 mod tests {
     use super::*;
     use crate::conventions::testing::{SpanBuilder, log, span_id};
-    use crate::model::{ContentState, Value};
+    use crate::model::{ContentState, ProblemCode, Value};
 
     #[test]
     fn content_in_log_records_reaches_its_span() {
@@ -103,7 +103,7 @@ mod tests {
     fn a_log_record_of_no_span_is_reported() {
         let call = SpanBuilder::new("chat").id(2).with("gen_ai.operation.name", "chat").build();
         let trace = assemble(vec![call], vec![log("gen_ai.choice", Value::Empty, &[])]);
-        assert_eq!(trace.problems[0].code, "log_without_span");
+        assert_eq!(trace.problems[0].code, ProblemCode::LogWithoutSpan);
         assert_eq!(trace.steps[0].content, ContentState::NotCaptured);
     }
 
@@ -114,7 +114,7 @@ mod tests {
         let trace = assemble(vec![late.clone(), outer, late], Vec::new());
         assert_eq!(trace.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(trace.steps[trace.root.unwrap()].span_id, span_id(2));
-        assert_eq!(trace.problems[0].code, "repeated_span");
+        assert_eq!(trace.problems[0].code, ProblemCode::RepeatedSpan);
     }
 
     #[test]
