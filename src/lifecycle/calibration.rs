@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, holding, leads};
+use super::report_maker::ReportMaker;
 use crate::alerts;
 use crate::labels::anchors::{self, Rounds};
 use crate::model::{AlertEvent, DriftKind, Named as _};
@@ -50,22 +51,25 @@ impl Calibration {
     /// Looks until `soft` is cancelled.
     pub(super) async fn watch(self, soft: CancellationToken) -> Result<(), StoreError> {
         let gauges = StoreGauges::default();
+        let mut reports = ReportMaker::default();
         let mut next_ms = i64::MIN;
         while !soft.is_cancelled() {
             match leads(&self.store, CALIBRATION).await {
-                Ok(true) if self.store.now_ms() >= next_ms => {
-                    next_ms = self.store.now_ms() + INTERVAL.as_millis() as i64;
-                    self.plan_anchors().await;
-                    if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
-                        tracing::warn!(
-                            error = crate::error_chain::causes(&error),
-                            "agreement and drift could not be computed; trying again later"
-                        );
+                Ok(true) => {
+                    if self.store.now_ms() >= next_ms {
+                        next_ms = self.store.now_ms() + INTERVAL.as_millis() as i64;
+                        self.plan_anchors().await;
+                        if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
+                            tracing::warn!(
+                                error = crate::error_chain::causes(&error),
+                                "agreement and drift could not be computed; trying again later"
+                            );
+                        }
                     }
+                    self.make_report(&mut reports).await;
                 }
                 // Who takes over looks at once.
-                Ok(false) => next_ms = i64::MIN,
-                Ok(true) => {}
+                Ok(false) => (next_ms, reports) = (i64::MIN, ReportMaker::default()),
                 Err(error) => {
                     tracing::debug!(error = crate::error_chain::causes(&error), "nobody could be asked who looks");
                 }
@@ -79,6 +83,18 @@ impl Calibration {
             );
         }
         Ok(())
+    }
+
+    /// Makes the report that pages show.
+    async fn make_report(&self, reports: &mut ReportMaker) {
+        let rubrics = self.catalogue.all();
+        let made = reports.make_if_due(&self.store, &rubrics, &self.baselines);
+        if let Err(error) = holding(&self.store, CALIBRATION, made).await {
+            tracing::warn!(
+                error = crate::error_chain::causes(&error),
+                "the report for the pages could not be made; trying again later"
+            );
+        }
     }
 
     /// Anchors that are due to be judged again become evaluations.

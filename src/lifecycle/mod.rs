@@ -9,6 +9,7 @@ pub mod keys;
 mod leadership;
 mod ledger_watch;
 mod reload;
+mod report_maker;
 mod retention;
 pub mod rubric_loader;
 mod sampling;

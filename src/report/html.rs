@@ -36,10 +36,31 @@ pub fn render(report: &ReportData) -> Result<String, minijinja::Error> {
 }
 
 /// What `report_body.html` needs; pages that are served add `live`.
-pub fn body_context(report: &ReportData) -> Value {
-    let charts: BTreeMap<&str, Charts> =
-        report.rubrics.iter().map(|rubric| (rubric.name.as_str(), charts(rubric, &report.drift))).collect();
+fn body_context(report: &ReportData) -> Value {
+    let Body { report, charts } = body(report);
     context! { report => Value::from(Serde(report)), charts => Value::from(Serde(&charts)) }
+}
+
+/// The same as JSON, for pages that are rendered later.
+pub(super) fn context_json(report: &ReportData) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&body(report))
+}
+
+/// The same from that JSON.
+pub(super) fn kept_context(kept: &serde_json::Value) -> Value {
+    Value::from(Serde(kept))
+}
+
+/// What the templates read.
+#[derive(Serialize)]
+struct Body<'a> {
+    report: &'a ReportData,
+    charts: BTreeMap<&'a str, Charts>,
+}
+
+fn body(report: &ReportData) -> Body<'_> {
+    let charts = report.rubrics.iter().map(|rubric| (rubric.name.as_str(), charts(rubric, &report.drift))).collect();
+    Body { report, charts }
 }
 
 fn charts(rubric: &RubricReport, drift: &DriftReport) -> Charts {

@@ -6,7 +6,11 @@ use super::ReportData;
 
 /// The report as JSON, keys in a fixed order, fractions to six decimals: more would be noise.
 pub fn render(report: &ReportData) -> Result<String, serde_json::Error> {
-    let mut value = serde_json::to_value(report)?;
+    render_value(serde_json::to_value(report)?)
+}
+
+/// The same of a report that is JSON already.
+pub(super) fn render_value(mut value: Value) -> Result<String, serde_json::Error> {
     round(&mut value);
     let mut text = serde_json::to_string_pretty(&value)?;
     text.push('\n');

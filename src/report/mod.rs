@@ -16,6 +16,7 @@ mod humans;
 mod input;
 pub mod json;
 mod judges;
+pub mod kept;
 pub mod markdown;
 mod pairing;
 mod placing;

@@ -19,6 +19,7 @@ mod evaluation_queries;
 mod evaluations;
 mod installation;
 mod intake;
+mod kept_reports;
 mod labels;
 mod lease;
 mod ledger;
@@ -59,6 +60,7 @@ pub use evaluation_queries::{EvaluationDetail, EvaluationFilter, EvaluationSumma
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
+pub use kept_reports::KeptReport;
 pub use labels::LabelTarget;
 pub use ledger::{EvaluationAccount, IntakeAccount, Ledger, TraceAccount};
 pub use notify::{LOOK_AT_LEAST_MS, Stage, Wakeups};

@@ -13,7 +13,6 @@ use super::filter::{FilterForm, written};
 use super::problem::PageError;
 use super::state::Shared;
 use crate::labels::{self, LabelError, LabelLine, LabelledRubric};
-use crate::report::json as report_json;
 
 /// An error as JSON.
 pub(super) struct Problem(PageError);
@@ -21,7 +20,7 @@ pub(super) struct Problem(PageError);
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.0.status();
-        if status.is_server_error() {
+        if status.is_server_error() && !matches!(self.0, PageError::NoReport) {
             tracing::error!(error = crate::error_chain::causes(&self.0), "an API call failed");
         }
         (status, Json(json!({ "error": self.0.to_string() }))).into_response()
@@ -67,10 +66,10 @@ pub(super) async fn ledger(State(web): State<Shared>) -> Result<Response, Proble
     Ok(Json(web.parts.store.ledger(0).await?).into_response())
 }
 
-/// `GET /api/report`: the report's JSON twin.
+/// `GET /api/report`: the JSON twin of the report that is kept.
 pub(super) async fn report(State(web): State<Shared>) -> Result<Response, Problem> {
-    let report = web.current_report().await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], report_json::render(&report)?).into_response())
+    let report = web.kept_report().await?.ok_or(PageError::NoReport)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], report.json()?).into_response())
 }
 
 /// `POST /api/labels`: one label or an array of them, in the form of `judged labels import`. What is right is stored; what

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::report::charts::escape;
+use crate::report::kept::KeptReportError;
 use crate::store::StoreError;
 
 /// Why a request is answered by an error page.
@@ -21,9 +22,12 @@ pub(super) enum PageError {
     /// A template failed.
     #[error("the page cannot be rendered")]
     Template(#[from] minijinja::Error),
-    /// Work on another thread was lost.
-    #[error("the page cannot be computed")]
-    Work(#[from] tokio::task::JoinError),
+    /// The report that is kept cannot be read.
+    #[error("the report cannot be read")]
+    Report(#[from] KeptReportError),
+    /// Nobody has made a report yet.
+    #[error("no report has been made yet; a worker with the role calibrate makes one soon after its start")]
+    NoReport,
     /// A value without JSON form.
     #[error("the answer has no JSON form")]
     Json(#[from] serde_json::Error),
@@ -34,8 +38,11 @@ impl PageError {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(_) | Self::Template(_) | Self::Work(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(error) | Self::Report(KeptReportError::Store(error)) if error.is_transient() => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::NoReport => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Report(_) | Self::Template(_) | Self::Json(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -43,7 +50,7 @@ impl PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        if status.is_server_error() && !matches!(self, Self::NoReport) {
             tracing::error!(error = crate::error_chain::causes(&self), "a page failed");
         }
         problem(status, &self.to_string())

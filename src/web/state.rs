@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use super::pages::Pages;
-use crate::report::ReportData;
+use crate::report::kept::PageReport;
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
 use crate::store::{AlertRoute, Store};
@@ -42,6 +42,6 @@ pub(super) struct Web {
 
 pub(super) type Shared = Arc<Web>;
 
-/// The latest report and when it was computed.
+/// The report that was shown last, as read from the store.
 #[derive(Default)]
-pub(super) struct ReportCache(pub(super) Mutex<Option<(i64, Arc<ReportData>)>>);
+pub(super) struct ReportCache(pub(super) Mutex<Option<Arc<PageReport>>>);

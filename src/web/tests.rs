@@ -7,7 +7,8 @@ use crate::model::{
     AlertEvent, Emitter, EvaluationId, LabelStream, Named as _, Outcome, Problem, ProblemCode, SubjectId,
     SubjectProblem,
 };
-use crate::rubrics::Catalogue;
+use crate::report::kept;
+use crate::rubrics::{Catalogue, Rubric};
 use crate::secrets::MacKey;
 use crate::store::{Conclusion, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall, PlannedFrom, Store};
 use crate::web::{self, WebParts};
@@ -32,7 +33,7 @@ struct Site {
 impl Site {
     async fn of(store: &Store, token: Option<&str>) -> Self {
         crate::net::tls::install_provider();
-        let rubrics: Vec<_> = rubrics().into_iter().map(Arc::new).collect();
+        let rubrics = all_rubrics();
         let router = web::router(WebParts {
             store: store.clone(),
             catalogue: Catalogue::new(rubrics, Vec::new()),
@@ -54,6 +55,12 @@ impl Site {
         tokio::spawn(web::serve(listener, router, shutdown.clone()));
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { base, client, shutdown }
+    }
+
+    /// The same after somebody has calibrated.
+    async fn calibrated(store: &Store) -> Self {
+        kept::make(store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+        Self::of(store, None).await
     }
 
     async fn get(&self, path: &str) -> Response {
@@ -78,6 +85,10 @@ impl Site {
             .await
             .unwrap()
     }
+}
+
+fn all_rubrics() -> Vec<Arc<Rubric>> {
+    rubrics().into_iter().map(Arc::new).collect()
 }
 
 impl Drop for Site {
@@ -231,7 +242,7 @@ on_both_databases! {
 async fn every_page_is_sound_and_its_links_lead_somewhere() {
     let database = Database::sqlite().await;
     let scored = ten_days(&database).await;
-    let site = Site::of(&database.store, None).await;
+    let site = Site::calibrated(&database.store).await;
     let first = scored[&("faithfulness".to_owned(), "default".to_owned())][0];
     let mut pages = vec![format!("/evaluations/{first}"), "/label?rubric=harmfulness&annotator=x".to_owned()];
     pages.extend(
@@ -266,11 +277,35 @@ async fn every_page_is_sound_and_its_links_lead_somewhere() {
     assert_eq!(site.get("/metrics").await.text().await.unwrap(), "judged_up 1\n");
 }
 
+on_both_databases! {
+    /// Scenario: a million evaluations are stored. Guarantee: pages show the report that was kept with its age, and compute none.
+    pages_show_the_report_that_was_kept_and_its_age(database) {
+        let site = Site::of(&database.store, None).await;
+        for path in ["/", "/report", "/ledger", "/judges"] {
+            assert!(site.page(path).await.contains("No report has been made yet"), "{path}");
+        }
+        assert_eq!(site.get("/api/report").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+        kept::make(&database.store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+        assert!(site.page("/").await.contains("Nothing has been judged yet"));
+        database.clock.advance(3 * 60_000);
+        let page = site.page("/").await;
+        assert!(page.contains("3 minutes ago") && !page.contains("no worker with the role calibrate"));
+        ten_days(&database).await;
+        assert!(site.page("/").await.contains("Nothing has been judged yet"), "what came since is in the next report");
+
+        kept::make(&database.store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+        assert!(site.page("/report").await.contains("faithfulness"));
+        database.clock.advance(3 * 3_600_000);
+        assert!(site.page("/report").await.contains("no worker with the role calibrate"));
+    }
+}
+
 #[tokio::test]
 async fn hostile_text_stays_text() {
     let database = Database::sqlite().await;
     let id = with_a_hostile_answer(&database.store).await;
-    let site = Site::of(&database.store, None).await;
+    let site = Site::calibrated(&database.store).await;
     for path in [format!("/evaluations/{id}"), "/evaluations".into(), "/report".into(), "/".into(), "/judges".into()] {
         let page = site.page(&path).await;
         assert!(!page.contains("<script>") && !page.contains("<img"), "{path}");
@@ -347,7 +382,7 @@ async fn without_a_token_only_loopback_is_listened_on() {
 async fn programs_label_and_read_through_the_api() {
     let database = Database::sqlite().await;
     ten_days(&database).await;
-    let site = Site::of(&database.store, None).await;
+    let site = Site::calibrated(&database.store).await;
     let list: serde_json::Value =
         site.get("/api/evaluations?rubric=faithfulness&outcome=scored&limit=2").await.json().await.unwrap();
     assert_eq!(list["evaluations"].as_array().unwrap().len(), 2);
@@ -373,6 +408,7 @@ async fn programs_label_and_read_through_the_api() {
     assert!(detail["labels"].as_array().unwrap().iter().any(|label| label["annotator"] == "api"));
     let report: serde_json::Value = site.get("/api/report").await.json().await.unwrap();
     assert_eq!(report["format"], 1);
+    assert!(report["made_at"].is_string());
     let ledger: serde_json::Value = site.get("/api/ledger").await.json().await.unwrap();
     assert_eq!(ledger["balanced"], true);
 }
