@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use super::exit::success_if;
 use super::output::{Format, Output};
-use crate::conventions::TABLE;
+use crate::conventions::{COMPARED_ON, TABLE};
 use crate::error_chain::causes;
 use crate::model::{LogRecord, Problem, Span, Step, StepKind, TraceId};
 use crate::otlp::{self, Request};
@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// One JSON object a line, or a table for people.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Prints the instrumentations that are understood, and their versions.
+    /// Prints the instrumentations that are understood, their versions, and the registries they were compared with.
     #[arg(long)]
     conventions: bool,
     /// Plain application spans too.
@@ -165,9 +165,13 @@ fn print_conventions(format: Format, output: &mut Output) -> io::Result<()> {
     match format {
         Format::Json => {
             for family in TABLE {
-                output.json_line(
-                    &serde_json::json!({"name": family.name, "versions": family.versions, "reads": family.reads}),
-                )?;
+                output.json_line(&serde_json::json!({
+                    "name": family.name,
+                    "versions": family.versions,
+                    "reads": family.reads,
+                    "names": family.names(),
+                    "compared_on": COMPARED_ON,
+                }))?;
             }
             Ok(())
         }

@@ -21,11 +21,11 @@ macro_rules! spaces {
 }
 
 spaces! {
-    Agno "agno", Ai "ai", Anthropic "anthropic", Autogen "autogen", Chroma "chroma", ClaudeCode "claude_code",
-    Completion "completion", Conversation "conversation", Crewai "crewai", Dspy "dspy", Embedding "embedding", Enduser "enduser", Entity "entity",
+    Ag2 "ag2", Agno "agno", Ai "ai", Anthropic "anthropic", Autogen "autogen", Chroma "chroma", ClaudeCode "claude_code",
+    Completion "completion", Conversation "conversation", Crewai "crewai", Decision "decision", Dspy "dspy", Embedding "embedding", Enduser "enduser", Entity "entity",
     Events "events", Flue "flue", Gcp "gcp", GenAi "gen_ai", Genkit "genkit", Haystack "haystack", Input "input",
     Langfuse "langfuse", Langsmith "langsmith", Langwatch "langwatch", LiveKit "lk", LlamaIndex "llama_index", Llamaindex "llamaindex",
-    Llm "llm", Lmnr "lmnr", Logfire "logfire", Mastra "mastra", Metadata "metadata", Mlflow "mlflow", OpenAi "openai",
+    Llm "llm", Lmnr "lmnr", Logfire "logfire", Mastra "mastra", Mcp "mcp", Metadata "metadata", Mlflow "mlflow", OpenAi "openai",
     OpenInference "openinference", Openlit "openlit", Output "output", Prompt "prompt", PydanticAi "pydantic_ai",
     Rag "rag", RequestData "request_data", Reranker "reranker", ResponseData "response_data", Retrieval "retrieval",
     SemanticKernel "semantic_kernel", Session "session", Smolagents "smolagents", Spring "spring", Tag "tag", Tanstack "tanstack", Traceloop "traceloop",

@@ -24,7 +24,7 @@ fn brief(text: &str) -> String {
 
 fn told(source: &Source<'_>, answered: bool) -> Option<String> {
     let attributes = &source.span.attributes;
-    let exception = || source.span.events.iter().find(|event| event.name == "exception");
+    let exception = || source.span.events.iter().find(|event| is_exception(&event.name));
     let exception_text = || {
         let attributes = &exception()?.attributes;
         let kind = attributes.str("exception.type").filter(|kind| !kind.is_empty());
@@ -55,9 +55,14 @@ fn told(source: &Source<'_>, answered: bool) -> Option<String> {
     if attributes.i64("logfire.level_num").is_some_and(|level| level >= LOGFIRE_ERROR) {
         return source.text(&["error", "logfire.msg"]).or_else(|| Some("level error".to_owned()));
     }
-    let logged = source.logs.iter().find(|log| log.event_name == "gen_ai.client.operation.exception")?;
+    let logged = source.logs.iter().find(|log| is_exception(&log.event_name))?;
     let message = logged.attributes.str("exception.message").or_else(|| logged.attributes.str("exception.type"));
     Some(message.unwrap_or("exception").to_owned())
+}
+
+/// `exception`, and the same of one kind of operation: `gen_ai.client.operation.exception`, `gen_ai.execute_tool.exception`.
+fn is_exception(event: &str) -> bool {
+    event == "exception" || (event.starts_with("gen_ai.") && event.ends_with(".exception"))
 }
 
 #[cfg(test)]

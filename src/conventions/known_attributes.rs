@@ -97,7 +97,8 @@ fn looks_llm(space: Space, key: &str) -> bool {
     match space {
         Space::Gcp => key.starts_with(GCP_AGENT),
         // Everybody's words, or tools that do more than call models.
-        Space::Enduser
+        Space::Decision
+        | Space::Enduser
         | Space::Entity
         | Space::Events
         | Space::Input

@@ -27,6 +27,7 @@ const EVALUATOR_MARKS: &[(&str, &[&str])] = &[
     ("mlflow.spanType", &["evaluator"]),
     ("langsmith.span.kind", &["evaluator"]),
     ("traceloop.span.kind", &["evaluator"]),
+    ("mastra.span.type", &["scorer_run", "scorer_step"]),
     ("gen_ai.operation.name", &["evaluation", "evaluate"]),
     ("genkit:type", &["evaluator"]),
     ("genkit:metadata:subtype", &["evaluator"]),

@@ -41,7 +41,7 @@ mod thinking;
 mod tools;
 mod usage;
 
-pub use families::FAMILIES as TABLE;
+pub use families::{COMPARED_ON, FAMILIES as TABLE, REGISTRIES};
 pub use loop_guard::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
 pub(crate) use messages::answer_text;
 pub(crate) use partial_step::weight;

@@ -17,6 +17,8 @@ pub(crate) enum Trust {
     Body,
     /// Read from a structure made for messages.
     Structured,
+    /// Chosen from such a structure by the family that knows which of its messages is meant.
+    Chosen,
 }
 
 /// Messages with the trust they deserve.
@@ -31,6 +33,10 @@ impl Said {
         (!messages.is_empty()).then_some(Self { messages, trust: Trust::Structured })
     }
 
+    pub(crate) fn chosen(messages: Vec<Message>) -> Option<Self> {
+        (!messages.is_empty()).then_some(Self { messages, trust: Trust::Chosen })
+    }
+
     pub(crate) fn body(messages: Vec<Message>) -> Option<Self> {
         (!messages.is_empty()).then_some(Self { messages, trust: Trust::Body })
     }
@@ -40,7 +46,7 @@ impl Said {
     }
 
     pub(crate) fn is_structured(&self) -> bool {
-        self.trust == Trust::Structured
+        self.trust >= Trust::Structured
     }
 
     /// How much is said: tool calls and results weigh as much as a long text, so that no encoding that lost them wins.

@@ -28,6 +28,7 @@ const SESSION: &[&str] = &[
     "mastra.metadata.sessionId",
     "voltagent.conversation_id",
     "gen_ai.thread.id",
+    "gen_ai.session.id",
     "conversation.id",
 ];
 
@@ -61,8 +62,14 @@ const METADATA: &[&str] = &[
     "genkit:metadata:context:",
 ];
 
-const TAGS: &[&str] =
-    &["tag.tags", "langfuse.trace.tags", "langsmith.span.tags", "logfire.tags", "ai.telemetry.metadata.tags"];
+const TAGS: &[&str] = &[
+    "tag.tags",
+    "langfuse.trace.tags",
+    "langsmith.span.tags",
+    "logfire.tags",
+    "ai.telemetry.metadata.tags",
+    "mastra.tags",
+];
 
 /// Names under which all free metadata stands as one JSON object.
 const METADATA_OBJECTS: &[&str] = &["metadata", "langfuse.trace.metadata", "langfuse.observation.metadata"];

@@ -40,8 +40,10 @@ const CACHE_READ: &[&str] = &[
     "gen_ai.usage.input_cached_tokens",
     "llm.token_count.prompt_details.cache_read",
     "llm.token_count.prompt_details.cache_input",
+    "gen_ai.usage.cached_input_tokens",
     "ai.usage.cachedInputTokens",
     "ai.usage.inputTokenDetails.cacheReadTokens",
+    "llm.usage.cached_tokens",
 ];
 const CACHE_WRITE: &[&str] = &[
     "gen_ai.usage.cache_write.input_tokens",
@@ -67,11 +69,13 @@ const REASONING: &[&str] = &[
     "llm.token_count.completion_details.reasoning",
     "ai.usage.reasoningTokens",
     "ai.usage.outputTokenDetails.reasoningTokens",
+    "llm.usage.reasoning_tokens",
 ];
 
 /// Reads the usage attributes of a span in all spellings.
 pub(crate) fn of_attributes(attributes: &Attributes) -> Tokens {
     let mut tokens = Tokens::default();
+    let mut by_modality = Tokens::default();
     let mut best = [usize::MAX; 6];
     for (key, value) in attributes.iter() {
         if !(key.starts_with("gen_ai.usage.")
@@ -79,6 +83,11 @@ pub(crate) fn of_attributes(attributes: &Attributes) -> Tokens {
             || key.starts_with("llm.usage.")
             || key.starts_with("ai.usage."))
         {
+            continue;
+        }
+        if let Some(slot) = of_modality(key, &mut by_modality) {
+            let count = value.as_i64().filter(|count| *count >= 0);
+            *slot = count.map(|count| slot.unwrap_or(0).saturating_add(count)).or(*slot);
             continue;
         }
         let slots = [
@@ -100,7 +109,22 @@ pub(crate) fn of_attributes(attributes: &Attributes) -> Tokens {
             }
         }
     }
-    tokens
+    // Parts of the totals; where a producer leaves the totals out, they are their sum.
+    tokens.or(by_modality)
+}
+
+/// The count that tokens of one modality (`gen_ai.usage.image.input_tokens`) are part of.
+fn of_modality<'t>(key: &str, tokens: &'t mut Tokens) -> Option<&'t mut Option<i64>> {
+    let (modality, count) = key.strip_prefix("gen_ai.usage.")?.split_once('.')?;
+    if !matches!(modality, "text" | "image" | "audio" | "video" | "document") {
+        return None;
+    }
+    match count {
+        "input_tokens" => Some(&mut tokens.input),
+        "output_tokens" => Some(&mut tokens.output),
+        "cache_read.input_tokens" => Some(&mut tokens.cache_read),
+        _ => None,
+    }
 }
 
 /// Reads a usage object of a provider's response or of a framework.
@@ -212,6 +236,20 @@ mod tests {
     fn the_current_spelling_wins_over_the_deprecated_one() {
         let read = of_attributes(&attributes(&[("gen_ai.usage.prompt_tokens", 7), ("gen_ai.usage.input_tokens", 8)]));
         assert_eq!(read.input, Some(8));
+    }
+
+    #[test]
+    fn tokens_by_modality_are_summed_where_no_total_is_told() {
+        let parts = [
+            ("gen_ai.usage.text.input_tokens", 100),
+            ("gen_ai.usage.image.input_tokens", 200),
+            ("gen_ai.usage.text.cache_read.input_tokens", 40),
+            ("gen_ai.usage.audio.output_tokens", 9),
+        ];
+        let read = of_attributes(&attributes(&parts));
+        assert_eq!((read.input, read.cache_read, read.output), (Some(300), Some(40), Some(9)));
+        let told = of_attributes(&attributes(&[&parts[..], &[("gen_ai.usage.input_tokens", 310)]].concat()));
+        assert_eq!((told.input, told.output), (Some(310), Some(9)));
     }
 
     #[test]

@@ -10,6 +10,9 @@ named_enum! {
     pub enum ProblemCode {
         AttributesDropped = "attributes_dropped",
         EventsDropped = "events_dropped",
+        EventAttributesDropped = "event_attributes_dropped",
+        LinksDropped = "links_dropped",
+        MessagesLeftOut = "messages_left_out",
         TruncatedJson = "truncated_json",
         TextCut = "text_cut",
         CutAnswer = "cut_answer",
@@ -36,6 +39,9 @@ impl ProblemCode {
         match self {
             Self::AttributesDropped => "more attributes than the SDK's limit",
             Self::EventsDropped => "more events than the SDK's limit",
+            Self::EventAttributesDropped => "more attributes of an event or a log record than the SDK's limit",
+            Self::LinksDropped => "more links than the SDK's limit",
+            Self::MessagesLeftOut => "the instrumentation writes the last messages of a long conversation only",
             Self::TruncatedJson => "JSON that ends before it is complete",
             Self::TextCut => "a text that ends where a length limit cut it",
             Self::CutAnswer => "the call was stopped before its answer ended",
@@ -60,7 +66,14 @@ impl ProblemCode {
 
     /// Whether a limit on the number or the length of attributes or events took something away.
     pub fn is_of_a_limit(self) -> bool {
-        matches!(self, Self::AttributesDropped | Self::EventsDropped | Self::TruncatedJson | Self::TextCut)
+        matches!(
+            self,
+            Self::AttributesDropped
+                | Self::EventsDropped
+                | Self::EventAttributesDropped
+                | Self::TruncatedJson
+                | Self::TextCut
+        )
     }
 
     /// What to do about it, where something can be done.
@@ -68,6 +81,10 @@ impl ProblemCode {
         Some(match self {
             Self::AttributesDropped => "raise `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`",
             Self::EventsDropped => "raise `OTEL_SPAN_EVENT_COUNT_LIMIT`",
+            Self::EventAttributesDropped => {
+                "raise `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` and `OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT`"
+            }
+            Self::LinksDropped => "raise `OTEL_SPAN_LINK_COUNT_LIMIT`",
             Self::TruncatedJson | Self::TextCut => {
                 "raise `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` in the service, and `truncate_all` in the Collector"
             }

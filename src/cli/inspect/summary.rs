@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cli::output::Table;
-use crate::conventions::{ContentSwitch, TABLE};
+use crate::conventions::{COMPARED_ON, ContentSwitch, REGISTRIES, TABLE};
 use crate::model::{ContentState, Message, Problem, Span, Step, StepKind};
 
 /// Characters of a text that a row shows.
@@ -174,6 +174,9 @@ pub(super) fn conventions() -> String {
         table.row(vec![family.name.to_owned(), family.versions.to_owned(), family.reads.to_owned()]);
     }
     let mut text = table.render();
+    let registries: Vec<String> =
+        REGISTRIES.iter().map(|registry| format!("{} {}", registry.name, registry.release)).collect();
+    text.push_str(&format!("Attribute names compared on {COMPARED_ON} with {}.\n", registries.join(", ")));
     text.push_str(
         "Frameworks that use these: LangChain, LlamaIndex, CrewAI, DSPy, smolagents, Agno, OpenAI Agents and others\nspeak openinference or openllmetry; Semantic Kernel, Spring AI, MS Agent Framework and AI SDK 7 speak otel-genai.\n",
     );

@@ -5,7 +5,7 @@ use crate::conventions::input_output::{read_input, read_output};
 use crate::conventions::partial_step::Parts;
 use crate::conventions::span_view::Source;
 use crate::conventions::usage::Tokens;
-use crate::model::StepKind;
+use crate::model::{ProblemCode, StepKind, Value};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
@@ -17,7 +17,19 @@ pub(super) const KNOWN: &[&str] = &[
     "agent.messages",
     "agent.state",
     "llm.messages",
+    "llm.messages.count",
     "llm.model",
+    "llm.model_id",
+    "llm.model_index",
+    "llm.model_resolution_failed",
+    "llm.operation",
+    "llm.stream",
+    "llm.attempt",
+    "llm.max_output_tokens",
+    "llm.max_retries",
+    "llm.provider_options",
+    "llm.stop_condition",
+    "llm.tools.count",
     "usage.*",
     "tool.*",
 ];
@@ -75,10 +87,20 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
             read_output(source, key, &mut parts);
         }
     }
+    name_left_out_messages(source, &parts);
     if parts.kind.is_none() && source.has("flue.turn.output") {
         parts.inferred_kind = Some(StepKind::Generation);
     }
     Some(parts)
+}
+
+/// `VoltAgent` writes the last messages of a long conversation only, and how many there were.
+fn name_left_out_messages(source: &Source<'_>, parts: &Parts) {
+    let Some(count) = source.get("llm.messages.count").and_then(Value::as_i64) else { return };
+    let kept = parts.input.as_ref().map_or(0, |said| said.messages.len());
+    if usize::try_from(count).is_ok_and(|count| count > kept) {
+        source.report(ProblemCode::MessagesLeftOut, format!("llm.messages holds the last {kept} of {count} messages"));
+    }
 }
 
 fn kind_of(word: &str) -> Option<StepKind> {
@@ -88,7 +110,7 @@ fn kind_of(word: &str) -> Option<StepKind> {
         "embedding" => StepKind::Embedding,
         "tool" => StepKind::Tool,
         "agent" | "workflow" | "pipeline" => StepKind::Agent,
-        "executor" | "evaluator" | "guardrail" | "human_evaluator" | "evaluation" | "default" | "memory" => {
+        "executor" | "evaluator" | "guardrail" | "human_evaluator" | "evaluation" | "default" | "memory" | "scorer" => {
             StepKind::Other
         }
         _ => return None,

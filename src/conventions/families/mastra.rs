@@ -28,7 +28,13 @@ fn kind_of(source: &Source<'_>, name: &str) -> Option<StepKind> {
         "model_inference" if source.str("gen_ai.operation.name") == Some("chat") => StepKind::Generation,
         "model_inference" | "model_chunk" | "llm_chunk" => StepKind::Other,
         "model_generation" | "agent_run" | "workflow_run" | "workflow_step" => StepKind::Agent,
-        "tool_call" | "mcp_tool_call" => StepKind::Tool,
+        "tool_call" | "mcp_tool_call" | "provider_tool_call" | "client_tool_call" => StepKind::Tool,
+        "rag_embedding" => StepKind::Embedding,
+        "mcp_server_request" | "memory_operation" | "skill_action" | "skill_resolution" | "workspace_action"
+        | "processor_run" => StepKind::Other,
+        _ if name.starts_with("workflow_") || name.starts_with("rag_") || name.starts_with("scorer_") => {
+            StepKind::Other
+        }
         _ => return None,
     })
 }

@@ -9,17 +9,21 @@ use crate::conventions::placeholders;
 use crate::conventions::provider::provider;
 use crate::conventions::span_view::Source;
 use crate::conventions::tools::tool_definitions;
+use crate::conventions::usage::Tokens;
 use crate::conventions::{call_errors::failure, documents::documents};
-use crate::model::{Message, Role, StepKind};
+use crate::model::{Message, Role, StepKind, Value};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
     "openinference.*",
     "input.*",
     "output.*",
+    "llm.input_messages",
     "llm.input_messages.*",
+    "llm.output_messages",
     "llm.output_messages.*",
     "llm.prompts.*",
+    "llm.choices",
     "llm.choices.*",
     "llm.token_count.*",
     "llm.cost.*",
@@ -46,18 +50,23 @@ pub(super) const KNOWN: &[&str] = &[
     "agent.name",
     "graph.node.*",
     "prompt.*",
+    "annotation.*",
     "annotations.*",
+    "evaluation.*",
     "evaluations.*",
-    "trace.annotations.*",
-    "trace.evaluations.*",
-    "session.annotations.*",
-    "session.evaluations.*",
+    "trace.annotations*",
+    "trace.evaluations*",
+    "session.annotations*",
+    "session.evaluations*",
     "decision.*",
     "message.*",
+    "message_content.*",
     "exception.*",
     "document.*",
     "image.*",
     "audio.*",
+    "video.*",
+    "completion.*",
     "smolagents.*",
     "agno.*",
 ];
@@ -76,9 +85,16 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     let output = flattened(source, "llm.output_messages.", &Role::Assistant);
     let mut parts = Parts {
         kind: kind_name.as_deref().and_then(kind_of),
-        provider: source.text(&["llm.provider", "llm.system"]).map(|name| provider(&name)),
-        request_model: source.text(&["llm.request.model_name"]),
-        response_model: source.text(&["llm.response.model_name", "llm.model_name"]),
+        provider: source
+            .text(&["llm.provider", "llm.system", "decision.provider", "decision.system"])
+            .map(|name| provider(&name)),
+        request_model: source.text(&["llm.request.model_name", "decision.request.model_name"]),
+        response_model: source.text(&[
+            "llm.response.model_name",
+            "llm.model_name",
+            "decision.response.model_name",
+            "decision.model_name",
+        ]),
         finish_reasons: source.text(&["llm.finish_reason"]).into_iter().collect(),
         tokens: source.tokens(),
         prompt_version: source.text(&["llm.prompt_template.version"]),
@@ -90,8 +106,14 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     if parts.kind.is_none() && (!input.is_empty() || !output.is_empty()) {
         parts.inferred_kind = Some(StepKind::Generation);
     }
-    if kind_name.as_deref() == Some("EVALUATOR") {
-        parts.operation = Some("evaluate".to_owned());
+    let is_decision = kind_name.as_deref() == Some("DECISION");
+    match kind_name.as_deref() {
+        Some("EVALUATOR") => parts.operation = Some("evaluate".to_owned()),
+        Some("DECISION") => {
+            parts.operation = Some("decision".to_owned());
+            parts.tokens = parts.tokens.or(decision_tokens(source));
+        }
+        _ => {}
     }
     if parts.kind == Some(StepKind::Generation) && parts.request_model.is_none() {
         parts.request_model = invocation_model(source);
@@ -99,7 +121,7 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
     parts.entity_name = source.text(&["tool.name", "agent.name", "graph.node.name"]);
     read_io(source, &mut parts, input, output);
     read_documents(source, &mut parts);
-    let is_prepared = !speaks(source) && !is_hidden(source) && failure(source, false).is_none();
+    let is_prepared = !is_decision && !speaks(source) && !is_hidden(source) && failure(source, false).is_none();
     if parts.kind == Some(StepKind::Generation) && is_prepared {
         return Some(no_call(parts));
     }
@@ -108,14 +130,24 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
 
 fn kind_of(name: &str) -> Option<StepKind> {
     Some(match name {
-        "LLM" => StepKind::Generation,
+        // A decision model answers typed questions with choices and probabilities instead of text.
+        "LLM" | "DECISION" => StepKind::Generation,
         "RETRIEVER" | "RERANKER" => StepKind::Retrieval,
         "EMBEDDING" => StepKind::Embedding,
         "TOOL" => StepKind::Tool,
         "AGENT" | "CHAIN" => StepKind::Agent,
-        "GUARDRAIL" | "EVALUATOR" | "PROMPT" | "DECISION" => StepKind::Other,
+        "GUARDRAIL" | "EVALUATOR" | "PROMPT" => StepKind::Other,
         _ => return None,
     })
+}
+
+fn decision_tokens(source: &Source<'_>) -> Tokens {
+    let count = |key| source.get(key).and_then(Value::as_i64).filter(|count| *count >= 0);
+    Tokens {
+        input: count("decision.token_count.input"),
+        output: count("decision.token_count.output"),
+        ..Tokens::default()
+    }
 }
 
 /// Whether the span says anything that only a model call says.
@@ -373,6 +405,27 @@ mod tests {
             let step = SpanBuilder::new("x").with("openinference.span.kind", kind).with("output.value", "Yes.").step();
             assert_eq!(step.kind, expected);
         }
+    }
+
+    #[test]
+    fn a_decision_is_a_generation_that_answers_with_its_json() {
+        let asked = r#"{"model":"d-latest","state":"It said yes.","questions":{"agrees":{"type":"noul"}}}"#;
+        let answered = r#"{"model":"d-1","answers":{"agrees":{"answer":true,"probability":0.93}}}"#;
+        let step = SpanBuilder::new("decide")
+            .with("openinference.span.kind", "DECISION")
+            .with("decision.system", "typesafe")
+            .with("decision.request.model_name", "d-latest")
+            .with("decision.model_name", "d-1")
+            .with("decision.token_count.input", 412)
+            .with("decision.token_count.output", 2)
+            .with("input.value", asked)
+            .with("output.value", answered)
+            .step();
+        assert_eq!((step.kind, step.operation.as_deref()), (StepKind::Generation, Some("decision")));
+        assert_eq!(step.output_text.as_deref(), Some(answered));
+        assert_eq!((step.request_model.as_deref(), step.response_model.as_deref()), (Some("d-latest"), Some("d-1")));
+        assert_eq!((step.usage.input_tokens, step.usage.output_tokens), (Some(412), Some(2)));
+        assert_eq!(texts(&step), [(Role::User, Some(asked.into()))]);
     }
 
     #[test]

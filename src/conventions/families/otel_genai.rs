@@ -1,4 +1,4 @@
-//! OpenTelemetry GenAI semantic conventions, 1.26 up to the separate repository's main: attributes of spans, and the
+//! OpenTelemetry GenAI semantic conventions, 1.26 to 1.41 and the separate repository's 0.1: attributes of spans, and the
 //! same attributes on `gen_ai.client.inference.operation.details` events, wherever those travel.
 
 use super::otel_events;
@@ -30,6 +30,9 @@ pub(super) const KNOWN: &[&str] = &[
     "gen_ai.output.messages",
     "gen_ai.tool.*",
     "gen_ai.agent.*",
+    "gen_ai.main_agent.*",
+    "gen_ai.skill.*",
+    "gen_ai.invocation.*",
     "gen_ai.workflow.*",
     "gen_ai.data_source.id",
     "gen_ai.retrieval.*",
@@ -39,7 +42,7 @@ pub(super) const KNOWN: &[&str] = &[
     "gen_ai.embeddings.*",
     "gen_ai.memory.*",
     "gen_ai.evaluation.*",
-    "gen_ai.token.type",
+    "gen_ai.token.*",
     "gen_ai.openai.*",
     "openai.*",
     "gen_ai.system_instructions_ref",
@@ -116,7 +119,7 @@ pub(super) fn kind_of(operation: &str) -> Option<StepKind> {
         "embeddings" | "embedding" | "aembedding" | "embed" => StepKind::Embedding,
         "retrieval" | "retrieve" | "retriever" | "rerank" | "arerank" | "reranker" | "vector_db_retrieve"
         | "search_memory" => StepKind::Retrieval,
-        "execute_tool" | "tool_call" | "tool" => StepKind::Tool,
+        "execute_tool" | "tool_call" | "tool" | "load_skill" | "read_skill_resource" => StepKind::Tool,
         "invoke_agent"
         | "create_agent"
         | "invoke_workflow"
@@ -127,6 +130,7 @@ pub(super) fn kind_of(operation: &str) -> Option<StepKind> {
         | "workflow"
         | "execute_event_loop_cycle"
         | "plan"
+        | "handle_conversation_turn"
         | "invoke_swarm"
         | "invoke_graph" => StepKind::Agent,
         "execute_task"
@@ -150,7 +154,7 @@ pub(super) fn kind_of(operation: &str) -> Option<StepKind> {
 /// A span without an operation that speaks like an inference is one.
 fn inferred_kind(source: &Source<'_>, parts: &Parts) -> Option<StepKind> {
     let has = |key: &str| source.has(key);
-    if has("gen_ai.tool.name") && !has("gen_ai.request.model") {
+    if (has("gen_ai.tool.name") || has("gen_ai.skill.name")) && !has("gen_ai.request.model") {
         return Some(StepKind::Tool);
     }
     if has("gen_ai.retrieval.documents") || has("gen_ai.retrieval.query.text") {
@@ -290,7 +294,7 @@ fn prompt_variables(attributes: &Attributes) -> Vec<(String, String)> {
 }
 
 fn read_tool(source: &Source<'_>, parts: &mut Parts) {
-    let name = source.text(&["gen_ai.tool.name"]);
+    let name = source.text(&["gen_ai.tool.name", "gen_ai.skill.name"]);
     parts.entity_name.clone_from(&name);
     let id = source.text(&["gen_ai.tool.call.id"]);
     let argument_keys = ["gen_ai.tool.call.arguments", "gen_ai.tool.args", "gen_ai.tool.input", "tool_arguments"];
