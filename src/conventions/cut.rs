@@ -51,7 +51,37 @@ pub(super) fn report(source: &Source<'_>, input: Option<&[Message]>, output: Opt
         );
         cut |= !complete || source.is_asked();
     }
+    if dropped.links > 0 {
+        let count = dropped.links;
+        source.report(
+            ProblemCode::LinksDropped,
+            format!("{count} links were dropped by a limit on their number; raise OTEL_SPAN_LINK_COUNT_LIMIT"),
+        );
+    }
+    cut |= cut_carriers(source, complete);
     cut | cut_text(source, input, output)
+}
+
+/// Events and log records of which limits left attributes out: their content, where they carry any, may be among them.
+fn cut_carriers(source: &Source<'_>, complete: bool) -> bool {
+    let events = source.span.events.iter().map(|event| (&event.name, event.dropped_attributes));
+    let logs = source.logs.iter().map(|log| (&log.event_name, log.dropped_attributes));
+    let mut cut = false;
+    for (carriers, dropped, limit) in [
+        ("events", events.filter(|(_, count)| *count > 0).collect::<Vec<_>>(), "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
+        ("log records", logs.filter(|(_, count)| *count > 0).collect(), "OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT"),
+    ] {
+        if dropped.is_empty() {
+            continue;
+        }
+        let count: u64 = dropped.iter().map(|(_, count)| u64::from(*count)).sum();
+        source.report(
+            ProblemCode::EventAttributesDropped,
+            format!("{count} attributes of {carriers} were dropped by a limit on their number; raise {limit}"),
+        );
+        cut |= !complete || dropped.iter().any(|(name, _)| name.starts_with("gen_ai."));
+    }
+    cut
 }
 
 /// Text that ends where a limit would have cut it, or that says that it was cut.
@@ -250,9 +280,23 @@ mod tests {
             .with("llm.input_messages.0.message.content", "First?")
             .with("llm.output_messages.0.message.role", "assistant")
             .with("llm.output_messages.0.message.content", "Seventy.");
-        let step = flattened.dropped(Dropped { attributes: 19, events: 0 }).step();
+        let step = flattened.dropped(Dropped { attributes: 19, ..Dropped::default() }).step();
         assert_eq!((step.cut, codes(&step)), (true, vec!["attributes_dropped"]));
-        let whole = call("Two years.").dropped(Dropped { attributes: 19, events: 0 }).step();
+        let whole = call("Two years.").dropped(Dropped { attributes: 19, ..Dropped::default() }).step();
         assert_eq!((whole.cut, codes(&whole)), (false, vec!["attributes_dropped"]));
+    }
+
+    #[test]
+    fn what_events_lack_is_named_and_may_be_the_answer() {
+        let event = |name: &str| {
+            let asked = call("Two years.").event(name, &[("gen_ai.event.content", r#"{"content":"Why?"}"#)]);
+            asked.dropped_of_event(3).step()
+        };
+        let carries = event("gen_ai.user.message");
+        assert_eq!((carries.cut, codes(&carries)), (true, vec!["event_attributes_dropped"]));
+        let other = event("cache.miss");
+        assert_eq!((other.cut, codes(&other)), (false, vec!["event_attributes_dropped"]));
+        let links = call("Two years.").dropped(Dropped { links: 2, ..Dropped::default() }).step();
+        assert_eq!((links.cut, codes(&links)), (false, vec!["links_dropped"]));
     }
 }

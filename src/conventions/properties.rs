@@ -123,6 +123,7 @@ fn event() -> impl Strategy<Value = SpanEvent> {
         name: name.to_owned(),
         time: 0,
         attributes,
+        dropped_attributes: 0,
     })
 }
 
@@ -151,6 +152,7 @@ fn record() -> impl Strategy<Value = LogRecord> {
         time: 0,
         body,
         attributes: event.attributes,
+        dropped_attributes: 0,
         scope: Arc::default(),
     })
 }

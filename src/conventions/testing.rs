@@ -83,7 +83,18 @@ impl SpanBuilder {
     }
 
     pub(crate) fn event(mut self, name: &str, attributes: &[(&str, &str)]) -> Self {
-        self.0.events.push(SpanEvent { name: name.to_owned(), time: 1_500, attributes: pairs(attributes) });
+        self.0.events.push(SpanEvent {
+            name: name.to_owned(),
+            time: 1_500,
+            attributes: pairs(attributes),
+            dropped_attributes: 0,
+        });
+        self
+    }
+
+    /// What a limit left out of the last event.
+    pub(crate) fn dropped_of_event(mut self, attributes: u32) -> Self {
+        self.0.events.last_mut().unwrap().dropped_attributes = attributes;
         self
     }
 
@@ -131,6 +142,7 @@ pub(crate) fn log(event_name: &str, body: Value, attributes: &[(&str, &str)]) ->
         time: 1_500,
         body,
         attributes: pairs(attributes),
+        dropped_attributes: 0,
         scope: Arc::default(),
     }
 }

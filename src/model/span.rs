@@ -43,6 +43,8 @@ pub struct SpanEvent {
     /// When it happened; 0 when unstated.
     pub time: UnixNanos,
     pub attributes: Attributes,
+    /// Attributes that a limit left out, by the sender's own count.
+    pub dropped_attributes: u32,
 }
 
 /// A link to a span, usually of another trace.
@@ -60,6 +62,7 @@ pub struct SpanLink {
 pub struct Dropped {
     pub attributes: u32,
     pub events: u32,
+    pub links: u32,
 }
 
 /// One OTLP span as it arrived (after redaction).
@@ -106,6 +109,8 @@ pub struct LogRecord {
     pub time: UnixNanos,
     pub body: Value,
     pub attributes: Attributes,
+    /// Attributes that a limit left out, by the sender's own count.
+    pub dropped_attributes: u32,
     /// By which instrumentation.
     pub scope: Arc<Scope>,
 }

@@ -64,7 +64,11 @@ fn span_to_model(span: wire::Span, resource: &Arc<Resource>, scope: &Arc<Scope>)
         attributes: attributes_to_model(span.attributes),
         events: span.events.into_iter().map(event_to_model).collect(),
         links: span.links.into_iter().filter_map(link_to_model).collect(),
-        dropped: Dropped { attributes: span.dropped_attributes_count, events: span.dropped_events_count },
+        dropped: Dropped {
+            attributes: span.dropped_attributes_count,
+            events: span.dropped_events_count,
+            links: span.dropped_links_count,
+        },
         status: status_to_model(span.status),
         resource: Arc::clone(resource),
         scope: Arc::clone(scope),
@@ -72,7 +76,12 @@ fn span_to_model(span: wire::Span, resource: &Arc<Resource>, scope: &Arc<Scope>)
 }
 
 fn event_to_model(event: wire::span::Event) -> SpanEvent {
-    SpanEvent { name: event.name, time: event.time_unix_nano, attributes: attributes_to_model(event.attributes) }
+    SpanEvent {
+        name: event.name,
+        time: event.time_unix_nano,
+        attributes: attributes_to_model(event.attributes),
+        dropped_attributes: event.dropped_attributes_count,
+    }
 }
 
 fn link_to_model(link: wire::span::Link) -> Option<SpanLink> {
@@ -102,7 +111,17 @@ fn log_record_to_model(record: wire::LogRecord, scope: &Arc<Scope>) -> Result<Lo
     };
     let time = if record.time_unix_nano == 0 { record.observed_time_unix_nano } else { record.time_unix_nano };
     let body = record.body.map(value_to_model).unwrap_or_default();
-    Ok(LogRecord { trace_id, span_id, event_name, time, body, attributes, scope: Arc::clone(scope) })
+    let dropped_attributes = record.dropped_attributes_count;
+    Ok(LogRecord {
+        trace_id,
+        span_id,
+        event_name,
+        time,
+        body,
+        attributes,
+        dropped_attributes,
+        scope: Arc::clone(scope),
+    })
 }
 
 /// A wire attribute list as the model's.

@@ -36,6 +36,12 @@ metrics! {
     INTAKE_REQUESTS: Counter<u64> = "judged.intake.requests" in "{request}"
         by [transport (http, grpc, amqp, local), signal (traces, logs), result (committed, refused, unavailable)]
         "Export requests, by how they came and what became of them";
+    INTAKE_REFUSALS: Counter<u64> = "judged.intake.refusals" in "{request}"
+        by [transport (http, grpc), reason (size, type, compression, unreadable, incomplete, overload, address, unavailable)]
+        "Export requests that a receiver refused, by why; their senders were told, and keep the data or lose it";
+    INTAKE_REJECTED: Counter<u64> = "judged.intake.rejected" in "{record}"
+        by [signal (traces, logs), reason (malformed, nesting)]
+        "Records that were wrong within a request that was taken in: without ids, not readable, or nested too deep";
     INTAKE_COMMIT_DURATION: Histogram<f64> = "judged.intake.commit.duration" in "s" by []
         "Duration of one intake transaction"
         buckets [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];

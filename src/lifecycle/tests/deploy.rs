@@ -11,7 +11,7 @@ use crate::config::{Config, PrivacyConfig, SamplingConfig};
 use crate::lifecycle::Role;
 use crate::otlp::{Encoding, Signal, wire};
 use crate::pipeline::intake::metrics::Transport;
-use crate::pipeline::intake::{Description, Intake, SamplingInForce};
+use crate::pipeline::intake::{self, Description, Intake, SamplingInForce};
 use crate::privacy::{PlaceholderKey, Redactor};
 use crate::sampling::Sampler;
 use crate::store::SettleTimes;
@@ -23,6 +23,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prost::Message as _;
 use regex::Regex;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::testing::databases::Database;
 
@@ -133,14 +134,31 @@ async fn record_everything() {
     let span = wire::Span { trace_id: vec![1; 16], span_id: vec![1; 8], name: "chat".to_owned(), ..Default::default() };
     let named = wire::InstrumentationScope { name: "judged".to_owned(), ..Default::default() };
     let own = wire::ScopeSpans { scope: Some(named), spans: vec![span.clone()], ..Default::default() };
-    let scope_spans = vec![wire::ScopeSpans { spans: vec![span], ..Default::default() }, own];
+    let unnamed = wire::Span { trace_id: Vec::new(), ..span.clone() };
+    let scope_spans = vec![wire::ScopeSpans { spans: vec![span, unnamed], ..Default::default() }, own];
     let request = wire::ExportTraceServiceRequest {
         resource_spans: vec![wire::ResourceSpans { scope_spans, ..Default::default() }],
     };
     let description = Description::Stated(Signal::Traces, Encoding::Protobuf);
     intake.accept(Transport::Http, description, request.encode_to_vec().into()).await.unwrap();
+    refuse_a_request(&intake).await;
     drop(intake);
     committing.await.unwrap();
+}
+
+/// Sends what is not OTLP to a receiver of OTLP/HTTP.
+async fn refuse_a_request(intake: &Arc<Intake>) {
+    crate::net::tls::install_provider();
+    let config = toml::from_str("[otlp]\nhttp = \"127.0.0.1:0\"\ngrpc = \"off\"").unwrap();
+    let listeners = intake::bind(&config).await.unwrap();
+    let address = listeners.http_address().unwrap();
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn(listeners.serve(Arc::clone(intake), shutdown.clone()));
+    let request =
+        reqwest::Client::new().post(format!("http://{address}/v1/traces")).header("content-type", "text/html");
+    assert_eq!(request.send().await.unwrap().status(), 415);
+    shutdown.cancel();
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -13,7 +13,8 @@ use super::wire_reader::Malformed;
 use crate::conventions::loop_guard::{self, NeverJudged};
 use crate::model::{IdError, SpanId, TraceId};
 use crate::otlp::{
-    DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, sniff_encoding, wire,
+    DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, nesting, sniff_encoding, wire,
+    without_deep_records,
 };
 use crate::privacy::Redactor;
 use crate::sampling::{Matches, Sampler};
@@ -84,17 +85,38 @@ pub struct Request {
     /// Protobuf, whatever the request was written in.
     body: Bytes,
     digest: [u8; 32],
+    /// Records that its JSON was read without, because they are nested too deep.
+    too_deep: TooDeep,
+}
+
+/// Records that are nested deeper than they could be read back.
+#[derive(Debug, Default)]
+struct TooDeep {
+    records: u64,
+    /// What is said of the first of them.
+    complaint: Option<String>,
+}
+
+impl TooDeep {
+    fn add(&mut self, records: u64, record: &str) {
+        self.records += records;
+        self.complaint
+            .get_or_insert_with(|| format!("{record} holds an attribute that is nested too deep to be stored"));
+    }
 }
 
 impl Request {
     /// A request whose signal and encoding the transport states.
     pub fn read(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Self, BatchError> {
         let digest = Sha256::digest(&body).into();
+        let mut too_deep = TooDeep::default();
         let body = match encoding {
             Encoding::Protobuf => body,
-            Encoding::Json => to_protobuf(decode_as(signal, Encoding::Json, &body)?),
+            Encoding::Json => {
+                to_protobuf(from_json(&body, &mut too_deep, |body| decode_as(signal, Encoding::Json, body))?)
+            }
         };
-        Ok(Self { signal, body, digest })
+        Ok(Self { signal, body, digest, too_deep })
     }
 
     /// A request that says nothing about itself, from a queue meant for one signal: JSON is told by its first byte and
@@ -103,9 +125,10 @@ impl Request {
         match sniff_encoding(&body) {
             Encoding::Json => {
                 let digest = Sha256::digest(&body).into();
-                let request = decode(&body)?;
+                let mut too_deep = TooDeep::default();
+                let request = from_json(&body, &mut too_deep, decode)?;
                 let signal = if matches!(request, Decodable::Traces(_)) { Signal::Traces } else { Signal::Logs };
-                Ok(Self { signal, body: to_protobuf(request), digest })
+                Ok(Self { signal, body: to_protobuf(request), digest, too_deep })
             }
             Encoding::Protobuf => {
                 let signal =
@@ -114,6 +137,26 @@ impl Request {
             }
         }
     }
+}
+
+/// Decodes JSON, without the records that make it too deep for the parser.
+fn from_json(
+    body: &[u8],
+    too_deep: &mut TooDeep,
+    decode: impl Fn(&[u8]) -> Result<Decodable, DecodeError>,
+) -> Result<Decodable, DecodeError> {
+    let error = match decode(body) {
+        Err(error @ DecodeError::Json { .. }) => error,
+        other => return other,
+    };
+    let Some(shallow) = without_deep_records(body) else { return Err(error) };
+    too_deep.add(shallow.removed, &named(shallow.first_span_id.as_deref()));
+    decode(&shallow.body)
+}
+
+/// A record as its sender finds it again.
+fn named(span_id: Option<&str>) -> String {
+    span_id.map_or_else(|| "a record".to_owned(), |id| format!("the record of span {id}"))
 }
 
 fn to_protobuf(request: Decodable) -> Bytes {
@@ -144,6 +187,8 @@ pub enum Prepared {
         batch: IntakeBatch,
         /// Why records were rejected; `None` when none was.
         complaint: Option<String>,
+        /// Those of the rejected records that are nested too deep.
+        too_deep: u64,
     },
     /// Whether these traces are kept depends on whether something of them was kept before.
     Ask(Vec<TraceId>),
@@ -178,8 +223,10 @@ pub fn prepare<'s>(
         spans: Vec::new(),
         logs: Vec::new(),
     };
-    let mut filling = Filling { sampler, redactor, batch, emitter: None, complaint: None };
-    if sifted.rejected > 0 {
+    let TooDeep { records, complaint } = &request.too_deep;
+    let too_deep = TooDeep { records: *records, complaint: complaint.clone() };
+    let mut filling = Filling { sampler, redactor, batch, emitter: None, complaint: None, too_deep };
+    if sifted.rejected > *records {
         filling.complaint = Some("without a valid trace id or span id, or not readable".to_owned());
     }
     for candidate in &sifted.candidates {
@@ -189,7 +236,8 @@ pub fn prepare<'s>(
             filling.keep(&sifted, candidate);
         }
     }
-    Ok(Prepared::Batch { batch: filling.batch, complaint: filling.complaint })
+    let TooDeep { records: too_deep, complaint } = filling.too_deep;
+    Ok(Prepared::Batch { batch: filling.batch, complaint: filling.complaint.or(complaint), too_deep })
 }
 
 /// Which of the traces in doubt are kept.
@@ -233,8 +281,9 @@ struct Filling<'a> {
     batch: IntakeBatch,
     /// Whose the record before was: records of one block stand together.
     emitter: Option<(EmitterId, Result<Emitter, prost::DecodeError>)>,
-    /// The first reason for a rejection, to be told to the sender.
+    /// The first other reason for a rejection, to be told to the sender.
     complaint: Option<String>,
+    too_deep: TooDeep,
 }
 
 /// Who emitted records, as far as they need it.
@@ -242,6 +291,8 @@ struct Filling<'a> {
 struct Emitter {
     /// What its resource says of everything it emits.
     guarded: Option<NeverJudged>,
+    /// Whether its resource can be read back from the store.
+    fits: bool,
     /// Redacted, for the store.
     origin: Origin,
 }
@@ -250,10 +301,11 @@ impl Emitter {
     fn read(sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
         let mut read = sifted.emitter(id)?;
         let guarded = read.resource.as_ref().and_then(loop_guard::of_resource);
+        let fits = read.resource.as_ref().is_none_or(nesting::fits_resource);
         if let Some(resource) = &mut read.resource {
             redactor.redact_resource(resource);
         }
-        Ok(Self { guarded, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
+        Ok(Self { guarded, fits, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
     }
 }
 
@@ -264,6 +316,8 @@ enum Refusal {
     Id(IdError),
     /// Two trace ids: the prefilter decided by the first, and the last is the one that counts.
     TwoTraceIds,
+    /// Nested deeper than it could be read back.
+    TooDeep(SpanId),
 }
 
 impl From<prost::DecodeError> for Refusal {
@@ -278,11 +332,24 @@ impl From<IdError> for Refusal {
     }
 }
 
+/// The decoder says so in words only.
+fn is_too_deep(error: &prost::DecodeError) -> bool {
+    error.to_string().contains("recursion limit reached")
+}
+
 impl Filling<'_> {
     fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) {
         let complaint = match self.kept(sifted, candidate) {
             Ok(()) => return,
             Err(Refusal::Guarded(why)) => return self.set_aside(why),
+            Err(Refusal::TooDeep(span_id)) => {
+                self.batch.rejected += 1;
+                return self.too_deep.add(1, &named(Some(&span_id.to_string())));
+            }
+            Err(Refusal::Malformed(error)) if is_too_deep(&error) => {
+                self.batch.rejected += 1;
+                return self.too_deep.add(1, &format!("a record of trace {}", candidate.trace_id));
+            }
             Err(Refusal::Malformed(error)) => error.to_string(),
             Err(Refusal::Id(error)) => error.to_string(),
             Err(Refusal::TwoTraceIds) => "a record with two trace ids".to_owned(),
@@ -335,6 +402,9 @@ fn span(
     if let Some(why) = loop_guard::of_span(&span).or(emitter.guarded) {
         return Err(Refusal::Guarded(why));
     }
+    if !emitter.fits || !nesting::fits_span(&span) {
+        return Err(Refusal::TooDeep(span_id));
+    }
     let draw = sampler.u(candidate.trace_id, &span.trace_state);
     redactor.redact_span(&mut span);
     Ok(KeptSpan {
@@ -360,6 +430,9 @@ fn log_record(
     let span_id = SpanId::try_from(record.span_id.as_slice())?;
     if let Some(why) = loop_guard::of_log_record(&record) {
         return Err(Refusal::Guarded(why));
+    }
+    if !emitter.fits || !nesting::fits_log_record(&record) {
+        return Err(Refusal::TooDeep(span_id));
     }
     redactor.redact_log_record(&mut record);
     let body = emitter.origin.log_record_to_bytes(&record);

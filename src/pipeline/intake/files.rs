@@ -1,5 +1,6 @@
 //! OTLP from files: one request (`.binpb`, `.json`), one request a line (`.jsonl`), or length-prefixed requests, as the
-//! Collector's file exporter writes them. `-` is standard input.
+//! Collector's file exporter writes them. `-` is standard input. Files may be compressed as a whole (zstd, gzip), and
+//! length-prefixed requests each by itself (zstd), as the exporter's releases differ.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,6 +10,10 @@ use crate::otlp::{DecodeError, Encoding, Request, decode, sniff_encoding};
 
 /// A length prefix beyond this is no length but other content.
 const MAX_FRAME_BYTES: usize = 1 << 30;
+
+/// What compressed content begins with. No request does: none has a field 5, nor one of number 3 that is a group's end.
+const ZSTD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
+const GZIP: &[u8] = &[0x1F, 0x8B];
 
 /// Why a file, or one request in it, cannot be read. The requests around a bad one are not affected.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +28,14 @@ pub enum FileError {
         /// The line, or the number of the request in a binary file, from 1.
         place: usize,
         source: DecodeError,
+    },
+    /// A request of a length-prefixed file is not what its first bytes say.
+    #[error("{}:{place}: this request cannot be decompressed", .file.display())]
+    Compressed {
+        file: PathBuf,
+        /// The number of the request, from 1.
+        place: usize,
+        source: io::Error,
     },
     /// A length-prefixed file ends inside a request.
     #[error("{}:{place}: the file ends inside this request; it was cut off while being written", .file.display())]
@@ -59,8 +72,14 @@ pub fn open(file: &Path) -> Result<Requests, FileError> {
     } else {
         Box::new(BufReader::with_capacity(1 << 18, File::open(file).map_err(failed)?))
     };
+    if reader.fill_buf().map_err(failed)?.starts_with(ZSTD) {
+        reader = Box::new(BufReader::new(zstd::Decoder::with_buffer(reader).map_err(failed)?));
+    } else if reader.fill_buf().map_err(failed)?.starts_with(GZIP) {
+        reader = Box::new(BufReader::new(flate2::bufread::MultiGzDecoder::new(reader)));
+    }
     let head = reader.fill_buf().map_err(failed)?;
-    let is_lines = file.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson");
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let is_lines = name.split('.').any(|extension| extension == "jsonl" || extension == "ndjson");
     // A request in protobuf begins with 0x0A; a length below 16 MiB begins with zero.
     let body = match head.first() {
         None => Body::End,
@@ -138,13 +157,26 @@ impl Requests {
         Some(match read {
             Ok(()) => {
                 self.body = Body::Frames(reader);
-                self.decoded(&frame)
+                self.frame(&frame)
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(FileError::Cut { file: self.file.clone(), place: self.place })
             }
             Err(source) => Err(FileError::Read { file: self.file.clone(), source }),
         })
+    }
+
+    fn frame(&self, frame: &[u8]) -> Result<Request, FileError> {
+        if !frame.starts_with(ZSTD) {
+            return self.decoded(frame);
+        }
+        let mut decompressed = Vec::new();
+        let read = zstd::Decoder::with_buffer(frame)
+            .and_then(|decoder| decoder.take(MAX_FRAME_BYTES as u64).read_to_end(&mut decompressed));
+        match read {
+            Ok(_) => self.decoded(&decompressed),
+            Err(source) => Err(FileError::Compressed { file: self.file.clone(), place: self.place, source }),
+        }
     }
 
     fn decoded(&self, bytes: &[u8]) -> Result<Request, FileError> {
@@ -208,6 +240,37 @@ mod tests {
         assert_eq!(good(&read(".json", &pretty)), 1);
         assert_eq!(good(&read(".json", lines.as_bytes())), 2);
         assert_eq!(read(".jsonl", b"").len(), 0);
+    }
+
+    /// Requests with their length in front, each changed by `as_written`.
+    fn framed(requests: &[Vec<u8>], as_written: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+        let frame = |request: &Vec<u8>| {
+            let bytes = as_written(request);
+            [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], &bytes].concat()
+        };
+        requests.iter().flat_map(frame).collect()
+    }
+
+    #[test]
+    fn every_compressed_form_of_the_file_exporter_is_read() {
+        let zstd = |bytes: &[u8]| zstd::encode_all(bytes, 3).unwrap();
+        let gzip = |bytes: &[u8]| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let (one, two) = (request("a"), request("b"));
+        let protobuf = [one.encode_to_vec(), two.encode_to_vec()];
+        let json = [serde_json::to_vec(&one).unwrap(), serde_json::to_vec(&two).unwrap()];
+        let lines = json.join(&b'\n');
+        assert_eq!(good(&read(".json", &framed(&protobuf, zstd))), 2, "protobuf, each request by itself");
+        assert_eq!(good(&read(".json", &framed(&json, zstd))), 2, "JSON, each request by itself");
+        assert_eq!(good(&read(".zst", &zstd(&framed(&protobuf, <[u8]>::to_vec)))), 2, "protobuf, the whole file");
+        assert_eq!(good(&read(".jsonl.zst", &zstd(&lines))), 2, "JSON, the whole file");
+        assert_eq!(good(&read(".json", &zstd(&lines))), 2, "whatever the file is called");
+        assert_eq!(good(&read(".jsonl.gz", &gzip(&lines))), 2);
+        let broken = read(".json", &framed(&protobuf, |bytes| zstd(bytes)[..20].to_vec()));
+        assert!(matches!(broken[1], Err(FileError::Compressed { place: 2, .. })), "{:?}", broken[1]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(super) struct Metrics {
     records: Counter<u64>,
     own: Counter<u64>,
     requests: Counter<u64>,
+    rejected: Counter<u64>,
     commit_seconds: Histogram<f64>,
     commit_batches: Histogram<u64>,
     dead_letters: Counter<u64>,
@@ -37,6 +38,7 @@ impl Metrics {
             records: metric_list::INTAKE_RECORDS.instrument(),
             own: metric_list::INTAKE_OWN.instrument(),
             requests: metric_list::INTAKE_REQUESTS.instrument(),
+            rejected: metric_list::INTAKE_REJECTED.instrument(),
             commit_seconds: metric_list::INTAKE_COMMIT_DURATION.instrument(),
             commit_batches: metric_list::INTAKE_COMMIT_REQUESTS.instrument(),
             dead_letters: metric_list::INTAKE_DEAD_LETTERS.instrument(),
@@ -66,6 +68,16 @@ impl Metrics {
         for (part, number) in [("own", marked), ("own_unmarked", unmarked), ("other_evaluators", other_evaluators)] {
             if number > 0 {
                 self.own.add(number, &[KeyValue::new("signal", batch.signal.as_str()), KeyValue::new("part", part)]);
+            }
+        }
+    }
+
+    /// Records of a request that was taken in; `too_deep` of them are nested too deep.
+    pub(super) fn rejected(&self, signal: Signal, records: u64, too_deep: u64) {
+        for (reason, number) in [("malformed", records.saturating_sub(too_deep)), ("nesting", too_deep)] {
+            if number > 0 {
+                let attributes = [KeyValue::new("signal", signal.as_str()), KeyValue::new("reason", reason)];
+                self.rejected.add(number, &attributes);
             }
         }
     }

@@ -12,6 +12,7 @@
 mod accept_error;
 pub mod amqp;
 pub mod batch;
+mod compression;
 pub mod files;
 mod group_commit;
 mod http_body;
@@ -24,6 +25,7 @@ mod otlp_grpc;
 mod otlp_http;
 mod otlp_response;
 pub mod prefilter;
+mod refusals;
 mod service;
 mod status;
 #[cfg(test)]
@@ -52,6 +54,7 @@ use batch::{Prepared, Request};
 use group_commit::Commits;
 use intake_store::answered;
 use metrics::{Metrics, Transport};
+use refusals::Refusals;
 
 /// What became of a request that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,7 @@ pub struct Intake {
     processors: Semaphore,
     status: Arc<IntakeStatus>,
     metrics: Arc<Metrics>,
+    refusals: Refusals,
 }
 
 impl Intake {
@@ -107,6 +111,7 @@ impl Intake {
             processors: Semaphore::new(processors),
             status,
             metrics,
+            refusals: Refusals::new(),
         };
         (Arc::new(intake), committer)
     }
@@ -169,13 +174,16 @@ impl Intake {
             }
             ready @ Prepared::Batch { .. } => ready,
         };
-        let Prepared::Batch { batch, complaint } = prepared else {
+        let Prepared::Batch { batch, complaint, too_deep } = prepared else {
             // `prepare` asks only when it has no answer yet.
             return Err(AcceptError::Unreadable("the sampling decision could not be made".to_owned()));
         };
-        let (received, rejected) = (batch.received, batch.rejected);
+        let (signal, received, rejected) = (batch.signal, batch.received, batch.rejected);
         // A request without records leaves no trace in the account, so that there is nothing to commit.
         let committed = if received == 0 { Committed::default() } else { self.commits.commit(batch).await? };
+        if rejected > 0 && !committed.repeated {
+            self.metrics.rejected(signal, rejected, too_deep);
+        }
         Ok(Accepted { committed, received, rejected, complaint })
     }
 

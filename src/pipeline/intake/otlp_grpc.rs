@@ -17,10 +17,12 @@ use tonic::codec::{EncodeBody, EncodeBuf, Encoder, SingleMessageCompressionOverr
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::http_body::{self, BodyError, Compression};
+use super::compression::{self, Compression, CompressionError};
+use super::http_body::{self, BodyError};
 use super::metrics::Transport;
 use super::otlp_http::Receiver;
 use super::otlp_response::{self, Advice, Refusal};
+use super::refusals::RefusalReason;
 use super::{Accepted, Description};
 use crate::otlp::{Encoding, Signal, wire};
 
@@ -50,38 +52,41 @@ async fn logs(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) 
 async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: Body) -> Response {
     match receive(receiver, signal, headers, body).await {
         Ok(accepted) => succeeded(response_message(signal, &accepted)),
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => refused(receiver, &refusal),
     }
 }
 
 async fn receive(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: Body) -> Result<Accepted, Refusal> {
     let retry_after = receiver.retry_after;
     let of_body = |error: BodyError| Refusal::of_body(&error, retry_after);
+    let of_compression = |error: CompressionError| Refusal::of_compression(&error, retry_after);
     let of_accept = |error| Refusal::of_accept(&error, retry_after);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !text(header::CONTENT_TYPE.as_str()).starts_with("application/grpc") {
         http_body::discard(body).await;
         let message = "this is judged's OTLP/gRPC receiver; OTLP/HTTP has its own port (intake.otlp.http)";
-        return Err(Refusal::new(Advice::Redirect, message));
+        return Err(Refusal::redirect(message));
     }
     let stated = Compression::parse(text("grpc-encoding"));
     let mut reservation = receiver.memory.reservation();
     let framed = http_body::receive(body, receiver.max_body + PREFIX, &mut reservation).await.map_err(of_body)?;
     let (compressed, message) = only_message(framed)?;
-    let compression = if compressed { stated.map_err(of_body)? } else { Compression::Identity };
+    let compression = if compressed { stated.map_err(of_compression)? } else { Compression::Identity };
     let limit = receiver.max_decompressed;
     let decompress = move || {
-        let decompressed = http_body::decompress(compression, message, limit, &mut reservation);
+        let decompressed = compression::decompress(compression, message, limit, &mut reservation);
         decompressed.map(|decompressed| (decompressed, reservation))
     };
-    let (request, _reservation) = receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_body)?;
+    let (request, _reservation) =
+        receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_compression)?;
     let description = Description::Stated(signal, Encoding::Protobuf);
     receiver.intake.accept(Transport::Grpc, description, request).await.map_err(of_accept)
 }
 
 /// The one message of a unary call, and whether it is compressed.
 fn only_message(mut framed: Bytes) -> Result<(bool, Bytes), Refusal> {
-    let wrong = |what: &str| Refusal::new(Advice::Fix, format!("not a unary gRPC request: {what}"));
+    let wrong =
+        |what: &str| Refusal::new(RefusalReason::Unreadable, Advice::Fix, format!("not a unary gRPC request: {what}"));
     if framed.len() < PREFIX {
         return Err(wrong("the message has no prefix"));
     }
@@ -135,7 +140,8 @@ fn succeeded(message: Bytes) -> Response {
     response
 }
 
-fn refused(refusal: &Refusal) -> Response {
+fn refused(receiver: &Receiver, refusal: &Refusal) -> Response {
+    receiver.intake.refusals.count(Transport::Grpc, refusal.reason, &refusal.message);
     let message = refusal.message.clone();
     let later =
         |code, after| Status::with_error_details(code, message.clone(), ErrorDetails::with_retry_info(Some(after)));
@@ -150,7 +156,7 @@ fn refused(refusal: &Refusal) -> Response {
     status.into_http()
 }
 
-async fn unknown_call(uri: Uri, body: Body) -> Response {
+async fn unknown_call(State(receiver): State<Receiver>, uri: Uri, body: Body) -> Response {
     http_body::discard(body).await;
     let path: String = uri.path().chars().take(100).collect();
     let hint = if path.contains("MetricsService") {
@@ -159,5 +165,5 @@ async fn unknown_call(uri: Uri, body: Body) -> Response {
         ""
     };
     let message = format!("no {path} here: judged's OTLP/gRPC receiver takes {TRACES} and {LOGS}{hint}");
-    refused(&Refusal::new(Advice::Redirect, message))
+    refused(&receiver, &Refusal::redirect(message))
 }

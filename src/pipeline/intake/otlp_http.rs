@@ -14,7 +14,8 @@ use axum::routing::post;
 use prost::Message;
 use tonic::Code;
 
-use super::http_body::{self, ACCEPTED, BodyError, Compression};
+use super::compression::{self, ACCEPTED, Compression, CompressionError};
+use super::http_body::{self, BodyError};
 use super::metrics::Transport;
 use super::otlp_response::{self, Advice, Refusal};
 use super::{Accepted, Description, Intake, MemoryLimiter};
@@ -65,13 +66,13 @@ async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: 
         Ok(stated) => stated,
         Err(refusal) => {
             http_body::discard(body).await;
-            return refused(&refusal, Encoding::Protobuf);
+            return refused(receiver, &refusal, Encoding::Protobuf);
         }
     };
     let answer_in = stated.unwrap_or(Encoding::Protobuf);
     match receive(receiver, signal, stated, headers, body).await {
         Ok((encoding, accepted)) => succeeded(signal, encoding, &accepted),
-        Err(refusal) => refused(&refusal, answer_in),
+        Err(refusal) => refused(receiver, &refusal, answer_in),
     }
 }
 
@@ -84,22 +85,24 @@ async fn receive(
 ) -> Result<(Encoding, Accepted), Refusal> {
     let retry_after = receiver.retry_after;
     let of_body = |error: BodyError| Refusal::of_body(&error, retry_after);
+    let of_compression = |error: CompressionError| Refusal::of_compression(&error, retry_after);
     let compression = match Compression::parse(text(headers, &header::CONTENT_ENCODING)) {
         Ok(compression) => compression,
         Err(error) => {
             http_body::discard(body).await;
-            return Err(of_body(error));
+            return Err(of_compression(error));
         }
     };
     let mut reservation = receiver.memory.reservation();
     let received = http_body::receive(body, receiver.max_body, &mut reservation).await.map_err(of_body)?;
     let limit = receiver.max_decompressed;
     let decompress = move || {
-        let decompressed = http_body::decompress(compression, received, limit, &mut reservation);
+        let decompressed = compression::decompress(compression, received, limit, &mut reservation);
         decompressed.map(|decompressed| (decompressed, reservation))
     };
     let of_accept = |error| Refusal::of_accept(&error, retry_after);
-    let (request, _reservation) = receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_body)?;
+    let (request, _reservation) =
+        receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_compression)?;
     let encoding = stated.unwrap_or_else(|| sniff_encoding(&request));
     let accepted = receiver.intake.accept(Transport::Http, Description::Stated(signal, encoding), request).await;
     Ok((encoding, accepted.map_err(of_accept)?))
@@ -163,7 +166,8 @@ fn with_type(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Re
 }
 
 /// An error with a `google.rpc.Status` as its body, as OTLP asks for.
-fn refused(refusal: &Refusal, encoding: Encoding) -> Response {
+fn refused(receiver: &Receiver, refusal: &Refusal, encoding: Encoding) -> Response {
+    receiver.intake.refusals.count(Transport::Http, refusal.reason, &refusal.message);
     let (status, code) = match refusal.advice {
         Advice::Fix => (StatusCode::BAD_REQUEST, Code::InvalidArgument),
         Advice::Shrink => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
@@ -198,7 +202,13 @@ fn refused(refusal: &Refusal, encoding: Encoding) -> Response {
 
 const ROUTES: &str = "POST /v1/traces or /v1/logs";
 
-async fn unknown_route(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Response {
+async fn unknown_route(
+    State(receiver): State<Receiver>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     http_body::discard(body).await;
     let path: String = uri.path().chars().take(80).collect();
     let hint = match path.trim_end_matches('/') {
@@ -208,14 +218,14 @@ async fn unknown_route(method: Method, uri: Uri, headers: HeaderMap, body: Body)
         _ => "the pages of judged are at the address web.listen",
     };
     let message = format!("no {method} {path} here: this is judged's OTLP/HTTP receiver, which takes {ROUTES}; {hint}");
-    refused(&Refusal::new(Advice::Redirect, message), readable(&headers))
+    refused(&receiver, &Refusal::redirect(message), readable(&headers))
 }
 
-async fn wrong_method(method: Method, headers: HeaderMap, body: Body) -> Response {
+async fn wrong_method(State(receiver): State<Receiver>, method: Method, headers: HeaderMap, body: Body) -> Response {
     http_body::discard(body).await;
     let message =
         format!("{method} is not how OTLP exports: this is judged's OTLP/HTTP receiver, which takes {ROUTES}");
-    let mut response = refused(&Refusal::new(Advice::Redirect, message), readable(&headers));
+    let mut response = refused(&receiver, &Refusal::redirect(message), readable(&headers));
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
     response

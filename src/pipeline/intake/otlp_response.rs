@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::AcceptError;
-use super::http_body::{ACCEPTED, BodyError};
+use super::compression::{ACCEPTED, CompressionError};
+use super::http_body::BodyError;
+use super::refusals::RefusalReason;
 
 /// What the sender should do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,37 +27,55 @@ pub(super) enum Advice {
 /// A request that was not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
+    pub(super) reason: RefusalReason,
     pub(super) advice: Advice,
     pub(super) message: String,
 }
 
 impl Refusal {
-    pub(super) fn new(advice: Advice, message: impl Into<String>) -> Self {
-        Self { advice, message: message.into() }
+    pub(super) fn new(reason: RefusalReason, advice: Advice, message: impl Into<String>) -> Self {
+        Self { reason, advice, message: message.into() }
+    }
+
+    /// Sent to the wrong address.
+    pub(super) fn redirect(message: impl Into<String>) -> Self {
+        Self::new(RefusalReason::Address, Advice::Redirect, message)
     }
 
     pub(super) fn of_body(error: &BodyError, retry_after: Duration) -> Self {
-        let advice = match error {
-            BodyError::TooLarge { .. } | BodyError::TooLargeDecompressed { .. } => Advice::Shrink,
-            BodyError::UnknownCompression(_) => Advice::Reencode,
-            BodyError::Corrupt(_) | BodyError::Broken => Advice::Fix,
-            BodyError::TooSlow => Advice::Retry(retry_after),
-            BodyError::Exhausted(_) => Advice::SlowDown(retry_after),
+        let (reason, advice) = match error {
+            BodyError::TooLarge { .. } => (RefusalReason::Size, Advice::Shrink),
+            BodyError::Broken => (RefusalReason::Incomplete, Advice::Fix),
+            BodyError::TooSlow => (RefusalReason::Incomplete, Advice::Retry(retry_after)),
+            BodyError::Exhausted(_) => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
         };
-        Self::new(advice, error.to_string())
+        Self::new(reason, advice, error.to_string())
+    }
+
+    pub(super) fn of_compression(error: &CompressionError, retry_after: Duration) -> Self {
+        let (reason, advice) = match error {
+            CompressionError::TooLarge { .. } => (RefusalReason::Size, Advice::Shrink),
+            CompressionError::Unknown(_) => (RefusalReason::Compression, Advice::Reencode),
+            CompressionError::Corrupt(_) => (RefusalReason::Unreadable, Advice::Fix),
+            CompressionError::Exhausted(_) => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
+        };
+        Self::new(reason, advice, error.to_string())
     }
 
     pub(super) fn of_accept(error: &AcceptError, retry_after: Duration) -> Self {
-        let advice = match error {
-            AcceptError::Unreadable(_) => Advice::Fix,
-            AcceptError::Unavailable { .. } | AcceptError::Stopping => Advice::Retry(retry_after),
+        let (reason, advice) = match error {
+            AcceptError::Unreadable(_) => (RefusalReason::Unreadable, Advice::Fix),
+            AcceptError::Unavailable { .. } | AcceptError::Stopping => {
+                (RefusalReason::Unavailable, Advice::Retry(retry_after))
+            }
         };
-        Self::new(advice, error.to_string())
+        Self::new(reason, advice, error.to_string())
     }
 
     pub(super) fn unsupported_media_type(found: &str) -> Self {
         let found: String = found.chars().take(60).collect();
         Self::new(
+            RefusalReason::Type,
             Advice::Reencode,
             format!(
                 "content type `{found}` is not OTLP; use application/x-protobuf or application/json, compressed with {ACCEPTED}"

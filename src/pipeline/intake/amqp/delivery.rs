@@ -9,7 +9,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{Channel, Confirmation};
 use tokio_util::sync::CancellationToken;
 
-use super::super::http_body::{Compression, decompress};
+use super::super::compression::{Compression, decompress};
 use super::super::metrics::Transport;
 use super::super::{AcceptError, Description, Intake, MemoryLimiter};
 use crate::config::intake::AmqpConfig;

@@ -3,6 +3,7 @@ use crate::conventions::EVALUATION_ID;
 use crate::model::{EvaluationId, Probability, SubjectId};
 use crate::otlp::span_from_bytes;
 use crate::otlp::wire::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::common::v1::ArrayValue;
 
 /// Stands for the real redactor: hides every text attribute.
 struct Stars;
@@ -61,7 +62,7 @@ fn batch(
     kept_before: Option<&HashSet<TraceId>>,
 ) -> (IntakeBatch, Option<String>) {
     match prepare(request, sampler, &Stars, kept_before).unwrap() {
-        Prepared::Batch { batch, complaint } => (batch, complaint),
+        Prepared::Batch { batch, complaint, .. } => (batch, complaint),
         Prepared::Ask(ids) => panic!("asks about {ids:?}"),
     }
 }
@@ -152,6 +153,56 @@ fn what_an_earlier_message_kept_is_kept_on() {
     let (batch, _) = batch(&request, &sampler, Some(&earlier));
     assert_eq!((batch.spans.len(), batch.sampled_out), (1, 1));
     assert_eq!(batch.spans[0].trace_id.as_bytes(), &[2; 16]);
+}
+
+/// An attribute of lists in lists.
+fn nested(lists: usize) -> KeyValue {
+    let text = AnyValue { value: Some(any_value::Value::StringValue("x".to_owned())) };
+    let value = (0..lists).fold(text, |inner, _| AnyValue {
+        value: Some(any_value::Value::ArrayValue(ArrayValue { values: vec![inner] })),
+    });
+    KeyValue { key: "deep".to_owned(), value: Some(value), ..KeyValue::default() }
+}
+
+fn too_deep(request: &Request) -> (u64, Option<String>, usize) {
+    match prepare(request, &sampler("rate = 1"), &Stars, None).unwrap() {
+        Prepared::Batch { batch, complaint, too_deep } => {
+            assert_eq!((batch.rejected, accounted(&batch)), (too_deep, batch.received));
+            assert!(batch.spans.iter().all(|span| span_from_bytes(&span.body).is_ok()));
+            (too_deep, complaint, batch.spans.len())
+        }
+        Prepared::Ask(ids) => panic!("asks about {ids:?}"),
+    }
+}
+
+#[test]
+fn what_could_not_be_read_back_is_rejected_by_name_and_the_rest_survives() {
+    let with = |attribute| wire::Span { attributes: vec![attribute], ..span(1, 2) };
+    // Read alone, but not in its stored block; not even alone.
+    for lists in [49, 60] {
+        let (number, complaint, kept) = too_deep(&request(vec![span(1, 1), with(nested(lists)), span(1, 3)]));
+        assert_eq!((number, kept), (1, 2), "{lists}");
+        assert!(complaint.unwrap().contains("nested too deep"), "{lists}");
+    }
+    let (.., complaint, _) = too_deep(&request(vec![with(nested(49))]));
+    let id = SpanId::try_from(span(1, 2).span_id.as_slice()).unwrap();
+    assert_eq!(
+        complaint.unwrap(),
+        format!("the record of span {id} holds an attribute that is nested too deep to be stored")
+    );
+    assert_eq!(too_deep(&request(vec![with(nested(40))])).0, 0);
+}
+
+#[test]
+fn json_that_is_nested_too_deep_for_its_parser_costs_the_record_alone() {
+    let ids = |span: &str| format!(r#""traceId":"{}","spanId":"{}""#, "01".repeat(16), span.repeat(8));
+    let deep = format!("{}{}", r#"{"arrayValue":{"values":["#.repeat(60), "]}}".repeat(60));
+    let deep = format!(r#"{{{},"attributes":[{{"key":"deep","value":{deep}}}]}}"#, ids("02"));
+    let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{deep},{{{}}}]}}]}}]}}"#, ids("03"));
+    let read = Request::read(Signal::Traces, Encoding::Json, body.into()).unwrap();
+    let (number, complaint, kept) = too_deep(&read);
+    assert_eq!((number, kept), (1, 1));
+    assert!(complaint.unwrap().starts_with("the record of span 0202020202020202 "));
 }
 
 #[test]

@@ -41,6 +41,18 @@ fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn framed_snappy(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+    encoder.write_all(bytes).unwrap();
+    encoder.into_inner().unwrap()
+}
+
+fn lz4(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[tokio::test]
 async fn traces_and_logs_are_committed_in_either_encoding_before_success_is_said() {
     let service = Service::start("", "rate = 1").await;
@@ -68,16 +80,20 @@ async fn every_content_encoding_is_understood() {
         (2, "zstd", zstd::encode_all(body(2).as_slice(), 3).unwrap()),
         (3, "deflate", zlib(&body(3))),
         (4, "identity", body(4)),
+        (5, "snappy", snap::raw::Encoder::new().compress_vec(&body(5)).unwrap()),
+        (6, "snappy", framed_snappy(&body(6))),
+        (7, "x-snappy-framed", framed_snappy(&body(7))),
+        (8, "lz4", lz4(&body(8))),
     ] {
         let response = post(&service, "/v1/traces", PROTOBUF, body).header("content-encoding", encoding).send().await;
         assert_eq!(response.unwrap().status(), 200, "{encoding}");
         assert_eq!(service.account().await.kept, i64::from(trace), "{encoding}");
     }
     let response =
-        post(&service, "/v1/traces", PROTOBUF, body(5)).header("content-encoding", "snappy").send().await.unwrap();
+        post(&service, "/v1/traces", PROTOBUF, body(9)).header("content-encoding", "br").send().await.unwrap();
     assert_eq!(response.status(), 415);
-    assert_eq!(response.headers()["accept-encoding"], "gzip, zstd, deflate, identity");
-    assert!(status(response).await.message.contains("`snappy` is not supported"));
+    assert_eq!(response.headers()["accept-encoding"], "gzip, zstd, snappy, x-snappy-framed, lz4, deflate, identity");
+    assert!(status(response).await.message.contains("`br` is not supported"));
 }
 
 #[tokio::test]
