@@ -101,6 +101,7 @@ impl ProblemCode {
             | Self::SeveralChoices
             | Self::OtherSpeakers
             | Self::DocumentsLeftOut
+            | Self::MessagesLeftOut
             | Self::RepeatedSpan => return None,
         })
     }

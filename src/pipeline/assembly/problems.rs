@@ -112,7 +112,7 @@ mod tests {
         let root = SpanBuilder::new("POST /ask").id(9).times(0, 9_000);
         let call = SpanBuilder::new("chat").id(1).parent(9).with("gen_ai.operation.name", "chat");
         let tool = SpanBuilder::new("execute_tool").id(2).parent(9).with("gen_ai.operation.name", "execute_tool");
-        let tool = tool.dropped(Dropped { attributes: 0, events: 3 });
+        let tool = tool.dropped(Dropped { events: 3, ..Dropped::default() });
         let found = of(vec![root, call, tool]);
         assert_eq!(codes(&found[0]), [(ProblemCode::NotCaptured, false)]);
         assert_eq!(codes(&found[1]), [(ProblemCode::EventsDropped, false), (ProblemCode::NotCaptured, true)]);
