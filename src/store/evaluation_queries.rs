@@ -1,4 +1,4 @@
-//! What pages read: evaluations by filter, one evaluation with everything around it, and what there is to label.
+//! What pages read: one evaluation with everything around it, and what there is to label.
 
 use std::collections::BTreeMap;
 
@@ -6,45 +6,11 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Store, StoreError, read, row, rows};
+use super::{PageCursor, Store, StoreError, read, row, rows};
 use crate::model::{
     DeliveryStatus, EvaluationId, Label, Outcome, Probability, SpanId, StoredProblem, SubjectContent, SubjectId,
     SubjectKind, TraceId,
 };
-
-/// Which evaluations to show; what is absent does not restrict.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct EvaluationFilter {
-    /// The rubric's name.
-    pub rubric: Option<String>,
-    /// The rubric's version.
-    pub version: Option<u32>,
-    /// The judge's name.
-    pub judge: Option<String>,
-    pub outcome: Option<Outcome>,
-    /// Only values below this.
-    pub value_below: Option<f64>,
-    /// Only values from this on.
-    pub value_from: Option<f64>,
-    pub label: Option<String>,
-    /// Only subjects with fewer documents than this.
-    pub documents_below: Option<i64>,
-    /// A segment and its value.
-    pub segment: Option<(String, String)>,
-    /// Text that the rationale or the reason contains, in any case.
-    pub text: Option<String>,
-    /// Only subjects of this trace.
-    pub trace: Option<TraceId>,
-}
-
-/// Where a page ends: the next one begins after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageCursor {
-    /// When the last evaluation was planned, milliseconds since the Unix epoch.
-    pub created_at_ms: i64,
-    /// Its identity.
-    pub id: EvaluationId,
-}
 
 /// An evaluation in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -167,7 +133,7 @@ pub struct LabelCandidate {
 }
 
 row! {
-    struct SummaryRow {
+    pub(super) struct SummaryRow {
         id: Uuid,
         subject_id: Uuid,
         kind: String,
@@ -200,69 +166,13 @@ row! {
     }
 }
 
-const SUMMARIES: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
+/// Subjects stand behind their evaluations, which the planner keeps: it follows an index of evaluations.
+pub(super) const SUMMARIES: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
     e.outcome, e.reason, e.score, e.label, e.value, e.rationale, e.inclusion_probability, e.attempts, e.input_tokens, \
     e.output_tokens, e.cost_usd, e.latency_ms, s.observed_at_ms, e.created_at_ms, e.finished_at_ms, s.model, s.document_count, \
-    s.segments, e.reading, e.rendering FROM evaluations e JOIN subjects s ON s.id = e.subject_id WHERE ";
+    s.segments, e.reading, e.rendering FROM evaluations e CROSS JOIN subjects s WHERE s.id = e.subject_id AND ";
 
 impl Store {
-    /// Evaluations that pass `filter`, newest first, `limit` of those after `after`.
-    pub async fn evaluations(
-        &self,
-        filter: &EvaluationFilter,
-        after: Option<PageCursor>,
-        limit: usize,
-    ) -> Result<Vec<EvaluationSummary>, StoreError> {
-        let segment = filter.segment.as_ref().map(segment_text).transpose()?;
-        let found: Vec<SummaryRow> = read!(self, DB, pool => {
-            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
-            select.push("e.anchor_round IS NULL");
-            if let Some(rubric) = &filter.rubric {
-                select.push(" AND e.rubric = ").push_bind(rubric.as_str());
-            }
-            if let Some(version) = filter.version {
-                select.push(" AND e.version = ").push_bind(i64::from(version));
-            }
-            if let Some(judge) = &filter.judge {
-                select.push(" AND e.judge = ").push_bind(judge.as_str());
-            }
-            if let Some(outcome) = filter.outcome {
-                select.push(" AND e.outcome = ").push_bind(outcome.as_str());
-            }
-            if let Some(below) = filter.value_below {
-                select.push(" AND e.value < ").push_bind(below);
-            }
-            if let Some(from) = filter.value_from {
-                select.push(" AND e.value >= ").push_bind(from);
-            }
-            if let Some(label) = &filter.label {
-                select.push(" AND e.label = ").push_bind(label.as_str());
-            }
-            if let Some(below) = filter.documents_below {
-                select.push(" AND s.document_count < ").push_bind(below);
-            }
-            if let Some(segment) = &segment {
-                // Exact on both databases, where LIKE and JSON access differ: the text contains what can be removed from it.
-                select.push(" AND replace(s.segments, ").push_bind(segment.as_str()).push(", '') <> s.segments");
-            }
-            if let Some(text) = &filter.text {
-                let pattern = format!("%{}%", escape_like(&text.to_lowercase()));
-                select.push(" AND (lower(COALESCE(e.rationale, '')) LIKE ").push_bind(pattern.clone());
-                select.push(" ESCAPE '!' OR lower(COALESCE(e.reason, '')) LIKE ").push_bind(pattern).push(" ESCAPE '!')");
-            }
-            if let Some(trace) = &filter.trace {
-                select.push(" AND s.trace_id = ").push_bind(trace.as_bytes().as_slice());
-            }
-            if let Some(after) = after {
-                select.push(" AND (e.created_at_ms, e.id) < (").push_bind(after.created_at_ms).push(", ");
-                select.push_bind(after.id.as_uuid()).push(")");
-            }
-            select.push(" ORDER BY e.created_at_ms DESC, e.id DESC LIMIT ").push_bind(limit as i64);
-            select.build_query_as().fetch_all(pool).await?
-        });
-        found.into_iter().map(SummaryRow::into_summary).collect()
-    }
-
     /// One evaluation with everything around it; `None` when there is no such evaluation.
     pub async fn evaluation_detail(&self, id: EvaluationId) -> Result<Option<EvaluationDetail>, StoreError> {
         let found: Option<SummaryRow> = read!(self, DB, pool => {
@@ -347,18 +257,8 @@ impl Store {
     }
 }
 
-/// How serde writes this pair inside the segments' JSON object.
-fn segment_text((name, value): &(String, String)) -> Result<String, StoreError> {
-    Ok(format!("{}:{}", rows::to_json("subjects", "segments", name)?, rows::to_json("subjects", "segments", value)?))
-}
-
-/// Text that stands for itself in a LIKE pattern with the escape character `!`.
-fn escape_like(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
-}
-
 impl SummaryRow {
-    fn into_summary(self) -> Result<EvaluationSummary, StoreError> {
+    pub(super) fn into_summary(self) -> Result<EvaluationSummary, StoreError> {
         let id = self.id;
         self.read().map_err(|error| error.in_row(id))
     }

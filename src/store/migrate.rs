@@ -130,6 +130,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     10 "sampling versions" "0010_sampling_versions.sql",
     11 "problems" "0011_problems.sql",
     12 "kept report" "0012_kept_report.sql",
+    13 "search" "0013_search.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

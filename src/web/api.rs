@@ -9,10 +9,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::evaluations::PATIENCE;
 use super::filter::{FilterForm, written};
 use super::problem::PageError;
 use super::state::Shared;
 use crate::labels::{self, LabelError, LabelLine, LabelledRubric};
+use crate::report::Moment;
 
 /// An error as JSON.
 pub(super) struct Problem(PageError);
@@ -33,17 +35,18 @@ impl<E: Into<PageError>> From<E> for Problem {
     }
 }
 
-/// `GET /api/evaluations`: the filters of the page; `next` continues.
+/// `GET /api/evaluations`: the filters of the page; `next` continues. `searched` tells how far a search came that ended early.
 pub(super) async fn evaluations(
     State(web): State<Shared>,
     Query(form): Query<FilterForm>,
 ) -> Result<Response, Problem> {
     let limit = form.limit()?;
-    let mut found = web.parts.store.evaluations(&form.filter()?, form.after()?, limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| written(last.cursor()));
-    Ok(Json(json!({ "evaluations": found, "next": next })).into_response())
+    let page = web.parts.store.evaluation_page(&form.filter()?, form.after()?, limit, PATIENCE).await?;
+    let next = page.next.map(written);
+    let searched = page.searched.map(|searched| {
+        json!({ "evaluations": searched.evaluations, "planned_since": Moment(searched.until_ms).to_string() })
+    });
+    Ok(Json(json!({ "evaluations": page.evaluations, "next": next, "searched": searched })).into_response())
 }
 
 /// `GET /api/evaluations/{id}`: one evaluation with its content, labels and deliveries.

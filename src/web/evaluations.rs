@@ -1,5 +1,7 @@
 //! Evaluations by filter, and one evaluation with everything around it.
 
+use std::time::Duration;
+
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use minijinja::context;
@@ -14,12 +16,16 @@ use crate::model::{
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
 
+/// A page or an answer of the API may search so long for what no index knows.
+pub(super) const PATIENCE: Duration = Duration::from_millis(80);
+
 pub(super) async fn list(State(web): State<Shared>, Query(form): Query<FilterForm>) -> Result<Response, PageError> {
     let limit = form.limit()?;
-    let mut found = web.parts.store.evaluations(&form.filter()?, form.after()?, limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| form.address(Some(last.cursor())));
+    let page = web.parts.store.evaluation_page(&form.filter()?, form.after()?, limit, PATIENCE).await?;
+    let next = page.next.map(|next| form.address(Some(next)));
+    let searched = page.searched.map(|searched| {
+        context! { number => searched.evaluations, until_ms => searched.until_ms }
+    });
     let rubrics: std::collections::BTreeSet<String> =
         web.parts.catalogue.all().iter().map(|rubric| rubric.name.clone()).collect();
     let outcomes = Outcome::NAMES.to_vec();
@@ -28,7 +34,8 @@ pub(super) async fn list(State(web): State<Shared>, Query(form): Query<FilterFor
         context! {
             here => "/evaluations",
             form => Value::from(Serde(&form)),
-            evaluations => Value::from(Serde(&found)),
+            evaluations => Value::from(Serde(&page.evaluations)),
+            searched,
             rubrics => rubrics.into_iter().collect::<Vec<_>>(),
             outcomes,
             first => form.after.is_empty(),

@@ -1,6 +1,7 @@
 //! Pages and API over HTTP, as a browser without JavaScript and as a program see them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::WebConfig;
 use crate::model::{
@@ -139,11 +140,13 @@ async fn all(store: &Store, filter: &EvaluationFilter, page: usize) -> Vec<Evalu
     let mut found: Vec<EvaluationSummary> = Vec::new();
     loop {
         let after = found.last().map(EvaluationSummary::cursor);
-        let more = store.evaluations(filter, after, page).await.unwrap();
-        if more.is_empty() {
+        let more = store.evaluation_page(filter, after, page, Duration::MAX).await.unwrap();
+        assert_eq!(more.searched, None);
+        found.extend(more.evaluations);
+        if more.next.is_none() {
             return found;
         }
-        found.extend(more);
+        assert_eq!(more.next, found.last().map(EvaluationSummary::cursor));
     }
 }
 
@@ -181,8 +184,44 @@ on_both_databases! {
             EvaluationFilter { text: Some("over%of".into()), ..none() },
             EvaluationFilter { label: Some("' OR 1=1 --".into()), ..none() },
         ] {
-            assert!(store.evaluations(&nothing, None, 10).await.unwrap().is_empty(), "{nothing:?}");
+            assert!(all(store, &nothing, 10).await.is_empty(), "{nothing:?}");
         }
+    }
+}
+
+on_both_databases! {
+    /// Scenario: a filter that no index knows, over more than can be looked at at once. Guarantee: the search ends in time,
+    /// says how far it came, and goes on from there; nothing is left out.
+    a_search_that_ran_out_of_patience_goes_on_where_it_stood(database) {
+        ten_days(&database).await;
+        let store = &database.store;
+        for filter in [
+            EvaluationFilter { text: Some("overlap".into()), ..EvaluationFilter::default() },
+            EvaluationFilter { segment: Some(("environment".into(), "nowhere".into())), ..EvaluationFilter::default() },
+            EvaluationFilter { judge: Some("baseline".into()), documents_below: Some(2), ..EvaluationFilter::default() },
+            EvaluationFilter { label: Some("fail".into()), documents_below: Some(2), ..EvaluationFilter::default() },
+        ] {
+            let whole = all(store, &filter, 500).await;
+            let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let page = store.evaluation_page(&filter, after, 500, Duration::ZERO).await.unwrap();
+                found.extend(page.evaluations);
+                pages += 1;
+                if let Some(searched) = page.searched {
+                    assert!(searched.evaluations > 0);
+                    assert_eq!(page.next.map(|next| next.created_at_ms), Some(searched.until_ms));
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert!(pages > 1, "{filter:?}");
+            assert_eq!(found, whole, "{filter:?}");
+        }
+        let unknown = EvaluationFilter { judge: Some("nobody".into()), ..EvaluationFilter::default() };
+        let page = store.evaluation_page(&unknown, None, 10, Duration::ZERO).await.unwrap();
+        assert_eq!((page.evaluations.len(), page.next, page.searched), (0, None, None), "the account knows that there is none");
     }
 }
 

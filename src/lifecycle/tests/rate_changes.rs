@@ -186,7 +186,7 @@ impl Worker {
         let filter = EvaluationFilter { outcome: Some(Outcome::Pending), ..EvaluationFilter::default() };
         let (mut drawn, mut after) = (BTreeMap::new(), None);
         loop {
-            let page = self.store.evaluations(&filter, after, 500).await.unwrap();
+            let page = self.store.evaluation_page(&filter, after, 500, Duration::MAX).await.unwrap().evaluations;
             let Some(last) = page.last() else { return drawn };
             after = Some(last.cursor());
             drawn.extend(page.iter().map(|one| (one.trace_id, one.inclusion_probability)));

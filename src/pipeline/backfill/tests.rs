@@ -117,7 +117,7 @@ async fn account(store: &Store, rubric: &str) -> EvaluationAccount {
 /// The evaluations of a rubric, by the number of their trace.
 async fn evaluations(store: &Store, rubric: &str) -> BTreeMap<SubjectId, EvaluationSummary> {
     let filter = EvaluationFilter { rubric: Some(rubric.to_owned()), ..EvaluationFilter::default() };
-    let found = store.evaluations(&filter, None, 100).await.unwrap();
+    let found = store.evaluation_page(&filter, None, 100, Duration::MAX).await.unwrap().evaluations;
     found.into_iter().map(|one| (one.subject, one)).collect()
 }
 
