@@ -45,6 +45,7 @@ pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken
 
 async fn forget(store: &Store, config: &Config, soft: &CancellationToken) -> Result<(), StoreError> {
     forget_content(store, config.privacy.retention_days, soft).await?;
+    forget_resources(store, config.privacy.retention_days).await?;
     forget_batches(store, config.store.keep_digests, soft).await
 }
 
@@ -67,6 +68,14 @@ async fn forget_content(store: &Store, retention_days: u32, soft: &CancellationT
     }
     if traces > 0 {
         tracing::info!(traces, subjects, "content older than privacy.retention_days deleted; scores stay");
+    }
+    Ok(())
+}
+
+/// What emitted records is deleted with the last of them.
+async fn forget_resources(store: &Store, retention_days: u32) -> Result<(), StoreError> {
+    if retention_days > 0 {
+        store.forget_resources(store.now_ms() - i64::from(retention_days) * ONE_DAY_MS).await?;
     }
     Ok(())
 }

@@ -1,13 +1,16 @@
-//! The form in which the store keeps a span or log record: OTLP protobuf, a resource block holding exactly one record.
+//! The form in which the store keeps a span or log record: OTLP protobuf, a resource block holding exactly one record. The
+//! resource stands in it or apart, under the number that the field has in the block: put before the rest, it is the whole.
 //!
 //! The wire format is its own version contract, so that rows written by one release are read by the next.
+
+use std::sync::Arc;
 
 use prost::Message;
 use prost::encoding::{self, WireType};
 
 use super::wire::Span as WireSpan;
 use super::wire::{InstrumentationScope, LogRecord as WireLog, Resource, ResourceLogs, ResourceSpans};
-use crate::model::{LogRecord, Span};
+use crate::model::{LogRecord, Resource as ModelResource, Span};
 
 /// Why stored bytes cannot be read back: the row was damaged or written by something else.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +23,11 @@ pub enum StoredError {
     Empty,
 }
 
-/// Who emitted records, encoded once for all records of a block: each of them carries it into the store.
+/// Who emitted records, encoded once for all records of a block.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     /// The field of the resource, if there is one.
-    resource: Vec<u8>,
+    resource: Arc<[u8]>,
     /// The field of the scope, if there is one.
     scope: Vec<u8>,
 }
@@ -37,22 +40,37 @@ const INNER_FIELD: u32 = 2;
 impl Origin {
     /// Encodes them.
     pub fn new(resource: Option<&Resource>, scope: Option<&InstrumentationScope>) -> Self {
-        let mut origin = Self::default();
-        if let Some(resource) = resource {
-            encoding::message::encode(ORIGIN_FIELD, resource, &mut origin.resource);
+        let field = |encode: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = Vec::new();
+            encode(&mut bytes);
+            bytes
+        };
+        Self {
+            resource: field(&|bytes| {
+                if let Some(resource) = resource {
+                    encoding::message::encode(ORIGIN_FIELD, resource, bytes);
+                }
+            })
+            .into(),
+            scope: field(&|bytes| {
+                if let Some(scope) = scope {
+                    encoding::message::encode(ORIGIN_FIELD, scope, bytes);
+                }
+            }),
         }
-        if let Some(scope) = scope {
-            encoding::message::encode(ORIGIN_FIELD, scope, &mut origin.scope);
-        }
-        origin
     }
 
-    /// The bytes to store for one span.
+    /// The resource, to be stored with its records or once for all of them.
+    pub fn resource(&self) -> &Arc<[u8]> {
+        &self.resource
+    }
+
+    /// The bytes to store for one span, behind or apart from its resource.
     pub fn span_to_bytes(&self, span: &WireSpan) -> Vec<u8> {
         self.to_bytes(span)
     }
 
-    /// The bytes to store for one log record.
+    /// The bytes to store for one log record, behind or apart from its resource.
     pub fn log_record_to_bytes(&self, record: &WireLog) -> Vec<u8> {
         self.to_bytes(record)
     }
@@ -61,8 +79,7 @@ impl Origin {
     fn to_bytes<R: Message>(&self, record: &R) -> Vec<u8> {
         let group = self.scope.len() + encoding::message::encoded_len(INNER_FIELD, record);
         let block = encoding::key_len(INNER_FIELD) + encoding::encoded_len_varint(group as u64) + group;
-        let mut bytes = Vec::with_capacity(self.resource.len() + block);
-        bytes.extend_from_slice(&self.resource);
+        let mut bytes = Vec::with_capacity(block);
         encoding::encode_key(INNER_FIELD, WireType::LengthDelimited, &mut bytes);
         encoding::encode_varint(group as u64, &mut bytes);
         bytes.extend_from_slice(&self.scope);
@@ -71,10 +88,19 @@ impl Origin {
     }
 }
 
-/// Reads back [`Origin::span_to_bytes`].
-pub fn span_from_bytes(bytes: &[u8]) -> Result<Span, StoredError> {
+/// Reads back [`Origin::span_to_bytes`]; `resource` is the one that stands apart, if it does.
+pub fn span_from_bytes(bytes: &[u8], resource: Option<&Arc<ModelResource>>) -> Result<Span, StoredError> {
     let block = ResourceSpans::decode(bytes)?;
-    super::spans(block).into_iter().next().and_then(Result::ok).ok_or(StoredError::Empty)
+    let mut span = super::spans(block).into_iter().next().and_then(Result::ok).ok_or(StoredError::Empty)?;
+    if let Some(resource) = resource {
+        span.resource = Arc::clone(resource);
+    }
+    Ok(span)
+}
+
+/// Reads back [`Origin::resource`].
+pub fn resource_from_bytes(bytes: &[u8]) -> Result<Arc<ModelResource>, StoredError> {
+    Ok(super::resource(ResourceSpans::decode(bytes)?.resource))
 }
 
 /// Reads back [`Origin::log_record_to_bytes`].
@@ -100,12 +126,12 @@ mod tests {
             let span = WireSpan { trace_id: vec![1; 16], name: names[2].clone(), ..WireSpan::default() };
             let spans = ScopeSpans { scope: scope.clone(), spans: vec![span.clone()], ..ScopeSpans::default() };
             let block = ResourceSpans { resource: resource.clone(), scope_spans: vec![spans], ..ResourceSpans::default() };
-            proptest::prop_assert_eq!(origin.span_to_bytes(&span), block.encode_to_vec());
+            proptest::prop_assert_eq!([origin.resource().to_vec(), origin.span_to_bytes(&span)].concat(), block.encode_to_vec());
 
             let record = WireLog { trace_id: vec![1; 16], event_name: names[2].clone(), ..WireLog::default() };
             let records = ScopeLogs { scope, log_records: vec![record.clone()], ..ScopeLogs::default() };
             let block = ResourceLogs { resource, scope_logs: vec![records], ..ResourceLogs::default() };
-            proptest::prop_assert_eq!(origin.log_record_to_bytes(&record), block.encode_to_vec());
+            proptest::prop_assert_eq!([origin.resource().to_vec(), origin.log_record_to_bytes(&record)].concat(), block.encode_to_vec());
         }
     }
 }

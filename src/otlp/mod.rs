@@ -9,10 +9,10 @@ mod json_lenient;
 pub mod nesting;
 mod to_model;
 
-pub use codec::{Origin, log_record_from_bytes, span_from_bytes};
+pub use codec::{Origin, log_record_from_bytes, resource_from_bytes, span_from_bytes};
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
 pub use json_depth::without_deep_records;
-pub use to_model::{RecordError, attributes_to_model, log_records, spans};
+pub use to_model::{RecordError, attributes_to_model, log_records, resource, spans};
 
 /// The generated wire types, under short names.
 pub mod wire {

@@ -55,7 +55,7 @@ mod tests {
     use opentelemetry_proto::tonic::common::v1::{ArrayValue, KeyValueList};
     use prost::Message;
 
-    use super::super::codec::{Origin, log_record_from_bytes, span_from_bytes};
+    use super::super::codec::{Origin, log_record_from_bytes, resource_from_bytes, span_from_bytes};
     use super::super::wire::span::{Event, Link};
     use super::*;
 
@@ -82,7 +82,7 @@ mod tests {
             Span { links: vec![Link { attributes: attributes(), ..Link::default() }], ..ids() },
         ];
         for span in spans {
-            let read = span_from_bytes(&Origin::new(None, None).span_to_bytes(&span));
+            let read = span_from_bytes(&Origin::new(None, None).span_to_bytes(&span), None);
             assert_eq!(fits_span(&span), read.is_ok(), "{lists} lists, {maps} maps");
         }
         let record = LogRecord { trace_id: vec![1; 16], span_id: vec![2; 8], ..LogRecord::default() };
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(fits_log_record(&record), read.is_ok(), "{lists} lists, {maps} maps");
         }
         let resource = Resource { attributes: attributes(), ..Resource::default() };
-        let read = span_from_bytes(&Origin::new(Some(&resource), None).span_to_bytes(&ids()));
+        let read = resource_from_bytes(Origin::new(Some(&resource), None).resource());
         assert_eq!(fits_resource(&resource), read.is_ok(), "{lists} lists, {maps} maps");
     }
 

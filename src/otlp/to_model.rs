@@ -23,7 +23,7 @@ pub enum RecordError {
 
 /// The spans of one resource block, each on its own right or wrong.
 pub fn spans(block: wire::ResourceSpans) -> Vec<Result<Span, RecordError>> {
-    let resource = Arc::new(Resource { attributes: resource_attributes(block.resource) });
+    let resource = resource(block.resource);
     let mut spans = Vec::new();
     for group in block.scope_spans {
         let scope = scope_to_model(group.scope);
@@ -42,8 +42,10 @@ pub fn log_records(block: wire::ResourceLogs) -> Vec<Result<LogRecord, RecordErr
     records
 }
 
-fn resource_attributes(resource: Option<wire::Resource>) -> Attributes {
-    resource.map(|resource| attributes_to_model(resource.attributes)).unwrap_or_default()
+/// What emitted the records of a block.
+pub fn resource(resource: Option<wire::Resource>) -> Arc<Resource> {
+    let attributes = resource.map(|resource| attributes_to_model(resource.attributes)).unwrap_or_default();
+    Arc::new(Resource { attributes })
 }
 
 fn scope_to_model(scope: Option<wire::InstrumentationScope>) -> Arc<Scope> {

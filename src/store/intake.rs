@@ -1,9 +1,11 @@
 //! Committing what intake received: spans, log records, digests and the account, in one transaction.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use sqlx::QueryBuilder;
 
+use super::resources::{ResourcePlaces, store_resources};
 use super::rows::push_list;
 use super::{Store, StoreError, read, transaction};
 use crate::model::{Probability, SpanId, TraceId, UnixNanos};
@@ -22,7 +24,9 @@ pub struct KeptSpan {
     pub u: f64,
     /// The probability with which samplers upstream kept the trace.
     pub upstream_probability: Probability,
-    /// OTLP protobuf: one span in its resource block.
+    /// OTLP protobuf: what emitted it, as the field of a resource block. Empty where that is unknown.
+    pub resource: Arc<[u8]>,
+    /// OTLP protobuf: one span in a resource block without its resource.
     pub body: Vec<u8>,
 }
 
@@ -33,9 +37,11 @@ pub struct KeptLogRecord {
     pub span_id: SpanId,
     /// The trace's sampling number in [0, 1).
     pub u: f64,
-    /// SHA-256 of the body: a log record has no id of its own.
+    /// SHA-256 of resource and body: a log record has no id of its own.
     pub digest: [u8; 32],
-    /// OTLP protobuf: one log record in its resource block.
+    /// OTLP protobuf: what emitted it, as the field of a resource block. Empty where that is unknown.
+    pub resource: Arc<[u8]>,
+    /// OTLP protobuf: one log record in a resource block without its resource.
     pub body: Vec<u8>,
 }
 
@@ -116,7 +122,9 @@ impl Store {
         times: SettleTimes,
     ) -> Result<Vec<Committed>, StoreError> {
         let now_ms = self.now_ms();
+        let resources = ResourcePlaces::of(batches, self.resources_stand_apart().await?, now_ms);
         let (committed, traces) = transaction!(self, DB, tx => {
+            store_resources!(tx, DB, resources);
             let mut committed = Vec::with_capacity(batches.len());
             let mut arrivals: BTreeMap<TraceId, TraceArrival> = BTreeMap::new();
             for batch in batches {
@@ -131,12 +139,14 @@ impl Store {
                 let mut outcome = Committed::default();
                 if fresh {
                     for spans in in_key_order(&batch.spans, |span| (span.trace_id, span.span_id)).chunks(ROWS_PER_STATEMENT) {
-                        let mut insert = QueryBuilder::<DB>::new("INSERT INTO spans (trace_id, span_id, received_at_ms, body) ");
+                        let mut insert = QueryBuilder::<DB>::new("INSERT INTO spans (trace_id, span_id, received_at_ms, resource, body) ");
                         insert.push_values(spans, |mut row, span| {
+                            let (resource, body) = resources.columns(&span.resource, &span.body);
                             row.push_bind(span.trace_id.as_bytes().as_slice())
                                 .push_bind(span.span_id.as_bytes().as_slice())
                                 .push_bind(now_ms)
-                                .push_bind(span.body.as_slice());
+                                .push_bind(resource)
+                                .push_bind(body.as_ref());
                         });
                         insert.push(" ON CONFLICT (trace_id, span_id) DO NOTHING RETURNING trace_id, span_id");
                         let stored: Vec<(Vec<u8>, Vec<u8>)> = insert.build_query_as().fetch_all(&mut *tx).await?;
@@ -149,12 +159,14 @@ impl Store {
                         }
                     }
                     for logs in in_key_order(&batch.logs, |log| (log.trace_id, log.digest)).chunks(ROWS_PER_STATEMENT) {
-                        let mut insert = QueryBuilder::<DB>::new("INSERT INTO log_records (trace_id, digest, received_at_ms, body) ");
+                        let mut insert = QueryBuilder::<DB>::new("INSERT INTO log_records (trace_id, digest, received_at_ms, resource, body) ");
                         insert.push_values(logs, |mut row, log| {
+                            let (resource, body) = resources.columns(&log.resource, &log.body);
                             row.push_bind(log.trace_id.as_bytes().as_slice())
                                 .push_bind(log.digest.as_slice())
                                 .push_bind(now_ms)
-                                .push_bind(log.body.as_slice());
+                                .push_bind(resource)
+                                .push_bind(body.as_ref());
                         });
                         insert.push(" ON CONFLICT (trace_id, digest) DO NOTHING RETURNING trace_id, digest");
                         let stored: Vec<(Vec<u8>, Vec<u8>)> = insert.build_query_as().fetch_all(&mut *tx).await?;

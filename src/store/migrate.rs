@@ -131,6 +131,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     11 "problems" "0011_problems.sql",
     12 "kept report" "0012_kept_report.sql",
     13 "search" "0013_search.sql",
+    14 "resources" "0014_resources.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -30,6 +30,7 @@ mod notify_others;
 mod outbox;
 mod problem_account;
 mod reports;
+mod resources;
 mod retention;
 mod rows;
 mod rubrics;
@@ -78,6 +79,7 @@ pub use streams::StreamClaim;
 pub use traces::{DueTrace, TraceRecords};
 
 use crate::clock::Clock;
+use resources::{APPLICATION_NAME, AllReadResources};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +164,7 @@ pub struct Store {
     clock: Clock,
     worker: String,
     wakeups: Arc<Wakeups>,
+    all_read_resources: Arc<AllReadResources>,
 }
 
 /// A struct that a row of either database is read into, column by field name. sqlx's own derive would bring the drivers of
@@ -254,7 +257,13 @@ impl Store {
             Some("postgres" | "postgresql") => open_postgres(url).await?,
             _ => return Err(StoreError::Url(without_password(url))),
         };
-        let store = Self { pool, clock, worker: Uuid::now_v7().to_string(), wakeups: Arc::default() };
+        let store = Self {
+            pool,
+            clock,
+            worker: Uuid::now_v7().to_string(),
+            wakeups: Arc::default(),
+            all_read_resources: Arc::default(),
+        };
         store.migrate().await?;
         Ok(store)
     }
@@ -326,7 +335,7 @@ async fn is_outside_transaction(connection: &mut SqliteConnection) -> Result<boo
 
 async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
     let failed = |source| StoreError::Open { url: without_password(url), source };
-    let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name("judged");
+    let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name(APPLICATION_NAME);
     // The pool would try until its time is up, and then only say that it was.
     PgConnection::connect_with(&options).await.map_err(failed)?.close().await.map_err(failed)?;
     let pool = PgPoolOptions::new()
@@ -357,6 +366,7 @@ mod tests {
     mod installation;
     mod notify;
     mod registry;
+    mod resources;
 
     use super::*;
 

@@ -118,8 +118,9 @@ impl Store {
         trace_ids: &[TraceId],
         until_ms: i64,
     ) -> Result<Vec<TraceRecords>, StoreError> {
-        let (spans, logs): (Vec<(Vec<u8>, Vec<u8>)>, Vec<(Vec<u8>, Vec<u8>)>) = read!(self, DB, pool => {
-            let mut spans = QueryBuilder::<DB>::new("SELECT trace_id, body FROM spans WHERE trace_id IN ");
+        type SpanRow = (Vec<u8>, Option<Vec<u8>>, Vec<u8>);
+        let (spans, logs): (Vec<SpanRow>, Vec<(Vec<u8>, Vec<u8>)>) = read!(self, DB, pool => {
+            let mut spans = QueryBuilder::<DB>::new("SELECT trace_id, resource, body FROM spans WHERE trace_id IN ");
             push_list(&mut spans, trace_ids.iter().map(|id| id.as_bytes().as_slice()));
             spans.push(" AND received_at_ms <= ").push_bind(until_ms).push(" ORDER BY trace_id, span_id");
             let mut logs = QueryBuilder::<DB>::new("SELECT trace_id, body FROM log_records WHERE trace_id IN ");
@@ -129,9 +130,13 @@ impl Store {
         });
         let mut records: Vec<TraceRecords> = trace_ids.iter().map(|_| TraceRecords::default()).collect();
         let position = |id: &[u8]| trace_ids.iter().position(|trace_id| trace_id.as_bytes().as_slice() == id);
-        for (id, body) in spans {
+        let resources = self.resources(spans.iter().filter_map(|(_, key, _)| key.clone()).collect()).await?;
+        for (id, key, body) in spans {
             if let Some(records) = position(&id).and_then(|index| records.get_mut(index)) {
-                match otlp::span_from_bytes(&body) {
+                let resource = key.as_ref().and_then(|key| resources.get(key));
+                // A span is read also where its resource is lost.
+                records.damaged += usize::from(key.is_some() && resource.is_none());
+                match otlp::span_from_bytes(&body, resource) {
                     Ok(span) => records.spans.push(span),
                     Err(_) => records.damaged += 1,
                 }

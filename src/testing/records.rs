@@ -28,6 +28,7 @@ pub fn kept_span(trace: u64, span: u64, is_root: bool) -> KeptSpan {
         end: 0,
         u: 0.05,
         upstream_probability: Probability::ONE,
+        resource: Origin::default().resource().clone(),
         body: Origin::default().span_to_bytes(&wire),
     }
 }

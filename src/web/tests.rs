@@ -365,7 +365,7 @@ async fn hostile_text_stays_text() {
 async fn what_weakens_an_evaluation_stands_on_its_page_in_the_api_and_in_the_ledger() {
     let database = Database::sqlite().await;
     let id = with_a_hostile_answer(&database.store).await;
-    let site = Site::of(&database.store, None).await;
+    let site = Site::calibrated(&database.store).await;
     let page = site.page(&format!("/evaluations/{id}")).await;
     assert!(page.contains("What weakens it") && page.contains("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"), "{page}");
     let detail: serde_json::Value = site.get(&format!("/api/evaluations/{id}")).await.json().await.unwrap();

@@ -1,6 +1,7 @@
 //! From the bytes of an export request to what the store commits: prefilter, rules, loop guard, redaction, account.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
@@ -414,6 +415,7 @@ fn span(
         end: span.end_time_unix_nano.max(span.start_time_unix_nano),
         u: draw.u,
         upstream_probability: draw.upstream,
+        resource: Arc::clone(emitter.origin.resource()),
         body: emitter.origin.span_to_bytes(&span),
     })
 }
@@ -435,12 +437,13 @@ fn log_record(
         return Err(Refusal::TooDeep(span_id));
     }
     redactor.redact_log_record(&mut record);
-    let body = emitter.origin.log_record_to_bytes(&record);
+    let (resource, body) = (Arc::clone(emitter.origin.resource()), emitter.origin.log_record_to_bytes(&record));
     Ok(KeptLogRecord {
         trace_id: candidate.trace_id,
         span_id,
         u: candidate.u,
-        digest: Sha256::digest(&body).into(),
+        digest: Sha256::new().chain_update(&resource).chain_update(&body).finalize().into(),
+        resource,
         body,
     })
 }

@@ -27,8 +27,10 @@ fn bare_call(number: u64) -> KeptSpan {
         attributes: vec![attribute("gen_ai.operation.name", "chat".to_owned())],
         ..wire::Span::default()
     };
+    let origin = Origin::new(Some(&resource), Some(&scope));
     KeptSpan {
-        body: Origin::new(Some(&resource), Some(&scope)).span_to_bytes(&wire),
+        resource: origin.resource().clone(),
+        body: origin.span_to_bytes(&wire),
         ..kept_span(number, number, true)
     }
 }

@@ -87,7 +87,7 @@ fn a_kept_span_is_redacted_and_says_what_the_store_needs_to_know() {
     assert_eq!(batch.spans[1].end, 20, "a span never ends before it starts");
     assert_eq!(batch.spans[1].upstream_probability, Probability::try_from(0.5).unwrap());
     assert_eq!(batch.spans[1].u, sampler("rate = 1").u(batch.spans[1].trace_id, "").u);
-    let stored = span_from_bytes(&batch.spans[1].body).unwrap();
+    let stored = span_from_bytes(&batch.spans[1].body, None).unwrap();
     assert_eq!(stored.attributes.str("gen_ai.output.messages"), Some("****"));
 }
 
@@ -168,7 +168,7 @@ fn too_deep(request: &Request) -> (u64, Option<String>, usize) {
     match prepare(request, &sampler("rate = 1"), &Stars, None).unwrap() {
         Prepared::Batch { batch, complaint, too_deep } => {
             assert_eq!((batch.rejected, accounted(&batch)), (too_deep, batch.received));
-            assert!(batch.spans.iter().all(|span| span_from_bytes(&span.body).is_ok()));
+            assert!(batch.spans.iter().all(|span| span_from_bytes(&span.body, None).is_ok()));
             (too_deep, complaint, batch.spans.len())
         }
         Prepared::Ask(ids) => panic!("asks about {ids:?}"),
