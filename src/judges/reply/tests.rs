@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Score;
 
 fn five() -> Scale {
     Scale::ordinal((1..=5).map(|level| (level, format!("level {level}"))).collect(), Some(4)).unwrap()
@@ -70,7 +71,7 @@ fn two_different_verdicts_are_none() {
 fn an_object_inside_a_broken_one_is_not_the_verdict() {
     let text = r#"{"rationale": "r", "details": {"rationale": "x", "score": 5}, "sco"#;
     assert_eq!(score_of(text, &five()), Err(ReplyProblem::BrokenJson("it does not end")));
-    let text = r#"{"rationale": 'r', "inner": {"rationale": "x", "score": 5}}"#;
+    let text = r#"{"rationale": ?, "inner": {"rationale": "x", "score": 5}}"#;
     assert_eq!(score_of(text, &five()), Err(ReplyProblem::BrokenJson("invalid syntax")));
     let text = r#"<think>{"rationale": "still thinking", "score": 5}"#;
     assert_eq!(score_of(text, &five()), Err(ReplyProblem::Empty));
@@ -90,7 +91,7 @@ fn nothing_becomes_a_score_by_default() {
         (r#"{"score": 4}"#, ReplyProblem::Missing("rationale")),
         (r#"{"rationale": 3, "score": 4}"#, ReplyProblem::WrongType("rationale")),
         (r#"{"rationale": "r", "score": true}"#, ReplyProblem::WrongType("score")),
-        (r#"{"rationale": "r", "score": [4]}"#, ReplyProblem::WrongType("score")),
+        (r#"{"rationale": "r", "score": [4, 5]}"#, ReplyProblem::WrongType("score")),
         (r#"{"rationale": "r", "score": "NaN"}"#, ReplyProblem::WrongType("score")),
         (r#"{"rationale": "r", "score": "four"}"#, ReplyProblem::WrongType("score")),
         (r#"{"rationale": "r", "score": "4 or 5"}"#, ReplyProblem::WrongType("score")),
@@ -145,6 +146,92 @@ fn abstaining_is_a_verdict_only_where_it_is_allowed() {
         parse(r#"{"rationale": "r", "score": 3, "abstain": "maybe"}"#, &five(), true),
         Err(ReplyProblem::WrongType("abstain"))
     );
+}
+
+#[test]
+fn the_word_abstain_in_the_place_of_the_verdict_is_an_abstention() {
+    for text in
+        [r#"{"rationale": "r", "score": "abstain"}"#, r#"{"rationale": "r", "score": "Abstain.", "abstain": true}"#]
+    {
+        assert_eq!(parse(text, &five(), true), Ok(Verdict::Abstained { rationale: "r".into() }), "{text}");
+        assert_eq!(parse(text, &five(), false), Err(ReplyProblem::AbstentionNotAllowed), "{text}");
+    }
+    let both = r#"{"rationale": "r", "score": "abstain", "rating": 3}"#;
+    assert_eq!(parse(both, &five(), true), Err(ReplyProblem::Contradiction("it abstains and gives a verdict")));
+}
+
+#[test]
+fn wrapped_and_renamed_members_are_one_verdict() {
+    for text in [
+        r#""{\"rationale\":\"r\",\"score\":4}""#,
+        r#"{"verdict":{"rationale":"r","score":4}}"#,
+        r#"{"evaluation":{"result":{"rationale":"r","score":4}}}"#,
+        r#"{"name":"verdict","arguments":"{\"rationale\":\"r\",\"score\":4}"}"#,
+        r#"{"rationale":"r","verdict":{"score":4,"confidence":0.9}}"#,
+        r#"{"results":[{"rationale":"r","score":4}]}"#,
+        r#"{"Rationale":"r","SCORE":4}"#,
+        r#"{"reasoning":"r","score":4}"#,
+        r#"{"explanation":"r","rating":"4/5"}"#,
+        r#"{"rationale":["r"],"score":[4]}"#,
+        r#"{"rationale":"r","score":{"value":4}}"#,
+        r#"{"rationale":"r","score":4,"label":"pass","level":"good - 4"}"#,
+    ] {
+        assert_eq!(score_of(text, &five()), Ok(Some(4.0)), "{text}");
+    }
+    let listed = parse(r#"{"rationale":["first","second"],"score":4}"#, &five(), false).unwrap();
+    assert!(matches!(listed, Verdict::Scored { rationale, .. } if rationale == "first\nsecond"));
+}
+
+#[test]
+fn members_that_disagree_are_no_verdict() {
+    for text in [
+        r#"{"rationale":"r","score":4,"rating":2}"#,
+        r#"{"rationale":"r","score":4,"label":"fail"}"#,
+        r#"{"accuracy":{"rationale":"r","score":4},"style":{"rationale":"r","score":4}}"#,
+        r#"{"rationale":"r","Score":4,"score":5}"#,
+        r#"{"type":"object","properties":{"rationale":{"type":"string"},"score":{"type":"integer","enum":[1,2]}}}"#,
+    ] {
+        assert!(parse(text, &five(), true).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_verdict_after_thinking_counts_and_a_draft_in_it_does_not() {
+    let draft = r#"{"rationale": "draft", "score": 2}"#;
+    let reply = r#"{"rationale": "r", "score": 4}"#;
+    for text in [
+        format!("Let me weigh it: {draft}\n</think>\n\n{reply}"),
+        format!("<thinking>first {draft}</thinking>\n{reply}"),
+        format!("[THINK]maybe {{ {draft}[/THINK]```json\n{reply}\n```"),
+        format!("<|channel|>analysis<|message|>{draft}<|end|><|start|>assistant<|channel|>final<|message|>{reply}"),
+        format!("{reply}<think>was it {draft}?</think>"),
+    ] {
+        assert_eq!(score_of(&text, &five()), Ok(Some(4.0)), "{text}");
+    }
+    assert_eq!(score_of(&format!("{draft}</think>I cannot say."), &five()), Err(ReplyProblem::NoObject));
+    let about_it = r#"{"rationale": "The answer ends in </think>.", "score": 4}"#;
+    assert_eq!(score_of(about_it, &five()), Ok(Some(4.0)));
+}
+
+#[test]
+fn a_verdict_in_the_place_of_the_reasoning_must_be_all_that_is_there() {
+    let verdict = r#"{"rationale": "r", "score": 4}"#;
+    let misplaced = |text: &str| parse_misplaced(text, &five(), true);
+    assert!(matches!(misplaced(verdict), Ok(Verdict::Scored { .. })));
+    assert!(matches!(misplaced(&format!("```json\n{verdict}\n```")), Ok(Verdict::Scored { .. })));
+    assert_eq!(misplaced(&format!("Perhaps {verdict}, or 3?")), Err(ReplyProblem::OnlyReasoning));
+}
+
+#[test]
+fn line_breaks_quotes_and_commas_of_models_do_no_harm() {
+    for text in [
+        "{\n \"rationale\": \"One.\nTwo.\",\n \"score\": 4\n}",
+        "```json\n{\"rationale\": \"One.\n\tTwo.\", \"score\": 4,}\n```",
+        "Verdict: {'rationale': 'fine', 'score': 4, 'abstain': False} - that is all.",
+        "{rationale: \"fine\", score: 4}",
+    ] {
+        assert_eq!(score_of(text, &five()), Ok(Some(4.0)), "{text}");
+    }
 }
 
 fn scales() -> impl Strategy<Value = Scale> {
