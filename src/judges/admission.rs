@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::breaker::{Change, Ending};
 use super::completion::Completion;
 use super::concurrency::{Permit, Signal};
-use super::error::Failure;
+use super::error::{Failure, refusal_pause};
 use super::price::{self, BYTES_PER_TOKEN};
 use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::request::Spent;
@@ -37,7 +37,7 @@ impl<'a> Turn<'a> {
             sent: false,
         };
         if let Some(after) = remote.concurrency.cooling_down_for().filter(|after| *after > LONGEST_WAIT_IN_HAND) {
-            return Err(Failure::RateLimited { after: Some(after) });
+            return Err(Failure::RateLimited { status: 429, after: Some(after) });
         }
         let permit = tokio::time::timeout_at(deadline, remote.concurrency.acquire()).await;
         turn.permit = Some(permit.map_err(|_| Failure::Saturated)?);
@@ -114,7 +114,7 @@ impl<'a> Turn<'a> {
     pub(super) fn failed(mut self, failure: &Failure, adapts: bool, spent: &mut Spent) {
         let signal = match failure {
             Failure::Timeout(_) => Signal::Congestion { cooldown: None },
-            Failure::RateLimited { after } | Failure::Unavailable { status: 502..=504 | 529, after } => {
+            Failure::RateLimited { after, .. } | Failure::Unavailable { status: 502..=504 | 529, after } => {
                 Signal::Congestion { cooldown: *after }
             }
             _ => Signal::Neutral,
@@ -124,10 +124,13 @@ impl<'a> Turn<'a> {
             Failure::Timeout(_) | Failure::Unavailable { .. } | Failure::Connection(_) | Failure::BadResponse(_) => {
                 Ending::Failed
             }
+            // For no known reason: after ten in a row it is not the requests' fault.
+            Failure::BadRequest { .. } if self.remote.is_proven() => Ending::Failed,
             Failure::Unauthorized { .. }
             | Failure::QuotaExhausted { .. }
             | Failure::NotFound { .. }
-            | Failure::NoneAccepted { .. } => Ending::Refused,
+            | Failure::BadRequest { .. }
+            | Failure::NoneAccepted { .. } => Ending::Refused(refusal_pause(failure.asked_wait())),
             _ => Ending::Answered,
         };
         // Nobody charges for a refusal; a call that was given up may have been answered and charged.

@@ -8,8 +8,7 @@ use crate::config::judges::JudgeConfig;
 use crate::model::Prompt;
 
 use super::capabilities::{Shape, Structured};
-use super::completion::{Completion, Finish};
-use super::openai::what_it_is;
+use super::completion::{Completion, Finish, Loose, NoCompletion, Number, instead};
 use super::request::JudgeUsage;
 
 /// The tool whose call is the verdict.
@@ -74,10 +73,10 @@ pub(super) fn body(
     prompt: &Prompt,
     schema: &Json,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let forced = shape.structured == Structured::Schema;
+    let forced = matches!(shape.structured, Structured::Bounded | Structured::Schema);
     serde_json::to_vec(&Body {
         model,
-        max_tokens: config.max_output_tokens,
+        max_tokens: shape.output_tokens(config),
         temperature: shape.temperature.then_some(config.temperature),
         tools: forced.then_some([Tool {
             name: TOOL,
@@ -98,23 +97,21 @@ pub(super) fn body(
 #[derive(Deserialize)]
 struct Response<'a> {
     #[serde(default)]
-    id: Option<String>,
+    id: Loose<String>,
     #[serde(default)]
-    model: Option<String>,
+    model: Loose<String>,
     #[serde(borrow)]
     content: Vec<Block<'a>>,
     #[serde(default)]
-    stop_reason: Option<String>,
+    stop_reason: Loose<String>,
     #[serde(default)]
-    usage: Option<Usage>,
+    usage: Loose<Usage>,
 }
 
 #[derive(Deserialize)]
 struct Block<'a> {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
-    name: Option<String>,
     #[serde(default)]
     text: Option<String>,
     #[serde(borrow, default)]
@@ -124,54 +121,48 @@ struct Block<'a> {
 #[derive(Deserialize)]
 struct Usage {
     #[serde(default, rename = "input_tokens")]
-    plain_input: Option<i64>,
+    plain_input: Loose<Number>,
     #[serde(default, rename = "output_tokens")]
-    output: Option<i64>,
+    output: Loose<Number>,
     #[serde(default, rename = "cache_read_input_tokens")]
-    cache_read: Option<i64>,
+    cache_read: Loose<Number>,
     #[serde(default, rename = "cache_creation_input_tokens")]
-    cache_written: Option<i64>,
+    cache_written: Loose<Number>,
 }
 
 impl Usage {
     /// Anthropic counts cached input beside the input, not within it.
     fn normalised(&self) -> JudgeUsage {
-        let (read, written) = (self.cache_read, self.cache_written);
+        let (read, written) = (self.cache_read.count(), self.cache_written.count());
         JudgeUsage {
             input_tokens: self
                 .plain_input
+                .count()
                 .map(|plain| plain.saturating_add(read.unwrap_or(0)).saturating_add(written.unwrap_or(0))),
-            output_tokens: self.output,
+            output_tokens: self.output.count(),
             cached_input_tokens: read,
             cache_write_input_tokens: written,
         }
     }
 }
 
-/// Reads the body of a successful response; the error says what it is instead.
-pub(super) fn read(body: &[u8]) -> Result<Completion, &'static str> {
-    let response: Response<'_> = serde_json::from_slice(body).map_err(|_| what_it_is(body))?;
-    let called = response
-        .content
-        .iter()
-        .find(|block| block.kind == "tool_use" && block.name.as_deref() == Some(TOOL))
-        .and_then(|block| block.input);
+/// Reads the body of a successful response.
+pub(super) fn read(body: &[u8]) -> Result<Completion, NoCompletion> {
+    let Ok(response) = serde_json::from_slice::<Response<'_>>(body) else { return Err(instead(body)) };
+    let called = response.content.iter().filter(|block| block.kind == "tool_use").find_map(|block| block.input);
     let text = match called {
         Some(input) => input.get().to_owned(),
         None => response.content.iter().filter_map(|block| block.text.as_deref()).collect(),
     };
-    let finish = match response.stop_reason.as_deref() {
-        Some("max_tokens" | "model_context_window_exceeded") => Finish::Truncated,
-        Some("refusal") => Finish::Refused,
-        _ => Finish::Complete,
-    };
     Ok(Completion {
         text,
-        finish,
-        id: response.id,
-        model: response.model,
+        tool: None,
+        reasoning: None,
+        finish: Finish::of_reason(&response.stop_reason.take().unwrap_or_default()),
+        id: response.id.take(),
+        model: response.model.take(),
         fingerprint: None,
-        usage: response.usage.as_ref().map(Usage::normalised).unwrap_or_default(),
+        usage: response.usage.take().as_ref().map(Usage::normalised).unwrap_or_default(),
         reported_cost_usd: None,
     })
 }
@@ -233,6 +224,8 @@ mod tests {
         assert_eq!((of("end_turn").text.as_str(), of("end_turn").finish), ("{}", Finish::Complete));
         assert_eq!(of("max_tokens").finish, Finish::Truncated);
         assert_eq!(of("refusal").finish, Finish::Refused);
-        assert_eq!(read(b"<html>").unwrap_err(), "an HTML page");
+        assert_eq!(read(b"<html>"), Err(NoCompletion::Other("an HTML page")));
+        let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+        assert_eq!(read(error.to_string().as_bytes()), Err(NoCompletion::Error(error)));
     }
 }

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 const FAILURES_TO_OPEN: u32 = 10;
 /// The first pause of a circuit opened by failures; doubles with every probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// The first pause of a circuit opened by a refusal (key, quota, model), which only a person can mend.
-const FIRST_REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// The longest pause that judged chooses itself. An endpoint that says when it is back may ask for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How soon to ask again while the probe is under way.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
@@ -29,8 +28,9 @@ pub(super) enum Ending {
     Answered,
     /// It failed for a passing reason.
     Failed,
-    /// It refused us for good: key, quota or model. The circuit opens at once.
-    Refused,
+    /// It refuses everything until a person or time has mended it: key, quota or model. The circuit opens at once, at first
+    /// for so long.
+    Refused(Duration),
     /// The ending says nothing about the endpoint.
     Unknown,
 }
@@ -91,13 +91,16 @@ impl Breaker {
                 None
             }
             (State::Closed { .. }, Ending::Failed) => Some(self.open(FIRST_PAUSE, now)),
-            (State::Closed { .. }, Ending::Refused) => Some(self.open(FIRST_REFUSAL_PAUSE, now)),
+            (State::Closed { .. }, Ending::Refused(pause)) => Some(self.open(pause, now)),
             (State::HalfOpen { .. }, Ending::Answered) if probe => {
                 self.0 = State::Closed { failures: 0 };
                 Some(Change::Closed)
             }
-            (State::HalfOpen { pause }, Ending::Failed | Ending::Refused) if probe => {
+            (State::HalfOpen { pause }, Ending::Failed) if probe => {
                 Some(self.open((pause * 2).min(LONGEST_PAUSE), now))
+            }
+            (State::HalfOpen { pause }, Ending::Refused(asked)) if probe => {
+                Some(self.open((pause * 2).min(LONGEST_PAUSE).max(asked), now))
             }
             // A probe that was given up: the next call is the probe.
             (State::HalfOpen { pause }, Ending::Unknown) if probe => {
@@ -175,8 +178,9 @@ mod tests {
     fn a_refused_key_opens_it_at_once() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        assert_eq!(breaker.report(Ending::Refused, false, now), Some(Change::Opened(FIRST_REFUSAL_PAUSE)));
-        assert_eq!(breaker.report(Ending::Refused, false, now), None, "said once, however many calls were under way");
+        let refused = Ending::Refused(Duration::from_secs(30));
+        assert_eq!(breaker.report(refused, false, now), Some(Change::Opened(Duration::from_secs(30))));
+        assert_eq!(breaker.report(refused, false, now), None, "said once, however many calls were under way");
     }
 
     #[test]

@@ -3,11 +3,14 @@
 
 use crate::config::judges::{JudgeConfig, OutputLimit, Provider, StructuredOutput};
 
-use super::error_response::Refusal;
+use super::refusal::Refusal;
+use super::refusal::cause::{Cause, Part};
 
 /// How the reply schema is enforced, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Structured {
+    /// By the provider, against the schema with a bound on the rationale's length.
+    Bounded,
     /// By the provider, against the schema.
     Schema,
     /// By the provider as JSON; the schema is in the prompt.
@@ -20,7 +23,7 @@ impl Structured {
     /// The name as `doctor` prints it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Schema => "enforced against the schema",
+            Self::Bounded | Self::Schema => "enforced against the schema",
             Self::Json => "enforced as JSON",
             Self::Prompt => "asked for in the prompt",
         }
@@ -43,11 +46,18 @@ pub(super) struct Shape {
     pub structured: Structured,
     /// How the output limit is called; `None` to leave it out.
     pub limit: Option<LimitName>,
+    /// The model's own limit, where it is lower than the configured one.
+    pub largest_output: Option<u32>,
     /// Whether the temperature is sent.
     pub temperature: bool,
     /// Whether the seed is sent.
     pub seed: bool,
+    /// Whether the static part is a message of its own, with the role `system` (chat completions).
+    pub system: bool,
 }
+
+/// The model's own limit is halved until it fits where the endpoint does not say it; less is no room for a verdict.
+const SMALLEST_OUTPUT: u32 = 128;
 
 impl Shape {
     /// The shape to begin with.
@@ -62,6 +72,7 @@ impl Shape {
             OutputLimit::Auto | OutputLimit::MaxTokens => LimitName::MaxTokens,
         };
         let structured = match config.structured_output {
+            StructuredOutput::Auto if takes_bounds(config.provider, host) => Structured::Bounded,
             StructuredOutput::Auto | StructuredOutput::JsonSchema => Structured::Schema,
             StructuredOutput::JsonObject => Structured::Json,
             StructuredOutput::Prompt => Structured::Prompt,
@@ -69,44 +80,66 @@ impl Shape {
         Self {
             structured,
             limit: sends("max_tokens").then_some(limit),
+            largest_output: None,
             temperature: sends("temperature"),
             seed: config.seed.is_some() && sends("seed"),
+            system: true,
         }
     }
 
-    /// The shape to try after `refusal`; `None` when the refusal is not about the shape.
-    pub(super) fn adapted(self, refusal: &Refusal, config: &JudgeConfig) -> Option<Self> {
-        // llama.cpp's Python server answers 500 to a response format it does not know, others 501.
-        if !matches!(refusal.status, 400 | 404 | 422 | 500 | 501) || refusal.is_about_length() {
+    /// The longest reply to ask for, in tokens.
+    pub(super) fn output_tokens(self, config: &JudgeConfig) -> u32 {
+        self.largest_output.map_or(config.max_output_tokens, |largest| largest.min(config.max_output_tokens))
+    }
+
+    /// The shape to try after `refusal`; `None` when the refusal is not about the shape. An endpoint that is not `proven`
+    /// has accepted no request yet: whatever it says, the part that endpoints differ in most may be what it refuses.
+    pub(super) fn adapted(self, refusal: &Refusal, config: &JudgeConfig, proven: bool) -> Option<Self> {
+        let named = match refusal.cause {
+            Cause::Loosen(part) => self.without(part, refusal, config),
+            Cause::BadLuck => self.with_looser_format(config),
+            _ => None,
+        };
+        let may_be_the_shape = matches!(refusal.cause, Cause::Loosen(_) | Cause::Unknown);
+        named.or_else(|| {
+            (!proven && may_be_the_shape).then(|| self.with_looser_format(config).or(self.without_system()))?
+        })
+    }
+
+    fn without(self, part: Part, refusal: &Refusal, config: &JudgeConfig) -> Option<Self> {
+        match part {
+            Part::Format => self.with_looser_format(config),
+            Part::LimitName => {
+                let limit = match self.limit? {
+                    LimitName::MaxTokens => LimitName::MaxCompletionTokens,
+                    LimitName::MaxCompletionTokens if refusal.mentions("max_completion_tokens") => LimitName::MaxTokens,
+                    LimitName::MaxCompletionTokens => return None,
+                };
+                Some(Self { limit: Some(limit), ..self })
+            }
+            Part::LimitSize => {
+                let present = self.output_tokens(config);
+                let largest = refusal.largest_output().filter(|largest| *largest < present).unwrap_or(present / 2);
+                (largest >= SMALLEST_OUTPUT).then_some(Self { largest_output: Some(largest), ..self })
+            }
+            Part::Temperature => self.temperature.then_some(Self { temperature: false, ..self }),
+            Part::Seed => self.seed.then_some(Self { seed: false, ..self }),
+            Part::SystemRole if config.provider == Provider::Openai => self.without_system(),
+            Part::SystemRole => None,
+        }
+    }
+
+    fn without_system(self) -> Option<Self> {
+        self.system.then_some(Self { system: false, ..self })
+    }
+
+    /// Enforced one step less strictly, unless the configuration says how.
+    pub(super) fn with_looser_format(self, config: &JudgeConfig) -> Option<Self> {
+        if config.structured_output != StructuredOutput::Auto {
             return None;
         }
-        if self.limit == Some(LimitName::MaxTokens) && refusal.mentions("max_completion_tokens") {
-            return Some(Self { limit: Some(LimitName::MaxCompletionTokens), ..self });
-        }
-        if self.limit == Some(LimitName::MaxCompletionTokens) && refusal.mentions("max_completion_tokens") {
-            return Some(Self { limit: Some(LimitName::MaxTokens), ..self });
-        }
-        if self.temperature && refusal.mentions("temperature") {
-            return Some(Self { temperature: false, ..self });
-        }
-        if self.seed && refusal.mentions("seed") {
-            return Some(Self { seed: false, ..self });
-        }
-        let about_format = match config.provider {
-            Provider::Anthropic => ["tool_choice", "tools"].iter().any(|word| refusal.mentions(word)),
-            Provider::Openai | Provider::Baseline => {
-                ["response_format", "json_schema", "json_object", "structured output", "guided", "grammar"]
-                    .iter()
-                    .any(|word| refusal.mentions(word))
-            }
-        };
-        (about_format && config.structured_output == StructuredOutput::Auto)
-            .then(|| self.with_looser_format(config.provider))
-            .flatten()
-    }
-
-    fn with_looser_format(self, provider: Provider) -> Option<Self> {
-        let structured = match (self.structured, provider) {
+        let structured = match (self.structured, config.provider) {
+            (Structured::Bounded, _) => Structured::Schema,
             (Structured::Schema, Provider::Openai | Provider::Baseline) => Structured::Json,
             (Structured::Schema, Provider::Anthropic) | (Structured::Json, _) => Structured::Prompt,
             (Structured::Prompt, _) => return None,
@@ -120,12 +153,23 @@ impl Shape {
             "the reply schema is no longer enforced as strictly"
         } else if self.limit != earlier.limit {
             "the output limit goes by its other name"
+        } else if self.largest_output != earlier.largest_output {
+            "the output limit is lowered to the model's own"
+        } else if self.system != earlier.system {
+            "the system message goes to the front of the user message"
         } else if self.temperature != earlier.temperature {
             "the temperature is not sent"
         } else {
             "the seed is not sent"
         }
     }
+}
+
+/// Whether a schema may hold lengths: the strict modes of these providers refuse them, or only seem to take them.
+fn takes_bounds(provider: Provider, host: &str) -> bool {
+    let refuses =
+        ["api.openai.com", "generativelanguage.googleapis.com"].contains(&host) || host.ends_with(".azure.com");
+    provider == Provider::Openai && !refuses
 }
 
 #[cfg(test)]
@@ -136,14 +180,18 @@ mod tests {
         JudgeConfig { provider: Provider::Openai, seed: Some(1), ..JudgeConfig::default() }
     }
 
+    fn refusal(status: u16, body: &str) -> Refusal {
+        Refusal::read(status, None, body.as_bytes(), jiff::Timestamp::UNIX_EPOCH)
+    }
+
     fn adapted(shape: Shape, status: u16, body: &str) -> Option<Shape> {
-        shape.adapted(&Refusal::read(status, None, body.as_bytes()), &openai())
+        shape.adapted(&refusal(status, body), &openai(), true)
     }
 
     #[test]
     fn json_schema_falls_back_to_json_object_and_then_to_the_prompt() {
-        let first = Shape::first(&openai(), "127.0.0.1");
-        assert_eq!(first.structured, Structured::Schema);
+        let first = Shape::first(&openai(), "api.openai.com");
+        assert_eq!(first.structured, Structured::Schema, "its strict mode takes no bounds");
         for (status, body) in [
             (
                 500,
@@ -202,8 +250,51 @@ mod tests {
     #[test]
     fn a_configured_format_is_never_loosened() {
         let config = JudgeConfig { structured_output: StructuredOutput::JsonSchema, ..openai() };
-        let refusal = Refusal::read(400, None, br#"{"error":{"message":"response_format is not supported"}}"#);
-        assert_eq!(Shape::first(&config, "x").adapted(&refusal, &config), None);
+        let refusal = refusal(400, r#"{"error":{"message":"response_format is not supported"}}"#);
+        assert_eq!(Shape::first(&config, "x").adapted(&refusal, &config, true), None);
+    }
+
+    #[test]
+    fn the_bound_on_the_rationale_is_the_first_to_go() {
+        let first = Shape::first(&openai(), "127.0.0.1");
+        assert_eq!(first.structured, Structured::Bounded);
+        let body = r#"{"error":{"message":"Invalid schema: 'maxLength' is not permitted"}}"#;
+        assert_eq!(adapted(first, 400, body), Some(Shape { structured: Structured::Schema, ..first }));
+    }
+
+    #[test]
+    fn an_endpoint_that_has_accepted_nothing_is_tried_with_less_whatever_it_says() {
+        let mut shape = Shape::first(&openai(), "127.0.0.1");
+        let mut tried = vec![];
+        while let Some(next) = shape.adapted(&refusal(400, r#"{"message":"no"}"#), &openai(), false) {
+            tried.push((next.structured, next.system));
+            shape = next;
+        }
+        let formats = [Structured::Schema, Structured::Json, Structured::Prompt];
+        assert_eq!(tried[..3], formats.map(|structured| (structured, true)));
+        assert_eq!(tried[3..], [(Structured::Prompt, false)]);
+        let first = Shape::first(&openai(), "127.0.0.1");
+        assert_eq!(adapted(first, 400, r#"{"message":"no"}"#), None, "one that has accepted requests means this one");
+        let no_model = refusal(404, r#"{"error":"model \"m\" not found"}"#);
+        assert_eq!(first.adapted(&no_model, &openai(), false), None);
+    }
+
+    #[test]
+    fn a_model_without_the_role_system_gets_one_message() {
+        let first = Shape::first(&openai(), "127.0.0.1");
+        let body = r#"{"object":"error","message":"Conversation roles must alternate user/assistant","code":400}"#;
+        assert_eq!(adapted(first, 400, body), Some(Shape { system: false, ..first }));
+    }
+
+    #[test]
+    fn a_models_own_output_limit_is_kept_to() {
+        let first = Shape::first(&openai(), "127.0.0.1");
+        let said = r#"{"error":{"message":"max_tokens is too large: 1024. This model supports at most 512 completion tokens"}}"#;
+        assert_eq!(adapted(first, 400, said).unwrap().output_tokens(&openai()), 512);
+        let unsaid = r#"{"error":{"message":"max_tokens is too large for the maximum output tokens of this model"}}"#;
+        let halved = adapted(first, 400, unsaid).unwrap();
+        assert_eq!(halved.output_tokens(&openai()), 512);
+        assert_eq!(adapted(adapted(halved, 400, unsaid).unwrap(), 400, unsaid).unwrap().largest_output, Some(128));
     }
 
     #[test]

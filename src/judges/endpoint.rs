@@ -13,7 +13,7 @@ use crate::net;
 use crate::secrets::SecretPlace;
 
 use super::error::{Failure, JudgeConfigError};
-use super::error_response::Refusal;
+use super::refusal::Refusal;
 
 /// A reply is a rationale and a score; more than this is none.
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
@@ -136,9 +136,9 @@ impl Endpoint {
             };
         }
         let status = response.status().as_u16();
-        let after = net::retry_after(response.headers(), now);
+        let headers = response.headers().clone();
         let answer = read_up_to(&mut response, LARGEST_REFUSAL).await.unwrap_or_default();
-        Err(PostError::Refused(Refusal::read(status, after, &answer)))
+        Err(PostError::Refused(Refusal::of_response(status, &headers, &answer, now)))
     }
 }
 

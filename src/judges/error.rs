@@ -14,6 +14,9 @@ pub enum Disposition {
     Retry {
         /// How long to wait.
         after: Option<Duration>,
+        /// Whether the evaluation itself may be at fault, so that its attempts are limited. What a person or time mends does
+        /// not count.
+        counts: bool,
     },
     /// This evaluation cannot succeed.
     Reject,
@@ -35,9 +38,11 @@ pub enum Failure {
         "no free slot before the deadline; raise `concurrency` or the limits per minute, or lower the sampling rate"
     )]
     Saturated,
-    /// HTTP 429.
-    #[error("rate limited by the endpoint (HTTP 429)")]
+    /// Too many requests or tokens at present.
+    #[error("rate limited by the endpoint (HTTP {status})")]
     RateLimited {
+        /// The HTTP status.
+        status: u16,
         /// How long the endpoint wants to be left alone.
         after: Option<Duration>,
     },
@@ -61,15 +66,25 @@ pub enum Failure {
         /// The HTTP status.
         status: u16,
     },
-    /// The account has no credit.
-    #[error("the account's quota is exhausted (HTTP {status}); top it up or lower the sampling rate")]
+    /// A quota of hours or days is used up, or the account has no credit.
+    #[error("{}", quota_message(*.status, *.by_itself, *.after))]
     QuotaExhausted {
         /// The HTTP status.
         status: u16,
+        /// Whether time alone mends it.
+        by_itself: bool,
+        /// When the endpoint says that it renews.
+        after: Option<Duration>,
     },
     /// HTTP 404: a wrong path or model.
     #[error("the endpoint knows no such model or path (HTTP {status}); check `model` and `base_url`")]
     NotFound {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The model generated nothing that fits the format, also in looser formats.
+    #[error("the endpoint could not generate a reply in the format that was asked for (HTTP {status})")]
+    NotGenerated {
         /// The HTTP status.
         status: u16,
     },
@@ -123,6 +138,26 @@ pub enum Failure {
 
 /// How long to leave a judge alone that needs a person's help.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// An endpoint that names a later moment is asked before it nevertheless: somebody may have raised its limit.
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+
+/// How long to leave a judge alone after a refusal that says (or does not say) when it ends.
+pub(super) fn refusal_pause(after: Option<Duration>) -> Duration {
+    after.unwrap_or(REFUSAL_PAUSE).clamp(REFUSAL_PAUSE, LONGEST_PAUSE)
+}
+
+fn quota_message(status: u16, by_itself: bool, after: Option<Duration>) -> String {
+    let renews = after.map(|after| format!(" in {}", crate::config::duration::format(after)));
+    if by_itself {
+        let renews = renews.unwrap_or_default();
+        format!("the endpoint's quota is used up (HTTP {status}); it renews by itself{renews}")
+    } else {
+        let renews = renews.map(|renews| format!("; it renews{renews}")).unwrap_or_default();
+        format!(
+            "the account's credit or spending limit is used up (HTTP {status}){renews}; top it up or lower the sampling rate"
+        )
+    }
+}
 
 impl Failure {
     /// A stable code of low cardinality, for the ledger, metrics and `error.type`.
@@ -137,6 +172,7 @@ impl Failure {
             Self::QuotaExhausted { .. } => "quota_exhausted",
             Self::NotFound { .. } => "not_found",
             Self::BadRequest { .. } | Self::NoneAccepted { .. } => "bad_request",
+            Self::NotGenerated { .. } => "unparseable",
             Self::ContextLength => "context_length",
             Self::Refused => "refused",
             Self::ContentFilter => "content_filter",
@@ -146,22 +182,46 @@ impl Failure {
         }
     }
 
-    /// What to do with the evaluation.
-    pub fn disposition(&self) -> Disposition {
+    /// What to do with the evaluation. `others_answered`: the endpoint answered other calls meanwhile, so that this request
+    /// may be at fault.
+    pub fn disposition(&self, others_answered: bool) -> Disposition {
         match self {
-            Self::RateLimited { after } | Self::Unavailable { after, .. } => Disposition::Retry { after: *after },
-            Self::Timeout(_) | Self::Saturated | Self::Connection(_) | Self::BadResponse(_) => {
-                Disposition::Retry { after: None }
+            Self::RateLimited { after, .. } => Disposition::Retry { after: *after, counts: false },
+            Self::Saturated => Disposition::Retry { after: None, counts: false },
+            Self::Unavailable { after, .. } => Disposition::Retry { after: *after, counts: others_answered },
+            Self::Timeout(_) | Self::Connection(_) | Self::BadResponse(_) | Self::BadRequest { .. } => {
+                Disposition::Retry { after: None, counts: others_answered }
             }
-            Self::Unauthorized { .. }
-            | Self::QuotaExhausted { .. }
-            | Self::NotFound { .. }
-            | Self::NoneAccepted { .. }
-            | Self::KeyFile(_) => Disposition::Pause { after: REFUSAL_PAUSE },
+            Self::QuotaExhausted { after, .. } => Disposition::Pause { after: refusal_pause(*after) },
+            Self::Unauthorized { .. } | Self::NotFound { .. } | Self::NoneAccepted { .. } | Self::KeyFile(_) => {
+                Disposition::Pause { after: REFUSAL_PAUSE }
+            }
             Self::CircuitOpen { after } | Self::BudgetExhausted { after } => Disposition::Pause { after: *after },
-            Self::BadRequest { .. } | Self::ContextLength | Self::Refused | Self::ContentFilter | Self::Reply(_) => {
+            Self::NotGenerated { .. } | Self::ContextLength | Self::Refused | Self::ContentFilter | Self::Reply(_) => {
                 Disposition::Reject
             }
+        }
+    }
+
+    /// Whether the same request may succeed when it is sent again at once.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited { .. }
+                | Self::Unavailable { .. }
+                | Self::Timeout(_)
+                | Self::Connection(_)
+                | Self::BadResponse(_)
+        )
+    }
+
+    /// How long the endpoint wants to be left alone.
+    pub(super) fn asked_wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { after, .. } | Self::Unavailable { after, .. } | Self::QuotaExhausted { after, .. } => {
+                *after
+            }
+            _ => None,
         }
     }
 }
@@ -176,13 +236,15 @@ pub struct JudgeError {
     failure: Failure,
     /// Tokens, cost and calls.
     spent: Spent,
+    /// Whether the endpoint answered other calls meanwhile.
+    others_answered: bool,
     /// The provider's own words. Only a check has them, because its prompt holds nobody's data.
     explanation: Option<String>,
 }
 
 impl JudgeError {
-    pub(super) fn new(judge: &Arc<str>, failure: Failure, spent: Spent) -> Self {
-        Self { judge: Arc::clone(judge), failure, spent, explanation: None }
+    pub(super) fn new(judge: &Arc<str>, failure: Failure, others_answered: bool, spent: Spent) -> Self {
+        Self { judge: Arc::clone(judge), failure, spent, others_answered, explanation: None }
     }
 
     pub(super) fn explained(self, explanation: Option<String>) -> Self {
@@ -191,7 +253,7 @@ impl JudgeError {
 
     /// What to do with the evaluation.
     pub fn disposition(&self) -> Disposition {
-        self.failure.disposition()
+        self.failure.disposition(self.others_answered)
     }
 
     /// A stable code of low cardinality.

@@ -1,6 +1,5 @@
 //! Asking a judge behind an HTTP endpoint: waiting for its turn, calling, repeating, and accounting for every call.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -12,17 +11,18 @@ use crate::model::{Prompt, Verdict};
 
 use super::admission::Turn;
 use super::capabilities::{Shape, Structured};
-use super::completion::{Completion, Finish};
+use super::completion::{Completion, Finish, NoCompletion};
 use super::endpoint::PostError;
-use super::error::{Disposition, Failure};
-use super::error_response::Refusal;
+use super::error::Failure;
+use super::refusal::Refusal;
+use super::refusal::cause::Cause;
 use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::reply::{self, ReplyProblem};
 use super::request::{JudgeReply, JudgeRequest, Spent};
 use super::{anthropic, openai, retry};
 
 /// How many optional parts of a request an endpoint may refuse, one after the other, within one evaluation.
-const MOST_ADAPTATIONS: u32 = 4;
+const MOST_ADAPTATIONS: u32 = 6;
 
 /// Longer than any evaluation is worth, and short enough to add to a clock.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
@@ -33,11 +33,19 @@ pub(super) struct Failed {
     pub(super) failure: Failure,
     /// What the endpoint said, where it said something.
     pub(super) refusal: Option<Box<Refusal>>,
+    /// Whether the endpoint answered other calls meanwhile.
+    pub(super) others_answered: bool,
 }
 
 impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
-        Self { failure, refusal: None }
+        Self { failure, refusal: None, others_answered: false }
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(refusal: Refusal) -> Self {
+        Self { failure: refusal.failure(), refusal: Some(Box::new(refusal)), others_answered: false }
     }
 }
 
@@ -50,6 +58,14 @@ impl Remote {
         if spent.calls == 0 {
             spent.cost_usd = None;
         }
+        let outcome = outcome.map_err(|failed| {
+            let others_answered = match failed.failure {
+                // It fails in an instant: what counts is whether others were answered since the last that did.
+                Failure::BadRequest { .. } => self.answers_others.since_last_refusal(Instant::now()),
+                _ => self.answers_others.since(started),
+            };
+            Failed { others_answered, ..failed }
+        });
         (outcome, spent)
     }
 
@@ -95,12 +111,11 @@ impl Remote {
 
     /// How long to wait before the next attempt; `None` when there should be none.
     fn wait_before_retry(&self, failure: &Failure, failures: u32, deadline: Instant) -> Option<Duration> {
-        let Disposition::Retry { after } = failure.disposition() else { return None };
-        if failures > self.config.retries || matches!(failure, Failure::Saturated) {
+        if failures > self.config.retries || !failure.is_passing() {
             return None;
         }
         // What the endpoint asks for, and the jitter on top, so that not everybody comes back at the same moment.
-        let wait = after.unwrap_or_default() + retry::backoff(failures, (self.environment.random)());
+        let wait = failure.asked_wait().unwrap_or_default() + retry::backoff(failures, (self.environment.random)());
         (wait <= LONGEST_WAIT_IN_HAND && Instant::now() + wait < deadline).then_some(wait)
     }
 
@@ -114,21 +129,46 @@ impl Remote {
     ) -> Result<Completion, Failed> {
         let known = self.present_shape();
         let mut shape = known;
-        let mut adaptations = 0;
+        let (mut adaptations, mut bad_luck) = (0, 0);
         loop {
             let failed = match self.attempt(request, problem, shape, deadline, spent).await {
                 Ok(completion) => {
-                    self.remember(shape, known);
+                    // What chance made necessary is no property of the endpoint.
+                    if bad_luck == 0 {
+                        self.remember(shape, known);
+                    }
                     return Ok(completion);
                 }
                 Err(failed) => failed,
             };
-            match failed.refusal.as_ref().and_then(|refusal| shape.adapted(refusal, &self.config)) {
+            let Some(refusal) = &failed.refusal else { return Err(failed) };
+            if refusal.cause == Cause::BadLuck {
+                bad_luck += 1;
+                if bad_luck == 1 {
+                    continue;
+                }
+            }
+            match shape.adapted(refusal, &self.config, self.is_proven()) {
                 Some(other) if adaptations < MOST_ADAPTATIONS => shape = other,
-                _ => return Err(failed),
+                _ => return Err(self.blamed(failed, request)),
             }
             adaptations += 1;
         }
+    }
+
+    /// A refusal that nothing explains: by an endpoint that has accepted none yet it is more likely the configuration's fault
+    /// than the subject's. What it said is kept, shown once and counted.
+    fn blamed(&self, failed: Failed, request: &JudgeRequest<'_>) -> Failed {
+        let Failure::BadRequest { status, code } = failed.failure else { return failed };
+        if let Some(refusal) = &failed.refusal {
+            self.note_unknown(refusal, request.prompt);
+        }
+        let failure = if self.is_proven() {
+            Failure::BadRequest { status, code }
+        } else {
+            Failure::NoneAccepted { status, code }
+        };
+        Failed { failure, ..failed }
     }
 
     /// One call, in its turn.
@@ -153,15 +193,16 @@ impl Remote {
         let outcome = self.read(call.instrument(span.clone()).await);
         match &outcome {
             Ok(completion) => {
-                self.proven.store(true, Ordering::Relaxed);
+                self.answers_others.answered(Instant::now());
                 record(&span, completion);
                 turn.answered(completion, spent);
             }
             Err(failed) => {
                 span.record("error.type", failed.failure.code());
                 span.record("otel.status_code", "ERROR");
-                let adapts =
-                    failed.refusal.as_ref().is_some_and(|refusal| shape.adapted(refusal, &self.config).is_some());
+                let adapts = failed.refusal.as_ref().is_some_and(|refusal| {
+                    refusal.cause == Cause::BadLuck || shape.adapted(refusal, &self.config, self.is_proven()).is_some()
+                });
                 turn.failed(&failed.failure, adapts, spent);
             }
         }
@@ -170,25 +211,20 @@ impl Remote {
 
     fn read(&self, answer: Result<Vec<u8>, PostError>) -> Result<Completion, Failed> {
         let body = answer.map_err(|error| match error {
-            PostError::Failed(failure) => Failed { failure, refusal: None },
-            PostError::Refused(refusal) => {
-                Failed { failure: self.failure_of(&refusal), refusal: Some(Box::new(refusal)) }
-            }
+            PostError::Failed(failure) => failure.into(),
+            PostError::Refused(refusal) => Failed::from(refusal),
         })?;
         let completion = match self.config.provider {
             Provider::Anthropic => anthropic::read(&body),
             Provider::Openai | Provider::Baseline => openai::read(&body),
         };
-        completion.map_err(|what| Failure::BadResponse(what).into())
-    }
-
-    fn failure_of(&self, refusal: &Refusal) -> Failure {
-        match refusal.failure() {
-            Failure::BadRequest { status, code } if !self.proven.load(Ordering::Relaxed) => {
-                Failure::NoneAccepted { status, code }
-            }
-            failure => failure,
-        }
+        completion.map_err(|instead| match instead {
+            NoCompletion::Other(what) => Failure::BadResponse(what).into(),
+            NoCompletion::Error(json) => match Refusal::within_success(&json, (self.environment.now)()) {
+                Some(refusal) => refusal.into(),
+                None => Failure::BadResponse("JSON of another kind").into(),
+            },
+        })
     }
 
     fn body(
@@ -199,11 +235,12 @@ impl Remote {
     ) -> Result<Vec<u8>, Failed> {
         let amended = amended(request.prompt, request.schema, shape.structured, problem);
         let prompt = amended.as_ref().unwrap_or(request.prompt);
+        let bounded = (shape.structured == Structured::Bounded)
+            .then(|| with_bounded_rationale(request.schema, shape.output_tokens(&self.config)));
+        let schema = bounded.as_ref().unwrap_or(request.schema);
         let body = match self.config.provider {
-            Provider::Anthropic => anthropic::body(&self.config, &self.model, shape, prompt, request.schema),
-            Provider::Openai | Provider::Baseline => {
-                openai::body(&self.config, &self.model, shape, prompt, request.schema)
-            }
+            Provider::Anthropic => anthropic::body(&self.config, &self.model, shape, prompt, schema),
+            Provider::Openai | Provider::Baseline => openai::body(&self.config, &self.model, shape, prompt, schema),
         };
         // Text and finite numbers always serialise; should they not, this request is the one that cannot be sent.
         body.map_err(|_| Failure::BadRequest { status: 0, code: Some("unserialisable".into()) }.into())
@@ -253,22 +290,36 @@ fn verdict(completion: &Completion, request: &JudgeRequest<'_>) -> Result<Verdic
     match completion.finish {
         Finish::Refused => return Err(Failure::Refused),
         Finish::Filtered => return Err(Failure::ContentFilter),
-        Finish::Complete | Finish::Truncated => {}
+        Finish::Complete | Finish::Truncated | Finish::Failed => {}
     }
-    reply::parse(&completion.text, request.scale, request.abstain).map_err(|problem| {
+    read_reply(completion, request).map_err(|problem| {
         let cut = completion.finish == Finish::Truncated;
         Failure::Reply(if cut { ReplyProblem::Truncated } else { problem })
     })
 }
 
+/// Reads the reply where it stands: in the text, else in a tool call, else all alone where the reasoning should be.
+fn read_reply(completion: &Completion, request: &JudgeRequest<'_>) -> Result<Verdict, ReplyProblem> {
+    let (scale, abstain) = (request.scale, request.abstain);
+    let in_text = reply::parse(&completion.text, scale, abstain);
+    match (in_text, &completion.tool, &completion.reasoning) {
+        (Err(ReplyProblem::Empty | ReplyProblem::NoObject), Some(arguments), _) => {
+            reply::parse(arguments, scale, abstain)
+        }
+        (Err(ReplyProblem::Empty), None, Some(reasoning)) => reply::parse_misplaced(reasoning, scale, abstain),
+        (read, ..) => read,
+    }
+}
+
 /// The prompt with what the endpoint does not enforce (the schema, at the end of the static part) and what was wrong
 /// with the reply before (at the very end); `None` when the prompt serves as it is.
 fn amended(prompt: &Prompt, schema: &Json, structured: Structured, problem: Option<&ReplyProblem>) -> Option<Prompt> {
-    if structured == Structured::Schema && problem.is_none() {
+    let is_enforced = matches!(structured, Structured::Bounded | Structured::Schema);
+    if is_enforced && problem.is_none() {
         return None;
     }
     let mut amended = prompt.clone();
-    if structured != Structured::Schema {
+    if !is_enforced {
         amended.system.push_str("\n\nReply with one JSON object and nothing else. It must follow this JSON schema:\n");
         amended.system.push_str(&schema.to_string());
     }
@@ -279,4 +330,17 @@ fn amended(prompt: &Prompt, schema: &Json, structured: Structured, problem: Opti
         amended.user.push_str(&objection);
     }
     Some(amended)
+}
+
+/// The most characters of a rationale under a schema with a bound: a few sentences, and never so many that the verdict behind
+/// them does not fit.
+const LONGEST_RATIONALE: u32 = 600;
+
+/// The schema with a bound on the rationale: a small model that rambles gets to the verdict.
+fn with_bounded_rationale(schema: &Json, output_tokens: u32) -> Json {
+    let mut schema = schema.clone();
+    if let Some(rationale) = schema.pointer_mut("/properties/rationale").and_then(Json::as_object_mut) {
+        rationale.insert("maxLength".into(), LONGEST_RATIONALE.min(output_tokens / 2).into());
+    }
+    schema
 }

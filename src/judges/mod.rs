@@ -9,6 +9,7 @@
 //! for, also when it fails or its future is dropped; no error, log line or span holds a key, a prompt or a reply.
 
 mod admission;
+mod answers;
 mod anthropic;
 pub mod baseline;
 mod breaker;
@@ -19,12 +20,12 @@ mod concurrency;
 mod endpoint;
 mod environment;
 mod error;
-mod error_response;
 mod http_judge;
 mod limits;
 mod openai;
 mod price;
 mod rate;
+mod refusal;
 mod remote;
 pub mod reply;
 mod request;
@@ -135,7 +136,9 @@ impl Judge {
             Engine::Baseline => Ok(baseline::judge(&request)),
             Engine::Remote(remote) => {
                 let (outcome, spent) = remote.judge(&request).await;
-                outcome.map_err(|Failed { failure, .. }| JudgeError::new(&self.name, failure, spent))
+                outcome.map_err(|Failed { failure, others_answered, .. }| {
+                    JudgeError::new(&self.name, failure, others_answered, spent)
+                })
             }
         }
     }
@@ -169,8 +172,10 @@ impl Judge {
             deadline: CHECK_DEADLINE,
         };
         let (outcome, spent) = remote.judge(&request).await;
-        let reply = outcome.map_err(|Failed { failure, refusal }| {
-            JudgeError::new(&self.name, failure, spent).explained(refusal.and_then(|refusal| refusal.explanation()))
+        let reply = outcome.map_err(|Failed { failure, refusal, others_answered }| {
+            // The prompt of a check is our own: nothing of it needs to be hidden.
+            let said = refusal.and_then(|refusal| refusal.shown(""));
+            JudgeError::new(&self.name, failure, others_answered, spent).explained(said)
         })?;
         Ok(format!(
             "{} answered as {} in {} ms; the reply schema is {}; {}",

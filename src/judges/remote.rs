@@ -1,11 +1,11 @@
 //! A judge behind an HTTP endpoint: its configuration, its limits, and what is known of the endpoint so far.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::answers::Answers;
 use super::breaker::Breaker;
 use super::budget::Account;
 use super::capabilities::{Shape, Structured};
@@ -15,7 +15,10 @@ use super::environment::JudgeEnvironment;
 use super::error::JudgeConfigError;
 use super::price;
 use super::rate::Bucket;
+use super::refusal::Refusal;
+use super::refusal::unknown::UnknownRefusals;
 use crate::config::judges::{JudgeConfig, Prices};
+use crate::model::Prompt;
 
 /// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
 pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
@@ -39,8 +42,10 @@ pub(super) struct Remote {
     breaker: Mutex<Breaker>,
     /// No call is covered by the budget before this moment.
     budget_pause: Mutex<Option<Instant>>,
-    /// Whether the endpoint has ever answered with a completion.
-    pub(super) proven: AtomicBool,
+    /// When the endpoint last answered with a completion.
+    pub(super) answers_others: Answers,
+    /// What it refused in words that are not known.
+    unknown: Mutex<UnknownRefusals>,
     /// What the endpoint is known to accept.
     shape: Mutex<Shape>,
 }
@@ -75,7 +80,8 @@ impl Remote {
             requests: config.requests_per_minute.map(|limit| Bucket::new(limit, now)),
             tokens: config.tokens_per_minute.map(|limit| Bucket::new(limit, now)),
             breaker: Mutex::default(),
-            proven: AtomicBool::new(false),
+            answers_others: Answers::default(),
+            unknown: Mutex::default(),
             budget_pause: Mutex::default(),
             config: config.clone(),
             model,
@@ -112,6 +118,21 @@ impl Remote {
                 renews_in = crate::config::duration::format(renews_in),
                 "the judge's budget does not cover the next call"
             );
+        }
+    }
+
+    /// Whether the endpoint has ever answered with a completion.
+    pub(super) fn is_proven(&self) -> bool {
+        self.answers_others.any()
+    }
+
+    /// Keeps what a refusal said, without what was judged, and logs it when it is new.
+    pub(super) fn note_unknown(&self, refusal: &Refusal, prompt: &Prompt) {
+        let said = refusal.shown(&prompt.user).unwrap_or_else(|| "(no words)".to_owned());
+        let said = format!("HTTP {}: {said}", refusal.status);
+        let is_new = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).note(said.clone());
+        if is_new {
+            tracing::warn!(judge = %self.name, said, "the judge's endpoint refuses in words that are not known");
         }
     }
 

@@ -1,35 +1,95 @@
-//! Reading an endpoint's refusal: any HTTP status but success, in the error dialect of any provider. Pure.
+//! An endpoint's refusal: any answer that is no completion and says why, in the error dialect of any provider or gateway,
+//! with an HTTP status of its own or inside a success. Pure.
+
+pub(super) mod cause;
+mod causes;
+#[cfg(test)]
+mod examples;
+pub(super) mod shown;
+pub(super) mod unknown;
+pub(super) mod waits;
+mod words;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
 
 use super::error::Failure;
+use cause::Cause;
+use causes::Facts;
+use words::Words;
+
+/// Where Amazon says which error it is.
+const AMAZON_ERROR: &str = "x-amzn-errortype";
+/// Taken for the status of an error that names none inside a success.
+const WITHOUT_STATUS: u16 = 500;
 
 /// What an endpoint said when it refused.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Refusal {
-    /// The HTTP status.
+    /// The HTTP status, or the one that the error in a success names.
     pub status: u16,
     /// How long it wants to be left alone.
     pub after: Option<Duration>,
     /// The provider's identifier of the error, when it is a plain one.
     pub code: Option<String>,
-    /// What it says, in lower case. Only from members that hold the provider's own words, never from echoed input;
-    /// it decides what to do next and is not shown (but for a check, whose prompt is our own).
+    /// What mends it.
+    pub cause: Cause,
+    /// What it says. Only from members that hold the provider's own words, never from echoed input.
+    said: String,
+    /// The same in lower case, and the identifiers.
     words: String,
+    codes: Vec<String>,
 }
 
 impl Refusal {
     /// Reads a response that is no success.
-    pub(super) fn read(status: u16, after: Option<Duration>, body: &[u8]) -> Self {
-        let mut words = Vec::new();
-        let mut codes = Vec::new();
-        if let Ok(json) = serde_json::from_slice::<Json>(body) {
-            collect(&json, &mut words, &mut codes, 0);
+    pub(super) fn of_response(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Self {
+        let mut words = Words::of_body(body);
+        if let Some(kind) = headers.get(AMAZON_ERROR).and_then(|value| value.to_str().ok()) {
+            // Followed by the address of a description.
+            let kind = kind.split(':').next().unwrap_or(kind);
+            words.codes.push(kind.to_owned());
+            words.said.push(kind.to_owned());
         }
-        let code = codes.into_iter().find(|code| is_identifier(code));
-        Self { status, after, code, words: words.join("; ").to_lowercase() }
+        Self::new(status, waits::of_headers(headers, now), words, now)
+    }
+
+    /// Reads an error that stands inside a success: in place of a completion, or of one of its choices.
+    pub(super) fn within_success(error: &Json, now: Timestamp) -> Option<Self> {
+        let words = Words::of_json(error);
+        if words.said.is_empty() && words.status.is_none() {
+            return None;
+        }
+        Some(Self::new(words.status.unwrap_or(WITHOUT_STATUS), None, words, now))
+    }
+
+    fn new(status: u16, asked: Option<Duration>, words: Words, now: Timestamp) -> Self {
+        let said = words.said.join("; ");
+        let lowered = said.to_lowercase();
+        let after = asked.or_else(|| waits::of_words(&words, &lowered, now));
+        let mut refusal = Self {
+            status,
+            after,
+            code: words.codes.iter().find(|code| is_identifier(code)).cloned(),
+            cause: Cause::Unknown,
+            said,
+            words: lowered,
+            codes: words.codes.iter().map(|code| code.to_lowercase()).collect(),
+        };
+        refusal.cause = causes::cause(&refusal.facts());
+        refusal
+    }
+
+    #[cfg(test)]
+    pub(super) fn read(status: u16, asked: Option<Duration>, body: &[u8], now: Timestamp) -> Self {
+        Self::new(status, asked, Words::of_body(body), now)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts { status: self.status, codes: &self.codes, words: &self.words, says_wait: self.after.is_some() }
     }
 
     /// Whether the provider's words contain `word` (lower case).
@@ -37,82 +97,36 @@ impl Refusal {
         self.words.contains(word)
     }
 
-    /// The provider's words, shortened.
-    pub(super) fn explanation(&self) -> Option<String> {
-        // Gateways repeat the key that they refuse.
-        let mut after_bearer = false;
-        let shown = self.words.split_whitespace().map(|word| {
-            let secret = after_bearer || is_like_a_key(word);
-            after_bearer = word.ends_with("bearer");
-            if secret { "***" } else { word }
-        });
-        let text: String = shown.collect::<Vec<_>>().join(" ").chars().take(300).collect();
-        (!text.is_empty()).then_some(text)
+    /// The provider's words, shortened and redacted; `material` is what must not be repeated.
+    pub(super) fn shown(&self, material: &str) -> Option<String> {
+        shown::shown(&self.said, material)
     }
 
-    /// Whether the prompt is longer than the model's context.
-    pub(super) fn is_about_length(&self) -> bool {
-        self.code.as_deref() == Some("context_length_exceeded")
-            || [
-                "maximum context length",
-                "context length",
-                "context window",
-                "context size",
-                "context_window",
-                "contextwindow",
-                "prompt is too long",
-                "prompt too long",
-                "input is too long",
-                "too many tokens",
-                "input token count",
-                "exceeds the maximum number of tokens",
-            ]
-            .iter()
-            .any(|phrase| self.mentions(phrase))
-    }
-
-    fn is_about_content(&self) -> bool {
-        let filtered = ["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
-        self.code.as_deref().is_some_and(|code| filtered.contains(&code.to_lowercase().as_str()))
-            || ["content management policy", "content filter", "flagged", "moderation"]
-                .iter()
-                .any(|phrase| self.mentions(phrase))
-    }
-
-    fn is_about_money(&self) -> bool {
-        self.code.as_deref() == Some("insufficient_quota")
-            || [
-                "insufficient_quota",
-                "exceeded your current quota",
-                "credit balance is too low",
-                "insufficient balance",
-            ]
-            .iter()
-            .any(|phrase| self.mentions(phrase))
+    /// The largest output that the model allows, where the refusal of a larger one says it: the smallest of its numbers.
+    pub(super) fn largest_output(&self) -> Option<u32> {
+        let numbers = self.words.split(|letter: char| !letter.is_ascii_digit() && letter != ',');
+        numbers.filter_map(|number| number.replace(',', "").parse().ok()).filter(|number| *number >= 100).min()
     }
 
     /// What the refusal means for the call.
     pub(super) fn failure(&self) -> Failure {
         let Self { status, after, .. } = *self;
-        match status {
-            _ if self.is_about_money() || status == 402 => Failure::QuotaExhausted { status },
-            400 | 403 | 422 if self.is_about_content() => Failure::ContentFilter,
-            400 | 422 | 500 if self.is_about_length() => Failure::ContextLength,
-            413 => Failure::ContextLength,
-            401 | 403 => Failure::Unauthorized { status },
-            404 => Failure::NotFound { status },
-            429 => Failure::RateLimited { after },
-            408 | 409 | 425 | 500.. => Failure::Unavailable { status, after },
-            300..=399 => Failure::BadResponse("a redirect, which is not followed because it would carry the key along"),
-            _ => Failure::BadRequest { status, code: self.code.clone() },
+        match self.cause {
+            Cause::Throttled => Failure::RateLimited { status, after },
+            Cause::Quota => Failure::QuotaExhausted { status, by_itself: true, after },
+            Cause::Credit => Failure::QuotaExhausted { status, by_itself: false, after },
+            Cause::Key => Failure::Unauthorized { status },
+            Cause::Model => Failure::NotFound { status },
+            Cause::Outage => Failure::Unavailable { status, after },
+            Cause::BadLuck => Failure::NotGenerated { status },
+            Cause::TooLong => Failure::ContextLength,
+            Cause::Filtered => Failure::ContentFilter,
+            Cause::Redirected => {
+                Failure::BadResponse("a redirect, which is not followed because it would carry the key along")
+            }
+            Cause::Loosen(_) | Cause::Unknown => Failure::BadRequest { status, code: self.code.clone() },
         }
     }
-}
-
-fn is_like_a_key(word: &str) -> bool {
-    let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let prefixed = ["sk-", "sk_", "key-", "pk-"].iter().any(|prefix| core.starts_with(prefix));
-    prefixed || core.contains('*') || (core.len() >= 32 && core.chars().any(|c| c.is_ascii_digit()))
 }
 
 /// A provider's error code is shown only when it cannot hold anything else.
@@ -122,141 +136,17 @@ fn is_identifier(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
-/// Walks the known error shapes: `{error: {message, code, type, param}}`, `{error: "…"}`, `{detail: [{loc, msg}]}`,
-/// `{message, code}`, and a list of any of them.
-fn collect(json: &Json, words: &mut Vec<String>, codes: &mut Vec<String>, depth: usize) {
-    const DEEPEST: usize = 5;
-    match json {
-        _ if depth > DEEPEST => {}
-        Json::Array(items) => items.iter().for_each(|item| collect(item, words, codes, depth + 1)),
-        Json::Object(members) => {
-            for (name, value) in members {
-                match (name.as_str(), value) {
-                    ("code" | "type", Json::String(text)) if text != "error" => {
-                        words.push(text.clone());
-                        if name == "code" { codes.insert(0, text.clone()) } else { codes.push(text.clone()) }
-                    }
-                    ("message" | "msg" | "param" | "error" | "detail" | "status", Json::String(text)) => {
-                        words.push(text.clone());
-                    }
-                    ("loc", Json::Array(path)) => {
-                        words.extend(path.iter().filter_map(Json::as_str).map(str::to_owned));
-                    }
-                    ("error" | "errors" | "detail" | "message" | "innererror", nested) => {
-                        collect(nested, words, codes, depth + 1);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn code(status: u16, body: &str) -> &'static str {
-        Refusal::read(status, None, body.as_bytes()).failure().code()
-    }
-
-    #[test]
-    fn an_explanation_never_repeats_the_key() {
-        let said = |message: &str| {
-            let body = serde_json::json!({"error": {"message": message}}).to_string();
-            Refusal::read(401, None, body.as_bytes()).explanation().unwrap()
-        };
-        assert_eq!(
-            said("Received API Key = Bearer Secret123, which is wrong"),
-            "received api key = bearer *** which is wrong"
-        );
-        assert_eq!(said("Incorrect API key provided: sk-abc. See docs"), "incorrect api key provided: *** see docs");
-        assert_eq!(said("no model claude-sonnet-4-20250514"), "no model claude-sonnet-4-20250514");
-    }
-
-    #[test]
-    fn every_providers_errors_become_our_few_codes() {
-        for (status, body, expected) in [
-            (
-                401,
-                r#"{"error":{"message":"Incorrect API key provided: sk-abc","type":"invalid_request_error","code":"invalid_api_key"}}"#,
-                "unauthorized",
-            ),
-            (
-                401,
-                r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#,
-                "unauthorized",
-            ),
-            (
-                403,
-                r#"{"error":{"message":"Country not supported","code":"unsupported_country_region_territory"}}"#,
-                "unauthorized",
-            ),
-            (403, r#"{"error":{"code":403,"message":"Input was flagged by moderation"}}"#, "content_filter"),
-            (402, r#"{"error":{"message":"Insufficient Balance"}}"#, "quota_exhausted"),
-            (
-                429,
-                r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#,
-                "quota_exhausted",
-            ),
-            (
-                400,
-                r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API"}}"#,
-                "quota_exhausted",
-            ),
-            (
-                429,
-                r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#,
-                "rate_limited",
-            ),
-            (429, "<html>slow down</html>", "rate_limited"),
-            (404, r#"{"error":{"message":"The model `x` does not exist","code":"model_not_found"}}"#, "not_found"),
-            (404, r#"{"error":"model \"x\" not found, try pulling it first"}"#, "not_found"),
-            (
-                400,
-                r#"{"error":{"message":"This model's maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#,
-                "context_length",
-            ),
-            (
-                400,
-                r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
-                "context_length",
-            ),
-            (
-                400,
-                r#"{"error":{"code":400,"message":"the request exceeds the available context size, try increasing it","type":"exceed_context_size_error"}}"#,
-                "context_length",
-            ),
-            (
-                400,
-                r#"{"error":{"message":"litellm.BadRequestError: litellm.ContextWindowExceededError: x","type":null,"param":null,"code":"400"}}"#,
-                "context_length",
-            ),
-            (
-                400,
-                r#"[{"error":{"code":400,"message":"The input token count (9) exceeds the maximum","status":"INVALID_ARGUMENT"}}]"#,
-                "context_length",
-            ),
-            (
-                400,
-                r#"{"error":{"message":"The response was filtered","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#,
-                "content_filter",
-            ),
-            (400, r#"{"error":{"message":"invalid","type":"invalid_request_error"}}"#, "bad_request"),
-            (422, r#"{"detail":[{"loc":["body","messages"],"msg":"Field required"}]}"#, "bad_request"),
-            (529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, "unavailable"),
-            (503, "", "unavailable"),
-            (408, "", "unavailable"),
-            (302, "", "bad_response"),
-        ] {
-            assert_eq!(code(status, body), expected, "{status} {body}");
-        }
+    fn read(status: u16, body: &str) -> Refusal {
+        Refusal::read(status, None, body.as_bytes(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn only_identifiers_are_kept_for_show() {
-        let kept = |body: &str| Refusal::read(400, None, body.as_bytes()).code;
+        let kept = |body: &str| read(400, body).code;
         assert_eq!(kept(r#"{"error":{"type":"a_type","code":"invalid_value"}}"#).as_deref(), Some("invalid_value"));
         assert_eq!(kept(r#"{"error":{"code":"sk-key with words, too"}}"#), None);
         assert_eq!(kept(r#"{"error":{"code":400,"message":"x"}}"#), None);
@@ -265,6 +155,50 @@ mod tests {
     #[test]
     fn echoed_input_is_not_the_providers_words() {
         let body = r#"{"detail":[{"loc":["body"],"msg":"no","input":{"message":"context window"},"ctx":{"error":"flagged"}}]}"#;
-        assert_eq!(code(422, body), "bad_request");
+        assert_eq!(read(422, body).cause, Cause::Unknown);
+        let body = r#"{"error":{"message":"no","metadata":{"flagged_input":"insufficient balance"}}}"#;
+        assert_eq!(read(400, body).cause, Cause::Unknown);
+    }
+
+    #[test]
+    fn an_error_inside_a_success_counts_as_the_status_that_it_names() {
+        let within = |error: &str| {
+            let refusal = Refusal::within_success(&serde_json::from_str(error).unwrap(), Timestamp::UNIX_EPOCH)?;
+            Some((refusal.status, refusal.failure().code()))
+        };
+        for (error, expected) in [
+            (
+                r#"{"error":{"message":"Insufficient credits. Add more and retry","code":402}}"#,
+                (402, "quota_exhausted"),
+            ),
+            (r#"{"error":{"message":"Provider disconnected","code":502}}"#, (502, "unavailable")),
+            (r#"{"error":{"message":"No auth","code":"401"}}"#, (401, "unauthorized")),
+            (r#"{"error":{"message":"something went wrong"}}"#, (500, "unavailable")),
+            (r#"{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}"#, (500, "quota_exhausted")),
+            (
+                r#"{"error":{"message":"Provider returned error","code":400,"metadata":{"raw":"{\"error\":{\"message\":\"prompt is too long\"}}"}}}"#,
+                (400, "context_length"),
+            ),
+        ] {
+            assert_eq!(within(error), Some(expected), "{error}");
+        }
+        assert_eq!(within(r#"{"ok":true}"#), None);
+    }
+
+    #[test]
+    fn amazons_errors_are_named_in_a_header() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AMAZON_ERROR, "ThrottlingException:http://internal/".parse().unwrap());
+        let refusal = Refusal::of_response(400, &headers, br#"{"message":"no"}"#, Timestamp::UNIX_EPOCH);
+        assert_eq!(refusal.cause, Cause::Throttled);
+    }
+
+    #[test]
+    fn the_largest_output_is_the_smaller_of_the_numbers_that_are_said() {
+        let said =
+            |message: &str| read(400, &serde_json::json!({"error": {"message": message}}).to_string()).largest_output();
+        assert_eq!(said("max_tokens: 9,000 > 8,192, which is the maximum allowed number of output tokens"), Some(8192));
+        assert_eq!(said("max_tokens is too large: 9000. This model supports at most 4096"), Some(4096));
+        assert_eq!(said("max_tokens is too large"), None);
     }
 }

@@ -83,10 +83,10 @@ impl Attempt {
                 self.pause.until(self.stage.store.now_ms() + wait_ms);
                 self.postponed(error.code(), wait_ms, false)
             }
-            Disposition::Retry { after } if !last => {
+            Disposition::Retry { after, counts } if !(counts && last) => {
                 let wait_ms = FIRST_POSTPONEMENT_MS << self.evaluation.attempts.min(6);
                 let asked_ms = after.map_or(0, |after| after.as_millis() as i64);
-                self.postponed(error.code(), wait_ms.max(asked_ms), true)
+                self.postponed(error.code(), wait_ms.max(asked_ms), counts)
             }
             Disposition::Retry { .. } | Disposition::Reject => {
                 let failed = Conclusion::Failed { reason: error.code(), error: error.to_string() };
