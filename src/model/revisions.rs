@@ -16,8 +16,9 @@ pub const READING_REVISION: u32 = 2;
 /// aside) and the schema of the reply.
 ///
 /// Raise it with every change after which the same rubric and subject give another prompt or schema. The test
-/// `what_a_judge_is_sent_is_pinned` tells when that is the case.
-pub const RENDERING_REVISION: u32 = 1;
+/// `what_a_judge_is_sent_is_pinned` tells when that is the case. 2: one member holds the verdict or the abstention, levels are
+/// texts, and the length of the rationale is named.
+pub const RENDERING_REVISION: u32 = 2;
 
 /// The revision of every release that kept none: rows without one are counted under it.
 const FIRST: u32 = 1;

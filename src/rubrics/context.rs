@@ -1,8 +1,10 @@
 //! What a template sees of a subject, and the words that judged adds to every prompt.
 
+use std::fmt;
+
 use minijinja::Value;
 
-use super::scale::{scale_text, verdict_field};
+use super::scale::{abstention, scale_text, verdict_field};
 use super::values::{Fields, SpanText};
 use crate::model::{
     Document, FAIL, Message, PASS, Part, Role, Scale, StepView, SubjectContent, ToolCall, ToolDefinition, Turn,
@@ -166,23 +168,18 @@ pub(super) fn system_closing(scale: &Scale, abstain: bool) -> String {
         );
     }
     text.push_str("## Reply\nReply with one JSON object and nothing else, with these keys in this order:\n");
-    text.push_str("- \"rationale\": a string. In a few sentences, first what you found in the material, then why that leads to the verdict.\n");
-    if abstain {
-        text.push_str("- \"abstain\": true or false.\n");
-    }
+    text.push_str("- \"rationale\": a string. In two to four short sentences, first what you found in the material, then why that leads to the verdict.\n");
     let verdict = match scale {
         Scale::Binary { .. } => format!("\"{PASS}\" or \"{FAIL}\""),
-        Scale::Categorical { labels, .. } => {
-            let labels: Vec<String> = labels.iter().map(|(label, _)| format!("\"{label}\"")).collect();
-            format!("one of {}", labels.join(", "))
-        }
-        Scale::Ordinal { levels, .. } => {
-            let levels: Vec<String> = levels.iter().map(|(level, _)| level.to_string()).collect();
-            format!("one of the whole numbers {}", levels.join(", "))
-        }
+        Scale::Categorical { labels, .. } => format!("one of {}", quoted(labels.iter().map(|(label, _)| label))),
+        Scale::Ordinal { levels, .. } => format!("one of {}", quoted(levels.iter().map(|(level, _)| level))),
         Scale::Numeric { min, max, .. } => format!("a number from {min} to {max}"),
     };
-    let null = if abstain { "; null when you abstain" } else { "" };
-    text.push_str(&format!("- \"{}\": {verdict}{null}.", verdict_field(scale)));
+    let instead = abstention(scale, abstain).map(|word| format!("; \"{word}\" when you abstain")).unwrap_or_default();
+    text.push_str(&format!("- \"{}\": {verdict}{instead}.", verdict_field(scale)));
     text
+}
+
+fn quoted(names: impl Iterator<Item = impl fmt::Display>) -> String {
+    names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -177,45 +177,46 @@ pub fn verdict_field(scale: &Scale) -> &'static str {
     }
 }
 
-/// The JSON schema of a judge's reply, fit for providers' strict modes: the rationale first, so that it is written before
-/// the verdict; then `abstain`, if the rubric allows it; then the score or label. Every field is required, so an
-/// abstaining judge writes null for the verdict. Ranges of numbers are checked on arrival: strict modes do not know them.
+/// What a judge that abstains writes in the place of the verdict.
+pub(super) const ABSTAIN: &str = "abstain";
+
+/// The word for an abstention, unless the scale has a label of that name.
+pub(super) fn abstention(scale: &Scale, abstain: bool) -> Option<&'static str> {
+    let is_label =
+        matches!(scale, Scale::Categorical { labels, .. } if labels.iter().any(|(label, _)| label == ABSTAIN));
+    (abstain && !is_label).then_some(ABSTAIN)
+}
+
+/// The JSON schema of a judge's reply, fit for providers' strict modes and for servers that make a grammar of it. It admits
+/// verdicts only: the rationale first, so that it is written before the verdict; then one member that holds either a point of
+/// the scale or the abstention. Levels are texts, because not all providers take an enumeration of numbers. Limits of numbers
+/// are checked on arrival as well: not every grammar knows them.
 pub fn response_schema(scale: &Scale, abstain: bool) -> Json {
     let mut properties = serde_json::Map::new();
     properties.insert(
         "rationale".into(),
         json!({"type": "string", "description": "The reasons for the verdict, written before it."}),
     );
-    if abstain {
-        properties.insert(
-            "abstain".into(),
-            json!({"type": "boolean", "description": "True only when the material does not allow a verdict."}),
-        );
-    }
-    properties.insert(verdict_field(scale).into(), verdict_schema(scale, abstain));
+    properties.insert(verdict_field(scale).into(), verdict_schema(scale, abstention(scale, abstain)));
     let required: Vec<&String> = properties.keys().collect();
     json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
 }
 
-fn verdict_schema(scale: &Scale, nullable: bool) -> Json {
-    let (kind, mut choices, description) = match scale {
-        Scale::Binary { .. } => ("string", vec![json!(PASS), json!(FAIL)], None),
-        Scale::Categorical { labels, .. } => ("string", labels.iter().map(|(label, _)| json!(label)).collect(), None),
-        Scale::Ordinal { levels, .. } => ("integer", levels.iter().map(|(level, _)| json!(level)).collect(), None),
-        Scale::Numeric { min, max, .. } => ("number", Vec::new(), Some(format!("A number from {min} to {max}."))),
-    };
-    let mut schema = serde_json::Map::new();
-    schema.insert("type".into(), if nullable { json!([kind, "null"]) } else { json!(kind) });
-    if !choices.is_empty() {
-        if nullable {
-            choices.push(Json::Null);
+fn verdict_schema(scale: &Scale, abstention: Option<&str>) -> Json {
+    let mut choices: Vec<String> = match scale {
+        Scale::Binary { .. } => vec![PASS.to_owned(), FAIL.to_owned()],
+        Scale::Categorical { labels, .. } => labels.iter().map(|(label, _)| label.clone()).collect(),
+        Scale::Ordinal { levels, .. } => levels.iter().map(|(level, _)| level.to_string()).collect(),
+        Scale::Numeric { min, max, .. } => {
+            let number = json!({"type": "number", "minimum": min, "maximum": max});
+            return match abstention {
+                Some(word) => json!({"anyOf": [number, {"type": "string", "enum": [word]}]}),
+                None => number,
+            };
         }
-        schema.insert("enum".into(), choices.into());
-    }
-    if let Some(description) = description {
-        schema.insert("description".into(), description.into());
-    }
-    schema.into()
+    };
+    choices.extend(abstention.map(str::to_owned));
+    json!({"type": "string", "enum": choices})
 }
 
 #[cfg(test)]
@@ -227,12 +228,30 @@ mod tests {
         let scale = Scale::ordinal(vec![(1, "bad".into()), (2, "good".into())], None).unwrap();
         insta::assert_snapshot!(
             response_schema(&scale, true).to_string(),
-            @r#"{"type":"object","required":["rationale","abstain","score"],"properties":{"rationale":{"type":"string","description":"The reasons for the verdict, written before it."},"abstain":{"type":"boolean","description":"True only when the material does not allow a verdict."},"score":{"type":["integer","null"],"enum":[1,2,null]}},"additionalProperties":false}"#
+            @r#"{"type":"object","required":["rationale","score"],"properties":{"rationale":{"type":"string","description":"The reasons for the verdict, written before it."},"score":{"type":"string","enum":["1","2","abstain"]}},"additionalProperties":false}"#
         );
     }
 
     #[test]
-    fn a_binary_verdict_is_a_label_and_cannot_be_null_when_abstaining_is_forbidden() {
+    fn a_number_has_limits_or_is_the_word_for_an_abstention() {
+        let scale = Scale::numeric(0.0, 10.0, None, "how much".into()).unwrap();
+        let verdict = |abstain| response_schema(&scale, abstain)["properties"]["score"].to_string();
+        assert_eq!(verdict(false), r#"{"type":"number","minimum":0.0,"maximum":10.0}"#);
+        assert_eq!(
+            verdict(true),
+            r#"{"anyOf":[{"type":"number","minimum":0.0,"maximum":10.0},{"type":"string","enum":["abstain"]}]}"#
+        );
+    }
+
+    #[test]
+    fn a_label_that_is_called_abstain_is_a_label() {
+        let labels = ["vote", "abstain"].map(|label| (label.to_owned(), String::new()));
+        let scale = Scale::categorical(labels.into(), vec![]).unwrap();
+        assert_eq!(response_schema(&scale, true)["properties"]["label"]["enum"], json!(["vote", "abstain"]));
+    }
+
+    #[test]
+    fn a_binary_verdict_is_a_label_and_cannot_abstain_when_abstaining_is_forbidden() {
         let scale = Scale::Binary { pass: "yes".into(), fail: "no".into() };
         insta::assert_snapshot!(
             response_schema(&scale, false).to_string(),

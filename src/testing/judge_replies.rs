@@ -30,13 +30,10 @@ pub fn fitting(request: &Json) -> String {
     let mut reply = json!({"rationale": "as scripted"});
     if let Some(score) = schema["properties"].get("score") {
         let mut levels = score["enum"].as_array().into_iter().flatten();
-        reply["score"] = levels.rfind(|level| level.is_number()).cloned().unwrap_or(json!(1));
+        reply["score"] = levels.rfind(|level| level.as_str() != Some("abstain")).cloned().unwrap_or(json!(1));
     }
     if let Some(label) = schema["properties"].get("label") {
         reply["label"] = label["enum"][0].clone();
-    }
-    if schema["properties"].get("abstain").is_some() {
-        reply["abstain"] = json!(false);
     }
     reply.to_string()
 }
