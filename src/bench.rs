@@ -217,6 +217,7 @@ fn planned(number: u64, conversation: &Conversation, deadline_ms: i64) -> anyhow
             operation: Some("chat".to_owned()),
             unjudgeable: None,
             segments: [("environment".to_owned(), "production".to_owned())].into(),
+            release: crate::model::Release::default(),
             content: conversation.content(),
             problems: Vec::new(),
         },

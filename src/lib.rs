@@ -21,7 +21,8 @@
 //!
 //! * ground, pure: [`model`] the nouns; [`otlp`] the wire; [`statistics`] slices in, numbers out; [`config`] plain sections
 //! * beside it: [`secrets`] the reader of secrets and the keys of the installation; [`net`] what outgoing connections share
-//! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction
+//! * pure rules: [`conventions`] raw span → step; [`sampling`] who is judged, with which probability; [`privacy`] redaction;
+//!   [`cells`] sums of scores
 //! * what the ways use: [`rubrics`], [`judges`], [`store`]
 //! * the ways: [`pipeline`] of a span; [`labels`], [`agreement`], [`drift`], [`report`], [`alerts`] of a label;
 //!   [`simulation`] of both, where the truth is known
@@ -38,6 +39,7 @@
 pub(crate) mod agreement;
 pub(crate) mod alerts;
 pub mod bench;
+pub(crate) mod cells;
 pub mod cli;
 pub(crate) mod clock;
 pub(crate) mod config;

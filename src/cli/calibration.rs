@@ -1,8 +1,9 @@
-//! `judged calibration`: what was said of judges when it was said.
+//! `judged calibration`: what was said of judges when it was said, and making anew what is computed.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use super::arguments::TimeArg;
 use super::open_store::open_existing_store;
 use super::output::{Format, Output, Table};
 use crate::config::Config;
-use crate::store::TakenSnapshot;
+use crate::store::{Store, TakenSnapshot};
 
 /// Prints what calibration said of each rubric version and judge, as it was said.
 ///
@@ -18,7 +19,10 @@ use crate::store::TakenSnapshot;
 ///
 /// A running judged notes it once a day, and once an hour while it changes.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The latest word of each rubric version and judge by then: `2026-01-31`, or `7d` for a week ago. A day counts from its
     /// beginning.
     #[arg(long, value_name = "TIME", conflicts_with = "since")]
@@ -30,6 +34,16 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
 }
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Makes the statistics of scores anew from every stored evaluation. Workers may run meanwhile; what they store is counted
+    /// as well, and reports are complete from the newest hours on.
+    Rebuild,
+}
+
+/// Evaluations that are counted in one transaction.
+const GROUP: usize = 1_000;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -44,6 +58,9 @@ struct Line<'a> {
 /// Prints.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
+    if let Some(Action::Rebuild) = args.action {
+        return rebuild(&store, output).await;
+    }
     let now_ms = store.now_ms();
     let from_ms = args.since.map(|since| since.ms(now_ms));
     let until_ms = args.as_of.map_or(now_ms, |as_of| as_of.ms(now_ms));
@@ -63,6 +80,21 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     if args.format == Format::Table {
         output.text(&if taken.is_empty() { "Nothing was noted by then.\n".to_owned() } else { table.render() })?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn rebuild(store: &Store, output: &mut Output) -> anyhow::Result<ExitCode> {
+    store.rebuild_cells().await?;
+    let mut counted = 0;
+    loop {
+        let folding = store.fold(GROUP).await?;
+        counted += folding.changed;
+        if !folding.is_behind {
+            break;
+        }
+    }
+    store.close().await;
+    output.say(format_args!("The statistics of scores are made anew from {counted} evaluations."))?;
     Ok(ExitCode::SUCCESS)
 }
 

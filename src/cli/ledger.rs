@@ -7,19 +7,24 @@ use super::exit::success_if;
 use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, count};
 use crate::config::Config;
-use crate::store::{EvaluationAccount, IntakeAccount, Ledger, ProblemCount, TraceAccount};
+use crate::store::{
+    AccountDifference, EvaluationAccount, IntakeAccount, Ledger, LedgerProof, ProblemCount, Store, TraceAccount,
+};
 
 /// Problems that people are shown.
 const PROBLEMS: usize = 20;
 
 /// Prints both accounts of the ledger and whether they balance.
 ///
-/// Exit code 1 when an account does not balance.
+/// Exit code 1 when an account does not balance, or a kept total is not what the rows come to.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only what happened since: `24h`, `7d`, `2026-01-31`.
     #[arg(long)]
     since: Option<TimeArg>,
+    /// Holds the totals that are kept against every stored row: takes as long as there are rows. Prints nothing else.
+    #[arg(long, conflicts_with = "since")]
+    verify: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -27,6 +32,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
+    if args.verify {
+        return verify(&store, args.format, output).await;
+    }
     let since_ms = args.since.map_or(0, |since| since.ms(store.now_ms()));
     let ledger = store.ledger(since_ms).await?;
     store.close().await;
@@ -35,6 +43,38 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
         Format::Table => output.text(&render(&ledger))?,
     }
     Ok(success_if(ledger.balanced))
+}
+
+async fn verify(store: &Store, format: Format, output: &mut Output) -> anyhow::Result<ExitCode> {
+    let proof = store.verify_ledger().await?;
+    store.close().await;
+    match format {
+        Format::Json => output.json(JsonFormat::LedgerProof, &proof)?,
+        Format::Table => output.text(&proof_text(&proof))?,
+    }
+    Ok(success_if(!matches!(proof, LedgerProof::Differs { .. })))
+}
+
+fn proof_text(proof: &LedgerProof) -> String {
+    match proof {
+        LedgerProof::Equal { evaluations } => {
+            format!("The kept totals are what {} stored evaluations come to.\n", count(*evaluations))
+        }
+        LedgerProof::NotKeptYet => "The totals are still being built; the ledger is summed over all rows meanwhile. \
+             A running judged builds them.\n"
+            .to_owned(),
+        LedgerProof::Differs { accounts } => {
+            let mut table = Table::new(&["rubric", "judge", "outcome", "kept", "stored"]);
+            for account in accounts {
+                let AccountDifference { rubric, version, judge, outcome, reason, kept, stored } = account;
+                let outcome = format!("{} {reason}", outcome.as_str());
+                let name = format!("{rubric} v{version}");
+                table.row(vec![name, judge.clone(), outcome.trim().to_owned(), count(*kept), count(*stored)]);
+            }
+            table.render()
+                + "\nTHE KEPT TOTALS ARE NOT WHAT IS STORED: please report this; `judged calibration rebuild` makes them anew.\n"
+        }
+    }
 }
 
 /// The ledger for people.

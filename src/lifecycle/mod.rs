@@ -5,6 +5,7 @@
 //! A task that ends by itself, by a panic too, takes the whole process down, visibly, rather than leaving half of it running.
 
 mod calibration;
+mod cells;
 pub mod keys;
 mod leadership;
 mod ledger_watch;

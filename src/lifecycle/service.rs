@@ -19,7 +19,7 @@ use super::ledger_watch::LedgerWatch;
 use super::reload::Reload;
 use super::rubric_loader::{self, LibraryError};
 use super::sampling::{self, TakeUpError};
-use super::{Lifecycle, Role, retention};
+use super::{Lifecycle, Role, cells, retention};
 use crate::config::{Config, ConfigSource};
 use crate::judges::budget::{Budget, MemoryBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
@@ -264,6 +264,7 @@ impl Service {
                 },
             };
             lifecycle.spawn("calibration", calibration.watch(soft.clone()));
+            lifecycle.spawn("cells", cells::keep(self.store.clone(), soft.clone()));
         }
         let queues = Queues {
             judges: self.judges.all().map(|judge| judge.name().to_owned()).collect(),

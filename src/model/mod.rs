@@ -47,5 +47,5 @@ pub use scale::{FAIL, PASS, Scale, ScaleError};
 pub use score::{Score, ScoreColumns, ScoreError};
 pub use span::{Dropped, LogRecord, Resource, Scope, Span, SpanEvent, SpanLink, SpanStatus, UnixNanos};
 pub use step::{ContentState, Document, Step, StepKind, ToolDefinition, Usage};
-pub use subject::{StepView, Subject, SubjectContent, SubjectKind, Turn};
+pub use subject::{Release, StepView, Subject, SubjectContent, SubjectKind, Turn};
 pub use verdict::{Outcome, Verdict};

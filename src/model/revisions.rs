@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The revision of the reading: what normalisation and assembly make of the same spans and log records.
 ///
@@ -24,7 +24,7 @@ pub const RENDERING_REVISION: u32 = 2;
 const FIRST: u32 = 1;
 
 /// The revisions behind a score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Revisions {
     /// Of the reading that assembled what was judged.
     pub reading: u32,

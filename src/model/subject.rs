@@ -73,6 +73,15 @@ pub struct Turn {
     pub output: Option<String>,
 }
 
+/// The release of the application that gave an answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Release {
+    /// `service.version`.
+    pub service_version: Option<String>,
+    /// The version of the prompt.
+    pub prompt_version: Option<String>,
+}
+
 /// A subject: its identity, what a rubric may show of it, and what rules and reports may ask of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
@@ -99,6 +108,9 @@ pub struct Subject {
     pub unjudgeable: Option<String>,
     /// Segment name → value.
     pub segments: BTreeMap<String, String>,
+    /// Which release of the application answered.
+    #[serde(default)]
+    pub release: Release,
     /// What rubrics may show.
     pub content: SubjectContent,
     /// What weakens an evaluation of it.

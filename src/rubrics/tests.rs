@@ -206,6 +206,7 @@ fn a_rubric_applies_where_every_condition_holds() {
         operation: Some(operation.into()),
         unjudgeable: None,
         segments: intent.map(|intent| ("intent".into(), intent.into())).into_iter().collect(),
+        release: crate::model::Release::default(),
         content: SubjectContent::default(),
         problems: Vec::new(),
     };

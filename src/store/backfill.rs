@@ -9,7 +9,7 @@ use super::commit_plan::account_planned;
 use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{Outcome, Probability, Subject, SubjectId, SubjectKind, TraceId};
+use crate::model::{Outcome, Probability, Release, Subject, SubjectId, SubjectKind, TraceId};
 
 /// Which part of the past, and under which rubric version and judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -363,6 +363,8 @@ impl PastRow {
                 operation: self.operation,
                 unjudgeable: self.unjudgeable,
                 segments: rows::json("subjects", "segments", &self.segments)?,
+                // Nothing that decides about the past asks for it; the stored one stays.
+                release: Release::default(),
                 content: self
                     .content
                     .map(|text| rows::json("subjects", "content", &text))

@@ -98,7 +98,7 @@ pub struct PlannedFrom<'a> {
     pub session_idle_ms: Option<i64>,
 }
 
-/// Parameters stay far below the databases' limits: 19 columns a row.
+/// Parameters stay far below the databases' limits: 20 columns a row.
 const ROWS_PER_STATEMENT: usize = 50;
 
 impl Store {
@@ -203,7 +203,8 @@ impl Store {
             for subjects in stored.chunks(ROWS_PER_STATEMENT) {
                 let mut upsert = QueryBuilder::<DB>::new(
                     "INSERT INTO subjects (id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, \
-                     model, operation, unjudgeable, document_count, segments, content, problems, created_at_ms, reading, reading_of) ",
+                     model, operation, unjudgeable, document_count, segments, content, problems, created_at_ms, reading, reading_of, \
+                     service_version, prompt_version) ",
                 );
                 upsert.push_values(subjects, |mut row, stored| {
                     let subject = stored.subject;
@@ -225,14 +226,17 @@ impl Store {
                         .push_bind(stored.problems.as_deref())
                         .push_bind(now_ms)
                         .push_bind(i64::from(READING_REVISION))
-                        .push_bind(i64::from(stored.revision));
+                        .push_bind(i64::from(stored.revision))
+                        .push_bind(rows::optional(subject.release.service_version.as_deref()))
+                        .push_bind(rows::optional(subject.release.prompt_version.as_deref()));
                 });
                 upsert.push(
                     " ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, span_id = excluded.span_id, session_id = excluded.session_id, \
                      revision = excluded.revision, digest = excluded.digest, observed_at_ms = excluded.observed_at_ms, \
                      response_id = excluded.response_id, model = excluded.model, operation = excluded.operation, \
                      unjudgeable = excluded.unjudgeable, document_count = excluded.document_count, segments = excluded.segments, \
-                     content = excluded.content, problems = excluded.problems, reading = excluded.reading, reading_of = excluded.reading_of \
+                     content = excluded.content, problems = excluded.problems, reading = excluded.reading, reading_of = excluded.reading_of, \
+                     service_version = excluded.service_version, prompt_version = excluded.prompt_version \
                      WHERE excluded.revision > subjects.revision RETURNING id",
                 );
                 let changed: Vec<Uuid> = upsert.build_query_scalar().fetch_all(&mut *tx).await?;

@@ -6,6 +6,8 @@ use sqlx::error::DatabaseError;
 pub(super) trait Dialect {
     /// Appended to the inner `SELECT` of a lease: several workers take different rows of one queue.
     const SKIP_LOCKED: &'static str;
+    /// Appended to a `SELECT` from `evaluations e` and others: of `e` the rows that nobody else is changing, held for a change.
+    const UNTOUCHED: &'static str;
     /// Appended to the column of a queue's partial index, in a condition on rows that are found by their key. PostgreSQL's
     /// planner is kept from that index, which it takes for small: with a backlog, each group of results would read the
     /// whole of it.
@@ -18,6 +20,7 @@ pub(super) trait Dialect {
 
 impl Dialect for sqlx::Sqlite {
     const BY_KEY: &'static str = "";
+    const UNTOUCHED: &'static str = "";
     const SKIP_LOCKED: &'static str = "";
     const HOLD: &'static str = "";
     const FOR_UPDATE: &'static str = "";
@@ -25,6 +28,7 @@ impl Dialect for sqlx::Sqlite {
 
 impl Dialect for sqlx::Postgres {
     const BY_KEY: &'static str = " || ''";
+    const UNTOUCHED: &'static str = " FOR NO KEY UPDATE OF e SKIP LOCKED";
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
     const HOLD: &'static str = " FOR SHARE";
     const FOR_UPDATE: &'static str = " FOR UPDATE";

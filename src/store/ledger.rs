@@ -1,4 +1,4 @@
-//! The account of every decision, read from what was counted and held against what is stored.
+//! The account of every decision: what was counted when it was made, held against what is stored.
 
 use std::collections::BTreeMap;
 
@@ -69,6 +69,44 @@ pub struct EvaluationAccount {
 }
 
 impl EvaluationAccount {
+    /// With nothing counted.
+    pub(super) fn new(rubric: &str, version: i64, judge: &str) -> Self {
+        Self {
+            rubric: rubric.to_owned(),
+            version,
+            judge: judge.to_owned(),
+            subjects: 0,
+            filtered: BTreeMap::new(),
+            sampled_out: 0,
+            pending: 0,
+            scored: 0,
+            abstained: 0,
+            refused: 0,
+            failed: 0,
+            expired: 0,
+            superseded: 0,
+        }
+    }
+
+    /// Counts what became of subjects; `reason` says why they were filtered.
+    pub(super) fn add(&mut self, outcome: Outcome, reason: &str, number: i64) {
+        let place = match outcome {
+            Outcome::Filtered => {
+                let reason = if reason.is_empty() { "unstated" } else { reason };
+                self.filtered.entry(reason.to_owned()).or_default()
+            }
+            Outcome::SampledOut => &mut self.sampled_out,
+            Outcome::Pending => &mut self.pending,
+            Outcome::Scored => &mut self.scored,
+            Outcome::Abstained => &mut self.abstained,
+            Outcome::Refused => &mut self.refused,
+            Outcome::Failed => &mut self.failed,
+            Outcome::Expired => &mut self.expired,
+            Outcome::Superseded => &mut self.superseded,
+        };
+        *place += number;
+    }
+
     /// Whether every subject planned is explained by a stored decision.
     pub fn balances(&self) -> bool {
         let filtered: i64 = self.filtered.values().sum();
@@ -196,61 +234,6 @@ impl Store {
                 (signal, account)
             })
             .collect())
-    }
-
-    async fn evaluation_accounts(&self, since_ms: i64) -> Result<Vec<EvaluationAccount>, StoreError> {
-        type Key = (String, i64, String);
-        // One statement, so that both sides of the account are read from the same snapshot.
-        let found: Vec<(String, i64, String, String, Option<String>, i64)> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT rubric, version, judge, 'planned' AS side, NULL AS reason, CAST(sum(subjects) AS BIGINT) \
-                 FROM planning_account WHERE hour_ms >= $1 GROUP BY rubric, version, judge \
-                 UNION ALL \
-                 SELECT rubric, version, judge, outcome, CASE WHEN outcome = 'filtered' THEN reason END, count(*) \
-                 FROM evaluations WHERE created_at_ms >= $1 GROUP BY rubric, version, judge, outcome, \
-                 CASE WHEN outcome = 'filtered' THEN reason END",
-            )
-            .bind(since_ms)
-            .fetch_all(pool)
-            .await?
-        });
-        let mut accounts: BTreeMap<Key, EvaluationAccount> = BTreeMap::new();
-        for (rubric, version, judge, side, reason, count) in found {
-            let account =
-                accounts.entry((rubric.clone(), version, judge.clone())).or_insert_with(|| EvaluationAccount {
-                    rubric,
-                    version,
-                    judge,
-                    subjects: 0,
-                    filtered: BTreeMap::new(),
-                    sampled_out: 0,
-                    pending: 0,
-                    scored: 0,
-                    abstained: 0,
-                    refused: 0,
-                    failed: 0,
-                    expired: 0,
-                    superseded: 0,
-                });
-            if side == "planned" {
-                account.subjects += count;
-                continue;
-            }
-            match rows::outcome(&side)? {
-                Outcome::Filtered => {
-                    *account.filtered.entry(reason.unwrap_or_else(|| "unstated".to_owned())).or_default() += count;
-                }
-                Outcome::SampledOut => account.sampled_out += count,
-                Outcome::Pending => account.pending += count,
-                Outcome::Scored => account.scored += count,
-                Outcome::Abstained => account.abstained += count,
-                Outcome::Refused => account.refused += count,
-                Outcome::Failed => account.failed += count,
-                Outcome::Expired => account.expired += count,
-                Outcome::Superseded => account.superseded += count,
-            }
-        }
-        Ok(accounts.into_values().collect())
     }
 
     async fn delivery_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, DeliveryAccount>, StoreError> {

@@ -132,6 +132,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     12 "kept report" "0012_kept_report.sql",
     13 "search" "0013_search.sql",
     14 "resources" "0014_resources.sql",
+    15 "cells" "0015_cells.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::model::{
-    Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Scale, Score,
-    Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
+    Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Release, Scale,
+    Score, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
 };
 use crate::report::RubricFacts;
 use crate::rubrics::Rubric;
@@ -224,6 +224,7 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
                 ("intent".to_owned(), INTENTS[topic].to_owned()),
             ]
             .into(),
+            release: Release::default(),
             content,
             problems: if captured { Vec::new() } else { vec![not_captured(staging)] },
         },

@@ -1,7 +1,7 @@
 //! Small spans, batches and plans.
 
 use crate::model::{
-    EvaluationId, Outcome, Probability, SpanId, Subject, SubjectContent, SubjectId, SubjectKind, TraceId,
+    EvaluationId, Outcome, Probability, Release, SpanId, Subject, SubjectContent, SubjectId, SubjectKind, TraceId,
 };
 use crate::otlp::{Origin, Signal, wire};
 use crate::store::{IntakeBatch, KeptSpan, OwnParts, PlannedEvaluation, PlannedSubject};
@@ -72,6 +72,7 @@ pub fn planned(trace: u64, revision: u32, outcome: Outcome, answer: &str) -> Pla
             operation: None,
             unjudgeable: None,
             segments: [("environment".to_owned(), "production".to_owned())].into(),
+            release: Release::default(),
             content,
             problems: Vec::new(),
         },

@@ -12,6 +12,7 @@ named_enum! {
         Backfill = "backfill",
         Drift = "drift",
         Ledger = "ledger",
+        LedgerProof = "ledger_proof",
         Plan = "plan",
         Prompt = "prompt",
         Rubric = "rubric",
@@ -28,6 +29,7 @@ impl JsonFormat {
             | Self::Backfill
             | Self::Drift
             | Self::Ledger
+            | Self::LedgerProof
             | Self::Plan
             | Self::Prompt
             | Self::Rubric

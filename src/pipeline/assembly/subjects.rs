@@ -8,8 +8,8 @@ use super::problems;
 use super::tool_turns::{self, Children};
 use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
-    ContentState, Document, Message, Part, Role, Span, Step, StepKind, StepView, Subject, SubjectContent, SubjectId,
-    SubjectKind, ToolCall, Turn, Value,
+    ContentState, Document, Message, Part, Release, Role, Span, Step, StepKind, StepView, Subject, SubjectContent,
+    SubjectId, SubjectKind, ToolCall, Turn, Value,
 };
 
 /// The subjects of one trace: its live generations in order of time, then the trace itself.
@@ -54,6 +54,7 @@ fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, segments
         operation: step.operation.clone(),
         unjudgeable: unjudgeable(step).map(str::to_owned),
         segments: segments_of(trace, known, at, segments),
+        release: release_of(trace, known, at),
         content: SubjectContent {
             system: joined(&system),
             input: last_user_turn(&messages),
@@ -120,6 +121,7 @@ fn trace_subject(trace: &AssembledTrace, known: &Known, segments: &SegmentConfig
         operation: root.operation.clone(),
         unjudgeable: trace_unjudgeable(&content, root, &live).map(str::to_owned),
         segments: segments_of(trace, known, at, segments),
+        release: release_of(trace, known, at),
         content,
         problems: problems::of_trace(trace, at),
     })
@@ -265,6 +267,16 @@ fn segments_of(trace: &AssembledTrace, known: &Known, at: usize, segments: &Segm
     segments.0.iter().filter_map(|(name, places)| Some((name.clone(), value(places)?))).collect()
 }
 
+/// Which release of the application the step at `at` belongs to.
+fn release_of(trace: &AssembledTrace, known: &Known, at: usize) -> Release {
+    let version = SegmentPlace::Attribute("service.version".to_owned());
+    let prompt = |at: usize| trace.steps[at].prompt_version.clone().filter(|version| !version.is_empty());
+    Release {
+        service_version: place_value(trace, known, at, &version),
+        prompt_version: prompt(at).or_else(|| trace.root.and_then(prompt)),
+    }
+}
+
 /// The value of one place: of the step itself, else of the root, else of the resource.
 fn place_value(trace: &AssembledTrace, known: &Known, at: usize, place: &SegmentPlace) -> Option<String> {
     let own = |at: usize| match place {
@@ -329,6 +341,7 @@ pub fn session_subject(session_id: &str, turns: &[Subject]) -> Option<Subject> {
         operation: None,
         unjudgeable: if judgeable { None } else { last.unjudgeable.clone() },
         segments: last.segments.clone(),
+        release: last.release.clone(),
         content: SubjectContent {
             system: turns.iter().find_map(|turn| turn.content.system.clone()),
             input: first.content.input.clone(),

@@ -9,7 +9,7 @@ use super::resolver::{CRATE, Target};
 const FLOORS: &[&[&str]] = &[
     &["model"],
     &["otlp", "statistics", "clock", "error_chain", "config", "net", "secrets"],
-    &["conventions", "sampling", "privacy"],
+    &["conventions", "sampling", "privacy", "cells"],
     &["store"],
     &["rubrics", "judges"],
     &["telemetry"],
@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// Rooms without I/O, clock or runtime.
-const PURE: &[&str] = &["model", "otlp", "statistics", "conventions", "sampling", "privacy"];
+const PURE: &[&str] = &["model", "otlp", "statistics", "conventions", "sampling", "privacy", "cells"];
 const IMPURE: &[&str] = &[
     "tokio",
     "sqlx",

@@ -1,0 +1,78 @@
+//! Weights and values as integers: sums of them do not depend on the order of adding.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Probability;
+
+/// Units that make up 1.
+const SCALE: f64 = 1_000_000.0;
+
+/// No weight is larger: an answer drawn more rarely than once in so many times stands for so many.
+///
+/// With it 10^8 scores weigh at most 10^8 · 10^5 · 10^6 = 10^19 units, and the squares of their sums at most 10^38, which an
+/// i128 holds.
+const MAX_WEIGHT: f64 = 100_000.0;
+
+/// The inverse of the probability with which a score was drawn, in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Weight(i64);
+
+impl Weight {
+    /// None of a score that cannot have been drawn.
+    pub fn of(probability: Probability) -> Option<Self> {
+        let probability = probability.get();
+        (probability > 0.0).then(|| Self((SCALE * (1.0 / probability).min(MAX_WEIGHT)).round() as i64))
+    }
+
+    /// In units.
+    pub fn units(self) -> i128 {
+        i128::from(self.0)
+    }
+
+    /// The weight times `value`, in units.
+    pub fn times(self, value: Fixed) -> i128 {
+        // Rounded once and by integers: the same on every machine.
+        let product = i128::from(self.0) * i128::from(value.0);
+        (product + SCALE as i128 / 2).div_euclid(SCALE as i128)
+    }
+}
+
+/// A number in [0, 1], in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fixed(i64);
+
+impl Fixed {
+    /// Of a value on [0, 1]; what lies beyond is cut to it.
+    pub fn of(value: f64) -> Self {
+        Self((value.clamp(0.0, 1.0) * SCALE).round() as i64)
+    }
+
+    /// In units.
+    pub fn units(self) -> i128 {
+        i128::from(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_is_the_inverse_of_its_probability() {
+        let weight = |p: f64| Weight::of(Probability::try_from(p).unwrap());
+        assert_eq!(weight(1.0).map(Weight::units), Some(1_000_000));
+        assert_eq!(weight(0.15).map(Weight::units), Some(6_666_667));
+        assert_eq!(weight(0.0), None);
+        assert_eq!(weight(1e-12), weight(1e-5), "a single score never outweighs all others");
+    }
+
+    #[test]
+    fn a_hundred_million_of_the_heaviest_scores_in_one_conversation_fit() {
+        let heaviest = Weight::of(Probability::try_from(1e-9).unwrap()).unwrap();
+        let all = heaviest.units().checked_mul(100_000_000).unwrap();
+        assert!(all.checked_mul(all).is_some());
+        assert_eq!(heaviest.times(Fixed::of(1.0)), heaviest.units());
+    }
+}

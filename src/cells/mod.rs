@@ -1,0 +1,25 @@
+//! Sufficient statistics of scores: what every mean, share and count of the traffic follows from, without reading the
+//! evaluations again.
+//!
+//! A *cell* holds them for one series of scores, one release of the judged application, one segment value and one hour.
+//! Cells are sums over evaluations and over conversations; adding cells gives the sums of the whole. All sums are integers,
+//! so that neither the order in which evaluations were added nor one that was taken out again leaves a trace: cells that
+//! were kept up over months equal those of a recomputation exactly. Reading and writing them is `store::cells`.
+
+mod conversations;
+mod delta;
+mod fixed;
+mod folded;
+mod keys;
+mod latency;
+mod sums;
+
+pub use delta::{ByHour, CellAt, Delta};
+#[cfg(test)]
+pub use fixed::{Fixed, Weight};
+pub use folded::{Counted, Folded, FoldedScore, JudgeUse};
+pub use keys::{PartKey, SeriesKey, ValueOf, hour_of, release_of, segment_values};
+pub use sums::Sums;
+
+/// The number of what cells hold and how it is computed; cells of another number are built anew.
+pub const ALGORITHM: i64 = 1;
