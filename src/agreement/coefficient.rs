@@ -1,8 +1,9 @@
 //! The coefficients of an agreement report: their names, their formulas, and which interval each may have.
 
 use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
-use crate::statistics::{AgreementTable, Estimate, PairGrid, Reason, Weighting, binary, kappa};
+use crate::statistics::{AgreementTable, PairGrid, Reason, Weighting, binary, kappa};
 
+use super::intervals::Family;
 use super::scale::{Kind, LabelScale};
 
 /// A number that says how well two sides agree.
@@ -56,17 +57,6 @@ pub enum Coefficient {
     KendallTauB,
     /// Lin's concordance.
     LinCcc,
-}
-
-/// Which interval a coefficient may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
-    /// Wilson's; the bootstrap when items are clustered.
-    Proportion,
-    /// The bootstrap, from 100 pairs and 10 labels outside the commonest class.
-    ChanceCorrected,
-    /// The bootstrap, from 30 pairs.
-    Metric,
 }
 
 impl Coefficient {
@@ -130,12 +120,17 @@ impl Coefficient {
 
     pub(super) fn family(self) -> Family {
         match self {
-            Self::RawAgreement | Self::Tpr | Self::Tnr | Self::Ppv | Self::Npv => Family::Proportion,
+            Self::RawAgreement | Self::Tpr | Self::Tnr | Self::Ppv | Self::Npv => Family::Share,
             Self::Bias | Self::Mae | Self::Rmse | Self::Pearson | Self::Spearman | Self::KendallTauB | Self::LinCcc => {
-                Family::Metric
+                Family::Difference
             }
             _ => Family::ChanceCorrected,
         }
+    }
+
+    /// Whether a constant side leaves nothing to correct for chance.
+    pub(super) fn is_kappa(self) -> bool {
+        matches!(self, Self::CohenKappa | Self::WeightedKappaLinear | Self::WeightedKappaQuadratic)
     }
 
     /// Whether the best possible value is 1, reached by perfect agreement.
@@ -156,29 +151,15 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    /// The coefficient as an estimate when it is a proportion: with Wilson's interval.
-    pub(super) fn proportion(&self, coefficient: Coefficient) -> Estimate {
-        let Some(positive) = self.scale.positive() else {
-            return Estimate::Undefined(Reason::NotBinary);
-        };
-        let rates = binary::rates(&self.table, positive);
-        match coefficient {
-            Coefficient::Tpr => rates.tpr,
-            Coefficient::Tnr => rates.tnr,
-            Coefficient::Ppv => rates.ppv,
-            _ => rates.npv,
-        }
-    }
-
     /// The coefficient's value.
     pub(super) fn value(&self, coefficient: Coefficient) -> Result<f64, Reason> {
         let table = &self.table;
         match coefficient {
             Coefficient::RawAgreement => self.categorical(AgreementTable::raw_agreement),
-            Coefficient::Tpr | Coefficient::Tnr | Coefficient::Ppv | Coefficient::Npv => {
-                let estimate = self.proportion(coefficient);
-                estimate.value().ok_or(estimate.reason().unwrap_or(Reason::NoPairs))
-            }
+            Coefficient::Tpr => self.rate(|rates| rates.tpr),
+            Coefficient::Tnr => self.rate(|rates| rates.tnr),
+            Coefficient::Ppv => self.rate(|rates| rates.ppv),
+            Coefficient::Npv => self.rate(|rates| rates.npv),
             Coefficient::F1 => match self.scale.positive() {
                 Some(positive) => binary::f1(table, positive),
                 None => Err(Reason::NotBinary),
@@ -203,6 +184,13 @@ impl View<'_> {
             Coefficient::Spearman => self.numeric(PairGrid::spearman),
             Coefficient::KendallTauB => self.numeric(PairGrid::kendall_tau_b),
             Coefficient::LinCcc => self.numeric(PairGrid::lin_ccc),
+        }
+    }
+
+    fn rate(&self, of: impl Fn(binary::Rates) -> Result<f64, Reason>) -> Result<f64, Reason> {
+        match self.scale.positive() {
+            Some(positive) => of(binary::rates(&self.table, positive)),
+            None => Err(Reason::NotBinary),
         }
     }
 

@@ -4,18 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::coefficient::Coefficient;
+use super::comparison::compare;
+use super::intervals::{Evidence, Family};
+use super::observation::Place;
+use super::pairs::Pair;
+use super::people::{Said, among_people, pairs, resampled};
+use super::placed::PlacedItem;
+use super::scale::{Kind, LabelScale};
+use super::units::sample;
 use crate::statistics::alt_test::{self, Alignment, MIN_ANNOTATORS, alt_test};
-use crate::statistics::bootstrap::{Contribution, Plan, Sample, Statistics, bootstrap};
-use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
+use crate::statistics::bootstrap::Plan;
 use crate::statistics::{Estimate, Reason};
 
-use super::coefficient::Coefficient;
-use super::compare::{Pair, compare};
-use super::placed::PlacedItem;
-use super::scale::{Kind, LabelScale, Place};
-
-/// Items with several labels that an interval needs.
-const MIN_ITEMS: usize = 30;
+/// What is said of each two annotators.
+const OF_TWO: [Coefficient; 5] = [
+    Coefficient::RawAgreement,
+    Coefficient::CohenKappa,
+    Coefficient::WeightedKappaQuadratic,
+    Coefficient::Mae,
+    Coefficient::Spearman,
+];
 
 /// Agreement among annotators.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,89 +116,20 @@ pub(super) fn humans(
         *annotators.entry(name).or_default() += 1;
     }
     let several: Vec<&PlacedItem<'_>> = items.iter().copied().filter(|item| item.human.len() > 1).collect();
+    let said: Vec<Said> = several.iter().map(|item| item.said()).collect();
+    let among = among_people(scale, &said, plan);
     let gap = |judge: &&str| ((*judge).to_owned(), judge_gap(scale, &several, judge, plan));
     let alt = |judge: &&str| ((*judge).to_owned(), alt_test_of(scale, items, judge, epsilon));
     Humans {
         items_with_several: several.len(),
         ties: items.iter().filter(|item| item.tied).count(),
-        krippendorff_alpha: alpha(scale, &several, plan),
-        raw_agreement: pairwise_agreement(scale, &several, plan),
+        krippendorff_alpha: among.krippendorff_alpha,
+        raw_agreement: among.raw_agreement,
         pairs: human_pairs(scale, &several, &annotators, plan),
         judge_gap: judges.iter().map(gap).collect(),
         alt_test: judges.iter().map(alt).collect(),
         annotators: annotators.into_iter().map(|(name, labels)| (name.to_owned(), labels)).collect(),
     }
-}
-
-/// A statistic of totals over items, with its bootstrap interval.
-fn resampled<S: Statistics>(
-    items: &[&PlacedItem<'_>],
-    dimensions: usize,
-    contribution: impl Fn(&PlacedItem<'_>) -> Contribution,
-    plan: &Plan,
-    statistic: &S,
-) -> Estimate {
-    let mut clusters: BTreeMap<usize, Contribution> = BTreeMap::new();
-    let mut units = Vec::new();
-    for item in items {
-        match item.cluster {
-            Some(cluster) => clusters.entry(cluster).or_default().extend(contribution(item)),
-            None => units.push(contribution(item)),
-        }
-    }
-    units.extend(clusters.into_values());
-    units.retain(|unit| !unit.is_empty());
-    let enough = units.len() >= MIN_ITEMS;
-    let sample = Sample::new(dimensions, units);
-    let value = statistic.evaluate(&sample.totals()).first().copied().filter(|value| value.is_finite());
-    let interval = if enough {
-        bootstrap(&sample, plan, statistic).first().copied().unwrap_or(Err(Reason::TooFew))
-    } else {
-        Err(Reason::TooFew)
-    };
-    Estimate::new(value.ok_or(if items.is_empty() { Reason::NoPairs } else { Reason::NoVariance }), interval)
-}
-
-fn alpha(scale: &LabelScale, several: &[&PlacedItem<'_>], plan: &Plan) -> Estimate {
-    if scale.kind() == Kind::Numeric {
-        let contribution = |item: &PlacedItem<'_>| {
-            let numbers: Vec<f64> = item.human.values().map(|place| place.number).collect();
-            let sums = IntervalSums::of_unit(&numbers);
-            vec![(0, sums.within), (1, sums.labels), (2, sums.sum), (3, sums.sum_of_squares)]
-        };
-        let statistic = |totals: &[f64]| {
-            let [within, labels, sum, sum_of_squares] = [totals[0], totals[1], totals[2], totals[3]];
-            vec![IntervalSums { within, labels, sum, sum_of_squares }.alpha().unwrap_or(f64::NAN)]
-        };
-        return resampled(several, 4, contribution, plan, &statistic);
-    }
-    let q = scale.values().len();
-    let metric = if scale.kind() == Kind::Ordinal { Metric::Ordinal } else { Metric::Nominal };
-    let contribution = |item: &PlacedItem<'_>| {
-        let labels: Vec<usize> = item.human.values().map(|place| place.category).collect();
-        Coincidences::unit(q, &labels).into_iter().map(|(cell, amount)| (cell as u32, amount)).collect()
-    };
-    let statistic = |totals: &[f64]| {
-        let coincidences = Coincidences::from_sums(q, totals);
-        vec![coincidences.and_then(|matrix| matrix.alpha(metric)).unwrap_or(f64::NAN)]
-    };
-    let estimate = resampled(several, q * q, contribution, plan, &statistic);
-    match estimate.value() {
-        Some(value) if value >= 1.0 => Estimate::Bare(value, Reason::PerfectAgreement),
-        _ => estimate,
-    }
-}
-
-fn pairwise_agreement(scale: &LabelScale, several: &[&PlacedItem<'_>], plan: &Plan) -> Estimate {
-    if scale.kind() == Kind::Numeric {
-        return Reason::NotCategorical.into();
-    }
-    let contribution = |item: &PlacedItem<'_>| {
-        let labels: Vec<Place> = item.human.values().copied().collect();
-        let (closeness, pairs) = mutual(&labels, |a, b| f64::from(u8::from(a.category == b.category)));
-        vec![(0, closeness), (1, pairs)]
-    };
-    resampled(several, 2, contribution, plan, &|totals: &[f64]| vec![totals[0] / totals[1]])
 }
 
 fn judge_gap(scale: &LabelScale, several: &[&PlacedItem<'_>], judge: &str, plan: &Plan) -> Estimate {
@@ -202,17 +142,13 @@ fn judge_gap(scale: &LabelScale, several: &[&PlacedItem<'_>], judge: &str, plan:
         let labels: Vec<Place> = item.human.values().copied().collect();
         let Some(verdict) = item.judge.get(judge) else { return Vec::new() };
         let to_judge: f64 = labels.iter().map(|label| closeness(label, verdict)).sum();
-        let (among, pairs) = mutual(&labels, closeness);
-        vec![(0, to_judge), (1, labels.len() as f64), (2, among), (3, pairs)]
+        let (among, number) = pairs(&labels, |one, other| Some(closeness(one, other)));
+        vec![(0, to_judge), (1, labels.len() as f64), (2, among), (3, number)]
     };
     let statistic = |totals: &[f64]| vec![totals[0] / totals[1] - totals[2] / totals[3]];
-    resampled(&judged, 4, contribution, plan, &statistic)
-}
-
-/// (sum of closeness, number) over the pairs of a list.
-fn mutual(labels: &[Place], closeness: impl Fn(&Place, &Place) -> f64) -> (f64, f64) {
-    let pairs = labels.iter().enumerate().flat_map(|(index, a)| labels[..index].iter().map(move |b| (a, b)));
-    pairs.fold((0.0, 0.0), |(sum, number), (a, b)| (sum + closeness(a, b), number + 1.0))
+    let evidence = Evidence::of(judged.iter().map(|item| (item.cluster, 1.0)));
+    let units = judged.iter().map(|item| (item.cluster, contribution(item)));
+    resampled(&evidence, Family::Difference, false, sample(4, units), plan, &statistic)
 }
 
 fn human_pairs(
@@ -235,7 +171,7 @@ fn human_pairs(
             if both.is_empty() {
                 continue;
             }
-            let comparison = compare(scale, &both, plan);
+            let comparison = compare(scale, &both, plan, &OF_TWO);
             let get = |coefficient| comparison.coefficients.get(coefficient);
             pairs.push(HumanPair {
                 annotators: [(*first).to_owned(), (*second).to_owned()],

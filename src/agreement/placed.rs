@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::clusters::{ClusterId, Clusters};
+use super::consensus::consensus;
 use super::label::Item;
-use super::scale::{Kind, LabelScale, Place};
+use super::observation::{Place, Verdict};
+use super::people::Said;
+use super::scale::LabelScale;
 
 /// An item whose labels have places.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct PlacedItem<'a> {
     pub(super) segment: Option<&'a str>,
     pub(super) weight: f64,
-    pub(super) cluster: Option<usize>,
+    pub(super) cluster: ClusterId,
     /// Annotators with a label on the scale.
     pub(super) human: BTreeMap<&'a str, Place>,
     /// Human labels off the scale.
@@ -27,18 +31,18 @@ pub(super) struct PlacedItem<'a> {
 
 /// Places all items; with `annotator` only that one's labels count.
 pub(super) fn place<'a>(scale: &LabelScale, items: &'a [Item], annotator: Option<&str>) -> Vec<PlacedItem<'a>> {
-    let mut clusters: BTreeMap<&str, usize> = BTreeMap::new();
-    for cluster in items.iter().filter_map(|item| item.cluster.as_deref()) {
-        let next = clusters.len();
-        clusters.entry(cluster).or_insert(next);
+    let mut clusters = Clusters::default();
+    for item in items {
+        clusters.push(item.cluster.as_deref(), None);
     }
     items
         .iter()
-        .map(|item| {
+        .enumerate()
+        .map(|(index, item)| {
             let mut placed = PlacedItem {
                 segment: item.segment.as_deref(),
                 weight: item.weight,
-                cluster: item.cluster.as_deref().and_then(|cluster| clusters.get(cluster).copied()),
+                cluster: clusters.of(index),
                 human: BTreeMap::new(),
                 human_off_scale: 0,
                 consensus: None,
@@ -56,6 +60,12 @@ pub(super) fn place<'a>(scale: &LabelScale, items: &'a [Item], annotator: Option
 }
 
 impl<'a> PlacedItem<'a> {
+    /// What annotators said of it.
+    pub(super) fn said(&self) -> Said {
+        let verdicts = self.human.values().map(|place| Verdict::Placed { place: *place, pass: None });
+        Said { cluster: self.cluster, verdicts: verdicts.collect() }
+    }
+
     fn place_labels(&mut self, scale: &LabelScale, item: &'a Item, annotator: Option<&str>) {
         let chosen = |name: &String| annotator.is_none_or(|annotator| annotator == name);
         for (name, label) in item.human.iter().filter(|(name, _)| chosen(name)) {
@@ -75,50 +85,9 @@ impl<'a> PlacedItem<'a> {
     }
 }
 
-/// The human side of several labels: their mode on nominal and binary scales, their median on ordinal and numeric ones.
-///
-/// `None` without labels and for ties: two modes, or two middle levels that differ (a level between them need not
-/// exist). The median of numbers always exists.
-fn consensus(kind: Kind, labels: &[Place]) -> Option<Place> {
-    let mut sorted = labels.to_vec();
-    sorted.sort_by(|a, b| a.number.total_cmp(&b.number));
-    let last = sorted.len().checked_sub(1)?;
-    let (lower, upper) = (sorted[last / 2], sorted[last.div_ceil(2)]);
-    match kind {
-        Kind::Numeric => Some(Place { category: 0, number: f64::midpoint(lower.number, upper.number) }),
-        Kind::Ordinal => (lower == upper).then_some(lower),
-        Kind::Nominal | Kind::Binary => {
-            let count = |place: &Place| sorted.iter().filter(|other| other.category == place.category).count();
-            let most = sorted.iter().map(count).max()?;
-            let mut modes: Vec<Place> = sorted.iter().copied().filter(|place| count(place) == most).collect();
-            modes.dedup();
-            (modes.len() == 1).then(|| modes[0])
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn labels(numbers: &[f64]) -> Vec<Place> {
-        numbers.iter().map(|number| Place { category: *number as usize, number: *number }).collect()
-    }
-
-    fn human_side(kind: Kind, numbers: &[f64]) -> Option<f64> {
-        consensus(kind, &labels(numbers)).map(|place| place.number)
-    }
-
-    #[test]
-    fn the_mode_of_categories_the_median_of_levels() {
-        assert_eq!(human_side(Kind::Nominal, &[0.0, 2.0, 2.0]), Some(2.0));
-        assert_eq!(human_side(Kind::Binary, &[0.0, 1.0]), None);
-        assert_eq!(human_side(Kind::Ordinal, &[1.0, 5.0, 4.0]), Some(4.0));
-        assert_eq!(human_side(Kind::Ordinal, &[1.0, 4.0, 4.0, 5.0]), Some(4.0));
-        assert_eq!(human_side(Kind::Ordinal, &[3.0, 4.0]), None);
-        assert_eq!(human_side(Kind::Numeric, &[3.0, 4.0]), Some(3.5));
-        assert_eq!(human_side(Kind::Numeric, &[]), None);
-    }
 
     #[test]
     fn what_does_not_fit_is_counted() {

@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::label::{Item, Label};
+use super::observation::{Place, Verdict};
+use crate::model::{FAIL, PASS};
 
 /// Whole numbers over a range this wide are still levels.
 const MAX_INFERRED_RANGE: f64 = 10.0;
@@ -88,15 +90,6 @@ pub struct LabelScale {
     others_are_negative: Vec<String>,
 }
 
-/// Where a label lies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Place {
-    /// Index of the category; 0 on a numeric scale.
-    pub category: usize,
-    /// The number: of the level, 0 or 1 on a binary scale, the index of a named level.
-    pub number: f64,
-}
-
 impl LabelScale {
     /// The scale of `items`, declared or inferred.
     pub fn of(declaration: Option<&Declaration>, items: &[Item]) -> Self {
@@ -112,14 +105,14 @@ impl LabelScale {
 
     fn declared(declaration: &Declaration, human: &[&Label], judge: &[&Label]) -> Self {
         match declaration {
-            Declaration::Numeric => Self::categorical(Kind::Numeric, Vec::new()),
-            Declaration::Nominal => Self::categorical(Kind::Nominal, distinct(human.iter().chain(judge).copied())),
-            Declaration::Ordinal(levels) => Self::categorical(Kind::Ordinal, levels.clone()),
+            Declaration::Numeric => Self::of_categories(Kind::Numeric, Vec::new()),
+            Declaration::Nominal => Self::of_categories(Kind::Nominal, distinct(human.iter().chain(judge).copied())),
+            Declaration::Ordinal(levels) => Self::of_categories(Kind::Ordinal, levels.clone()),
             Declaration::Binary(positive) => {
                 let others = distinct(human.iter().copied().filter(|label| !matches(positive, label)));
                 let name =
                     if others.len() == 1 { others[0].text().into_owned() } else { format!("not {}", positive.text()) };
-                let mut scale = Self::categorical(Kind::Binary, vec![Label::Text(name), positive.clone()]);
+                let mut scale = Self::of_categories(Kind::Binary, vec![Label::Text(name), positive.clone()]);
                 scale.others_are_negative = others.iter().map(|label| label.text().into_owned()).collect();
                 scale
             }
@@ -140,12 +133,12 @@ impl LabelScale {
         match (categories.len(), categories.iter().position(|label| positive(&label))) {
             (2, Some(index)) => {
                 let ordered = vec![categories[1 - index].clone(), categories[index].clone()];
-                Self::categorical(Kind::Binary, ordered)
+                Self::of_categories(Kind::Binary, ordered)
             }
             _ if flags && !labels.is_empty() => {
-                Self::categorical(Kind::Binary, vec![Label::Flag(false), Label::Flag(true)])
+                Self::of_categories(Kind::Binary, vec![Label::Flag(false), Label::Flag(true)])
             }
-            _ => Self::categorical(Kind::Nominal, distinct(labels.iter().chain(judge).copied())),
+            _ => Self::of_categories(Kind::Nominal, distinct(labels.iter().chain(judge).copied())),
         }
     }
 
@@ -155,16 +148,17 @@ impl LabelScale {
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(*number), high.max(*number)));
         let whole = numbers.iter().all(|number| number.fract() == 0.0);
         if whole && low >= 0.0 && high <= 1.0 {
-            return Self::categorical(Kind::Binary, vec![Label::Number(0.0), Label::Number(1.0)]);
+            return Self::of_categories(Kind::Binary, vec![Label::Number(0.0), Label::Number(1.0)]);
         }
         if whole && high - low <= MAX_INFERRED_RANGE && high > low {
             let levels = (low as i64..=high as i64).map(|level| Label::Number(level as f64)).collect();
-            return Self::categorical(Kind::Ordinal, levels);
+            return Self::of_categories(Kind::Ordinal, levels);
         }
-        Self::categorical(Kind::Numeric, Vec::new())
+        Self::of_categories(Kind::Numeric, Vec::new())
     }
 
-    fn categorical(kind: Kind, categories: Vec<Label>) -> Self {
+    /// A scale of these categories, lowest first; none for a numeric one.
+    pub(super) fn of_categories(kind: Kind, categories: Vec<Label>) -> Self {
         let numbers: Option<Vec<f64>> = categories.iter().map(Label::number).collect();
         let codes = (0..categories.len()).map(|code| code as f64).collect();
         let values = match kind {
@@ -172,6 +166,11 @@ impl LabelScale {
             _ => codes,
         };
         Self { kind, categories, values, inferred: false, others_are_negative: Vec::new() }
+    }
+
+    /// Fail and pass.
+    pub fn pass_fail() -> Self {
+        Self::of_categories(Kind::Binary, [FAIL, PASS].map(|side| Label::Text(side.to_owned())).into())
     }
 
     /// What order of categories means.
@@ -187,6 +186,21 @@ impl LabelScale {
     /// Names of the categories, in order; none on a numeric scale.
     pub fn names(&self) -> Vec<String> {
         self.categories.iter().map(|label| label.text().into_owned()).collect()
+    }
+
+    /// The name of a category.
+    pub fn name(&self, category: usize) -> Option<String> {
+        Some(self.categories.get(category)?.text().into_owned())
+    }
+
+    /// Whether two verdicts say the same: pass or fail where both have a side, else the category. None where they have
+    /// neither in common: numbers without a threshold are near each other, not equal.
+    pub fn agree(&self, one: Verdict, other: Verdict) -> Option<bool> {
+        match (one.pass().zip(other.pass()), one.place().zip(other.place())) {
+            (Some((one, other)), _) => Some(one == other),
+            (None, Some((one, other))) if self.kind != Kind::Numeric => Some(one.category == other.category),
+            _ => None,
+        }
     }
 
     /// Numbers of the categories, in order.

@@ -12,7 +12,8 @@ use serde::Serialize;
 use super::exit::{Usage, success_if};
 use super::input::{self, SkippedLine};
 use super::output::{Format, JsonFormat, Output};
-use crate::agreement::{AgreementError, BadLine, Declaration, Item, Options, Report, analyse};
+use crate::agreement::file::{AgreementError, Options, Report, analyse};
+use crate::agreement::{BadLine, Declaration, Item};
 use crate::statistics::bootstrap::Plan;
 
 /// Prints how well judges agree with humans, from any file of labels.

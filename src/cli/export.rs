@@ -137,6 +137,7 @@ mod tests {
             trace_id: "a30e0c04b7c7f05d9e7f61037cb86b6b".parse().unwrap(),
             span_id: "6bdc1f3a9b1c2d3e".parse().unwrap(),
             session_id: None,
+            content_digest: Vec::new(),
             rubric: "faithfulness".into(),
             version: 2,
             judge: "default".into(),

@@ -158,11 +158,20 @@ fn rearmed(again: &[Rearming]) -> Table {
 }
 
 fn covered(intervals: &[Coverage]) -> Table {
-    let mut covered = Table::new(&["interval", "labels", "truth", "samples", "holds the truth", "mean width"]);
+    let mut covered = Table::new(&[
+        "interval",
+        "labels",
+        "of each conversation",
+        "truth",
+        "samples",
+        "holds the truth",
+        "mean width",
+    ]);
     for one in intervals {
         covered.row(vec![
             one.interval.to_owned(),
             one.labels.to_string(),
+            one.turns.to_string(),
             one.truth.to_string(),
             one.samples.to_string(),
             format!("{:.1} %", one.covered * 100.0),

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::charts::Fell;
 use super::data::Moment;
-use super::placing::{has_threshold, levels, place};
-use crate::agreement::Declaration;
+use super::levels::levels;
+use crate::agreement::{Declaration, ScaleReader};
 use crate::drift::{self, Entry, Kind, QualityScore, Settings};
 use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
 use crate::statistics::Estimate;
@@ -198,7 +198,7 @@ pub(super) fn detect(
     let settings = Settings { scale: scale.map(declaration), ..Settings::default() };
     let history = scale.map_or_else(Vec::new, |scale| {
         let own = labels.iter().filter(|label| label.rubric == rubric);
-        Material { evaluations, anchors, labels: own.collect(), scale }.history()
+        Material { evaluations, anchors, labels: own.collect(), reader: ScaleReader::of(scale) }.history()
     });
     drift::detect(&history, &settings)
 }
@@ -235,7 +235,7 @@ struct Material<'a> {
     evaluations: &'a [&'a ScoredEvaluation],
     anchors: &'a [&'a ScoredEvaluation],
     labels: Vec<&'a Label>,
-    scale: &'a Scale,
+    reader: ScaleReader,
 }
 
 impl Material<'_> {
@@ -301,7 +301,7 @@ impl Material<'_> {
     }
 
     fn verdict(&self, score: &Score) -> Option<Value> {
-        verdict(self.scale, score)
+        verdict(&self.reader, score)
     }
 }
 
@@ -337,9 +337,9 @@ fn entry(at_ms: i64, evaluation: &ScoredEvaluation, annotator: Option<String>) -
 }
 
 /// A verdict as the detectors compare it: pass or fail where the scale divides them, else the level or the number.
-fn verdict(scale: &Scale, score: &Score) -> Option<Value> {
-    let placed = place(scale, score)?;
-    match (placed.pass, placed.number) {
+fn verdict(reader: &ScaleReader, score: &Score) -> Option<Value> {
+    let verdict = reader.read(score)?;
+    match (verdict.pass(), score.number()) {
         (Some(pass), _) => Some(json!(if pass { PASS } else { FAIL })),
         (None, Some(number)) => Some(json!(number)),
         (None, None) => score.label().map(|label| json!(label)),
@@ -348,7 +348,7 @@ fn verdict(scale: &Scale, score: &Score) -> Option<Value> {
 
 fn declaration(scale: &Scale) -> Declaration {
     use crate::agreement::Label as Text;
-    if has_threshold(scale) {
+    if ScaleReader::of(scale).has_threshold() {
         return Declaration::Binary(Text::Text(PASS.to_owned()));
     }
     match scale {

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::data::HumanReport;
-use super::placing::{Placed, has_threshold, levels, place};
-use crate::model::{Label, LabelStream, Scale, Score, SubjectId};
-use crate::statistics::bootstrap::{Contribution, Plan, Sample, bootstrap};
-use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
-use crate::statistics::{Estimate, Interval, Reason, proportion};
-
-/// Fewer doubly labelled items than this give alpha no interval.
-const ALPHA_MIN_ITEMS: usize = 100;
+use crate::agreement::{AmongPeople, Clusters, Said, ScaleReader, Verdict, among_people};
+use crate::model::{Label, LabelStream, SubjectId};
+use crate::statistics::Reason;
+use crate::statistics::bootstrap::Plan;
+use crate::store::ScoredEvaluation;
 
 /// What annotators said of one subject for one rubric: each annotator's latest word.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +20,8 @@ pub(super) struct HumanItem<'a> {
 /// Humans taken together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Consensus {
-    /// They have a majority (or a median that is a level).
-    Of(Placed),
+    /// They have a majority, or a median.
+    Of(Verdict),
     /// They are split evenly.
     Tie,
     /// No label lies on this scale.
@@ -52,26 +49,17 @@ pub(super) fn by_subject<'a>(labels: &'a [Label], rubric: &str) -> BTreeMap<Subj
 }
 
 impl HumanItem<'_> {
-    pub(super) fn consensus(&self, scale: &Scale) -> Consensus {
-        let mut placed: Vec<Placed> = self.labels.values().filter_map(|label| placed_on(scale, label)).collect();
-        if placed.is_empty() {
-            return Consensus::OffScale;
-        }
-        match scale {
-            Scale::Numeric { .. } | Scale::Ordinal { .. } => {
-                placed.sort_by(|a, b| a.number.unwrap_or(0.0).total_cmp(&b.number.unwrap_or(0.0)));
-                let (lower, upper) = (placed[(placed.len() - 1) / 2], placed[placed.len() / 2]);
-                if lower == upper {
-                    return Consensus::Of(lower);
-                }
-                if matches!(scale, Scale::Ordinal { .. }) {
-                    return Consensus::Tie;
-                }
-                let middle = lower.number.zip(upper.number).map(|(low, high)| f64::midpoint(low, high));
-                let score = middle.and_then(|middle| Score::of_number(scale, middle));
-                score.and_then(|score| place(scale, &score)).map_or(Consensus::OffScale, Consensus::Of)
-            }
-            Scale::Binary { .. } | Scale::Categorical { .. } => majority(&placed),
+    /// What annotators said of it on the scale.
+    fn said(&self, reader: &ScaleReader) -> Vec<Verdict> {
+        self.labels.values().filter_map(|label| reader.read(label.score.as_ref()?)).collect()
+    }
+
+    pub(super) fn consensus(&self, reader: &ScaleReader) -> Consensus {
+        let said = self.said(reader);
+        match reader.together(&said) {
+            Some(verdict) => Consensus::Of(verdict),
+            None if said.is_empty() => Consensus::OffScale,
+            None => Consensus::Tie,
         }
     }
 
@@ -89,102 +77,54 @@ impl HumanItem<'_> {
     }
 }
 
-fn placed_on(scale: &Scale, label: &Label) -> Option<Placed> {
-    place(scale, label.score.as_ref()?)
-}
-
-fn majority(placed: &[Placed]) -> Consensus {
-    let count = |of: &Placed| placed.iter().filter(|other| other.level == of.level).count();
-    let most = placed.iter().map(count).max().unwrap_or(0);
-    let mut winners = placed.iter().filter(|placed| count(placed) == most);
-    match winners.next() {
-        Some(first) if winners.all(|other| other.level == first.level) => Consensus::Of(*first),
-        _ => Consensus::Tie,
-    }
-}
-
 /// What annotators say of each other.
-pub(super) fn report(items: &BTreeMap<SubjectId, HumanItem<'_>>, scale: Option<&Scale>) -> HumanReport {
+pub(super) fn report(
+    items: &BTreeMap<SubjectId, HumanItem<'_>>,
+    judged: &BTreeMap<SubjectId, &ScoredEvaluation>,
+    reader: Option<&ScaleReader>,
+) -> HumanReport {
     let mut annotators: BTreeMap<String, u64> = BTreeMap::new();
     for name in items.values().flat_map(|item| item.labels.keys()) {
         *annotators.entry((*name).to_owned()).or_default() += 1;
     }
-    let undefined = |reason: Reason| (0, Estimate::Undefined(reason), Estimate::Undefined(reason));
-    let (shared_items, raw_agreement, krippendorff_alpha) = match scale {
+    let undefined = |reason: Reason| AmongPeople {
+        shared_items: 0,
+        raw_agreement: reason.into(),
+        krippendorff_alpha: reason.into(),
+    };
+    let among = match reader {
         None => undefined(Reason::InvalidInput),
         Some(_) if annotators.len() < 2 => undefined(Reason::TooFewAnnotators),
-        Some(scale) => between(items, scale),
+        Some(reader) => among_people(reader.levels(), &said(items, judged, reader), &Plan::default()),
     };
-    HumanReport { annotators, shared_items, raw_agreement, krippendorff_alpha }
-}
-
-fn between(items: &BTreeMap<SubjectId, HumanItem<'_>>, scale: &Scale) -> (u64, Estimate, Estimate) {
-    let shared: Vec<Vec<Placed>> = items
-        .values()
-        .map(|item| item.labels.values().filter_map(|label| placed_on(scale, label)).collect::<Vec<_>>())
-        .filter(|placed| placed.len() > 1)
-        .collect();
-    if shared.is_empty() {
-        return (0, Reason::NoPairs.into(), Reason::NoPairs.into());
+    HumanReport {
+        annotators,
+        shared_items: among.shared_items as u64,
+        raw_agreement: among.raw_agreement,
+        krippendorff_alpha: among.krippendorff_alpha,
     }
-    let same = |a: &Placed, b: &Placed| if has_threshold(scale) { a.pass == b.pass } else { a.level == b.level };
-    let agreeing: f64 = shared.iter().map(|placed| pairwise_share(placed, same)).sum();
-    let raw = if has_threshold(scale) || !levels(scale).is_empty() {
-        proportion(agreeing, shared.len() as f64)
-    } else {
-        Reason::NotCategorical.into()
-    };
-    (shared.len() as u64, raw, alpha(&shared, scale))
 }
 
-/// The share of pairs of annotators of one item that agree.
-fn pairwise_share(placed: &[Placed], same: impl Fn(&Placed, &Placed) -> bool) -> f64 {
-    let pairs = placed.len() * (placed.len() - 1) / 2;
-    let agreeing = (0..placed.len())
-        .flat_map(|i| (i + 1..placed.len()).map(move |j| (i, j)))
-        .filter(|(i, j)| same(&placed[*i], &placed[*j]));
-    agreeing.count() as f64 / pairs as f64
-}
-
-fn alpha(shared: &[Vec<Placed>], scale: &Scale) -> Estimate {
-    if matches!(scale, Scale::Numeric { .. }) {
-        let mut sums = IntervalSums::default();
-        for placed in shared {
-            sums.add(IntervalSums::of_unit(&placed.iter().filter_map(|placed| placed.number).collect::<Vec<_>>()));
-        }
-        return Estimate::new(sums.alpha(), Err(Reason::Thin));
+/// What was said of each item, with what it depends on where that is known: a label may stand without a score.
+fn said(
+    items: &BTreeMap<SubjectId, HumanItem<'_>>,
+    judged: &BTreeMap<SubjectId, &ScoredEvaluation>,
+    reader: &ScaleReader,
+) -> Vec<Said> {
+    let mut clusters = Clusters::default();
+    for subject in items.keys() {
+        let known = judged.get(subject);
+        let conversation = known.and_then(|evaluation| evaluation.session_id.as_deref());
+        clusters.push(conversation, known.map(|evaluation| evaluation.content_digest.as_slice()));
     }
-    let categories = levels(scale).len();
-    let metric = if matches!(scale, Scale::Ordinal { .. }) { Metric::Ordinal } else { Metric::Nominal };
-    let units = || {
-        shared.iter().map(|placed| {
-            let labels: Vec<usize> = placed.iter().filter_map(|placed| placed.level).collect();
-            Coincidences::unit(categories, &labels)
-                .into_iter()
-                .map(|(cell, share)| (cell as u32, share))
-                .collect::<Contribution>()
-        })
-    };
-    let sample = Sample::new(categories * categories, units());
-    let of_sums = |sums: &[f64]| Coincidences::from_sums(categories, sums).and_then(|counts| counts.alpha(metric));
-    let value = of_sums(&sample.totals());
-    let interval = match &value {
-        Ok(value) if *value >= 1.0 => Err(Reason::PerfectAgreement),
-        Ok(_) if shared.len() < ALPHA_MIN_ITEMS => Err(Reason::Thin),
-        Ok(_) => first(bootstrap(&sample, &Plan::default(), &|sums: &[f64]| vec![of_sums(sums).unwrap_or(f64::NAN)])),
-        Err(reason) => Err(*reason),
-    };
-    Estimate::new(value, interval)
-}
-
-/// The only interval of a bootstrap of one statistic.
-pub(super) fn first(intervals: Vec<Result<Interval, Reason>>) -> Result<Interval, Reason> {
-    intervals.into_iter().next().unwrap_or(Err(Reason::TooFew))
+    let of = |(index, item): (usize, &HumanItem<'_>)| Said { cluster: clusters.of(index), verdicts: item.said(reader) };
+    items.values().enumerate().map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Scale, Score};
 
     fn label(annotator: &str, score: f64, stream: LabelStream) -> Label {
         Label {
@@ -204,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_word_of_an_annotator_counts_and_an_even_split_is_a_tie() {
+    fn the_latest_word_of_an_annotator_counts() {
         let labels = [
             label("ann", 1.0, LabelStream::Uniform),
             label("ann", 4.0, LabelStream::Unknown),
@@ -212,17 +152,18 @@ mod tests {
         ];
         let items = by_subject(&labels, "r");
         let item = items.values().next().unwrap();
-        assert_eq!(item.consensus(&five_levels()), Consensus::Tie);
+        let reader = ScaleReader::of(&five_levels());
+        assert_eq!(item.consensus(&reader), Consensus::Of(Verdict::Side(true)), "no level, and both pass");
         let one = by_subject(&labels[..2], "r");
-        let Consensus::Of(placed) = one.values().next().unwrap().consensus(&five_levels()) else { panic!("a tie") };
-        assert_eq!(placed.pass, Some(true));
+        let Consensus::Of(latest) = one.values().next().unwrap().consensus(&reader) else { panic!("a tie") };
+        assert_eq!(latest.place().map(|place| place.number), Some(4.0));
         assert_eq!(item.selection(), Selection::Uniform(None), "labelling again does not undo how it was chosen");
     }
 
     #[test]
     fn a_single_annotator_has_nobody_to_agree_with() {
         let labels = [label("ann", 1.0, LabelStream::Uniform)];
-        let report = report(&by_subject(&labels, "r"), Some(&five_levels()));
+        let report = report(&by_subject(&labels, "r"), &BTreeMap::new(), Some(&ScaleReader::of(&five_levels())));
         assert_eq!(report.raw_agreement.reason(), Some(Reason::TooFewAnnotators));
     }
 }

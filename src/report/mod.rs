@@ -17,9 +17,9 @@ mod input;
 pub mod json;
 mod judges;
 pub mod kept;
+mod levels;
 pub mod markdown;
 mod pairing;
-mod placing;
 mod quality;
 mod scores;
 pub mod snapshot;
@@ -38,6 +38,7 @@ pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts};
 pub use watched::WatchedScores;
 
+use crate::agreement::ScaleReader;
 use crate::model::{Alert, Label, LabelStream, Outcome, Revisions, Scale};
 use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
@@ -181,6 +182,8 @@ fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding 
 fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> RubricReport {
     let facts: Vec<&RubricFacts> = input.rubrics.iter().filter(|facts| facts.name == name).collect();
     let scale_of = |version: u32| facts.iter().find(|facts| facts.version == version).map(|facts| &facts.scale);
+    let readers: BTreeMap<u32, ScaleReader> =
+        facts.iter().map(|facts| (facts.version, ScaleReader::of(&facts.scale))).collect();
     let mut members: BTreeMap<SeriesKey<'_>, Vec<&ScoredEvaluation>> = BTreeMap::new();
     for evaluation in input.scored.iter().filter(|evaluation| evaluation.rubric == name) {
         members.entry(key_of(evaluation)).or_default().push(evaluation);
@@ -213,28 +216,29 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     let current = order.first().copied().filter(|key| !members[key].is_empty());
     let placed: Vec<(SeriesKey<'_>, Vec<Scored<'_>>)> = order
         .iter()
-        .map(|key| (*key, members[key].iter().map(|e| Scored::of(e, scale_of(key.version))).collect()))
+        .map(|key| (*key, members[key].iter().map(|e| Scored::of(e, readers.get(&key.version))).collect()))
         .collect();
     let hours = placed.first().map_or(24, |(_, scored)| scores::width(scored));
     let mut telling = Vec::new();
+    // Of a version whose scale is not known nothing is paired; what is said of no pairs is the same on every scale.
+    let unread = ScaleReader::of(&Scale::Binary { pass: String::new(), fail: String::new() });
     let series: Vec<SeriesReport> = placed
         .iter()
         .map(|(key, scored)| {
-            let scale = scale_of(key.version);
+            let (scale, reader) = (scale_of(key.version), readers.get(&key.version));
             let baseline = baseline_for(key, &members, &is_baseline);
             let none = (pairing::Pairs::default(), pairing::Pairs::default());
-            let (drawn, unknown) = scale.map_or(none, |scale| pairing::pair(&members[key], &humans, scale));
+            let (drawn, unknown) = reader.map_or(none, |reader| pairing::pair(&members[key], &humans, reader));
             if current == Some(*key)
-                && let Some(scale) = scale
+                && let (Some(scale), Some(reader)) = (scale, reader)
             {
-                let all = drawn.items.iter().chain(&unknown.items);
-                telling = disagreements::most_telling(all, &humans, scale);
+                telling = disagreements::most_telling(&[&drawn, &unknown], &humans, reader, scale);
             }
             series_report(
                 *key,
                 scored,
                 (&drawn, &unknown),
-                scale,
+                (scale, reader.unwrap_or(&unread)),
                 &baseline,
                 (&counts, &order),
                 hours,
@@ -243,9 +247,9 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
         })
         .collect();
 
-    let scale = order.first().and_then(|key| scale_of(key.version));
     let facts = facts.iter().find(|facts| order.first().is_some_and(|key| key.version == facts.version));
-    let human_report = humans::report(&humans, scale);
+    let judged = members.values().flatten().map(|evaluation| (evaluation.subject, *evaluation)).collect();
+    let human_report = humans::report(&humans, &judged, order.first().and_then(|key| readers.get(&key.version)));
     let flags: Vec<&Flag> =
         flags.iter().filter(|flag| flag.rubric.as_deref().is_none_or(|rubric| rubric == name)).collect();
     let current_index = current.map(|_| 0);
@@ -293,7 +297,7 @@ fn series_report(
     key: SeriesKey<'_>,
     scored: &[Scored<'_>],
     (drawn, unknown): (&pairing::Pairs<'_>, &pairing::Pairs<'_>),
-    scale: Option<&Scale>,
+    (scale, reader): (Option<&Scale>, &ScaleReader),
     baseline: &agreement::Baseline<'_>,
     (counts, order): (&[&OutcomeCount], &[SeriesKey<'_>]),
     hours: u32,
@@ -323,10 +327,7 @@ fn series_report(
             *reasons.entry(reason.clone()).or_default() += count.count;
         }
     }
-    let agreement_of = |pairs: &pairing::Pairs<'_>| match scale {
-        Some(scale) => agreement::report(pairs, scale, baseline),
-        None => agreement::report(pairs, &Scale::Binary { pass: String::new(), fail: String::new() }, baseline),
-    };
+    let agreement_of = |pairs: &pairing::Pairs<'_>| agreement::report(pairs, reader, baseline);
     let agreement = agreement_of(drawn);
     let whole = agreement.raw_agreement();
     let moment = |evaluation: Option<&Scored<'_>>| evaluation.map(|scored| Moment(scored.evaluation.observed_at_ms));
@@ -346,9 +347,9 @@ fn series_report(
         pass_rate: scores::pass_rate(scored),
         distribution: scores::distribution(scored, scale),
         timeline: scores::timeline(scored, hours),
-        agreement_unknown: (!unknown.items.is_empty()).then(|| agreement_of(unknown)),
+        agreement_unknown: (!unknown.rows.is_empty()).then(|| agreement_of(unknown)),
         agreement,
         quality: quality::report(scored, drawn),
-        segments: scores::segments(scored, drawn, whole),
+        segments: scores::segments(scored, drawn, reader, whole),
     }
 }

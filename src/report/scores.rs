@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::data::{Change, LevelShare, Moment, Point, SegmentReport, Timeline};
-use super::pairing::{Pair, Pairs};
-use super::placing::{Placed, levels, place};
+use super::levels::levels;
+use super::pairing::Pairs;
 use super::weighing::Observations;
+use crate::agreement::{Observation, ScaleReader, Verdict, raw_agreement};
 use crate::model::Scale;
 use crate::statistics::survey::MIN_EFFECTIVE;
-use crate::statistics::{Estimate, Reason, proportion};
+use crate::statistics::{Estimate, Reason};
 use crate::store::ScoredEvaluation;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -30,27 +31,28 @@ const MIN_SEGMENT_LABELS: usize = 30;
 pub(super) struct Scored<'a> {
     pub(super) evaluation: &'a ScoredEvaluation,
     /// Where it lies; none when the scale of its version is not known.
-    pub(super) placed: Option<Placed>,
+    verdict: Option<Verdict>,
 }
 
 impl<'a> Scored<'a> {
-    pub(super) fn of(evaluation: &'a ScoredEvaluation, scale: Option<&Scale>) -> Self {
-        Self { evaluation, placed: scale.and_then(|scale| place(scale, &evaluation.score)) }
+    pub(super) fn of(evaluation: &'a ScoredEvaluation, reader: Option<&ScaleReader>) -> Self {
+        Self { evaluation, verdict: reader.and_then(|reader| reader.read(&evaluation.score)) }
     }
 
     pub(super) fn value(&self) -> Option<f64> {
-        self.evaluation.score.value().or(self.placed?.value)
+        self.evaluation.score.value()
+    }
+
+    /// Whether it lies on this level of the scale.
+    fn is_at(&self, level: usize) -> Option<bool> {
+        Some(self.verdict?.place()?.category == level)
     }
 
     pub(super) fn passes(&self) -> Option<bool> {
-        match self.placed {
-            Some(placed) => placed.pass,
+        match self.verdict {
+            Some(verdict) => verdict.pass(),
             // Without the scale, the label tells as far as it can.
-            None => match self.evaluation.score.label() {
-                Some(crate::model::PASS) => Some(true),
-                Some(crate::model::FAIL) => Some(false),
-                _ => None,
-            },
+            None => self.evaluation.score.passes(),
         }
     }
 }
@@ -87,7 +89,7 @@ pub(super) fn distribution(scored: &[Scored<'_>], scale: Option<&Scale>) -> Vec<
         .into_iter()
         .enumerate()
         .map(|(index, (level, meaning))| {
-            let hit = |scored: &Scored<'_>| Some(f64::from(u8::from(scored.placed?.level? == index)));
+            let hit = |scored: &Scored<'_>| scored.is_at(index).map(f64::from);
             let shares = observe(scored, hit);
             let count = shares.y.iter().filter(|y| **y > 0.0).count() as u64;
             LevelShare { level, meaning, count, share: shares.share() }
@@ -100,7 +102,7 @@ fn tenths(scored: &[Scored<'_>], min: f64, max: f64) -> Vec<LevelShare> {
     let bin_of = |number: f64| (((number - min) / width) as usize).min(9);
     (0..10)
         .map(|bin| {
-            let hit = |scored: &Scored<'_>| Some(f64::from(u8::from(bin_of(scored.placed?.number?) == bin)));
+            let hit = |scored: &Scored<'_>| Some(f64::from(bin_of(scored.verdict?.place()?.number) == bin));
             let shares = observe(scored, hit);
             let count = shares.y.iter().filter(|y| **y > 0.0).count() as u64;
             let edge = |at: usize| ((min + width * at as f64) * 1e6).round() / 1e6;
@@ -170,7 +172,12 @@ pub(super) fn change(scored: &[Scored<'_>]) -> Change {
 }
 
 /// Each value of each segment with enough scores; the others pooled into one row.
-pub(super) fn segments(scored: &[Scored<'_>], drawn: &Pairs<'_>, whole: Estimate) -> Vec<SegmentReport> {
+pub(super) fn segments(
+    scored: &[Scored<'_>],
+    drawn: &Pairs<'_>,
+    reader: &ScaleReader,
+    whole: Estimate,
+) -> Vec<SegmentReport> {
     let mut by_name: BTreeMap<&str, BTreeMap<&str, Vec<Scored<'_>>>> = BTreeMap::new();
     for scored in scored {
         let model = scored.evaluation.model.as_deref().map(|model| ("model", model));
@@ -188,13 +195,15 @@ pub(super) fn segments(scored: &[Scored<'_>], drawn: &Pairs<'_>, whole: Estimate
         }
         let enough = |scored: &[Scored<'_>]| observe(scored, Scored::value).effective() >= MIN_EFFECTIVE;
         let (large, small): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, scored)| enough(scored));
-        let mut large: Vec<SegmentReport> =
-            large.into_iter().map(|(value, scored)| segment(name, Some(value), 0, &scored, drawn, whole)).collect();
+        let mut large: Vec<SegmentReport> = large
+            .into_iter()
+            .map(|(value, scored)| segment(name, Some(value), 0, &scored, drawn, reader, whole))
+            .collect();
         large.sort_by(|a, b| b.scored.cmp(&a.scored).then_with(|| a.value.cmp(&b.value)));
         reports.extend(large);
         if !small.is_empty() {
             let pooled: Vec<Scored<'_>> = small.iter().flat_map(|(_, scored)| scored.iter().copied()).collect();
-            reports.push(segment(name, None, small.len() as u64, &pooled, drawn, whole));
+            reports.push(segment(name, None, small.len() as u64, &pooled, drawn, reader, whole));
         }
     }
     reports
@@ -206,14 +215,14 @@ fn segment(
     pooled: u64,
     scored: &[Scored<'_>],
     drawn: &Pairs<'_>,
+    reader: &ScaleReader,
     whole: Estimate,
 ) -> SegmentReport {
     let members: std::collections::HashSet<_> = scored.iter().map(|scored| scored.evaluation.id).collect();
-    let labelled: Vec<&Pair<'_>> = drawn.items.iter().filter(|pair| members.contains(&pair.evaluation.id)).collect();
-    let own = labelled.len() >= MIN_SEGMENT_LABELS;
-    let weight: f64 = labelled.iter().map(|pair| pair.weight).sum();
-    let agreeing: f64 = labelled.iter().filter(|pair| agrees(pair)).map(|pair| pair.weight).sum();
-    let effective = crate::statistics::survey::effective_size(labelled.iter().map(|pair| pair.weight));
+    let labelled: Vec<&Observation> =
+        drawn.observations.iter().filter(|one| members.contains(&drawn.row(one).id)).collect();
+    let own = Some(raw_agreement(reader.levels(), &labelled))
+        .filter(|own| labelled.len() >= MIN_SEGMENT_LABELS && own.interval().is_some());
     SegmentReport {
         name: name.to_owned(),
         value: value.map(str::to_owned),
@@ -222,15 +231,7 @@ fn segment(
         mean_value: mean_value(scored),
         pass_rate: pass_rate(scored),
         labelled: labelled.len() as u64,
-        agreement: if own { proportion(agreeing / weight * effective, effective) } else { whole },
-        agreement_pooled: !own,
-    }
-}
-
-/// Whether judge and humans say the same: on pass and fail where there is a threshold, else on the level.
-pub(super) fn agrees(pair: &Pair<'_>) -> bool {
-    match (pair.human.pass, pair.judge.pass) {
-        (Some(human), Some(judge)) => human == judge,
-        _ => pair.human.level == pair.judge.level,
+        agreement: own.unwrap_or(whole),
+        agreement_pooled: own.is_none(),
     }
 }

@@ -3,10 +3,10 @@
 //! Bad news needs fewer labels than good news: an upper limit below the bar speaks at once, while trust waits until there
 //! are enough labels for honest intervals.
 
-use super::agreement::{MIN_MINORITY, MIN_PAIRS};
 use super::data::{AgreementReport, HumanReport, PassFailAgreement, SeriesReport, Verdict, VerdictReport};
 use super::drift::Flag;
 use super::words::{count, percent, percent_estimate, plural};
+use crate::agreement::intervals::{MIN_MINORITY, MIN_PAIRS};
 use crate::drift::Kind;
 use crate::statistics::Estimate;
 
@@ -113,10 +113,10 @@ fn evidence_against(agreement: &AgreementReport) -> Vec<String> {
 
 /// How many more labels a verdict takes; none when there are enough.
 fn needed(agreement: &AgreementReport) -> Option<u64> {
-    let missing = MIN_PAIRS.saturating_sub(agreement.items);
+    let missing = (MIN_PAIRS as u64).saturating_sub(agreement.items);
     let Some(pass_fail) = &agreement.pass_fail else { return (missing > 0).then_some(missing) };
     let rarer = pass_fail.bad.min(pass_fail.good);
-    let missing_rare = MIN_MINORITY.saturating_sub(rarer);
+    let missing_rare = (MIN_MINORITY as u64).saturating_sub(rarer);
     if missing_rare == 0 {
         return (missing > 0).then_some(missing);
     }
@@ -129,8 +129,9 @@ fn too_few(series: &SeriesReport, needed: u64) -> VerdictReport {
     let agreement = &series.agreement;
     let mut reasons =
         vec![format!("{} of the {MIN_PAIRS} drawn labels that a verdict takes", count(agreement.items as i64))];
-    if let Some(pass_fail) =
-        agreement.pass_fail.filter(|pass_fail| agreement.items > 0 && pass_fail.bad.min(pass_fail.good) < MIN_MINORITY)
+    if let Some(pass_fail) = agreement
+        .pass_fail
+        .filter(|pass_fail| agreement.items > 0 && pass_fail.bad.min(pass_fail.good) < MIN_MINORITY as u64)
     {
         reasons.push(format!(
             "only {} and {} among them; {MIN_MINORITY} of each are needed",

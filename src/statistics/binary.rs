@@ -1,19 +1,18 @@
 //! What a judge catches and what it misses: rates of a confusion table, human = truth.
 
-use super::proportion::proportion;
-use super::{AgreementTable, Estimate, Reason};
+use super::{AgreementTable, Reason};
 
-/// The rates of one category against all others, each with its Wilson interval.
+/// The rates of one category against all others.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rates {
     /// True positive rate: of what humans call positive, the share that the judge calls positive.
-    pub tpr: Estimate,
+    pub tpr: Result<f64, Reason>,
     /// True negative rate.
-    pub tnr: Estimate,
+    pub tnr: Result<f64, Reason>,
     /// Positive predictive value: of what the judge calls positive, the share that humans do.
-    pub ppv: Estimate,
+    pub ppv: Result<f64, Reason>,
     /// Negative predictive value.
-    pub npv: Estimate,
+    pub npv: Result<f64, Reason>,
 }
 
 /// The rates of `positive` against the rest.
@@ -24,9 +23,9 @@ pub fn rates(table: &AgreementTable, positive: usize) -> Rates {
     let total = table.total();
     let rejected = (total - humans - judged + hits).max(0.0);
     let rate = |successes: f64, n: f64, reason: Reason| match n {
-        _ if total <= 0.0 => Reason::NoPairs.into(),
-        n if n <= 1e-9 * total => reason.into(),
-        n => proportion(successes.min(n), n),
+        _ if total <= 0.0 => Err(Reason::NoPairs),
+        n if n <= 1e-9 * total => Err(reason),
+        n => Ok(successes.min(n) / n),
     };
     Rates {
         tpr: rate(hits, humans, Reason::NoPositives),
@@ -98,16 +97,15 @@ mod tests {
     fn a_judge_that_passes_everything_has_no_tnr_to_be_proud_of() {
         let table = AgreementTable::from_counts(vec![0.0, 3.0, 0.0, 7.0]).unwrap();
         let rates = rates(&table, 1);
-        assert_eq!(rates.tpr.value(), Some(1.0));
-        assert_eq!(rates.tnr.value(), Some(0.0));
-        assert_eq!(rates.npv.reason(), Some(Reason::JudgeNeverNegative));
+        assert_eq!((rates.tpr, rates.tnr), (Ok(1.0), Ok(0.0)));
+        assert_eq!(rates.npv, Err(Reason::JudgeNeverNegative));
         assert_eq!(mcc(&table), Err(Reason::JudgeConstant));
     }
 
     #[test]
     fn nothing_compared_is_no_rate() {
         let table = AgreementTable::new(2);
-        assert_eq!(rates(&table, 1).tpr, Reason::NoPairs.into());
+        assert_eq!(rates(&table, 1).tpr, Err(Reason::NoPairs));
         assert_eq!(macro_f1(&table), Err(Reason::NoPairs));
     }
 }

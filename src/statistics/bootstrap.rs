@@ -67,7 +67,7 @@ impl Sample {
             let kind = *index.entry(key).or_insert(sample.kinds.len());
             sample.count(kind, || unit);
         }
-        sample
+        sample.in_order()
     }
 
     /// The sample of units that add to one total each: [`Sample::new`] without a list for every unit.
@@ -78,7 +78,14 @@ impl Sample {
             let kind = *index.entry((cell, amount.to_bits())).or_insert(sample.kinds.len());
             sample.count(kind, || vec![(cell, amount)]);
         }
-        sample
+        sample.in_order()
+    }
+
+    /// The kinds in an order of their own: the same units give the same resamples in whatever order they were read.
+    fn in_order(mut self) -> Self {
+        let key = |unit: &Contribution| unit.iter().map(|&(cell, amount)| (cell, amount.to_bits())).collect::<Vec<_>>();
+        self.kinds.sort_by_cached_key(|(unit, _)| key(unit));
+        self
     }
 
     /// Counts a unit of a kind, which is new when it follows the last one.

@@ -1,8 +1,7 @@
 //! The agreement table: humans in rows, the judge in columns, over the categories that were declared.
 //!
 //! Declared, not observed: weights of ordinal coefficients and the chance term of Gwet's depend on categories that
-//! nobody used. Counts may be weights; [`AgreementTable::scaled_to`] then brings the total to the effective sample
-//! size, so that analytic formulas see the information that the sample holds.
+//! nobody used. Counts may be weights.
 
 use super::Reason;
 
@@ -101,14 +100,6 @@ impl AgreementTable {
     /// Judge totals by category.
     pub fn judge_totals(&self) -> Vec<f64> {
         (0..self.categories).map(|j| (0..self.categories).map(|i| self.count(i, j)).sum()).collect()
-    }
-
-    /// The same shares with another total.
-    #[must_use]
-    pub fn scaled_to(&self, total: f64) -> Self {
-        let now = self.total();
-        let factor = if now > 0.0 { total / now } else { 0.0 };
-        Self { categories: self.categories, counts: self.counts.iter().map(|count| count * factor).collect() }
     }
 
     /// The share of agreement; no value without pairs.

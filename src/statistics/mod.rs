@@ -6,7 +6,7 @@
 //! | question | here |
 //! |---|---|
 //! | do judge and human agree? | [`AgreementTable`], [`kappa`], [`binary`], [`krippendorff`], [`PairGrid`] |
-//! | how sure is that? | [`wilson`], [`newcombe`], [`mod@bootstrap`] |
+//! | how sure is that? | [`wilson`], [`clustered_share`], [`newcombe`], [`mod@bootstrap`] |
 //! | could the judge replace an annotator? | [`alt_test`] |
 //! | how good is the product, really? | [`ppi`], [`survey`] |
 //! | has something moved? | [`e_detector`], [`paired`], [`distance`], [`two_sample`] |
@@ -22,6 +22,7 @@ pub mod bca;
 pub mod binary;
 mod binomial;
 pub mod bootstrap;
+mod clustered;
 mod confusion_matrix;
 pub mod distance;
 pub mod distribution;
@@ -39,11 +40,14 @@ pub mod survey;
 #[cfg(test)]
 mod tests;
 pub mod two_sample;
+mod union_find;
 
 pub use crate::model::{Estimate, Interval, Reason};
+pub use clustered::{ClusterShare, clustered_share};
 pub use confusion_matrix::{AgreementTable, Weighting};
 pub use paired_scores::PairGrid;
 pub use proportion::{newcombe, proportion, wilson};
+pub use union_find::Groups;
 
 /// The confidence level of every interval unless a caller says otherwise.
 pub const CONFIDENCE: f64 = 0.95;

@@ -14,8 +14,14 @@ pub fn wilson(successes: f64, n: f64, confidence: f64) -> Result<Interval, Reaso
     if !(0.0..=n * (1.0 + 1e-12)).contains(&successes) || !(0.0..1.0).contains(&confidence) {
         return Err(Reason::InvalidInput);
     }
-    let z = two_sided_z(confidence);
-    let p = (successes / n).min(1.0);
+    wilson_at((successes / n).min(1.0), n, two_sided_z(confidence))
+}
+
+/// Wilson's interval around the share `p` of `n` with a quantile of the caller's choice.
+pub(super) fn wilson_at(p: f64, n: f64, z: f64) -> Result<Interval, Reason> {
+    if !(n > 0.0 && n.is_finite() && z.is_finite()) {
+        return Err(Reason::InvalidInput);
+    }
     let centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / (1.0 + z * z / n);
     let mut interval = Interval::around(centre, half).clamped(0.0, 1.0);

@@ -22,6 +22,8 @@ pub struct ScoredEvaluation {
     pub span_id: SpanId,
     /// The conversation: its items are not independent.
     pub session_id: Option<String>,
+    /// The digest of what was judged: copies of one answer are not independent either.
+    pub content_digest: Vec<u8>,
     /// The rubric's name.
     pub rubric: String,
     /// The rubric's version.
@@ -97,6 +99,7 @@ row! {
         trace_id: Vec<u8>,
         span_id: Vec<u8>,
         session_id: Option<String>,
+        digest: Vec<u8>,
         rubric: String,
         version: i64,
         judge: String,
@@ -164,7 +167,7 @@ impl Store {
     async fn scored_where(&self, condition: &str, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
         let found: Vec<ScoredRow> = read!(self, DB, pool => {
             sqlx::query_as(AssertSqlSafe(format!(
-                "SELECT e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, e.rubric, e.version, e.judge, e.judge_model, \
+                "SELECT e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, s.digest, e.rubric, e.version, e.judge, e.judge_model, \
                  e.score, e.label, e.value, \
                  CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
                      THEN e.rationale END AS rationale, \
@@ -271,6 +274,7 @@ impl ScoredRow {
             trace_id: rows::trace_id("subjects", &self.trace_id)?,
             span_id: rows::span_id("subjects", &self.span_id)?,
             session_id: self.session_id,
+            content_digest: self.digest,
             rubric: self.rubric,
             version: self.version as u32,
             judge: self.judge,

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::model::{
     Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Release, Scale,
     Score, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
@@ -205,6 +207,7 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
         .into_iter()
         .flat_map(|rubric| [decide(rubric, "default"), decide(rubric, "baseline")])
         .collect();
+    let digest = Sha256::digest(number.to_be_bytes()).into();
     let environment = if staging { "staging" } else { "production" };
     PlannedSubject {
         subject: Subject {
@@ -229,7 +232,7 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
             problems: if captured { Vec::new() } else { vec![not_captured(staging)] },
         },
         revision: 0,
-        digest: [0; 32],
+        digest,
         evaluations,
     }
 }

@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::testing::conversations::{Tie, sixty_conversations};
 use crate::testing::databases::Database;
 use crate::testing::evaluated::{rubrics, ten_days};
 use crate::testing::markup::assert_well_formed;
@@ -506,5 +507,20 @@ on_both_databases! {
         let guarded = Site::of(store, Some("secret")).await;
         let stranger = guarded.send(&there, &[("action", "resolve"), ("by", "eve")]).await;
         assert_eq!(stranger.headers()[header::LOCATION].to_str().unwrap().split('?').next(), Some("/login"));
+    }
+}
+
+on_both_databases! {
+    pages_show_the_interval_that_knows_of_conversations(database) {
+        let binary = |pass: bool| {
+            let scale = crate::model::Scale::Binary { pass: String::new(), fail: String::new() };
+            crate::model::Score::of_number(&scale, f64::from(pass)).unwrap()
+        };
+        sixty_conversations(&database, "harmfulness", Tie::Session, binary, binary).await;
+        let site = Site::calibrated(&database.store).await;
+        for page in ["/", "/report"] {
+            let page = site.page(page).await;
+            assert!(page.contains("<b>80\u{a0}%</b> <span class=\"interval\">[68, 88]</span>"), "{page}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The agreement report for people.
 
-use crate::agreement::{AltTestReport, Coefficient, Comparison, JudgeReport, Kind, Report, Section, shown};
+use crate::agreement::file::{JudgeReport, Report, Section};
+use crate::agreement::{AltTestReport, Coefficient, Comparison, Kind, shown};
 
 /// Width of the column of names.
 const NAME: usize = 28;
@@ -231,7 +232,8 @@ fn counted(number: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agreement::{Item, Options, analyse};
+    use crate::agreement::Item;
+    use crate::agreement::file::{Options, analyse};
 
     /// 160 items, three annotators, a judge that passes half of what humans fail, in two segments.
     fn report() -> Report {

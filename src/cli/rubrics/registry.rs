@@ -201,3 +201,86 @@ pub(super) async fn promote(
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agreement::file::{Options, analyse};
+    use crate::agreement::{Coefficient, Item};
+    use crate::model::{Scale, Score};
+    use crate::statistics::{Estimate, Interval};
+    use crate::testing::conversations::{Tie, as_file, sixty_conversations};
+    use crate::testing::databases::Database;
+    use crate::testing::on_both_databases;
+
+    const RUBRIC: &str = "harmfulness";
+
+    fn binary(pass: bool) -> Score {
+        let scale = Scale::Binary { pass: String::new(), fail: String::new() };
+        Score::of_number(&scale, f64::from(pass)).unwrap()
+    }
+
+    async fn reports(database: &Database) -> [ReportData; 2] {
+        let facts = || Library::open(&Config::default().rubrics.dir).rubrics.iter().map(RubricFacts::from).collect();
+        let (all, labelled) = (
+            ReportInput::read(&database.store, facts(), Vec::new(), ReportOptions::default()).await.unwrap(),
+            ReportInput::read_labelled(&database.store, facts(), ReportOptions::default()).await.unwrap(),
+        );
+        [ReportData::build(&all), ReportData::build(&labelled)]
+    }
+
+    fn in_file() -> crate::agreement::Comparison {
+        let items: Vec<Item> = as_file().iter().map(|line| Item::parse(line).unwrap()).collect();
+        analyse(&items, &Options::default()).unwrap().all.judges["default"].comparison.clone()
+    }
+
+    on_both_databases! {
+        the_same_labels_have_the_same_intervals_in_a_file_in_the_report_and_at_the_gate(database) {
+            sixty_conversations(&database, RUBRIC, Tie::Session, binary, binary).await;
+            let file = in_file();
+            let of_file = |coefficient| file.coefficients.get(coefficient);
+            for report in reports(&database).await {
+                let series = &report.rubrics[0].series[0].agreement;
+                let rates = series.pass_fail.unwrap();
+                assert_eq!(rates.raw_agreement, of_file(Coefficient::RawAgreement));
+                assert_eq!(rates.tpr, of_file(Coefficient::Tpr));
+                assert_eq!(rates.tnr, of_file(Coefficient::Tnr));
+                assert_eq!(rates.cohen_kappa, of_file(Coefficient::CohenKappa));
+                assert_eq!(rates.gwet_ac1, of_file(Coefficient::GwetAc1));
+                assert_eq!(series.majority_class.as_ref().unwrap().share, file.majority_class.clone().unwrap().raw_agreement);
+            }
+            let gate = agreement_gate(&database.store, RUBRIC, 1, &Config::default()).await.unwrap();
+            let Estimate::Interval(value, Interval { low, high }) = of_file(Coefficient::RawAgreement) else {
+                panic!("no interval")
+            };
+            assert_eq!(gate.lower_bound, low);
+            assert!((value - 0.8).abs() < 1e-12 && (low - 0.68).abs() < 0.01 && (high - 0.88).abs() < 0.01, "{low} {high}");
+        }
+    }
+
+    on_both_databases! {
+        copies_of_one_answer_are_one_observation(database) {
+            sixty_conversations(&database, RUBRIC, Tie::Content, binary, binary).await;
+            let [report, _] = reports(&database).await;
+            let rates = report.rubrics[0].series[0].agreement.pass_fail.unwrap();
+            assert_eq!(rates.raw_agreement, in_file().coefficients.get(Coefficient::RawAgreement));
+        }
+    }
+
+    on_both_databases! {
+        a_bare_pass_counts_on_an_ordinal_scale(database) {
+            let facts: Vec<RubricFacts> =
+                Library::open(&Config::default().rubrics.dir).rubrics.iter().map(RubricFacts::from).collect();
+            let scale = facts.iter().find(|facts| facts.name == "faithfulness").unwrap().scale.clone();
+            let level = |pass: bool| Score::of_number(&scale, if pass { 5.0 } else { 1.0 }).unwrap();
+            let bare = |pass: bool| Score::of_pass(&scale, pass).unwrap();
+            sixty_conversations(&database, "faithfulness", Tie::Session, level, bare).await;
+            for report in reports(&database).await {
+                let series = &report.rubrics[0].series[0].agreement;
+                assert_eq!((series.items, series.off_scale), (300, 0));
+                assert_eq!(series.pass_fail.unwrap().raw_agreement, in_file().coefficients.get(Coefficient::RawAgreement));
+                assert_eq!(report.drift.watching[0].labels, 300, "the watch on agreement has them too");
+            }
+        }
+    }
+}

@@ -1,14 +1,17 @@
 //! From a case's input to what the product computes.
 
+use std::collections::BTreeMap;
+
 use crate::statistics::bca::{acceleration, bca_interval, bca_levels};
 use crate::statistics::binary::{balanced_accuracy, f1, macro_f1, mcc, rates};
+use crate::statistics::distribution::two_sided_z;
 use crate::statistics::kappa::{cohen_kappa, gwet_ac, scott_pi};
 use crate::statistics::krippendorff::{Coincidences, IntervalSums, Metric};
 use crate::statistics::paired::{ChiSquared, bowker, mcnemar_exact};
-use crate::statistics::ppi::{PpiMean, ppi_mean};
+use crate::statistics::ppi::{LabelledCluster, PpiMean, Unlabelled, ppi_mean};
 use crate::statistics::survey::{Design, Weighted, effective_size, hajek_mean};
 use crate::statistics::{
-    AgreementTable, Estimate, Interval, PairGrid, Reason, Weighting, distance, newcombe, two_sample, wilson,
+    AgreementTable, ClusterShare, Interval, PairGrid, Reason, Weighting, distance, newcombe, two_sample, wilson,
 };
 use serde_json::Value;
 
@@ -16,10 +19,6 @@ use super::{Computed, floats, indices, one};
 
 fn limits(interval: Result<Interval, Reason>) -> Computed {
     Some(interval.map_or(vec![f64::NAN; 2], |interval| vec![interval.low, interval.high]))
-}
-
-fn value_of(estimate: Estimate) -> Computed {
-    Some(vec![estimate.value().unwrap_or(f64::NAN)])
 }
 
 /// The table over declared categories, from the input's two label lists.
@@ -87,10 +86,10 @@ fn binary(table: &AgreementTable, positive: Option<usize>, name: &str) -> Comput
         ("mcc", _) => one(mcc(table)),
         ("macro_f1", _) => one(macro_f1(table)),
         ("balanced_accuracy", _) => one(balanced_accuracy(table)),
-        ("tpr_sensitivity", Some(positive)) => value_of(rates(table, positive).tpr),
-        ("tnr_specificity", Some(positive)) => value_of(rates(table, positive).tnr),
-        ("precision_ppv", Some(positive)) => value_of(rates(table, positive).ppv),
-        ("npv", Some(positive)) => value_of(rates(table, positive).npv),
+        ("tpr_sensitivity", Some(positive)) => one(rates(table, positive).tpr),
+        ("tnr_specificity", Some(positive)) => one(rates(table, positive).tnr),
+        ("precision_ppv", Some(positive)) => one(rates(table, positive).ppv),
+        ("npv", Some(positive)) => one(rates(table, positive).npv),
         ("f1", Some(positive)) => one(f1(table, positive)),
         _ => None,
     }
@@ -245,16 +244,49 @@ pub(super) fn bca(input: &Value, name: &str) -> Computed {
     }
 }
 
+/// Mean, error and the normal limits of the reference; the product's are those of t.
 fn mean_error_limits(estimate: Result<PpiMean, Reason>) -> Computed {
     Some(estimate.map_or(vec![f64::NAN; 4], |ppi| {
-        let interval = ppi.interval(0.95);
+        let interval = Interval::around(ppi.mean, two_sided_z(0.95) * ppi.standard_error);
         vec![ppi.mean, ppi.standard_error, interval.low, interval.high]
     }))
 }
 
 pub(super) fn prediction_powered(input: &Value, name: &str) -> Computed {
-    let (labels, scores) = (floats(input, "y_labeled"), floats(input, "judge_on_labeled"));
-    (name == "ppi_plus").then(|| mean_error_limits(ppi_mean(&labels, &scores, &floats(input, "judge_on_unlabeled"))))?
+    match name {
+        "ppi_plus" => {
+            let alone =
+                |(labels, scores): (&f64, &f64)| LabelledCluster { weight: 1.0, labels: *labels, scores: *scores };
+            let (labels, scores) = (floats(input, "y_labeled"), floats(input, "judge_on_labeled"));
+            let labelled: Vec<LabelledCluster> = labels.iter().zip(&scores).map(alone).collect();
+            let others = floats(input, "judge_on_unlabeled");
+            let others: Vec<ClusterShare> =
+                others.iter().map(|hits| ClusterShare { items: 1.0, hits: *hits }).collect();
+            mean_error_limits(Unlabelled::of(&others).and_then(|others| ppi_mean(&labelled, &others)))
+        }
+        "clustered_ppi" => mean_error_limits(clustered(input)),
+        _ => None,
+    }
+}
+
+/// Clusters are labelled as a whole or not at all.
+fn clustered(input: &Value) -> Result<PpiMean, Reason> {
+    let (mut labelled, mut others): (BTreeMap<usize, LabelledCluster>, BTreeMap<usize, ClusterShare>) =
+        Default::default();
+    let rows = floats(input, "y").into_iter().zip(floats(input, "judge")).zip(indices(input, "cluster"));
+    for ((label, score), cluster) in rows {
+        if label.is_nan() {
+            let cluster = others.entry(cluster).or_default();
+            *cluster = ClusterShare { items: cluster.items + 1.0, hits: cluster.hits + score };
+        } else {
+            let cluster = labelled.entry(cluster).or_default();
+            cluster.weight += 1.0;
+            cluster.labels += label;
+            cluster.scores += score;
+        }
+    }
+    let others = Unlabelled::of(&others.into_values().collect::<Vec<_>>())?;
+    ppi_mean(&labelled.into_values().collect::<Vec<_>>(), &others)
 }
 
 pub(super) fn survey(input: &Value, name: &str) -> Computed {

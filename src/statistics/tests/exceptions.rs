@@ -143,8 +143,8 @@ pub(super) const UNCOVERED: &[(&str, &[&str], &str)] = &[
     ("ppi", &["ppi_lam1"], "the product tunes how much the judge counts"),
     (
         "ppi",
-        &["stratified_ppi_plus", "stratified_ppi_lam1", "clustered_ppi", "clustered_classical"],
-        "labels are drawn at random, neither within strata nor by conversations",
+        &["stratified_ppi_plus", "stratified_ppi_lam1", "clustered_classical"],
+        "labels are not drawn within strata; without the judge's scores the interval is that of a share",
     ),
     (
         "active_inference",

@@ -9,18 +9,18 @@ use super::resolver::{CRATE, Target};
 const FLOORS: &[&[&str]] = &[
     &["model"],
     &["otlp", "statistics", "clock", "error_chain", "config", "net", "secrets"],
-    &["conventions", "sampling", "privacy", "cells"],
+    &["conventions", "sampling", "privacy", "agreement", "cells"],
     &["store"],
     &["rubrics", "judges"],
     &["telemetry"],
-    &["pipeline", "agreement", "alerts", "drift", "labels", "report", "simulation"],
+    &["pipeline", "alerts", "drift", "labels", "report", "simulation"],
     &["lifecycle"],
     &["web"],
     &["cli", "bench"],
 ];
 
 /// Rooms without I/O, clock or runtime.
-const PURE: &[&str] = &["model", "otlp", "statistics", "conventions", "sampling", "privacy", "cells"];
+const PURE: &[&str] = &["model", "otlp", "statistics", "conventions", "sampling", "privacy", "agreement", "cells"];
 const IMPURE: &[&str] = &[
     "tokio",
     "sqlx",

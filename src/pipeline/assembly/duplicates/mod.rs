@@ -8,7 +8,6 @@ mod same_call;
 mod sibling_spans;
 #[cfg(test)]
 mod tests;
-mod union_find;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,11 +15,11 @@ use std::collections::HashMap;
 use nested_spans::{enclosing_generations, join_by_nesting, join_failed_wrappers};
 use same_call::{response_id, same_call};
 use sibling_spans::{join_silent, join_streamed};
-use union_find::Groups;
 
 use super::assembled_trace::AssembledTrace;
 use crate::conventions::weight;
 use crate::model::{Message, SpanId, Step, StepKind, TraceId};
+use crate::statistics::Groups;
 
 /// Marks the duplicates among the steps of one trace; the live span of a group takes over what only its twins know.
 pub(crate) fn mark(steps: &mut [Step]) {

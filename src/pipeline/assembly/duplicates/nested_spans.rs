@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::same_call::{response_id, same_call};
-use super::union_find::Groups;
 use crate::model::{SpanId, Step, StepKind};
+use crate::statistics::Groups;
 
 /// A generation inside a generation is the same call, told by somebody nearer to the wire.
 pub(super) fn join_by_nesting(steps: &[Step], generations: &[usize], outer: &[Option<usize>], groups: &mut Groups) {

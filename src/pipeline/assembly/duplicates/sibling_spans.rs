@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::same_call::response_id;
-use super::union_find::Groups;
 use crate::model::{SpanId, Step};
+use crate::statistics::Groups;
 
 /// Of two instrumentations beside each other under one parent, one may tell neither what was asked nor what was
 /// answered nor a response id. It is the same call if its time lies in the other's (or the other way round) and both

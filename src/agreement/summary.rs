@@ -2,13 +2,13 @@
 
 use crate::statistics::{Estimate, Interval};
 
-use super::classes::Class;
 use super::coefficient::Coefficient;
-use super::compare::Comparison;
+use super::comparison::Comparison;
+use super::confusion::Class;
 use super::scale::{Kind, LabelScale};
 
 /// One or two sentences about a judge.
-pub(super) fn verdict(scale: &LabelScale, comparison: &Comparison) -> String {
+pub(super) fn summary(scale: &LabelScale, comparison: &Comparison) -> String {
     if comparison.pairs == 0 {
         return "nothing to say: no item has both a human label and a verdict on the scale".to_owned();
     }

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::statistics::{AgreementTable, Estimate, binary, proportion};
-
-use super::gate::Facts;
+use super::intervals::{Counted, Evidence};
+use super::pairs::Pair;
 use super::scale::{Kind, LabelScale};
+use crate::statistics::{Estimate, Reason};
 
 /// One category.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,7 +29,7 @@ pub struct Class {
 pub struct Confusion {
     /// Names of rows and columns.
     pub categories: Vec<String>,
-    /// Counts.
+    /// Unweighted counts.
     pub counts: Vec<Vec<u64>>,
 }
 
@@ -55,17 +55,42 @@ pub struct Spread {
     pub entropy_bits: f64,
 }
 
-pub(super) fn classes(scale: &LabelScale, facts: &Facts, table: &AgreementTable) -> Vec<Class> {
-    let column = |category: usize| facts.counts.iter().map(|row| row[category]).sum();
+/// Unweighted counts, a row for each category of the human's; none on a numeric scale.
+pub(super) fn counts(scale: &LabelScale, pairs: &[Pair]) -> Vec<Vec<u64>> {
+    let q = scale.values().len();
+    let mut counts = vec![vec![0; q]; q];
+    if scale.kind() != Kind::Numeric {
+        for pair in pairs {
+            counts[pair.human.category][pair.judge.category] += 1;
+        }
+    }
+    counts
+}
+
+/// The share of the pairs in a domain that count.
+pub(super) fn share(
+    evidence: &Evidence,
+    pairs: &[Pair],
+    none: Reason,
+    domain: impl Fn(&Pair) -> bool,
+    hit: impl Fn(&Pair) -> bool,
+) -> Estimate {
+    let counted = pairs.iter().filter(|pair| domain(pair));
+    let counted: Vec<Counted> = counted.map(|pair| Counted::new(pair.cluster, pair.weight, hit(pair))).collect();
+    evidence.share(&counted, none)
+}
+
+pub(super) fn classes(scale: &LabelScale, evidence: &Evidence, pairs: &[Pair], counts: &[Vec<u64>]) -> Vec<Class> {
     let class = |(category, label): (usize, String)| {
-        let rates = binary::rates(table, category);
+        let (of_human, of_judge) =
+            (|pair: &Pair| pair.human.category == category, |pair: &Pair| pair.judge.category == category);
         Class {
             label,
-            human: facts.counts[category].iter().sum(),
-            judge: column(category),
-            agreed: facts.counts[category][category],
-            recall: facts.part(rates.tpr),
-            precision: facts.part(rates.ppv),
+            human: counts[category].iter().sum(),
+            judge: counts.iter().map(|row| row[category]).sum(),
+            agreed: counts[category][category],
+            recall: share(evidence, pairs, Reason::NoPositives, of_human, of_judge),
+            precision: share(evidence, pairs, Reason::JudgeNeverPositive, of_judge, of_human),
         }
     };
     scale.names().into_iter().enumerate().map(class).collect()
@@ -75,11 +100,15 @@ pub(super) fn confusion(scale: &LabelScale, counts: &[Vec<u64>]) -> Option<Confu
     (scale.kind() != Kind::Numeric).then(|| Confusion { categories: scale.names(), counts: counts.to_vec() })
 }
 
-pub(super) fn majority(scale: &LabelScale, facts: &Facts, table: &AgreementTable) -> Option<Majority> {
-    let totals = table.human_totals();
-    let (category, count) = totals.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
-    let raw_agreement = facts.part(proportion(*count, table.total()));
-    Some(Majority { label: scale.names().get(category)?.clone(), raw_agreement })
+pub(super) fn majority(scale: &LabelScale, evidence: &Evidence, pairs: &[Pair]) -> Option<Majority> {
+    let mut weights = vec![0.0; scale.values().len()];
+    for pair in pairs.iter().filter(|_| scale.kind() != Kind::Numeric) {
+        weights[pair.human.category] += pair.weight;
+    }
+    let (category, _) = weights.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+    let says_it = |pair: &Pair| pair.human.category == category;
+    let raw_agreement = share(evidence, pairs, Reason::NoPairs, |_| true, says_it);
+    Some(Majority { label: scale.name(category)?, raw_agreement })
 }
 
 pub(super) fn spread(scale: &LabelScale, counts: &[Vec<u64>]) -> Option<Spread> {
@@ -92,7 +121,7 @@ pub(super) fn spread(scale: &LabelScale, counts: &[Vec<u64>]) -> Option<Spread> 
     let share = |count: u64| count as f64 / total as f64;
     let entropy: f64 = used.iter().filter(|count| **count > 0).map(|count| -share(*count) * share(*count).log2()).sum();
     Some(Spread {
-        modal_label: scale.names().get(modal)?.clone(),
+        modal_label: scale.name(modal)?,
         modal_share: share(*most),
         labels_used: used.iter().filter(|count| **count > 0).count(),
         entropy_bits: entropy.max(0.0),
