@@ -11,8 +11,8 @@ use crate::clock::Clock;
 use crate::config::SamplingConfig;
 use crate::conventions::normalise;
 use crate::model::{
-    EvaluationId, LogRecord, Outcome, Probability, Span, SpanId, StepKind, Subject, SubjectContent, SubjectId,
-    SubjectKind, TraceId,
+    CutParts, EvaluationId, LogRecord, Outcome, Probability, Span, SpanId, StepKind, Subject, SubjectContent,
+    SubjectId, SubjectKind, TraceId,
 };
 use crate::otlp::{self, Request, Signal, wire};
 use crate::pipeline::intake::prefilter;
@@ -219,6 +219,7 @@ fn planned(number: u64, conversation: &Conversation, deadline_ms: i64) -> anyhow
             segments: [("environment".to_owned(), "production".to_owned())].into(),
             release: crate::model::Release::default(),
             content: conversation.content(),
+            cut: CutParts::NONE,
             problems: Vec::new(),
         },
         revision: 0,

@@ -1,4 +1,4 @@
-//! `[assembly]`: when a trace is complete.
+//! `[assembly]`: when a trace is complete, and what of it is judged.
 
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub struct AssemblyConfig {
     /// A worker that dies while it assembles gives its traces back after this long.
     #[serde(with = "duration")]
     pub lease: Duration,
+    /// Whether what was cut off, or may have been, is judged as if it were whole.
+    pub judge_cut: bool,
 }
 
 impl Default for AssemblyConfig {
@@ -31,6 +33,7 @@ impl Default for AssemblyConfig {
             max_wait: Duration::from_mins(2),
             session_idle: Duration::from_mins(30),
             lease: Duration::from_mins(1),
+            judge_cut: false,
         }
     }
 }

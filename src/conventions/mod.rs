@@ -18,6 +18,7 @@ mod json;
 mod json_text;
 mod json_tree;
 mod known_attributes;
+mod length_limits;
 pub mod loop_guard;
 mod message_parts;
 mod messages;
@@ -41,14 +42,17 @@ mod thinking;
 mod tools;
 mod usage;
 
+pub use cut::{length_limit, mark_cut_by, passes_limit};
 pub use families::{COMPARED_ON, FAMILIES as TABLE, REGISTRIES};
+pub use length_limits::LengthLimit;
 pub use loop_guard::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
 pub(crate) use messages::answer_text;
 pub(crate) use partial_step::weight;
 pub use session_user::environment;
 pub use switches::ContentSwitch;
 
-use crate::model::{ContentState, LogRecord, Message, Part, Span, Step, StepKind};
+use crate::model::{ContentState, CutPart, CutParts, LogRecord, Message, Part, Span, Step, StepKind};
+use cut::Material;
 use json_tree::Arena;
 use partial_step::{Parts, content_state, is_withheld};
 use span_view::Source;
@@ -89,9 +93,16 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     }
     parts.finish_reasons.iter_mut().for_each(|reason| *reason = finish_reasons::normalised(reason));
     let answered = output.as_deref().is_some_and(says_something);
-    let cut = cut::report(&source, input.as_deref(), output.as_deref()) || parts.is_cut;
     let error = parts.error.take().or_else(|| call_errors::failure(&source, answered));
     let error = error.or_else(|| ended_in_error(kind, answered, &parts.finish_reasons));
+    let material = Material {
+        kind,
+        input: input.as_deref(),
+        output: output.as_deref(),
+        documents: &parts.documents,
+        error: error.as_deref(),
+    };
+    let cut = cut::report(&source, material) | CutParts::of(CutPart::Output, parts.is_cut);
     // An empty shell that a failed call left behind is no empty answer.
     let output = output.filter(|_| answered || error.is_none());
     let content = match (&error, kind) {

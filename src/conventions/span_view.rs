@@ -89,6 +89,23 @@ impl<'a> Source<'a> {
         self.spaced().any(|(_, key, _)| PREFIXES.iter().any(|prefix| numbered(key, prefix)))
     }
 
+    /// Whether retrieved documents stand in one attribute for each of their fields.
+    pub(crate) fn has_flattened_documents(&self) -> bool {
+        self.spaced().any(|(_, key, _)| {
+            key.strip_prefix("retrieval.documents.")
+                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        })
+    }
+
+    /// Whether messages stand in events of the span.
+    pub(crate) fn has_message_events(&self) -> bool {
+        let is_part =
+            |name: &str| name.ends_with(".message") || name.ends_with(".choice") || name.contains(".content.");
+        let is_message =
+            |name: &str| (name.starts_with("gen_ai.") && is_part(name)) || name.ends_with("operation.details");
+        self.span.events.iter().any(|event| is_message(&event.name))
+    }
+
     /// The usage attributes of the span, in all spellings.
     pub(crate) fn tokens(&self) -> Tokens {
         *self.tokens.get_or_init(|| of_attributes(&self.span.attributes))
@@ -178,6 +195,10 @@ impl<'a> Source<'a> {
         if problems.len() < MAX_PROBLEMS && !problems.contains(&problem) {
             problems.push(problem);
         }
+    }
+
+    pub(super) fn has_reported(&self, code: ProblemCode) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.code == code)
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {

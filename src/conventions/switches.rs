@@ -1,7 +1,7 @@
 //! Where each instrumentation has its switch for recording what was asked and answered: one table, which `inspect`, the
 //! report, `judged doctor` and the documentation share.
 
-use crate::model::{Span, Step};
+use crate::model::{CutPart, Span, Step};
 
 /// The switch of one instrumentation.
 #[derive(Debug, PartialEq, Eq)]
@@ -209,6 +209,9 @@ impl ContentSwitch {
 
     /// What to do about a generation whose answer was not recorded.
     pub fn advice(span: &Span, step: &Step) -> String {
+        if step.cut.contains(CutPart::Output) {
+            return "the answer was recorded and lost to a limit, which the problems name".to_owned();
+        }
         let asked = step.input.iter().flatten().any(|said| said.joined_text().is_some_and(|text| !text.is_empty()));
         if asked {
             return "the question was recorded and the answer was not: content is on; the call ended without an answer, or \

@@ -215,6 +215,7 @@ impl Service {
                 sampling: Arc::clone(&self.trace_sampling),
                 segments: Arc::new(self.config.segments.clone()),
                 session_idle: self.config.assembly.session_idle,
+                judge_cut: self.config.assembly.judge_cut,
                 deadline: self.config.evaluation.deadline,
                 lease: self.config.assembly.lease,
                 metrics: metrics.clone(),

@@ -132,7 +132,7 @@ impl Attributes {
     }
 
     /// All pairs, as they arrived.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> + Clone {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 

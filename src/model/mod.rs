@@ -6,6 +6,7 @@
 mod alert;
 mod attributes;
 mod content_hash;
+mod cut;
 mod delivery;
 mod drift;
 mod estimate;
@@ -29,6 +30,7 @@ mod verdict;
 pub use alert::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 pub use attributes::{Attributes, Value};
 pub use content_hash::ContentHash;
+pub use cut::{CutPart, CutParts};
 pub use delivery::DeliveryStatus;
 pub use drift::{Attribution, DriftKind};
 pub use estimate::{Estimate, Interval, Reason};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::named::named_enum;
-use super::{Message, Problem, SpanId, TraceId, UnixNanos};
+use super::{CutParts, Message, Problem, SpanId, TraceId, UnixNanos};
 
 named_enum! {
     /// What a span is to an evaluation.
@@ -135,9 +135,9 @@ pub struct Step {
     pub error: Option<String>,
     /// Whether the answer can be judged; meaningful for generations.
     pub content: ContentState,
-    /// Whether the question or the answer was cut off, or may have been.
+    /// The parts of it that were cut off, or may have been.
     #[serde(default)]
-    pub cut: bool,
+    pub cut: CutParts,
     /// The span whose generation this one repeats.
     pub duplicate_of: Option<(TraceId, SpanId)>,
     /// Tags of the trace or span.
@@ -187,7 +187,7 @@ impl Step {
             usage: Usage::default(),
             error: None,
             content: ContentState::NotCaptured,
-            cut: false,
+            cut: CutParts::NONE,
             duplicate_of: None,
             tags: Vec::new(),
             metadata: Vec::new(),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::named::named_enum;
-use super::{Document, Message, SpanId, Step, SubjectId, SubjectProblem, ToolCall, ToolDefinition, TraceId, UnixNanos};
+use super::{
+    CutParts, Document, Message, SpanId, Step, SubjectId, SubjectProblem, ToolCall, ToolDefinition, TraceId, UnixNanos,
+};
 
 named_enum! {
     /// Which kind of thing a rubric judges.
@@ -113,6 +115,9 @@ pub struct Subject {
     pub release: Release,
     /// What rubrics may show.
     pub content: SubjectContent,
+    /// The parts of it that were cut off, or may have been.
+    #[serde(default)]
+    pub cut: CutParts,
     /// What weakens an evaluation of it.
     #[serde(skip)]
     pub problems: Vec<SubjectProblem>,

@@ -44,7 +44,7 @@ pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text};
 pub use version_resolution::{AliasTarget, CANDIDATE, PRODUCTION, RubricReference, SelectionError, judging, select};
 
-use crate::model::{ContentHash, Prompt, Scale, Subject, SubjectContent, SubjectKind};
+use crate::model::{ContentHash, CutParts, Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
 
 /// One version of a rubric, ready to render.
@@ -170,6 +170,11 @@ impl Rubric {
     /// The first requirement that `content` does not meet. A really empty answer is present: it is judged.
     pub fn missing(&self, content: &SubjectContent) -> Option<Requirement> {
         self.requires.iter().copied().find(|requirement| !requirement.met_by(content))
+    }
+
+    /// Whether it requires a part that was cut off.
+    pub fn needs_any(&self, cut: CutParts) -> bool {
+        !cut.is_empty() && self.requires.iter().any(|requirement| requirement.is_cut(cut))
     }
 
     /// The prompt for `content`. `nonce` marks the data blocks and must not be predictable by whoever wrote the content:

@@ -1,6 +1,6 @@
 //! What a rubric needs a subject to have before it can be judged.
 
-use crate::model::{SubjectContent, SubjectKind, named_enum};
+use crate::model::{CutPart, CutParts, SubjectContent, SubjectKind, named_enum};
 
 named_enum! {
     /// A part of a subject's content that a rubric cannot do without, in the order in which a missing one is named.
@@ -51,6 +51,21 @@ impl Requirement {
             Self::Steps => !content.steps.is_empty(),
             Self::Turns => !content.turns.is_empty(),
         }
+    }
+
+    /// Whether what it is made of was cut off, or may have been. Definitions and references are one text each: a limit
+    /// leaves nothing of them that could be taken for the whole.
+    pub fn is_cut(self, cut: CutParts) -> bool {
+        let part = match self {
+            Self::Input => CutPart::Input,
+            Self::Output => CutPart::Output,
+            Self::Documents => CutPart::Documents,
+            Self::ToolCalls => CutPart::ToolCalls,
+            Self::Steps => CutPart::Steps,
+            Self::Turns => CutPart::Turns,
+            Self::Tools | Self::Reference => return false,
+        };
+        cut.contains(part)
     }
 
     /// The only kind of subject that can have it, where there is one.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::model::{Document, Message, Role, Turn};
+use crate::model::{CutParts, Document, Message, Role, Turn};
 
 pub(super) const TOY: &str = r#"---
 description: Is it kind?
@@ -208,6 +208,7 @@ fn a_rubric_applies_where_every_condition_holds() {
         segments: intent.map(|intent| ("intent".into(), intent.into())).into_iter().collect(),
         release: crate::model::Release::default(),
         content: SubjectContent::default(),
+        cut: CutParts::NONE,
         problems: Vec::new(),
     };
     assert!(rubric.applies_to(&subject("chat", Some("refund_status"))));

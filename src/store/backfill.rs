@@ -106,6 +106,7 @@ row! {
         model: Option<String>,
         operation: Option<String>,
         unjudgeable: Option<String>,
+        cut: Option<String>,
         segments: String,
         content_kept: bool,
         content: Option<String>,
@@ -157,7 +158,7 @@ impl Store {
         let found: Vec<PastRow> = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT s.id, s.trace_id, s.span_id, s.session_id, s.revision, s.observed_at_ms, s.response_id, s.model, \
-                 s.operation, s.unjudgeable, s.segments, s.content IS NOT NULL AS content_kept, \
+                 s.operation, s.unjudgeable, s.cut, s.segments, s.content IS NOT NULL AS content_kept, \
                  CASE WHEN e.id IS NULL OR e.outcome IN ('sampled_out', 'expired') THEN s.content END AS content, \
                  t.u, t.upstream_probability, t.rate, \
                  CASE WHEN t.rate IS NULL THEN (SELECT max(o.inclusion_probability) FROM evaluations o \
@@ -370,6 +371,7 @@ impl PastRow {
                     .map(|text| rows::json("subjects", "content", &text))
                     .transpose()?
                     .unwrap_or_default(),
+                cut: self.cut.map(|text| rows::json("subjects", "cut", &text)).transpose()?.unwrap_or_default(),
                 // Nothing that decides asks for them.
                 problems: Vec::new(),
             },

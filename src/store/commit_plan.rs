@@ -203,7 +203,7 @@ impl Store {
             for subjects in stored.chunks(ROWS_PER_STATEMENT) {
                 let mut upsert = QueryBuilder::<DB>::new(
                     "INSERT INTO subjects (id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, \
-                     model, operation, unjudgeable, document_count, segments, content, problems, created_at_ms, reading, reading_of, \
+                     model, operation, unjudgeable, document_count, segments, content, problems, cut, created_at_ms, reading, reading_of, \
                      service_version, prompt_version) ",
                 );
                 upsert.push_values(subjects, |mut row, stored| {
@@ -224,6 +224,7 @@ impl Store {
                         .push_bind(stored.segments.as_str())
                         .push_bind(stored.content.as_str())
                         .push_bind(stored.problems.as_deref())
+                        .push_bind(stored.cut.as_deref())
                         .push_bind(now_ms)
                         .push_bind(i64::from(READING_REVISION))
                         .push_bind(i64::from(stored.revision))
@@ -235,7 +236,7 @@ impl Store {
                      revision = excluded.revision, digest = excluded.digest, observed_at_ms = excluded.observed_at_ms, \
                      response_id = excluded.response_id, model = excluded.model, operation = excluded.operation, \
                      unjudgeable = excluded.unjudgeable, document_count = excluded.document_count, segments = excluded.segments, \
-                     content = excluded.content, problems = excluded.problems, reading = excluded.reading, reading_of = excluded.reading_of, \
+                     content = excluded.content, problems = excluded.problems, cut = excluded.cut, reading = excluded.reading, reading_of = excluded.reading_of, \
                      service_version = excluded.service_version, prompt_version = excluded.prompt_version \
                      WHERE excluded.revision > subjects.revision RETURNING id",
                 );
@@ -309,6 +310,8 @@ struct SubjectRow<'a> {
     content: String,
     /// What weakens an evaluation, as JSON; none where nothing does.
     problems: Option<String>,
+    /// What was cut, as JSON; none where nothing was.
+    cut: Option<String>,
 }
 
 impl<'a> SubjectRow<'a> {
@@ -321,6 +324,11 @@ impl<'a> SubjectRow<'a> {
             segments: rows::to_json("subjects", "segments", &planned.subject.segments)?,
             content: rows::to_json("subjects", "content", &planned.subject.content)?,
             problems: if problems.is_empty() { None } else { Some(rows::to_json("subjects", "problems", &problems)?) },
+            cut: if planned.subject.cut.is_empty() {
+                None
+            } else {
+                Some(rows::to_json("subjects", "cut", &planned.subject.cut)?)
+            },
         })
     }
 }

@@ -133,6 +133,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     13 "search" "0013_search.sql",
     14 "resources" "0014_resources.sql",
     15 "cells" "0015_cells.sql",
+    16 "cut" "0016_cut.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -8,8 +8,8 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::model::{
-    Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Release, Scale,
-    Score, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
+    CutParts, Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Release,
+    Scale, Score, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
 };
 use crate::report::RubricFacts;
 use crate::rubrics::Rubric;
@@ -229,6 +229,7 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
             .into(),
             release: Release::default(),
             content,
+            cut: CutParts::NONE,
             problems: if captured { Vec::new() } else { vec![not_captured(staging)] },
         },
         revision: 0,

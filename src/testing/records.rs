@@ -1,7 +1,8 @@
 //! Small spans, batches and plans.
 
 use crate::model::{
-    EvaluationId, Outcome, Probability, Release, SpanId, Subject, SubjectContent, SubjectId, SubjectKind, TraceId,
+    CutParts, EvaluationId, Outcome, Probability, Release, SpanId, Subject, SubjectContent, SubjectId, SubjectKind,
+    TraceId,
 };
 use crate::otlp::{Origin, Signal, wire};
 use crate::store::{IntakeBatch, KeptSpan, OwnParts, PlannedEvaluation, PlannedSubject};
@@ -74,6 +75,7 @@ pub fn planned(trace: u64, revision: u32, outcome: Outcome, answer: &str) -> Pla
             segments: [("environment".to_owned(), "production".to_owned())].into(),
             release: Release::default(),
             content,
+            cut: CutParts::NONE,
             problems: Vec::new(),
         },
         revision,

@@ -373,6 +373,7 @@ async fn what_weakens_an_evaluation_stands_on_its_page_in_the_api_and_in_the_led
     assert_eq!(detail["problems"], serde_json::json!([{"code": "text_cut", "detail": HOSTILE}]));
     let ledger: serde_json::Value = site.get("/api/ledger").await.json().await.unwrap();
     assert_eq!((&ledger["problems"][0]["code"], &ledger["problems"][0]["subjects"]), (&"text_cut".into(), &1.into()));
+    kept::make(&database.store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
     assert!(site.page("/ledger").await.contains("What weakened evaluations"));
 }
 

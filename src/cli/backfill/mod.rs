@@ -115,7 +115,7 @@ async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<
     let installation = store.installation().await?;
     let sampler = Sampler::from_config(&config.sampling, keys::salt(config, &installation))?;
     let rate = args.rate.unwrap_or(Probability::ONE);
-    Ok((Backfill { store: store.clone(), rubric, scope, rate, sampler }, judge))
+    Ok((Backfill { store: store.clone(), rubric, scope, rate, sampler, judge_cut: config.assembly.judge_cut }, judge))
 }
 
 async fn assess(

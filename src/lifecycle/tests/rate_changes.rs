@@ -149,6 +149,7 @@ impl Worker {
             session_idle: Duration::from_mins(30),
             deadline: Duration::from_hours(1),
             lease: Duration::from_mins(1),
+            judge_cut: false,
             metrics: Metrics::default(),
         };
         Self { store, intake, assembly }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Problem, ProblemCode, Span, SpanId, SpanStatus, Step};
+use crate::model::{CutPart, Problem, ProblemCode, Span, SpanId, SpanStatus, Step};
 
 /// Spans around a call beyond which nobody looks.
 const MAX_ANCESTORS: usize = 64;
@@ -16,7 +16,7 @@ pub(super) fn mark(steps: &mut [Step], spans: &[Span]) {
     let at: HashMap<SpanId, usize> = steps.iter().enumerate().map(|(at, step)| (step.span_id, at)).collect();
     for last in last_calls(steps, &causes, &at) {
         let (call, cause) = last;
-        steps[call].cut = true;
+        steps[call].cut = steps[call].cut | CutPart::Output.into();
         steps[call].problems.push(Problem::new(ProblemCode::Interrupted, cause));
     }
 }
@@ -78,7 +78,7 @@ fn lost_its_reader(span: &Span) -> bool {
 mod tests {
     use super::super::trace::assemble;
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::{Step, Value};
+    use crate::model::{CutPart, Step, Value};
 
     fn call(id: u16, start: u64) -> SpanBuilder {
         SpanBuilder::new("chat m")
@@ -92,7 +92,7 @@ mod tests {
     fn cut(around: SpanBuilder) -> Vec<bool> {
         let spans = vec![around.id(9).times(0, 99).build(), call(1, 10).build(), call(2, 30).build()];
         let calls = assemble(spans, Vec::new()).steps.into_iter().filter(Step::is_live_generation);
-        calls.map(|step| step.cut).collect()
+        calls.map(|step| step.cut.contains(CutPart::Output)).collect()
     }
 
     #[test]

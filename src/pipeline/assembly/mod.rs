@@ -8,8 +8,10 @@ pub mod document_propagation;
 pub mod duplicates;
 mod interruptions;
 mod late_records;
+mod limits;
 mod planner;
 mod problems;
+mod segments;
 mod stage;
 pub mod subjects;
 #[cfg(test)]

@@ -17,6 +17,9 @@ pub(super) struct TraceDraw {
     pub(super) upstream: Probability,
 }
 
+/// The reason not to judge what was cut off.
+const CUT: &str = "cut";
+
 /// Decides for one subject. `rate` gives the sampling rate of the subject's trace for a rubric.
 pub(super) fn plan(
     subject: &Subject,
@@ -25,13 +28,14 @@ pub(super) fn plan(
     draw: TraceDraw,
     rate: &dyn Fn(&str) -> Probability,
     deadline_ms: i64,
+    judge_cut: bool,
 ) -> Vec<PlannedEvaluation> {
     rubrics
         .iter()
         .filter(|rubric| rubric.subject == subject.kind)
         .map(|rubric| {
             let rate = rate(&rubric.name);
-            let (outcome, reason) = decide(subject, rubric, draw.u, rate);
+            let (outcome, reason) = decide(subject, rubric, draw.u, rate, judge_cut);
             PlannedEvaluation {
                 id: EvaluationId::derive(subject.id, revision, &rubric.name, rubric.version, &rubric.judge),
                 rubric: rubric.name.clone(),
@@ -46,12 +50,14 @@ pub(super) fn plan(
         .collect()
 }
 
-/// One decision: filtered and why, not drawn, or to be judged.
+/// One decision: filtered and why, not drawn, or to be judged. `judge_cut` judges what was cut, or may have been, as if it
+/// were whole.
 pub(in crate::pipeline) fn decide(
     subject: &Subject,
     rubric: &Rubric,
     u: f64,
     rate: Probability,
+    judge_cut: bool,
 ) -> (Outcome, Option<String>) {
     let filtered = |reason: &str| (Outcome::Filtered, Some(reason.to_owned()));
     if let Some(reason) = &subject.unjudgeable {
@@ -60,13 +66,17 @@ pub(in crate::pipeline) fn decide(
     if !rubric.applies_to(subject) {
         return filtered("no_match");
     }
+    if !judge_cut && rubric.needs_any(subject.cut) {
+        return filtered(CUT);
+    }
     if let Some(missing) = rubric.missing(&subject.content) {
         return filtered(missing.reason());
     }
     if u >= rate.get() { (Outcome::SampledOut, None) } else { (Outcome::Pending, None) }
 }
 
-/// Tells whether late spans changed what a rubric sees: SHA-256 of the subject's content and judgeability.
+/// Tells whether late spans changed what a rubric sees: SHA-256 of the subject's content, judgeability and
+/// what was cut of it.
 pub(super) fn content_digest(subject: &Subject) -> [u8; 32] {
     let mut digest = Sha256::new();
     // Model types always have a JSON form; were there none, the digest would not change and nothing be superseded.
@@ -77,5 +87,9 @@ pub(super) fn content_digest(subject: &Subject) -> [u8; 32] {
     digest.update(subject.unjudgeable.as_deref().unwrap_or_default());
     digest.update([0]);
     digest.update(subject.operation.as_deref().unwrap_or_default());
+    for part in subject.cut.iter() {
+        digest.update([0]);
+        digest.update(part.as_str());
+    }
     digest.finalize().into()
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::assembled_trace::AssembledTrace;
 use crate::conventions::ContentSwitch;
-use crate::model::{ContentState, Emitter, Problem, ProblemCode, Span, Step, Subject, SubjectProblem};
+use crate::model::{ContentState, CutPart, Emitter, Problem, ProblemCode, Span, Step, Subject, SubjectProblem};
 
 /// Problems that are kept of one subject: a trace may have some for each of very many spans.
 const MAX_PROBLEMS: usize = 32;
@@ -61,6 +61,8 @@ fn absent_answer(span: &Span, step: &Step) -> Option<Problem> {
     }
     match step.content {
         ContentState::Captured | ContentState::Empty => None,
+        // What took it away is among the step's own problems.
+        ContentState::NotCaptured if step.cut.contains(CutPart::Output) => None,
         ContentState::NotCaptured => Some(Problem::new(ProblemCode::NotCaptured, ContentSwitch::advice(span, step))),
         ContentState::Redacted => Some(Problem::new(ProblemCode::Redacted, "the answer is a mask")),
         ContentState::Reference => Some(Problem::new(ProblemCode::Reference, "the span only refers to the answer")),

@@ -38,6 +38,8 @@ pub struct Assembly {
     pub deadline: Duration,
     /// A worker that dies while it assembles gives its traces back after this long.
     pub lease: Duration,
+    /// Whether what was cut, or may have been, is judged as if it were whole.
+    pub judge_cut: bool,
     /// Its instruments.
     pub metrics: Metrics,
 }
@@ -220,7 +222,8 @@ impl Assembly {
         let planned = subjects.into_iter().filter_map(|drawn| {
             let revision = before.next_revision(drawn.subject.id, &drawn.digest)?;
             let rate = |rubric: &str| drawn.rates.rate(Some(rubric));
-            let evaluations = planner::plan(&drawn.subject, revision, &rubrics, drawn.draw, &rate, deadline_ms);
+            let evaluations =
+                planner::plan(&drawn.subject, revision, &rubrics, drawn.draw, &rate, deadline_ms, self.judge_cut);
             Some(PlannedSubject { subject: drawn.subject, revision, digest: drawn.digest, evaluations })
         });
         planned.collect()

@@ -1,15 +1,15 @@
 //! From an assembled trace to what rubrics judge: one subject for each live generation, one for the trace, and of
 //! several traces one for their session.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use super::assembled_trace::AssembledTrace;
-use super::problems;
 use super::tool_turns::{self, Children};
+use super::{problems, segments};
 use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
-    ContentState, Document, Message, Part, Release, Role, Span, Step, StepKind, StepView, Subject, SubjectContent,
-    SubjectId, SubjectKind, ToolCall, Turn, Value,
+    ContentState, CutPart, CutParts, Document, Message, Part, Role, SpanId, Step, StepKind, StepView, Subject,
+    SubjectContent, SubjectId, SubjectKind, ToolCall, Turn, UnixNanos,
 };
 
 /// The subjects of one trace: its live generations in order of time, then the trace itself.
@@ -24,6 +24,10 @@ pub fn subjects(trace: &AssembledTrace, segments: &SegmentConfig) -> Vec<Subject
 /// What every subject of a trace asks of the trace as a whole.
 struct Known {
     children: Children,
+    /// The spans whose documents or results were cut, or may have been.
+    cut_sources: HashSet<SpanId>,
+    /// When the first retrieval began of whose documents some were lost; what comes later is given the others only.
+    first_cut_retrieval: Option<UnixNanos>,
     /// The model of the last live generation that names one.
     model: Option<String>,
 }
@@ -31,12 +35,27 @@ struct Known {
 impl Known {
     fn of(trace: &AssembledTrace) -> Self {
         let live = trace.steps.iter().rev().filter(|step| step.is_live_generation());
-        let model = live.filter_map(|step| field_value(step, &SegmentPlace::Model)).find(|model| !model.is_empty());
-        Self { children: Children::of(&trace.steps), model }
+        let model =
+            live.filter_map(|step| segments::field_value(step, &SegmentPlace::Model)).find(|model| !model.is_empty());
+        let cut_sources =
+            trace.steps.iter().filter(|step| gives_cut_documents(step)).map(|step| step.span_id).collect();
+        let retrievals =
+            trace.steps.iter().filter(|step| step.kind == StepKind::Retrieval && gives_cut_documents(step));
+        let first_cut_retrieval = retrievals.map(|step| step.start).min();
+        Self { children: Children::of(&trace.steps), cut_sources, first_cut_retrieval, model }
+    }
+
+    /// What was cut of a generation, with the documents that other spans gave it.
+    fn cut_of(&self, step: &Step) -> CutParts {
+        let mut sources = step.documents.iter().filter_map(|document| document.source);
+        let is_given = !self.cut_sources.is_empty()
+            && (sources.any(|source| self.cut_sources.contains(&source))
+                || self.first_cut_retrieval.is_some_and(|start| start < step.end));
+        step.cut | CutParts::of(CutPart::Documents, is_given)
     }
 }
 
-fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, segments: &SegmentConfig) -> Subject {
+fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, config: &SegmentConfig) -> Subject {
     let step = &trace.steps[at];
     let messages = step.input.clone().unwrap_or_default();
     let (system, messages): (Vec<Message>, Vec<Message>) =
@@ -53,8 +72,8 @@ fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, segments
         model: step.response_model.clone().or_else(|| step.request_model.clone()),
         operation: step.operation.clone(),
         unjudgeable: unjudgeable(step).map(str::to_owned),
-        segments: segments_of(trace, known, at, segments),
-        release: release_of(trace, known, at),
+        segments: segments::of(trace, known.model.as_deref(), at, config),
+        release: segments::release(trace, known.model.as_deref(), at),
         content: SubjectContent {
             system: joined(&system),
             input: last_user_turn(&messages),
@@ -66,6 +85,7 @@ fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, segments
             reference: step.reference.clone(),
             ..SubjectContent::default()
         },
+        cut: known.cut_of(step),
         problems: problems::of_generation(trace, at),
     }
 }
@@ -76,8 +96,9 @@ fn unjudgeable(step: &Step) -> Option<&'static str> {
         return Some("call_failed");
     }
     match step.content {
-        ContentState::Captured | ContentState::Empty if step.cut => Some("cut"),
         ContentState::Captured | ContentState::Empty => None,
+        // Switching content on would not help: it was on, and a limit took it away.
+        ContentState::NotCaptured if step.cut.contains(CutPart::Output) => Some("cut"),
         ContentState::NotCaptured => Some("not_captured"),
         ContentState::Redacted => Some("redacted"),
         ContentState::Reference => Some("reference"),
@@ -102,12 +123,12 @@ fn tool_calls(output: Option<&[Message]>) -> Vec<ToolCall> {
     output.unwrap_or_default().iter().flat_map(Message::tool_calls).cloned().collect()
 }
 
-fn trace_subject(trace: &AssembledTrace, known: &Known, segments: &SegmentConfig) -> Option<Subject> {
+fn trace_subject(trace: &AssembledTrace, known: &Known, config: &SegmentConfig) -> Option<Subject> {
     let at = trace.root?;
     let root = &trace.steps[at];
     let live: Vec<&Step> = trace.steps.iter().filter(|step| step.is_live_generation()).collect();
     let last = live.iter().copied().max_by_key(|step| step.end);
-    let content = trace_content(trace, root, &live);
+    let (content, cut) = trace_content(trace, root, &live);
     Some(Subject {
         id: SubjectId::of_trace(root.trace_id),
         kind: SubjectKind::Trace,
@@ -120,54 +141,91 @@ fn trace_subject(trace: &AssembledTrace, known: &Known, segments: &SegmentConfig
         model: last.and_then(|step| step.response_model.clone().or_else(|| step.request_model.clone())),
         operation: root.operation.clone(),
         unjudgeable: trace_unjudgeable(&content, root, &live).map(str::to_owned),
-        segments: segments_of(trace, known, at, segments),
-        release: release_of(trace, known, at),
+        segments: segments::of(trace, known.model.as_deref(), at, config),
+        release: segments::release(trace, known.model.as_deref(), at),
         content,
+        cut,
         problems: problems::of_trace(trace, at),
     })
 }
 
-fn trace_content(trace: &AssembledTrace, root: &Step, live: &[&Step]) -> SubjectContent {
+/// What a judge sees of a trace, and which parts of that were cut.
+fn trace_content(trace: &AssembledTrace, root: &Step, live: &[&Step]) -> (SubjectContent, CutParts) {
     let first = live.first().copied();
     let system: Vec<Message> = first
         .and_then(|step| step.input.as_ref())
         .map(|messages| messages.iter().filter(|message| message.role == Role::System).cloned().collect())
         .unwrap_or_default();
     let calls: Vec<ToolCall> = live.iter().flat_map(|step| tool_calls(step.output.as_deref())).collect();
-    SubjectContent {
+    let (asked, answered) = (trace_input(root, live), trace_output(root, live));
+    let told = trace.steps.iter().filter(|step| is_told(step));
+    let cut = CutParts::of(CutPart::Input, is_cut(root, live, asked.as_ref(), CutPart::Input))
+        | CutParts::of(CutPart::Output, is_cut(root, live, answered.as_ref(), CutPart::Output))
+        | CutParts::of(CutPart::Documents, trace.steps.iter().any(gives_cut_documents))
+        | CutParts::of(CutPart::ToolCalls, trace.steps.iter().any(loses_calls))
+        | CutParts::of(CutPart::Steps, told.into_iter().any(|step| !step.cut.is_empty()));
+    let content = SubjectContent {
         system: joined(&system),
-        input: trace_input(root, live),
+        input: asked.map(|(text, _)| text),
         messages: Vec::new(),
-        output: trace_output(root, live),
+        output: answered.map(|(text, _)| text),
         documents: retrieved(trace),
         tools: live.iter().map(|step| &step.tools).max_by_key(|tools| tools.len()).cloned().unwrap_or_default(),
         tool_calls: if calls.is_empty() { executed_tools(trace) } else { calls },
         reference: trace.steps.iter().find_map(|step| step.reference.clone()),
         steps: steps(trace),
         turns: Vec::new(),
+    };
+    (content, cut)
+}
+
+/// Whether this part of the step that a text was taken from was cut, or of a step that would have told it instead: the
+/// outermost span, and where that has but the state of a program, the model calls.
+fn is_cut(root: &Step, live: &[&Step], taken: Option<&(String, &Step)>, part: CutPart) -> bool {
+    let lost = |step: &Step| step.cut.contains(part);
+    let is_fallback = taken.is_some_and(|(text, step)| step.span_id == root.span_id && is_raw(text));
+    lost(root) || taken.is_some_and(|(_, step)| lost(step)) || (is_fallback && live.iter().any(|step| lost(step)))
+}
+
+/// Whether calls that a step asked for or carried out were cut.
+fn loses_calls(step: &Step) -> bool {
+    match step.kind {
+        StepKind::Generation => step.is_live_generation() && step.cut.contains(CutPart::ToolCalls),
+        StepKind::Tool => step.cut.contains(CutPart::Input) || step.cut.contains(CutPart::ToolCalls),
+        _ => false,
+    }
+}
+
+/// Whether what a step found or returned was cut.
+fn gives_cut_documents(step: &Step) -> bool {
+    match step.kind {
+        StepKind::Retrieval => step.cut.contains(CutPart::Documents),
+        StepKind::Tool => step.cut.contains(CutPart::Output),
+        _ => false,
     }
 }
 
 /// What the user first said: as the outermost span has it, else as the first model call has it.
-fn trace_input(root: &Step, live: &[&Step]) -> Option<String> {
-    let first_user = |step: &Step| {
+fn trace_input<'a>(root: &'a Step, live: &[&'a Step]) -> Option<(String, &'a Step)> {
+    let first_user = |step: &'a Step| {
         let messages = step.input.as_deref().unwrap_or_default();
         let mut users = messages.iter().filter(|message| message.role == Role::User);
-        users.find_map(Message::joined_text).filter(|text| !text.is_empty())
+        users.find_map(Message::joined_text).filter(|text| !text.is_empty()).map(|text| (text, step))
     };
-    let said = first_user(root).filter(|text| !is_raw(text));
+    let said = first_user(root).filter(|(text, _)| !is_raw(text));
     said.or_else(|| live.iter().copied().find_map(first_user)).or_else(|| first_user(root))
 }
 
 /// What the user finally got: as the outermost span has it, else the last answer of a model.
-fn trace_output(root: &Step, live: &[&Step]) -> Option<String> {
-    let text = |step: &Step| step.output_text.clone().filter(|text| !text.is_empty());
-    let said = text(root).filter(|text| !is_raw(text));
-    let mut by_end: Vec<&Step> = live.to_vec();
+fn trace_output<'a>(root: &'a Step, live: &[&'a Step]) -> Option<(String, &'a Step)> {
+    let any = |step: &'a Step| step.output_text.clone().map(|text| (text, step));
+    let text = |step: &'a Step| any(step).filter(|(text, _)| !text.is_empty());
+    let said = text(root).filter(|(text, _)| !is_raw(text));
+    let mut by_end: Vec<&'a Step> = live.to_vec();
     by_end.sort_by_key(|step| step.end);
     said.or_else(|| by_end.iter().rev().copied().find_map(text))
         .or_else(|| text(root))
-        .or_else(|| by_end.last().and_then(|step| step.output_text.clone()))
+        .or_else(|| by_end.last().copied().and_then(any))
 }
 
 /// The state of a program rather than something that was said.
@@ -177,9 +235,7 @@ fn is_raw(text: &str) -> bool {
 
 fn trace_unjudgeable(content: &SubjectContent, root: &Step, live: &[&Step]) -> Option<&'static str> {
     if content.output.is_some() {
-        // What the user got is the root's text or the last answer.
-        let is_cut = root.cut || live.iter().max_by_key(|step| step.end).is_some_and(|step| step.cut);
-        return is_cut.then_some("cut");
+        return None;
     }
     if root.error.is_some() {
         return Some("call_failed");
@@ -188,7 +244,7 @@ fn trace_unjudgeable(content: &SubjectContent, root: &Step, live: &[&Step]) -> O
 }
 
 fn retrieved(trace: &AssembledTrace) -> Vec<Document> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let steps = trace.steps.iter().filter(|step| step.kind == StepKind::Retrieval);
     steps
         .flat_map(|step| step.documents.iter().map(move |document| (step.span_id, document)))
@@ -220,7 +276,7 @@ fn steps(trace: &AssembledTrace) -> Vec<StepView> {
     ended.sort_by_key(|step| step.end);
     ended
         .into_iter()
-        .filter(|step| step.kind != StepKind::Other && step.duplicate_of.is_none())
+        .filter(|step| is_told(step))
         .map(|step| {
             let mut view = StepView::of(step);
             if view.input.is_none() {
@@ -235,6 +291,11 @@ fn steps(trace: &AssembledTrace) -> Vec<StepView> {
             view
         })
         .collect()
+}
+
+/// Whether a step belongs to what happened, as a judge is told it.
+fn is_told(step: &Step) -> bool {
+    step.kind != StepKind::Other && step.duplicate_of.is_none()
 }
 
 /// The arguments of the call that a tool step carries out.
@@ -260,64 +321,6 @@ fn listed(documents: &[Document]) -> String {
         (id, text) => id.clone().or_else(|| text.clone()).unwrap_or_default(),
     };
     documents.iter().map(line).collect::<Vec<_>>().join("\n")
-}
-
-fn segments_of(trace: &AssembledTrace, known: &Known, at: usize, segments: &SegmentConfig) -> BTreeMap<String, String> {
-    let value = |places: &Vec<SegmentPlace>| places.iter().find_map(|place| place_value(trace, known, at, place));
-    segments.0.iter().filter_map(|(name, places)| Some((name.clone(), value(places)?))).collect()
-}
-
-/// Which release of the application the step at `at` belongs to.
-fn release_of(trace: &AssembledTrace, known: &Known, at: usize) -> Release {
-    let version = SegmentPlace::Attribute("service.version".to_owned());
-    let prompt = |at: usize| trace.steps[at].prompt_version.clone().filter(|version| !version.is_empty());
-    Release {
-        service_version: place_value(trace, known, at, &version),
-        prompt_version: prompt(at).or_else(|| trace.root.and_then(prompt)),
-    }
-}
-
-/// The value of one place: of the step itself, else of the root, else of the resource.
-fn place_value(trace: &AssembledTrace, known: &Known, at: usize, place: &SegmentPlace) -> Option<String> {
-    let own = |at: usize| match place {
-        SegmentPlace::Attribute(name) => attribute(&trace.spans[at], name),
-        own => field_value(&trace.steps[at], own),
-    };
-    let found = own(at).or_else(|| trace.root.filter(|root| *root != at).and_then(own));
-    match place {
-        SegmentPlace::Environment => found.or_else(|| trace.environment.clone()),
-        SegmentPlace::Model => found.or_else(|| known.model.clone()),
-        SegmentPlace::Attribute(name) => {
-            found.or_else(|| trace.spans[at].resource.attributes.get(name).map(Value::display))
-        }
-        _ => found,
-    }
-    .filter(|value| !value.is_empty())
-}
-
-fn attribute(span: &Span, name: &str) -> Option<String> {
-    span.attributes.get(name).map(Value::display).filter(|value| !value.is_empty())
-}
-
-fn field_value(step: &Step, place: &SegmentPlace) -> Option<String> {
-    match place {
-        SegmentPlace::Model => step.response_model.clone().or_else(|| step.request_model.clone()),
-        SegmentPlace::Provider => step.provider.clone(),
-        SegmentPlace::Operation => step.operation.clone(),
-        SegmentPlace::Prompt => step.prompt_name.clone(),
-        SegmentPlace::Agent => step.entity_name.clone().filter(|_| step.kind == StepKind::Agent),
-        SegmentPlace::Metadata(key) => {
-            step.metadata.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
-        }
-        SegmentPlace::Tag(prefix) => {
-            let rest = |tag: &String| {
-                tag.strip_prefix(prefix.as_str())?.strip_prefix([':', '=']).map(|rest| rest.trim().to_owned())
-            };
-            step.tags.iter().find_map(rest)
-        }
-        // What is a property of the span, or of the whole trace.
-        SegmentPlace::Attribute(_) | SegmentPlace::Environment => None,
-    }
 }
 
 /// The subject of a conversation, from the trace subjects of its turns; `None` without any.
@@ -355,18 +358,32 @@ pub fn session_subject(session_id: &str, turns: &[Subject]) -> Option<Subject> {
                 .collect(),
             ..SubjectContent::default()
         },
+        cut: session_cut(&turns),
         problems: problems::of_session(&turns),
     })
 }
 
+/// What was cut of a conversation: its question is the first turn's, its answer the last turn's.
+fn session_cut(turns: &[&Subject]) -> CutParts {
+    let any = |part: CutPart| turns.iter().any(|turn| turn.cut.contains(part));
+    let at = |turn: Option<&&Subject>, part: CutPart| turn.is_some_and(|turn| turn.cut.contains(part));
+    CutParts::of(CutPart::Input, at(turns.first(), CutPart::Input))
+        | CutParts::of(CutPart::Output, at(turns.last(), CutPart::Output))
+        | CutParts::of(CutPart::Documents, any(CutPart::Documents))
+        | CutParts::of(CutPart::ToolCalls, any(CutPart::ToolCalls))
+        | CutParts::of(CutPart::Turns, any(CutPart::Input) || any(CutPart::Output))
+}
+
 fn distinct_documents(turns: &[&Subject]) -> Vec<Document> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let all = turns.iter().flat_map(|turn| &turn.content.documents);
     all.filter(|document| seen.insert((&document.id, &document.text))).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::trace::assemble;
     use super::*;
     use crate::conventions::testing::{SpanBuilder, span_id};

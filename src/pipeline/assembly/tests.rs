@@ -1,5 +1,6 @@
 //! From committed spans to planned evaluations, on both databases.
 
+mod cut_captures;
 mod problems;
 
 use std::collections::BTreeMap;
@@ -68,6 +69,7 @@ fn assembly(store: &Store, rate: f64) -> Assembly {
         session_idle: IDLE,
         deadline: Duration::from_hours(1),
         lease: Duration::from_mins(1),
+        judge_cut: false,
         metrics: Metrics::default(),
     }
 }

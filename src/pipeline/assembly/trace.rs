@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::assembled_trace::AssembledTrace;
-use super::{document_propagation, duplicates, interruptions, tool_turns, trace_warnings};
+use super::{document_propagation, duplicates, interruptions, limits, tool_turns, trace_warnings};
 use crate::conventions::{environment, normalise};
 use crate::model::{LogRecord, Problem, Span, SpanId, Step};
 
@@ -19,11 +19,14 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
         by_span.entry(log.span_id).or_default().push(log);
     }
     let mut steps: Vec<Step> = Vec::with_capacity(spans.len());
+    let mut logs_of: Vec<Vec<LogRecord>> = Vec::with_capacity(spans.len());
     for span in &spans {
         let mut joined = by_span.remove(&span.span_id).unwrap_or_default();
         joined.sort_by_key(|log| log.time);
         steps.push(normalise(span, &joined));
+        logs_of.push(joined);
     }
+    limits::compare(&mut steps, &spans, &logs_of);
     found.extend(trace_warnings::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
     tool_turns::complete(&mut steps);

@@ -35,7 +35,7 @@ pub(super) struct Decision {
 }
 
 /// Decides about one subject at the rate `rate`. What is decided already keeps its outcome.
-pub(super) fn decide(past: &PastSubject, rubric: &Rubric, rate: Probability) -> Decision {
+pub(super) fn decide(past: &PastSubject, rubric: &Rubric, rate: Probability, judge_cut: bool) -> Decision {
     let drawn_at = past.rate.map(|kept| smaller(rate, kept));
     let probability = drawn_at.unwrap_or(rate).and(past.upstream);
     let before = past.decided.map_or(Probability::ZERO, |(_, before)| before);
@@ -44,7 +44,7 @@ pub(super) fn decide(past: &PastSubject, rubric: &Rubric, rate: Probability) -> 
         (Some((Outcome::Expired, _)), _) => judged_if_content(past),
         (Some((decided, _)), _) => (decided, None),
         (None, None) => filtered(RATE_UNKNOWN),
-        (None, Some(rate)) => first_decision(past, rubric, rate),
+        (None, Some(rate)) => first_decision(past, rubric, rate, judge_cut),
     };
     Decision { outcome, reason, probability: if before < probability { probability } else { before } }
 }
@@ -54,9 +54,14 @@ fn judged_if_content(past: &PastSubject) -> (Outcome, Option<String>) {
 }
 
 /// The decision that assembly makes, as far as the content it is made from is still there.
-fn first_decision(past: &PastSubject, rubric: &Rubric, rate: Probability) -> (Outcome, Option<String>) {
+fn first_decision(
+    past: &PastSubject,
+    rubric: &Rubric,
+    rate: Probability,
+    judge_cut: bool,
+) -> (Outcome, Option<String>) {
     if past.content_kept || past.subject.unjudgeable.is_some() || !rubric.applies_to(&past.subject) {
-        assembly::decide(&past.subject, rubric, past.u, rate)
+        assembly::decide(&past.subject, rubric, past.u, rate, judge_cut)
     } else {
         filtered(CONTENT_EXPIRED)
     }

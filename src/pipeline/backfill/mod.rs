@@ -43,6 +43,8 @@ pub struct Backfill {
     pub rate: Probability,
     /// Draws sessions.
     pub sampler: Sampler,
+    /// Whether what was cut, or may have been, is judged as if it were whole.
+    pub judge_cut: bool,
 }
 
 /// What there is in range, and what a backfill would decide about it.
@@ -142,7 +144,7 @@ impl Backfill {
             *survey.decided_before.entry(outcome.as_str()).or_default() += 1;
             return;
         }
-        let decision = decision::decide(past, &self.rubric, self.rate);
+        let decision = decision::decide(past, &self.rubric, self.rate, self.judge_cut);
         match decision.outcome {
             Outcome::Pending => {
                 survey.to_judge += 1;
@@ -167,7 +169,7 @@ impl Backfill {
     }
 
     fn planned(&self, past: &PastSubject, pace: Pace, index: &mut u64) -> PastDecision {
-        let decision = decision::decide(past, &self.rubric, self.rate);
+        let decision = decision::decide(past, &self.rubric, self.rate, self.judge_cut);
         let due_at_ms = pace.due_at_ms(*index);
         *index += u64::from(past.is_open() && decision.outcome == Outcome::Pending);
         let BackfillScope { rubric, version, judge, .. } = &self.scope;

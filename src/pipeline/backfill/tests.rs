@@ -82,6 +82,7 @@ async fn with_a_past(database: &Database) {
         session_idle: Duration::from_mins(30),
         deadline: Duration::from_hours(1),
         lease: Duration::from_mins(1),
+        judge_cut: false,
         metrics: Metrics::default(),
     };
     assert_eq!(assembly.assemble_due().await.unwrap(), 10);
@@ -97,7 +98,14 @@ fn backfill(store: &Store, name: &str, rate: f64) -> Backfill {
         version: 1,
         judge: rubric.judge.clone(),
     };
-    Backfill { store: store.clone(), rubric, scope, rate: Probability::try_from(rate).unwrap(), sampler: sampler(0.5) }
+    Backfill {
+        store: store.clone(),
+        rubric,
+        scope,
+        rate: Probability::try_from(rate).unwrap(),
+        sampler: sampler(0.5),
+        judge_cut: false,
+    }
 }
 
 async fn survey(backfill: &Backfill) -> Survey {

@@ -1,9 +1,9 @@
 //! What weakens an evaluation is stored with its subject and counted, on both databases.
 
 use super::*;
-use crate::model::EvaluationId;
+use crate::model::{CutPart, CutParts, EvaluationId, Outcome, SubjectKind};
 use crate::otlp::wire::{InstrumentationScope, Resource};
-use crate::store::ProblemCount;
+use crate::store::{BackfillScope, PastCursor, ProblemCount};
 
 fn every_answer() -> Arc<Rubric> {
     let path = Path::new("rubrics/answer_relevance/v1.md");
@@ -65,5 +65,73 @@ on_both_databases! {
         assert_eq!(store.ledger(0).await.unwrap().problems, counted);
         database.clock.advance(2 * 3_600_000);
         assert_eq!(store.problem_counts(store.now_ms()).await.unwrap(), [], "not in this hour");
+    }
+}
+
+/// A call whose answer ends where a limit cut it.
+fn cut_call(number: u64) -> KeptSpan {
+    let text =
+        |role: &str, text: &str| format!(r#"[{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}]"#);
+    let attributes = [
+        ("gen_ai.operation.name", "chat".to_owned()),
+        ("gen_ai.input.messages", text("user", "Why?")),
+        ("gen_ai.output.messages", text("assistant", "word ".repeat(200).as_str())),
+    ];
+    let wire = wire::Span {
+        trace_id: trace_id(number).as_bytes().to_vec(),
+        span_id: span_id(number).as_bytes().to_vec(),
+        name: "chat m".into(),
+        start_time_unix_nano: number * 1_000,
+        end_time_unix_nano: number * 1_000 + 500,
+        attributes: attributes.into_iter().map(|(key, value)| attribute(key, value)).collect(),
+        ..wire::Span::default()
+    };
+    KeptSpan { body: Origin::default().span_to_bytes(&wire), ..kept_span(number, number, true) }
+}
+
+fn of_the_question() -> Arc<Rubric> {
+    let text = "---\ndescription: Is the question polite?\nsubject: generation\nrequires: [input]\n\
+                scale: { type: binary, pass: \"yes\", fail: \"no\" }\n---\n\
+                {% block system %}\nJudge.\n{{ scale.text }}\n{% endblock %}\n\
+                {% block user %}\n{{ fenced(input.text) }}\n{% endblock %}\n";
+    Arc::new(Rubric::parse("politeness", 1, Path::new("politeness.md"), text).unwrap())
+}
+
+on_both_databases! {
+    what_was_cut_is_filtered_where_a_rubric_requires_it_and_judged_with_a_problem_where_not(database) {
+        let store = &database.store;
+        let rubrics = vec![every_answer(), of_the_question()];
+        let filtering = Assembly { catalogue: Catalogue::new(rubrics, Vec::new()), ..assembly(store, 1.0) };
+        store.commit_intake(&[batch(1, vec![cut_call(1)], 0)], TIMES).await.unwrap();
+        database.clock.advance(100);
+        filtering.assemble_due().await.unwrap();
+        let decided = async |rubric: &str, number: u64| {
+            let subject = SubjectId::of_generation(trace_id(number), span_id(number));
+            let id = EvaluationId::derive(subject, 0, rubric, 1, "default");
+            let detail = store.evaluation_detail(id).await.unwrap().unwrap();
+            let codes: Vec<String> = detail.subject.problems.into_iter().map(|problem| problem.code).collect();
+            (detail.evaluation.outcome, detail.evaluation.reason, codes)
+        };
+        let text_cut = || vec!["text_cut".to_owned()];
+        assert_eq!(decided("answer_relevance", 1).await, (Outcome::Filtered, Some("cut".to_owned()), text_cut()));
+        assert_eq!(decided("politeness", 1).await, (Outcome::Pending, None, text_cut()));
+
+        let judging = Assembly { judge_cut: true, ..filtering };
+        store.commit_intake(&[batch(2, vec![cut_call(2)], 0)], TIMES).await.unwrap();
+        database.clock.advance(100);
+        judging.assemble_due().await.unwrap();
+        assert_eq!(decided("answer_relevance", 2).await, (Outcome::Pending, None, text_cut()));
+
+        let scope = BackfillScope {
+            rubric: "later".into(),
+            version: 1,
+            judge: "default".into(),
+            kind: SubjectKind::Generation,
+            since_ms: 0,
+            until_ms: i64::MAX,
+        };
+        let (past, _) = store.past_subjects(&scope, PastCursor::start_of(&scope), 10).await.unwrap();
+        let kept: Vec<CutParts> = past.iter().map(|past| past.subject.cut).collect();
+        assert_eq!(kept, [CutParts::from(CutPart::Output); 2], "a backfill decides by the same");
     }
 }
