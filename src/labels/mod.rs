@@ -2,6 +2,7 @@
 
 pub mod anchors;
 mod import;
+pub mod pool;
 pub mod queue;
 
 pub use import::{

@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::model::{LabelStream, Probability, SubjectId};
-use crate::store::{LabelCandidate, Store, StoreError};
 
 /// Labels asked for per rubric and window.
 pub const BUDGET: f64 = 200.0;
@@ -38,36 +37,40 @@ pub struct Drawn {
     pub probability: Probability,
 }
 
-/// What is drawn for a rubric at the moment, and what has been labelled of it. Scores by `baselines` bring nobody into the
-/// queue, unless nothing else has judged yet: then they are what there is to hold against people.
-pub async fn of_store(store: &Store, rubric: &str, baselines: &[String]) -> Result<(Vec<Drawn>, Done), StoreError> {
-    let since_ms = store.now_ms() - WINDOW_DAYS * 86_400_000;
-    let mut candidates = store.label_candidates(rubric, since_ms, baselines).await?;
-    if candidates.is_empty() {
-        candidates = store.label_candidates(rubric, since_ms, &[]).await?;
+/// All candidates of a rubric, as far as the draw needs to know them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Pool {
+    pub number: u64,
+    /// The sum of how unsure the judge was.
+    pub doubt: f64,
+    /// Those that may be drawn, with how unsure the judge was of each, and any number of the others.
+    pub candidates: Vec<(SubjectId, f64)>,
+}
+
+impl Pool {
+    pub(super) fn add(&mut self, subject: SubjectId, doubt: f64) {
+        self.number += 1;
+        self.doubt += doubt;
+        self.candidates.push((subject, doubt));
     }
-    let done = store.labelled_since(rubric, since_ms).await?;
-    Ok((draw(rubric, &candidates, BUDGET), done))
 }
 
 /// What has been labelled in the window: who labelled which subject, and which stream had brought it.
 pub type Done = Vec<(SubjectId, String, LabelStream)>;
 
 /// Everything drawn, in the order in which it should be labelled; uniform and targeted items take turns.
-pub fn draw(rubric: &str, candidates: &[LabelCandidate], budget: f64) -> Vec<Drawn> {
-    let number = candidates.len() as f64;
-    if candidates.is_empty() {
+pub fn draw(rubric: &str, pool: &Pool, budget: f64) -> Vec<Drawn> {
+    if pool.number == 0 {
         return Vec::new();
     }
+    let number = pool.number as f64;
     let half = (budget / 2.0 / number).min(1.0);
-    let doubts: Vec<f64> = candidates.iter().map(|candidate| doubt(candidate.value)).collect();
-    let mean_doubt = doubts.iter().sum::<f64>() / number;
+    let mean_doubt = pool.doubt / number;
     let (mut uniform, mut targeted): (Vec<(f64, Drawn)>, Vec<(f64, Drawn)>) = (Vec::new(), Vec::new());
-    for (candidate, doubt) in candidates.iter().zip(doubts) {
+    for (subject, doubt) in pool.candidates.iter().copied() {
         let wanted = (half * doubt / mean_doubt).clamp(FLOOR.min(half), 1.0);
         let either = 1.0 - (1.0 - half) * (1.0 - wanted);
         let Ok(probability) = Probability::try_from(either.clamp(0.0, 1.0)) else { continue };
-        let subject = candidate.subject;
         let by_uniform = number_of("uniform", rubric, subject);
         let by_target = number_of("targeted", rubric, subject);
         if by_uniform < half {
@@ -137,8 +140,15 @@ pub fn waiting(drawn: &[Drawn], done: &Done) -> usize {
     drawn.iter().filter(|item| !labelled.contains(&item.subject)).count()
 }
 
+/// Whether an item may be drawn from `number` candidates or more: how unsure the judge is of the others is not known yet.
+pub(super) fn may_be_drawn(rubric: &str, subject: SubjectId, doubt: f64, number: u64) -> bool {
+    let half = (BUDGET / 2.0 / number.max(1) as f64).min(1.0);
+    let most_wanted = half * (doubt / LEAST_UNCERTAINTY).max(1.0);
+    number_of("uniform", rubric, subject) < half || number_of("targeted", rubric, subject) < most_wanted
+}
+
 /// How unsure the judge is: `√(f (1-f))`.
-fn doubt(value: Option<f64>) -> f64 {
+pub(super) fn doubt(value: Option<f64>) -> f64 {
     let f = value.unwrap_or(0.5).clamp(0.0, 1.0);
     (f * (1.0 - f)).sqrt().max(LEAST_UNCERTAINTY)
 }
@@ -167,11 +177,14 @@ fn interleave(uniform: Vec<(f64, Drawn)>, targeted: Vec<(f64, Drawn)>) -> Vec<Dr
 mod tests {
     use super::*;
 
-    fn candidates(number: usize) -> Vec<LabelCandidate> {
-        let value = |index: usize| Some(if index.is_multiple_of(4) { 0.5 } else { 1.0 });
-        (0..number)
-            .map(|index| LabelCandidate { subject: SubjectId::of_session(&index.to_string()), value: value(index) })
-            .collect()
+    /// Every fourth of them is doubtful.
+    fn candidates(number: usize) -> Pool {
+        let mut pool = Pool::default();
+        for index in 0..number {
+            let value = if index.is_multiple_of(4) { 0.5 } else { 1.0 };
+            pool.add(SubjectId::of_session(&index.to_string()), doubt(Some(value)));
+        }
+        pool
     }
 
     #[test]
@@ -181,11 +194,8 @@ mod tests {
         let uniform = drawn.iter().filter(|item| item.stream == LabelStream::Uniform).count();
         assert!((150..260).contains(&uniform), "{uniform}");
         assert!(uniform * 2 + 60 >= drawn.len(), "{uniform} of {}", drawn.len());
-        let doubtful: BTreeSet<SubjectId> = candidates
-            .iter()
-            .filter(|candidate| candidate.value == Some(0.5))
-            .map(|candidate| candidate.subject)
-            .collect();
+        let doubtful: BTreeSet<SubjectId> =
+            candidates.candidates.iter().filter(|(_, doubt)| *doubt > 0.4).map(|(subject, _)| *subject).collect();
         let share = |stream: LabelStream| {
             let all: Vec<&Drawn> = drawn.iter().filter(|item| item.stream == stream).collect();
             all.iter().filter(|item| doubtful.contains(&item.subject)).count() as f64 / all.len() as f64

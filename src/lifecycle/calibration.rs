@@ -13,6 +13,7 @@ use super::leadership::{CALIBRATION, holding, leads};
 use super::report_maker::ReportMaker;
 use crate::alerts;
 use crate::labels::anchors::{self, Rounds};
+use crate::labels::pool;
 use crate::model::{AlertEvent, DriftKind, Named as _};
 use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, snapshot};
 use crate::rubrics::Catalogue;
@@ -24,6 +25,9 @@ const INTERVAL: Duration = Duration::from_mins(5);
 
 /// How often a worker asks whether it has to look, and the one that does renews its lease.
 const QUESTION: Duration = Duration::from_secs(30);
+
+/// How long a round may go on taking answers into the pool of the label queue.
+const POOL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the role works with.
 pub(super) struct Calibration {
@@ -66,6 +70,7 @@ impl Calibration {
                             );
                         }
                     }
+                    self.fill_label_pool().await;
                     self.make_report(&mut reports).await;
                 }
                 // Who takes over looks at once.
@@ -83,6 +88,24 @@ impl Calibration {
             );
         }
         Ok(())
+    }
+
+    /// Keeps the candidates of the label queue ready; what there is at the first start takes several rounds.
+    async fn fill_label_pool(&self) {
+        let start = std::time::Instant::now();
+        loop {
+            match pool::take_in(&self.store, &self.baselines).await {
+                Ok(true) if start.elapsed() < POOL_PATIENCE => {}
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(
+                        error = crate::error_chain::causes(&error),
+                        "the candidates of the label queue could not be brought up to date; trying again later"
+                    );
+                    return;
+                }
+            }
+        }
     }
 
     /// Makes the report that pages show.

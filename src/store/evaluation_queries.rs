@@ -1,4 +1,4 @@
-//! What pages read: one evaluation with everything around it, and what there is to label.
+//! What pages read of one evaluation: with everything around it.
 
 use std::collections::BTreeMap;
 
@@ -124,14 +124,6 @@ pub struct EvaluationDetail {
     pub others: Vec<EvaluationSummary>,
 }
 
-/// A subject that may be labelled for a rubric.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LabelCandidate {
-    pub subject: SubjectId,
-    /// The judge's value, which decides how uncertain it is and is never shown.
-    pub value: Option<f64>,
-}
-
 row! {
     pub(super) struct SummaryRow {
         id: Uuid,
@@ -230,30 +222,6 @@ impl Store {
             content: content.map(|text| rows::json("subjects", "content", &text)).transpose()?,
             problems: problems.map(|text| rows::json("subjects", "problems", &text)).transpose()?.unwrap_or_default(),
         }))
-    }
-
-    /// Subjects that were scored for `rubric` and observed since `since_ms`, and still have their content. Scores by
-    /// `ignored` judges bring nobody into the queue.
-    pub async fn label_candidates(
-        &self,
-        rubric: &str,
-        since_ms: i64,
-        ignored: &[String],
-    ) -> Result<Vec<LabelCandidate>, StoreError> {
-        let found: Vec<(Uuid, Option<f64>)> = read!(self, DB, pool => {
-            let mut select = QueryBuilder::<DB>::new(
-                "SELECT e.subject_id, CAST(min(e.value) AS DOUBLE PRECISION) FROM evaluations e \
-                 JOIN subjects s ON s.id = e.subject_id \
-                 WHERE e.outcome = 'scored' AND e.anchor_round IS NULL AND s.content IS NOT NULL AND e.rubric = ",
-            );
-            select.push_bind(rubric).push(" AND e.created_at_ms >= ").push_bind(since_ms);
-            for judge in ignored {
-                select.push(" AND e.judge <> ").push_bind(judge.as_str());
-            }
-            select.push(" GROUP BY e.subject_id ORDER BY e.subject_id");
-            select.build_query_as().fetch_all(pool).await?
-        });
-        Ok(found.into_iter().map(|(subject, value)| LabelCandidate { subject: subject.into(), value }).collect())
     }
 }
 

@@ -15,6 +15,7 @@ use super::auth::cookie;
 use super::percent::{decoded, encoded};
 use super::problem::PageError;
 use super::state::{Shared, Web};
+use crate::labels::pool;
 use crate::labels::queue::{self, Done, Drawn};
 use crate::model::{Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
@@ -148,7 +149,7 @@ impl Web {
 
     /// What is drawn for a rubric, and what has been labelled of it.
     async fn queue(&self, rubric: &Rubric) -> Result<(Vec<Drawn>, Done), PageError> {
-        Ok(queue::of_store(&self.parts.store, &rubric.name, &self.parts.baselines).await?)
+        Ok(pool::drawn(&self.parts.store, &rubric.name, &self.parts.baselines).await?)
     }
 
     /// Every active rubric with what waits to be labelled.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::super::open_store::open_existing_store;
 use super::super::output::{Output, RecordFormat};
 use crate::config::Config;
+use crate::labels::pool;
 use crate::labels::queue::{self, Drawn};
 use crate::lifecycle::rubric_loader;
 use crate::model::{LabelStream, SubjectContent, SubjectId};
@@ -64,7 +65,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     }
     let mut items = Vec::new();
     for rubric in active.iter().filter(|rubric| args.rubric.is_empty() || args.rubric.contains(&rubric.name)) {
-        let (drawn, done) = queue::of_store(&store, &rubric.name, &crate::lifecycle::baselines(config)).await?;
+        let (drawn, done) = pool::drawn(&store, &rubric.name, &crate::lifecycle::baselines(config)).await?;
         for (annotator, item) in queue::next_for_all(&args.annotator, &rubric.name, &drawn, done, args.n) {
             // Retention may have taken the content since it was drawn.
             if let Some(content) = store.subject_record(item.subject).await?.and_then(|record| record.content) {
