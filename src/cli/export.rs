@@ -11,7 +11,7 @@ use super::open_store::open_existing_store;
 use super::output::{Output, RecordFormat};
 use crate::config::Config;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
-use crate::store::ScoredEvaluation;
+use crate::store::{ScoredCursor, ScoredEvaluation, ScoredScope};
 
 /// Prints scores as JSON lines or CSV.
 ///
@@ -86,48 +86,72 @@ impl<'a> Row<'a> {
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
     let since_ms = args.since.map_or(0, |since| since.ms(store.now_ms()));
-    let scored = store.scored_evaluations(since_ms).await?;
+    let scope = ScoredScope { since_ms, rubrics: args.rubric };
+    let mut written = Written::new(args.format, output);
+    let mut after = store.start_of_scores(&scope).await?;
+    loop {
+        let scored = store.scored_page(&scope, after, PAGE).await?;
+        let goes_on = written.write(&scored)?;
+        match scored.last() {
+            Some(last) if goes_on && scored.len() == PAGE => after = ScoredCursor::after(last),
+            _ => break,
+        }
+    }
+    written.finish()?;
     store.close().await;
-    let wanted = scored.iter().filter(|one| args.rubric.is_empty() || args.rubric.contains(&one.rubric));
-    write(wanted, args.format, output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn write<'a>(
-    scored: impl Iterator<Item = &'a ScoredEvaluation>,
-    format: RecordFormat,
-    output: &mut Output,
-) -> anyhow::Result<()> {
-    match format {
-        RecordFormat::Jsonl => {
-            let mut lines = BufWriter::new(output);
-            for one in scored {
-                serde_json::to_writer(&mut lines, &Row::of(one)?)?;
-                writeln!(lines)?;
-                if !lines.get_ref().is_read() {
-                    break;
-                }
-            }
-            lines.flush()?;
-        }
-        RecordFormat::Csv => {
-            let mut table = csv::Writer::from_writer(output);
-            for one in scored {
-                table.serialize(Row::of(one)?)?;
-                if !table.get_ref().is_read() {
-                    break;
-                }
-            }
-            table.flush()?;
+/// Scores that are held at a time.
+const PAGE: usize = 2_000;
+
+/// What is written of an export so far.
+enum Written<'o> {
+    Lines(BufWriter<&'o mut Output>),
+    Table(Box<csv::Writer<&'o mut Output>>),
+}
+
+impl<'o> Written<'o> {
+    fn new(format: RecordFormat, output: &'o mut Output) -> Self {
+        match format {
+            RecordFormat::Jsonl => Self::Lines(BufWriter::new(output)),
+            RecordFormat::Csv => Self::Table(Box::new(csv::Writer::from_writer(output))),
         }
     }
-    Ok(())
+
+    /// Says whether anybody still reads.
+    fn write(&mut self, scored: &[ScoredEvaluation]) -> anyhow::Result<bool> {
+        match self {
+            Self::Lines(lines) => {
+                for one in scored {
+                    serde_json::to_writer(&mut *lines, &Row::of(one)?)?;
+                    writeln!(lines)?;
+                }
+                Ok(lines.get_ref().is_read())
+            }
+            Self::Table(table) => {
+                for one in scored {
+                    table.serialize(Row::of(one)?)?;
+                }
+                Ok(table.get_ref().is_read())
+            }
+        }
+    }
+
+    fn finish(self) -> std::io::Result<()> {
+        match self {
+            Self::Lines(mut lines) => lines.flush(),
+            Self::Table(mut table) => table.flush(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Probability, Revisions, Score};
+    use crate::testing::evaluated::ten_days;
+    use crate::testing::on_both_databases;
 
     fn scored() -> ScoredEvaluation {
         let subject = SubjectId::of_session("s");
@@ -158,9 +182,37 @@ mod tests {
     fn both_formats_hold_the_same() {
         let text = |format| {
             let (mut output, printed) = Output::captured();
-            write([scored()].iter(), format, &mut output).unwrap();
+            let mut written = Written::new(format, &mut output);
+            assert!(written.write(&[scored()]).unwrap());
+            written.finish().unwrap();
             printed.text()
         };
         insta::assert_snapshot!(text(RecordFormat::Jsonl) + &text(RecordFormat::Csv));
+    }
+
+    on_both_databases! {
+        /// Scenario: more scores than are held at a time. Guarantee: page by page they are those that there are, in order.
+        pages_of_scores_leave_nothing_out(database) {
+            ten_days(&database).await;
+            let store = &database.store;
+            let newest_ms = store.now_ms() - 5 * 86_400_000;
+            for since_ms in [0, newest_ms] {
+                let whole = store.scored_evaluations(since_ms).await.unwrap();
+                for rubrics in [Vec::new(), vec!["faithfulness".to_owned()]] {
+                    let scope = ScoredScope { since_ms, rubrics };
+                    let (mut found, mut after) = (Vec::new(), store.start_of_scores(&scope).await.unwrap());
+                    loop {
+                        let page = store.scored_page(&scope, after, 97).await.unwrap();
+                        let Some(last) = page.last() else { break };
+                        after = ScoredCursor::after(last);
+                        found.extend(page.into_iter().map(|one| one.id));
+                    }
+                    let is_wanted = |one: &&ScoredEvaluation| scope.rubrics.is_empty() || scope.rubrics.contains(&one.rubric);
+                    let wanted: Vec<EvaluationId> = whole.iter().filter(is_wanted).map(|one| one.id).collect();
+                    assert!(!wanted.is_empty());
+                    assert_eq!(found, wanted);
+                }
+            }
+        }
     }
 }

@@ -92,8 +92,13 @@ pub struct ContentState {
     pub count: u64,
 }
 
+/// All that is read of a scored evaluation `e` of a subject `s` but its rationale.
+pub(super) const SCORED_COLUMNS: &str = "e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, s.digest, e.rubric, e.version, e.judge, \
+     e.judge_model, e.score, e.label, e.value, e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, \
+     s.segments, e.reading, e.rendering";
+
 row! {
-    struct ScoredRow {
+    pub(super) struct ScoredRow {
         id: Uuid,
         subject_id: Uuid,
         trace_id: Vec<u8>,
@@ -167,12 +172,9 @@ impl Store {
     async fn scored_where(&self, condition: &str, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
         let found: Vec<ScoredRow> = read!(self, DB, pool => {
             sqlx::query_as(AssertSqlSafe(format!(
-                "SELECT e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, s.digest, e.rubric, e.version, e.judge, e.judge_model, \
-                 e.score, e.label, e.value, \
+                "SELECT {SCORED_COLUMNS}, \
                  CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
-                     THEN e.rationale END AS rationale, \
-                 e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, s.segments, \
-                 e.reading, e.rendering \
+                     THEN e.rationale END AS rationale \
                  FROM evaluations e JOIN subjects s ON s.id = e.subject_id \
                  WHERE e.outcome = 'scored' AND e.created_at_ms >= $1 {condition} ORDER BY s.observed_at_ms, e.id",
             )))
@@ -261,7 +263,7 @@ impl Store {
 }
 
 impl ScoredRow {
-    fn into_evaluation(self) -> Result<ScoredEvaluation, StoreError> {
+    pub(super) fn into_evaluation(self) -> Result<ScoredEvaluation, StoreError> {
         let id = self.id;
         self.read().map_err(|error| error.in_row(id))
     }
