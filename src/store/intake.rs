@@ -112,6 +112,11 @@ const ROWS_PER_STATEMENT: usize = 100;
 
 const ONE_HOUR_MS: i64 = 3_600_000;
 
+/// A trace that goes on growing is assembled again at the latest after so many times the longest wait for a root, or after
+/// half an hour.
+const LATE_WAITS: i64 = 5;
+const LONGEST_LATE_WAIT_MS: i64 = 30 * 60_000;
+
 impl Store {
     /// Stores batches and their account in one transaction; returns after the commit, in the order given.
     ///
@@ -122,6 +127,7 @@ impl Store {
         times: SettleTimes,
     ) -> Result<Vec<Committed>, StoreError> {
         let now_ms = self.now_ms();
+        let longest_ms = times.max_wait_ms.saturating_mul(LATE_WAITS).min(LONGEST_LATE_WAIT_MS);
         let resources = ResourcePlaces::of(batches, self.resources_stand_apart().await?, now_ms);
         let (committed, traces) = transaction!(self, DB, tx => {
             store_resources!(tx, DB, resources);
@@ -204,7 +210,9 @@ impl Store {
                         .push_bind(now_ms + wait_ms)
                         .push_bind(arrival.sampling_version);
                 });
-                // A trace that was assembled already is late: it settles once more, root or not.
+                // A trace that was assembled already is late: it settles once more, root or not. One that goes on growing is
+                // assembled again after half of the time for which it has grown, unless its root has come now: each time
+                // all of its spans are read.
                 upsert.push(
                     " ON CONFLICT (trace_id) DO UPDATE SET \
                      last_seen_ms = excluded.last_seen_ms, \
@@ -213,8 +221,21 @@ impl Store {
                          THEN excluded.upstream_probability ELSE traces.upstream_probability END, \
                      arrivals = traces.arrivals + 1, \
                      due_at_ms = CASE \
-                         WHEN traces.assembled_at_ms IS NOT NULL THEN ",
+                         WHEN traces.assembled_at_ms IS NOT NULL AND NOT excluded.root_seen \
+                             AND traces.assembled_at_ms + (traces.assembled_at_ms - traces.first_seen_ms) / 2 > ",
                 );
+                upsert.push_bind(now_ms + times.settle_ms);
+                upsert.push(" THEN CASE WHEN (traces.assembled_at_ms - traces.first_seen_ms) / 2 < ");
+                upsert.push_bind(longest_ms);
+                upsert.push(
+                    " THEN traces.assembled_at_ms + (traces.assembled_at_ms - traces.first_seen_ms) / 2 ELSE \
+                     CASE WHEN traces.assembled_at_ms + ",
+                );
+                upsert.push_bind(longest_ms);
+                upsert.push(" > ").push_bind(now_ms + times.settle_ms);
+                upsert.push(" THEN traces.assembled_at_ms + ").push_bind(longest_ms);
+                upsert.push(" ELSE ").push_bind(now_ms + times.settle_ms);
+                upsert.push(" END END WHEN traces.assembled_at_ms IS NOT NULL THEN ");
                 upsert.push_bind(now_ms + times.settle_ms);
                 upsert.push(" WHEN (traces.root_seen OR excluded.root_seen) AND ");
                 upsert.push_bind(now_ms + times.settle_ms);

@@ -376,6 +376,7 @@ mod tests {
     mod notify;
     mod registry;
     mod resources;
+    mod waves;
 
     use super::*;
 
