@@ -2,7 +2,7 @@
 //!
 //! The ledger is exact because it is summed over every row there is, and that takes longer the longer judged has run. So
 //! one process of a deployment sums it, and rests in proportion to what it took: the sum costs a database connection at
-//! most one fiftieth of its time, however much is stored.
+//! most one two-hundredth of its time, however much is stored.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::StoreGauges;
 
 /// Rest for each second that the sum took.
-const REST: u32 = 50;
+const REST: u32 = 200;
 
 /// The longest rest: an account that does not balance is heard of within the hour.
 const LONGEST_REST: Duration = Duration::from_hours(1);
@@ -54,8 +54,8 @@ mod tests {
 
     #[test]
     fn a_ledger_that_takes_longer_is_read_less_often() {
-        assert_eq!(rest(Duration::from_millis(2)), Duration::from_millis(100));
-        assert_eq!(rest(Duration::from_secs(6)), Duration::from_mins(5));
+        assert_eq!(rest(Duration::from_millis(2)), Duration::from_millis(400));
+        assert_eq!(rest(Duration::from_secs(6)), Duration::from_mins(20));
         assert_eq!(rest(Duration::from_mins(10)), LONGEST_REST);
     }
 }

@@ -7,8 +7,8 @@ use crate::report::kept::{self, KeptReportError};
 use crate::rubrics::Rubric;
 use crate::store::Store;
 
-/// Rest for each second that a report took: at most one fiftieth of the time goes into it, however much is stored.
-const REST: u32 = 50;
+/// Rest for each second that a report took: at most one two-hundredth of the time goes into it, however much is stored.
+const REST: u32 = 200;
 
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_hours(1);
@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn a_report_that_takes_longer_is_made_less_often() {
-        assert_eq!(rest(Duration::from_millis(100)), Duration::from_secs(5));
-        assert_eq!(rest(Duration::from_secs(2)), Duration::from_secs(100));
+        assert_eq!(rest(Duration::from_millis(100)), Duration::from_secs(20));
+        assert_eq!(rest(Duration::from_secs(2)), Duration::from_secs(400));
         assert_eq!(rest(Duration::from_mins(10)), LONGEST_REST);
     }
 }
