@@ -232,7 +232,7 @@ impl Store {
                     "UPDATE evaluations SET outcome = v.column2, reason = v.column3, score = v.column4, label = v.column5, \
                      value = v.column6, rationale = v.column7, judge_model = v.column8, prompt_hash = v.column9, \
                      input_tokens = v.column10, output_tokens = v.column11, cost_usd = v.column12, latency_ms = v.column13, \
-                     attempts = attempts + 1, lease_until_ms = 0, finished_at_ms = ",
+                     attempts = attempts + 1, lease_owner = NULL, lease_until_ms = 0, finished_at_ms = ",
                 );
                 update.push_bind(now_ms);
                 update.push(

@@ -48,7 +48,7 @@ impl Store {
             for outcomes in outcomes.chunks(64) {
                 let mut update = QueryBuilder::<DB>::new(format!(
                     "UPDATE {table} SET state = v.column2, due_at_ms = v.column3, last_error = v.column4, \
-                     finished_at_ms = v.column5, attempts = attempts + 1, lease_until_ms = 0 FROM ("
+                     finished_at_ms = v.column5, attempts = attempts + 1, lease_owner = NULL, lease_until_ms = 0 FROM ("
                 ));
                 update.push_values(outcomes, |mut row, (key, outcome)| {
                     let (state, due_at_ms, error, finished_at_ms) = match outcome {

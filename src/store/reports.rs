@@ -153,8 +153,9 @@ impl Store {
     /// Every scored evaluation of an answer that a human labelled for the rubric, in order of observation.
     pub async fn labelled_evaluations(&self) -> Result<Vec<ScoredEvaluation>, StoreError> {
         self.scored_where(
-            "AND e.anchor_round IS NULL \
-             AND EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric)",
+            // Begins at the labels, which are few.
+            "AND e.anchor_round IS NULL AND e.id IN (SELECT o.id FROM labels l CROSS JOIN evaluations o \
+             WHERE o.subject_id = l.subject_id AND o.rubric = l.rubric)",
             0,
         )
         .await
@@ -163,7 +164,8 @@ impl Store {
     /// What judges said of anchors: in the rounds, and before.
     pub async fn anchor_verdicts(&self) -> Result<Vec<ScoredEvaluation>, StoreError> {
         self.scored_where(
-            "AND EXISTS (SELECT 1 FROM anchors a WHERE a.subject_id = e.subject_id AND a.rubric = e.rubric)",
+            "AND e.id IN (SELECT o.id FROM anchors a CROSS JOIN evaluations o \
+             WHERE o.subject_id = a.subject_id AND o.rubric = a.rubric)",
             0,
         )
         .await
