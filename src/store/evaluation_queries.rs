@@ -158,25 +158,28 @@ row! {
     }
 }
 
-/// Subjects stand behind their evaluations, which the planner keeps: it follows an index of evaluations.
-pub(super) const SUMMARIES: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
+/// What is read of an evaluation `e` and its subject `s`.
+pub(super) const SUMMARY_COLUMNS: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
     e.outcome, e.reason, e.score, e.label, e.value, e.rationale, e.inclusion_probability, e.attempts, e.input_tokens, \
     e.output_tokens, e.cost_usd, e.latency_ms, s.observed_at_ms, e.created_at_ms, e.finished_at_ms, s.model, s.document_count, \
-    s.segments, e.reading, e.rendering FROM evaluations e CROSS JOIN subjects s WHERE s.id = e.subject_id AND ";
+    s.segments, e.reading, e.rendering";
+
+/// The planner keeps the order: an index of evaluations is followed, and each one's subject looked up.
+pub(super) const OF_EVALUATIONS: &str = " FROM evaluations e CROSS JOIN subjects s WHERE s.id = e.subject_id AND ";
 
 impl Store {
     /// One evaluation with everything around it; `None` when there is no such evaluation.
     pub async fn evaluation_detail(&self, id: EvaluationId) -> Result<Option<EvaluationDetail>, StoreError> {
         let found: Option<SummaryRow> = read!(self, DB, pool => {
-            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
-            select.push("e.id = ").push_bind(id.as_uuid());
+            let mut select = QueryBuilder::<DB>::new(SUMMARY_COLUMNS);
+            select.push(OF_EVALUATIONS).push("e.id = ").push_bind(id.as_uuid());
             select.build_query_as().fetch_optional(pool).await?
         });
         let Some(evaluation) = found.map(SummaryRow::into_summary).transpose()? else { return Ok(None) };
         let Some(subject) = self.subject_record(evaluation.subject).await? else { return Ok(None) };
         let siblings: Vec<SummaryRow> = read!(self, DB, pool => {
-            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
-            select.push("e.subject_id = ").push_bind(evaluation.subject.as_uuid());
+            let mut select = QueryBuilder::<DB>::new(SUMMARY_COLUMNS);
+            select.push(OF_EVALUATIONS).push("e.subject_id = ").push_bind(evaluation.subject.as_uuid());
             select.push(" AND e.id <> ").push_bind(id.as_uuid());
             select.push(" ORDER BY e.rubric, e.version DESC, e.judge LIMIT 100");
             select.build_query_as().fetch_all(pool).await?

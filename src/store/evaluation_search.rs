@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::evaluation_queries::{SUMMARIES, SummaryRow};
+use super::evaluation_queries::{OF_EVALUATIONS, SUMMARY_COLUMNS, SummaryRow};
 use super::{EvaluationSummary, Store, StoreError, read, rows};
 use crate::model::{EvaluationId, Outcome, TraceId};
 
@@ -276,8 +276,8 @@ impl Search<'_> {
         let segment = self.filter.segment.as_ref().map(segment_text).transpose()?;
         let room = (self.limit + 1 - self.found.len()) as i64;
         let found: Vec<SummaryRow> = read!(self.store, DB, pool => {
-            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
-            select.push("e.anchor_round IS NULL");
+            let mut select = QueryBuilder::<DB>::new(SUMMARY_COLUMNS);
+            select.push(OF_EVALUATIONS).push("e.anchor_round IS NULL");
             push_index!(select, self.index);
             push_stretch!(select, stretch, end);
             push_filter(&mut select, self.filter, segment.as_deref());
@@ -293,8 +293,12 @@ impl Search<'_> {
         let segment = self.filter.segment.as_ref().map(segment_text).transpose()?;
         let everything = Stretch { after, from_ms: i64::MIN };
         self.found = read!(self.store, DB, pool => {
-            let mut select = QueryBuilder::<DB>::new(SUMMARIES);
-            select.push("e.anchor_round IS NULL AND s.trace_id = ").push_bind(trace.as_bytes().as_slice());
+            let mut select = QueryBuilder::<DB>::new(SUMMARY_COLUMNS);
+            select.push(
+                " FROM subjects s CROSS JOIN evaluations e \
+                 WHERE e.subject_id = s.id AND e.anchor_round IS NULL AND s.trace_id = ",
+            );
+            select.push_bind(trace.as_bytes().as_slice());
             push_stretch!(select, everything, None::<PageCursor>);
             push_filter(&mut select, self.filter, segment.as_deref());
             select.push(" ORDER BY e.created_at_ms DESC, e.id DESC LIMIT ").push_bind(self.limit as i64 + 1);
