@@ -2,6 +2,7 @@
 
 use super::json_tree::{Arena, Node};
 use super::message_parts::plain_text;
+use super::placeholders;
 use super::python_repr::{is_printed_form, is_printed_object};
 use crate::model::Document;
 
@@ -13,6 +14,16 @@ pub(crate) fn documents(node: &Node<'_>) -> Vec<Document> {
     let mut found = Vec::new();
     collect(node, 0, &mut found);
     found
+}
+
+/// Documents without texts that only say that there was one; one of which nothing else is known is left out.
+pub(super) fn without_placeholders(mut documents: Vec<Document>) -> Vec<Document> {
+    let is_placeholder = |text: &String| placeholders::state_of(text).is_some();
+    documents.retain_mut(|document| {
+        let hidden = document.text.take_if(|text| is_placeholder(text)).is_some();
+        !hidden || document.id.is_some()
+    });
+    documents
 }
 
 fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<Document>) {
@@ -148,5 +159,14 @@ mod tests {
     #[test]
     fn a_result_that_holds_no_documents_gives_none() {
         assert!(read(r#"{"status":"ok","id":"run-1","count":0}"#).is_empty());
+    }
+
+    #[test]
+    fn a_mask_is_no_documents_text() {
+        let masked = without_placeholders(read(
+            r#"[{"id":"d1","content":"[REDACTED]"},{"content":"****"},{"content":"Skarv 2"}]"#,
+        ));
+        let texts: Vec<_> = masked.iter().map(|document| (document.id.as_deref(), document.text.as_deref())).collect();
+        assert_eq!(texts, [(Some("d1"), None), (None, Some("Skarv 2"))]);
     }
 }

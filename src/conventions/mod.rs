@@ -82,7 +82,7 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     if kind == StepKind::Generation && parts.operation.is_none() {
         parts.operation = Some("chat".to_owned());
     }
-    let mut input = parts.input_messages().map(without_placeholders);
+    let mut input = parts.input_messages().and_then(without_placeholders);
     speakers::tell_apart(&source, input.as_deref_mut().unwrap_or_default());
     let mut output = parts.output.take().map(|said| said.messages);
     if let Some(said) = &mut output {
@@ -136,7 +136,7 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         output,
         output_text,
         finish_reasons: parts.finish_reasons,
-        documents: parts.documents,
+        documents: documents::without_placeholders(parts.documents),
         tools: parts.tools,
         usage: parts.tokens.settled(),
         error,
@@ -154,12 +154,16 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     }
 }
 
-/// The messages that went in, without texts that only say that content was masked or not recorded.
-fn without_placeholders(mut messages: Vec<Message>) -> Vec<Message> {
+/// The messages that went in, without texts that only say that content was masked or not recorded; `None` where nothing
+/// else is left of them.
+fn without_placeholders(mut messages: Vec<Message>) -> Option<Vec<Message>> {
+    let mut found = false;
     for message in &mut messages {
+        let parts = message.parts.len();
         message.parts.retain(|part| !matches!(part, Part::Text { text } if placeholders::state_of(text).is_some()));
+        found |= message.parts.len() < parts;
     }
-    messages
+    (!found || says_something(&messages)).then_some(messages)
 }
 
 /// The conventions' own finish reason of a call that failed, where nothing else says so.

@@ -23,6 +23,9 @@ pub(super) fn state_of(text: &str) -> Option<ContentState> {
     if text.len() > 2 && text.bytes().all(|byte| byte == b'*') {
         return Some(ContentState::Redacted);
     }
+    if is_digest(text) {
+        return Some(ContentState::Redacted);
+    }
     // The longest is shorter than this, and answers are mostly longer.
     if text.len() > 32 {
         return None;
@@ -36,6 +39,14 @@ pub(super) fn state_of(text: &str) -> Option<ContentState> {
     (is_hidden || OMISSIONS.contains(&&*lower)).then_some(ContentState::NotCaptured)
 }
 
+/// Whether a text is nothing but a digest (SHA-1, SHA-2 or SHA-3), which a Collector's processor writes in its place.
+fn is_digest(text: &str) -> bool {
+    matches!(text.len(), 40 | 56 | 64 | 96 | 128)
+        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +56,9 @@ mod tests {
         for text in ["__REDACTED__", " <redacted> ", "[REDACTED]", "****", &"*".repeat(400)] {
             assert_eq!(state_of(text), Some(ContentState::Redacted), "{text}");
         }
+        let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        assert_eq!(state_of(digest), Some(ContentState::Redacted));
+        assert_eq!(state_of(&digest[..32]), None, "an id of 32 digits may be the answer");
         for text in ["HIDDEN:non-empty", "[redaction_failed]"] {
             assert_eq!(state_of(text), Some(ContentState::NotCaptured), "{text}");
         }

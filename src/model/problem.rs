@@ -27,6 +27,7 @@ named_enum! {
         LogWithoutSpan = "log_without_span",
         LogWithoutIds = "log_without_ids",
         RepeatedSpan = "repeated_span",
+        RootMissing = "root_missing",
         NotCaptured = "not_captured",
         Redacted = "redacted",
         Reference = "reference",
@@ -57,6 +58,9 @@ impl ProblemCode {
             Self::DocumentsLeftOut => "more retrieved text than a generation is given",
             Self::LogWithoutSpan => "content in log records of a span that did not arrive",
             Self::LogWithoutIds => "log records without trace and span id",
+            Self::RootMissing => {
+                "the outermost span of the trace did not arrive; question and answer are those of the outermost that did"
+            }
             Self::RepeatedSpan => "a span that arrived more than once; it counts once",
             Self::NotCaptured => "no answer was recorded",
             Self::Redacted => "a mask stands in the place of the answer",
@@ -93,6 +97,9 @@ impl ProblemCode {
             Self::EmptyEvent => "switch the recording of content on",
             Self::UnknownMessagePart => "report the part, so that it can be read",
             Self::LogWithoutSpan | Self::LogWithoutIds => "export traces and logs to the same place, with their ids",
+            Self::RootMissing => {
+                "keep spans without a parent where spans are filtered on their way, or raise `assembly.max_wait`"
+            }
             Self::NotCaptured => "switch the recording of content on, where the instrumentation has its switch",
             Self::Redacted => "switch the masking of outputs off",
             Self::Reference => "record content on the span as well as in the object store",

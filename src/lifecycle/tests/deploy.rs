@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::sinks::SinkTarget;
 use crate::config::{Config, PrivacyConfig, SamplingConfig};
 use crate::lifecycle::Role;
+use crate::model::ProblemCode;
 use crate::otlp::{Encoding, Signal, wire};
 use crate::pipeline::intake::metrics::Transport;
 use crate::pipeline::intake::{self, Description, Intake, SamplingInForce};
@@ -103,6 +104,7 @@ async fn record_everything() {
     let metrics = Metrics::default();
     metrics.trace_assembled(true, false);
     metrics.unmapped_attribute("gen_ai.new".to_owned());
+    metrics.problem(ProblemCode::TextCut);
     metrics.evaluation_finished(&FinishedEvaluation {
         rubric: "faithfulness",
         version: 1,

@@ -1,5 +1,6 @@
 //! From committed spans to planned evaluations, on both databases.
 
+mod completeness;
 mod cut_captures;
 mod problems;
 

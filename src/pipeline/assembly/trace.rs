@@ -27,6 +27,7 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
         logs_of.push(joined);
     }
     limits::compare(&mut steps, &spans, &logs_of);
+    found.extend(trace_warnings::root_missing(&steps));
     found.extend(trace_warnings::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
     tool_turns::complete(&mut steps);

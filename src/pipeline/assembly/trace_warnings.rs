@@ -1,6 +1,6 @@
 //! What can be wrong with a trace as a whole, each under a stable code.
 
-use crate::model::{Problem, ProblemCode};
+use crate::model::{Problem, ProblemCode, Step};
 
 /// Log records that name a span which is not here.
 pub fn orphan_logs(count: usize) -> Option<Problem> {
@@ -16,6 +16,17 @@ pub fn orphan_logs(count: usize) -> Option<Problem> {
 pub(super) fn repeated_spans(count: usize) -> Option<Problem> {
     (count > 0).then(|| {
         Problem::new(ProblemCode::RepeatedSpan, format!("{count} spans arrived more than once; each counts once"))
+    })
+}
+
+/// A trace of which every span names a parent.
+pub(super) fn root_missing(steps: &[Step]) -> Option<Problem> {
+    let is_missing = !steps.is_empty() && steps.iter().all(|step| step.parent_span_id.is_some());
+    is_missing.then(|| {
+        Problem::new(
+            ProblemCode::RootMissing,
+            "every span names a parent, so that the outermost did not arrive; question and answer are those of what did",
+        )
     })
 }
 
