@@ -3,13 +3,14 @@
 mod line;
 mod summary;
 
-use std::collections::HashMap;
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::exit::success_if;
 use super::output::{Format, Output};
+use super::parallel;
 use crate::conventions::{COMPARED_ON, TABLE};
 use crate::error_chain::causes;
 use crate::model::{LogRecord, Problem, Span, Step, StepKind, TraceId};
@@ -68,26 +69,49 @@ pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> 
     Ok(success_if(!failed))
 }
 
+/// Requests that are decoded at once, so that a file need not be in memory twice.
+const REQUESTS_AT_ONCE: usize = 256;
+
+/// Steps whose lines are made at once, and those of them that one thread takes.
+const STEPS_AT_ONCE: usize = 4_096;
+const STEPS_A_PIECE: usize = 16;
+
+/// The records of one request, each right or wrong by itself.
+enum Records {
+    Spans(Vec<Result<Span, otlp::RecordError>>),
+    Logs(Vec<Result<LogRecord, otlp::RecordError>>),
+}
+
+fn records(request: Request) -> Records {
+    match request {
+        Request::Traces(traces) => Records::Spans(traces.resource_spans.into_iter().flat_map(otlp::spans).collect()),
+        Request::Logs(logs) => Records::Logs(logs.resource_logs.into_iter().flat_map(otlp::log_records).collect()),
+    }
+}
+
 impl Stream {
-    fn read(&mut self, file: &std::path::Path) {
-        let requests = match files::open(file) {
+    fn read(&mut self, file: &Path) {
+        let mut requests = match files::open(file) {
             Ok(requests) => requests,
             Err(error) => return self.file_errors.push(error),
         };
-        for request in requests {
-            match request {
-                Ok(Request::Traces(traces)) => {
-                    traces.resource_spans.into_iter().flat_map(otlp::spans).for_each(|span| self.add_span(file, span));
+        loop {
+            let some: Vec<_> = std::iter::from_fn(|| requests.next_undecoded()).take(REQUESTS_AT_ONCE).collect();
+            if some.is_empty() {
+                return;
+            }
+            let decoded = parallel::map(some, |request| request.and_then(|request| request.decode(file)).map(records));
+            for records in decoded {
+                match records {
+                    Ok(Records::Spans(spans)) => spans.into_iter().for_each(|span| self.add_span(file, span)),
+                    Ok(Records::Logs(logs)) => logs.into_iter().for_each(|log| self.add_log(log)),
+                    Err(error) => self.file_errors.push(error),
                 }
-                Ok(Request::Logs(logs)) => {
-                    logs.resource_logs.into_iter().flat_map(otlp::log_records).for_each(|log| self.add_log(log));
-                }
-                Err(error) => self.file_errors.push(error),
             }
         }
     }
 
-    fn add_span(&mut self, file: &std::path::Path, span: Result<Span, otlp::RecordError>) {
+    fn add_span(&mut self, file: &Path, span: Result<Span, otlp::RecordError>) {
         match span {
             Ok(span) => {
                 let spans = self.spans.entry(span.trace_id).or_default();
@@ -109,11 +133,10 @@ impl Stream {
 
     /// The traces in the order they appeared, cross-trace duplicates marked, and what is wrong beside them.
     fn assembled(mut self) -> (Vec<AssembledTrace>, Vec<Problem>, Vec<FileError>, Vec<String>) {
-        let mut traces = Vec::with_capacity(self.order.len());
-        for id in &self.order {
-            let spans = self.spans.remove(id).unwrap_or_default();
-            traces.push(assemble(spans, self.logs.remove(id).unwrap_or_default()));
-        }
+        let records_of =
+            |id: &TraceId| (self.spans.remove(id).unwrap_or_default(), self.logs.remove(id).unwrap_or_default());
+        let records: Vec<_> = self.order.iter().map(records_of).collect();
+        let mut traces = parallel::map(records, |(spans, logs)| assemble(spans, logs));
         duplicates::mark_across(&mut traces);
         let mut problems: Vec<Problem> = logs_without_ids(self.logs_without_ids).into_iter().collect();
         // Log records of traces without any span here.
@@ -129,15 +152,21 @@ fn print_stream(stream: Stream, args: &Args, output: &mut Output) -> io::Result<
     let shown = || traces.iter().flat_map(|trace| &trace.steps).filter(|step| args.all || matters(step));
     match args.format {
         Format::Json => {
-            let mut lines = BufWriter::new(&mut *output);
-            for step in shown() {
-                serde_json::to_writer(&mut lines, &line::Line::of(step))?;
-                writeln!(lines)?;
+            let steps: Vec<&Step> = shown().collect();
+            // A whole number of lines at a time: much is written, and a reader may stop early.
+            for some in steps.chunks(STEPS_AT_ONCE) {
+                for lines in parallel::map(some.chunks(STEPS_A_PIECE).collect(), json_lines) {
+                    output.write_all(&lines?)?;
+                }
             }
-            lines.flush()?;
-            drop(lines);
+            output.flush()?;
+            let mut counted: BTreeMap<(&str, &str), usize> = BTreeMap::new();
             for problem in &problems {
-                output.note(format_args!("{}: {}", problem.code.as_str(), problem.detail));
+                *counted.entry((problem.code.as_str(), &problem.detail)).or_default() += 1;
+            }
+            for ((code, detail), count) in counted {
+                let times = if count > 1 { format!(" ({count}×)") } else { String::new() };
+                output.note(format_args!("{code}: {detail}{times}"));
             }
         }
         Format::Table => {
@@ -154,6 +183,15 @@ fn print_stream(stream: Stream, args: &Args, output: &mut Output) -> io::Result<
         output.note(format_args!("error: {line}"));
     }
     Ok(())
+}
+
+fn json_lines(steps: &[&Step]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for step in steps {
+        serde_json::to_writer(&mut lines, &line::Line::of(step))?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 /// Plain application spans say nothing to an evaluation, unless something in them was not understood.

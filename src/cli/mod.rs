@@ -18,6 +18,7 @@ mod labels;
 mod ledger;
 mod open_store;
 mod output;
+mod parallel;
 mod plan;
 mod replay;
 mod report;

@@ -106,24 +106,38 @@ fn is_json_object(line: &[u8]) -> bool {
     line.trim_ascii_start().first() == Some(&b'{') && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
+/// One request as it stands in a file: decoding is the larger part of the work, and others may do it.
+pub struct Undecoded {
+    place: usize,
+    bytes: Vec<u8>,
+    /// Whether it may be compressed by itself.
+    is_frame: bool,
+}
+
 impl Iterator for Requests {
     type Item = Result<Request, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next_undecoded()?;
+        Some(next.and_then(|request| request.decode(&self.file)))
+    }
+}
+
+impl Requests {
+    /// The next request as bytes.
+    pub fn next_undecoded(&mut self) -> Option<Result<Undecoded, FileError>> {
         match std::mem::replace(&mut self.body, Body::End) {
             Body::End => None,
             Body::Whole(bytes) => {
                 self.place = 1;
-                Some(self.decoded(&bytes))
+                Some(Ok(Undecoded { place: 1, bytes, is_frame: false }))
             }
             Body::Lines(reader) => self.next_line(reader),
             Body::Frames(reader) => self.next_frame(reader),
         }
     }
-}
 
-impl Requests {
-    fn next_line(&mut self, mut reader: Box<dyn BufRead + Send>) -> Option<Result<Request, FileError>> {
+    fn next_line(&mut self, mut reader: Box<dyn BufRead + Send>) -> Option<Result<Undecoded, FileError>> {
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -133,14 +147,15 @@ impl Requests {
                 Ok(_) if line.trim_ascii().is_empty() => {}
                 Ok(_) => {
                     self.body = Body::Lines(reader);
-                    return Some(self.decoded(line.trim_ascii()));
+                    let bytes = line.trim_ascii().to_vec();
+                    return Some(Ok(Undecoded { place: self.place, bytes, is_frame: false }));
                 }
                 Err(source) => return Some(Err(FileError::Read { file: self.file.clone(), source })),
             }
         }
     }
 
-    fn next_frame(&mut self, mut reader: Box<dyn BufRead + Send>) -> Option<Result<Request, FileError>> {
+    fn next_frame(&mut self, mut reader: Box<dyn BufRead + Send>) -> Option<Result<Undecoded, FileError>> {
         match reader.fill_buf() {
             Ok([]) => return None,
             Ok(_) => self.place += 1,
@@ -157,7 +172,7 @@ impl Requests {
         Some(match read {
             Ok(()) => {
                 self.body = Body::Frames(reader);
-                self.frame(&frame)
+                Ok(Undecoded { place: self.place, bytes: frame, is_frame: true })
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(FileError::Cut { file: self.file.clone(), place: self.place })
@@ -165,27 +180,30 @@ impl Requests {
             Err(source) => Err(FileError::Read { file: self.file.clone(), source }),
         })
     }
+}
 
-    fn frame(&self, frame: &[u8]) -> Result<Request, FileError> {
-        if !frame.starts_with(ZSTD) {
-            return self.decoded(frame);
+impl Undecoded {
+    /// Decodes it; `file` is where it stands.
+    pub fn decode(&self, file: &Path) -> Result<Request, FileError> {
+        if !self.is_frame || !self.bytes.starts_with(ZSTD) {
+            return self.decoded(&self.bytes, file);
         }
         let mut decompressed = Vec::new();
-        let read = zstd::Decoder::with_buffer(frame)
+        let read = zstd::Decoder::with_buffer(self.bytes.as_slice())
             .and_then(|decoder| decoder.take(MAX_FRAME_BYTES as u64).read_to_end(&mut decompressed));
         match read {
-            Ok(_) => self.decoded(&decompressed),
-            Err(source) => Err(FileError::Compressed { file: self.file.clone(), place: self.place, source }),
+            Ok(_) => self.decoded(&decompressed, file),
+            Err(source) => Err(FileError::Compressed { file: file.to_owned(), place: self.place, source }),
         }
     }
 
-    fn decoded(&self, bytes: &[u8]) -> Result<Request, FileError> {
+    fn decoded(&self, bytes: &[u8], file: &Path) -> Result<Request, FileError> {
         let decoded = decode(bytes).or_else(|error| match sniff_encoding(bytes) {
             // Editors and PowerShell put a byte order mark before JSON.
             Encoding::Protobuf if bytes.starts_with(b"\xEF\xBB\xBF") => decode(&bytes[3..]),
             _ => Err(error),
         });
-        decoded.map_err(|source| FileError::Request { file: self.file.clone(), place: self.place, source })
+        decoded.map_err(|source| FileError::Request { file: file.to_owned(), place: self.place, source })
     }
 }
 
