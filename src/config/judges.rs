@@ -133,10 +133,14 @@ pub struct JudgeConfig {
     pub headers: ExtraHeaders,
     /// Prices; absent: a small built-in table for the providers' own endpoints, else the cost is not known.
     pub prices: Option<Prices>,
-    /// The most this judge may spend in a UTC day, in US dollars; needs prices.
+    /// The most this judge may spend in a UTC day, in US dollars, over all workers.
     pub daily_budget_usd: Option<f64>,
-    /// The most this judge may spend in a UTC month, in US dollars; needs prices.
+    /// The most this judge may spend in a UTC month, in US dollars, over all workers.
     pub monthly_budget_usd: Option<f64>,
+    /// The most tokens it may read and write in a UTC day, over all workers.
+    pub daily_budget_tokens: Option<u64>,
+    /// The most calls that may be made of it in a UTC day, over all workers.
+    pub daily_budget_calls: Option<u64>,
 }
 
 impl Default for JudgeConfig {
@@ -165,6 +169,8 @@ impl Default for JudgeConfig {
             prices: None,
             daily_budget_usd: None,
             monthly_budget_usd: None,
+            daily_budget_tokens: None,
+            daily_budget_calls: None,
         }
     }
 }

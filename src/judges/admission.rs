@@ -11,6 +11,7 @@ use super::error::{Failure, refusal_pause};
 use super::price::{self, BYTES_PER_TOKEN};
 use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
 use super::request::Spent;
+use crate::model::Amounts;
 
 /// What a call has taken.
 pub(super) struct Turn<'a> {
@@ -18,7 +19,9 @@ pub(super) struct Turn<'a> {
     permit: Option<Permit<'a>>,
     /// The breaker's leave, and whether this call is its probe.
     probe: Option<bool>,
-    reserved_usd: Option<f64>,
+    rubric: &'a str,
+    /// Of the budget.
+    reserved: Option<Amounts>,
     reserved_request: bool,
     reserved_tokens: Option<f64>,
     sent: bool,
@@ -26,12 +29,18 @@ pub(super) struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     /// Waits for the right to send `body_bytes`; fails when it cannot be had before `deadline`.
-    pub(super) async fn take(remote: &'a Remote, body_bytes: usize, deadline: Instant) -> Result<Self, Failure> {
+    pub(super) async fn take(
+        remote: &'a Remote,
+        rubric: &'a str,
+        body_bytes: usize,
+        deadline: Instant,
+    ) -> Result<Self, Failure> {
         let mut turn = Self {
             remote,
             permit: None,
             probe: None,
-            reserved_usd: None,
+            rubric,
+            reserved: None,
             reserved_request: false,
             reserved_tokens: None,
             sent: false,
@@ -42,7 +51,7 @@ impl<'a> Turn<'a> {
         let permit = tokio::time::timeout_at(deadline, remote.concurrency.acquire()).await;
         turn.permit = Some(permit.map_err(|_| Failure::Saturated)?);
         turn.ask_breaker().await?;
-        turn.reserve_money(body_bytes)?;
+        turn.reserve_budget(body_bytes).await?;
         turn.wait_for_rate(body_bytes, deadline).await?;
         Ok(turn)
     }
@@ -58,16 +67,18 @@ impl<'a> Turn<'a> {
         Ok(())
     }
 
-    fn reserve_money(&mut self, body_bytes: usize) -> Result<(), Failure> {
-        let Some(prices) = &self.remote.prices else { return Ok(()) };
-        let output = f64::from(self.remote.config.max_output_tokens);
-        let bound = price::bound(prices, body_bytes as f64 / BYTES_PER_TOKEN, output);
+    /// Sets aside the most that the call may use up.
+    async fn reserve_budget(&mut self, body_bytes: usize) -> Result<(), Failure> {
+        let (input, output) = (body_bytes as f64 / BYTES_PER_TOKEN, f64::from(self.remote.config.max_output_tokens));
+        let usd = self.remote.budget_prices.as_ref().map_or(0.0, |prices| price::bound(prices, input, output));
+        let bound = Amounts::of_call(usd, input + output);
         let environment = &self.remote.environment;
-        environment.budget.reserve(&self.remote.account, bound, (environment.now)()).map_err(|exhausted| {
+        let reserved = environment.budget.reserve(&self.remote.account, bound, (environment.now)()).await;
+        reserved.map_err(|exhausted| {
             self.remote.pause_for_budget(exhausted.renews_in);
             Failure::BudgetExhausted { after: exhausted.renews_in }
         })?;
-        self.reserved_usd = Some(bound);
+        self.reserved = Some(bound);
         Ok(())
     }
 
@@ -107,7 +118,11 @@ impl<'a> Turn<'a> {
         spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
         // Where the provider does not count, the reservation stands.
         let tokens = usage.input_tokens.zip(usage.output_tokens).map(|(input, output)| (input + output) as f64);
-        self.settle(cost.or(self.reserved_usd), tokens.or(self.reserved_tokens), Ending::Answered, Signal::Success);
+        let cost = cost.or_else(|| price::cost(self.remote.budget_prices.as_ref()?, usage));
+        let used = self
+            .reserved
+            .map(|reserved| Amounts::of_call(cost.unwrap_or(reserved.usd()), tokens.unwrap_or(reserved.tokens as f64)));
+        self.settle(used, tokens.or(self.reserved_tokens), Ending::Answered, Signal::Success);
     }
 
     /// There is no completion. `adapts`: because of a part of the request that is left out next time.
@@ -133,28 +148,36 @@ impl<'a> Turn<'a> {
             | Failure::NoneAccepted { .. } => Ending::Refused(refusal_pause(failure.asked_wait())),
             _ => Ending::Answered,
         };
-        // Nobody charges for a refusal; a call that was given up may have been answered and charged.
+        // Nobody charges for a refusal, though it is a call; one that was given up may have been answered and charged.
         let perhaps_charged = matches!(failure, Failure::Timeout(_));
         if perhaps_charged {
             spent.cost_usd = None;
         }
-        let (cost, tokens) = if perhaps_charged { (self.reserved_usd, self.reserved_tokens) } else { (None, None) };
-        if let Some(Change::Opened(pause)) = self.settle(cost, tokens, ending, signal) {
-            tracing::error!(
-                judge = %self.remote.name,
-                code = failure.code(),
-                reason = %failure,
-                pause = crate::config::duration::format(pause),
-                "the judge is paused"
-            );
+        let (used, tokens) = if perhaps_charged {
+            (self.reserved, self.reserved_tokens)
+        } else {
+            (self.sent.then(|| Amounts::of_call(0.0, 0.0)), None)
+        };
+        if let Some(Change::Opened(pause)) = self.settle(used, tokens, ending, signal) {
+            // A probe that fails for the same reason is no news.
+            if self.remote.obstructed(failure) {
+                tracing::error!(
+                    judge = %self.remote.name,
+                    code = failure.code(),
+                    reason = %failure,
+                    pause = crate::config::duration::format(pause),
+                    "the judge is paused"
+                );
+            }
         }
     }
 
-    fn settle(&mut self, cost: Option<f64>, tokens: Option<f64>, ending: Ending, signal: Signal) -> Option<Change> {
+    fn settle(&mut self, used: Option<Amounts>, tokens: Option<f64>, ending: Ending, signal: Signal) -> Option<Change> {
         let now = Instant::now();
         let environment = &self.remote.environment;
-        if let Some(reserved) = self.reserved_usd.take() {
-            environment.budget.settle(&self.remote.account, reserved, cost.unwrap_or(0.0), (environment.now)());
+        if let Some(reserved) = self.reserved.take() {
+            let (account, used) = (&self.remote.account, used.unwrap_or_default());
+            environment.budget.settle(account, self.rubric, reserved, used, (environment.now)());
         }
         if let (Some(bucket), Some(reserved)) = (&self.remote.tokens, self.reserved_tokens.take()) {
             bucket.refund(reserved - tokens.unwrap_or(0.0), now);
@@ -165,6 +188,7 @@ impl<'a> Turn<'a> {
         let probe = self.probe.take()?;
         let change = self.remote.breaker().report(ending, probe, now);
         if change == Some(Change::Closed) {
+            self.remote.cleared();
             tracing::info!(judge = %self.remote.name, "the judge is back");
         }
         change
@@ -179,7 +203,7 @@ impl Drop for Turn<'_> {
         if let (Some(bucket), true, false) = (&self.remote.requests, self.reserved_request, self.sent) {
             bucket.refund(1.0, Instant::now());
         }
-        let (cost, tokens) = if self.sent { (self.reserved_usd, self.reserved_tokens) } else { (None, None) };
-        self.settle(cost, tokens, Ending::Unknown, Signal::Neutral);
+        let (used, tokens) = if self.sent { (self.reserved, self.reserved_tokens) } else { (None, None) };
+        self.settle(used, tokens, Ending::Unknown, Signal::Neutral);
     }
 }

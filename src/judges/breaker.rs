@@ -70,8 +70,7 @@ impl Breaker {
     }
 
     /// How long no call will be admitted; `None` when one would be.
-    #[cfg(test)]
-    pub(crate) fn closed_to_calls_for(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn closed_to_calls_for(&self, now: Instant) -> Option<Duration> {
         match self.0 {
             State::Open { until, .. } if until > now => Some(until - now),
             State::HalfOpen { .. } => Some(PROBE_WAIT),

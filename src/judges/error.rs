@@ -215,6 +215,20 @@ impl Failure {
         )
     }
 
+    /// Whether somebody has to do something about it.
+    pub(super) fn is_mended_by_a_person(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthorized { .. }
+                | Self::KeyFile(_)
+                | Self::NotFound { .. }
+                | Self::BadRequest { .. }
+                | Self::NoneAccepted { .. }
+                | Self::BadResponse(_)
+                | Self::QuotaExhausted { by_itself: false, .. }
+        )
+    }
+
     /// How long the endpoint wants to be left alone.
     pub(super) fn asked_wait(&self) -> Option<Duration> {
         match self {

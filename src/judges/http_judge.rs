@@ -181,7 +181,7 @@ impl Remote {
         spent: &mut Spent,
     ) -> Result<Completion, Failed> {
         let body = self.body(request, problem, shape)?;
-        let mut turn = Turn::take(self, body.len(), deadline).await?;
+        let mut turn = Turn::take(self, request.rubric, body.len(), deadline).await?;
         let timeout = self.config.timeout.min(deadline.saturating_duration_since(Instant::now()));
         if timeout.is_zero() {
             return Err(Failure::Saturated.into());
@@ -189,11 +189,14 @@ impl Remote {
         let span = self.span(request, shape);
         turn.sent();
         spent.calls += 1;
+        let sent_at = Instant::now();
         let call = self.endpoint.post(body, request.traceparent.as_deref(), timeout, (self.environment.now)());
         let outcome = self.read(call.instrument(span.clone()).await);
         match &outcome {
             Ok(completion) => {
-                self.answers_others.answered(Instant::now());
+                let now = Instant::now();
+                self.answers_others.answered(now);
+                self.activity.answered(now, now.saturating_duration_since(sent_at));
                 record(&span, completion);
                 turn.answered(completion, spent);
             }

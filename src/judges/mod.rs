@@ -8,6 +8,7 @@
 //! Invariants: a reply becomes a verdict on the rubric's scale or an error, never a default; every call is accounted
 //! for, also when it fails or its future is dropped; no error, log line or span holds a key, a prompt or a reply.
 
+mod activity;
 mod admission;
 mod answers;
 mod anthropic;
@@ -30,6 +31,7 @@ mod remote;
 pub mod reply;
 mod request;
 mod retry;
+mod state;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -44,7 +46,7 @@ use crate::model::{Prompt, Scale, SubjectContent};
 pub use environment::JudgeEnvironment;
 pub use error::{Disposition, JudgeConfigError, JudgeError, JudgesConfigError};
 pub use limits::Terms;
-pub use price::BYTES_PER_TOKEN;
+pub use price::{BYTES_PER_TOKEN, doubtful_list};
 pub use request::{JudgeReply, JudgeRequest};
 
 use http_judge::Failed;
@@ -188,6 +190,11 @@ impl Judge {
                 None => "the cost is not known (set `prices`)".to_owned(),
             }
         ))
+    }
+
+    /// Whether it is paid by the built-in price list.
+    pub fn is_paid_by_list(&self) -> bool {
+        matches!(&self.engine, Engine::Remote(remote) if remote.config.prices.is_none() && remote.prices.is_some())
     }
 }
 

@@ -1,5 +1,7 @@
 //! From tokens to US dollars.
 
+use jiff::civil::Date;
+
 use crate::config::judges::{Prices, Provider};
 
 use super::request::JudgeUsage;
@@ -7,7 +9,18 @@ use super::request::JudgeUsage;
 /// Bytes per token where nobody has counted: low, so that an estimate is rather too high.
 pub const BYTES_PER_TOKEN: f64 = 3.0;
 
-/// List prices as of November 2026, in US dollars per million tokens: model, input, cached input, output. They serve
+/// The day of the list below.
+const LISTED: Date = jiff::civil::date(2026, 11, 1);
+/// List prices change; those of an older list are doubted.
+const DOUBTED_AFTER_DAYS: i32 = 90;
+
+/// The day of the built-in price list, when `now` is so much later that prices have probably changed.
+pub fn doubtful_list(now: jiff::Timestamp) -> Option<Date> {
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    (LISTED.until(today).is_ok_and(|age| age.get_days() > DOUBTED_AFTER_DAYS)).then_some(LISTED)
+}
+
+/// List prices as of that day, in US dollars per million tokens: model, input, cached input, output. They serve
 /// for a first estimate where the configuration has none, and only for the providers' own endpoints; `prices` wins.
 const OPENAI: [(&str, f64, f64, f64); 14] = [
     ("gpt-4o", 2.5, 1.25, 10.0),
@@ -51,6 +64,24 @@ pub(super) fn built_in(provider: Provider, host: &str, model: &str) -> Option<Pr
         input: *input,
         output: *output,
         cached_input: Some(*cached),
+        cache_write: cache_write.map(|factor| input * factor),
+    })
+}
+
+/// What a model that is not in the list is taken to cost at its provider's own endpoint when a budget is counted: as much as
+/// the dearest that is.
+pub(super) fn dearest(provider: Provider, host: &str) -> Option<Prices> {
+    let (table, cache_write): (&[(&str, f64, f64, f64)], _) = match (provider, host) {
+        (Provider::Openai, "api.openai.com") => (&OPENAI, None),
+        (Provider::Anthropic, "api.anthropic.com") => (&ANTHROPIC, Some(ANTHROPIC_CACHE_WRITE)),
+        _ => return None,
+    };
+    let most = |of: fn(&(&str, f64, f64, f64)) -> f64| table.iter().map(of).fold(0.0, f64::max);
+    let input = most(|(_, input, ..)| *input);
+    Some(Prices {
+        input,
+        output: most(|(.., output)| *output),
+        cached_input: Some(most(|(_, _, cached, _)| *cached)),
         cache_write: cache_write.map(|factor| input * factor),
     })
 }
@@ -114,6 +145,17 @@ mod tests {
             cache_write_input_tokens: Some(i64::MIN),
         };
         assert_eq!(cost(&prices, &usage), Some(0.0));
+    }
+
+    #[test]
+    fn an_old_list_is_doubted_and_an_unknown_model_is_taken_for_the_dearest() {
+        let after = |days: i64| {
+            LISTED.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp() + jiff::SignedDuration::from_hours(24 * days)
+        };
+        assert_eq!((doubtful_list(after(90)), doubtful_list(after(91))), (None, Some(LISTED)));
+        let dearest = dearest(Provider::Openai, "api.openai.com").unwrap();
+        assert_eq!((dearest.input, dearest.output), (5.0, 30.0));
+        assert_eq!(super::dearest(Provider::Openai, "127.0.0.1"), None);
     }
 
     #[test]

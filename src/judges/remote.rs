@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::activity::Activity;
 use super::answers::Answers;
 use super::breaker::Breaker;
 use super::budget::Account;
@@ -18,13 +19,15 @@ use super::rate::Bucket;
 use super::refusal::Refusal;
 use super::refusal::unknown::UnknownRefusals;
 use crate::config::judges::{JudgeConfig, Prices};
-use crate::model::Prompt;
+use crate::model::{Limits, Obstacle, Prompt};
 
 /// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
 pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
 /// A budget that did not cover one call is asked again after this long: money under way may come back, and another
 /// prompt may be shorter.
 const BUDGET_PAUSE: Duration = Duration::from_mins(1);
+/// So long after a pause a call has been tried, if there is any to make.
+const BUDGET_LOOK: Duration = Duration::from_secs(5);
 
 /// A judge model at an endpoint.
 #[derive(Debug)]
@@ -35,13 +38,18 @@ pub(super) struct Remote {
     pub(super) endpoint: Endpoint,
     pub(super) environment: JudgeEnvironment,
     pub(super) prices: Option<Prices>,
+    /// What budgets are counted with; also guessed where the price is not known.
+    pub(super) budget_prices: Option<Prices>,
     pub(super) account: Account,
     pub(super) concurrency: Concurrency,
     pub(super) requests: Option<Bucket>,
     pub(super) tokens: Option<Bucket>,
     breaker: Mutex<Breaker>,
-    /// No call is covered by the budget before this moment.
-    budget_pause: Mutex<Option<Instant>>,
+    /// No call is covered by the budget before the first moment; it renews at the second.
+    budget_pause: Mutex<Option<(Instant, Instant)>>,
+    /// Why the circuit is open.
+    pub(super) obstacle: Mutex<Option<Obstacle>>,
+    pub(super) activity: Activity,
     /// When the endpoint last answered with a completion.
     pub(super) answers_others: Answers,
     /// What it refused in words that are not known.
@@ -60,21 +68,16 @@ impl Remote {
         let endpoint = Endpoint::from_config(name, config, &*environment.variables)?;
         let model = super::validate::check(name, config)?;
         let prices = config.prices.or_else(|| price::built_in(config.provider, endpoint.host(), &model));
-        if prices.is_none() && (config.daily_budget_usd.is_some() || config.monthly_budget_usd.is_some()) {
-            return Err(JudgeConfigError::Value {
-                judge: name.to_owned(),
-                key: "prices",
-                problem: "a budget needs prices, and none are built in for this model; add `prices = { input = …, output = … }`".into(),
-            });
-        }
+        let budget_prices = prices.or_else(|| price::dearest(config.provider, endpoint.host()));
+        warn_of_missing_price(name, config, prices, budget_prices);
         let now = Instant::now();
         Ok(Self {
             name: name.into(),
             shape: Mutex::new(Shape::first(config, endpoint.host())),
             account: Account {
                 judge: name.to_owned(),
-                daily: config.daily_budget_usd,
-                monthly: config.monthly_budget_usd,
+                daily: Limits::new(config.daily_budget_usd, config.daily_budget_tokens, config.daily_budget_calls),
+                monthly: Limits::new(config.monthly_budget_usd, None, None),
             },
             concurrency: Concurrency::new(config.concurrency),
             requests: config.requests_per_minute.map(|limit| Bucket::new(limit, now)),
@@ -83,11 +86,14 @@ impl Remote {
             answers_others: Answers::default(),
             unknown: Mutex::default(),
             budget_pause: Mutex::default(),
+            obstacle: Mutex::default(),
+            activity: Activity::default(),
             config: config.clone(),
             model,
             endpoint,
             environment,
             prices,
+            budget_prices,
         })
     }
 
@@ -104,21 +110,36 @@ impl Remote {
             .budget_pause
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .map(|until| until.saturating_duration_since(now));
+            .map(|(until, _)| until.saturating_duration_since(now));
         let waits = [self.breaker().closed_to_calls_for(now), self.concurrency.cooling_down_for(), budget];
         waits.into_iter().flatten().max().filter(|wait| !wait.is_zero())
     }
 
     pub(super) fn pause_for_budget(&self, renews_in: Duration) {
-        let until = Instant::now() + renews_in.min(BUDGET_PAUSE);
-        let earlier = self.budget_pause.lock().unwrap_or_else(PoisonError::into_inner).replace(until);
-        if earlier.is_none_or(|earlier| earlier < Instant::now()) {
+        let now = Instant::now();
+        let pause = (now + renews_in.min(BUDGET_PAUSE), now + renews_in);
+        let earlier = self.budget_pause.lock().unwrap_or_else(PoisonError::into_inner).replace(pause);
+        // Asked again after every pause, it is the same state.
+        if earlier.is_none_or(|(until, _)| until + BUDGET_PAUSE < now) {
             tracing::warn!(
                 judge = %self.name,
                 renews_in = crate::config::duration::format(renews_in),
                 "the judge's budget does not cover the next call"
             );
         }
+    }
+
+    /// When the budget that did not cover the last calls renews; `None` when it has covered some since.
+    pub(super) fn budget_renews_in(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let pause = *self.budget_pause.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.filter(|(until, _)| *until + BUDGET_LOOK > now).map(|(_, renews)| renews.saturating_duration_since(now))
+    }
+
+    /// What is refused most often in words that are not known, and how often it came.
+    pub(super) fn most_frequent_unknown(&self) -> Option<(String, u64)> {
+        let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.most_frequent().map(|(said, count)| (said.to_owned(), count))
     }
 
     /// Whether the endpoint has ever answered with a completion.
@@ -155,5 +176,25 @@ impl Remote {
             change = shape.difference(known),
             "the judge's endpoint refused a part of the request; it is left out from now on (say so in the configuration to save the detour)"
         );
+    }
+}
+
+/// No price is no reason to refuse: but a budget of money is then a guess, or nothing.
+fn warn_of_missing_price(name: &str, config: &JudgeConfig, prices: Option<Prices>, budget_prices: Option<Prices>) {
+    if prices.is_some() || (config.daily_budget_usd.is_none() && config.monthly_budget_usd.is_none()) {
+        return;
+    }
+    match budget_prices {
+        Some(assumed) => tracing::warn!(
+            judge = name,
+            input = assumed.input,
+            output = assumed.output,
+            "no price is known for the judge's model; its budget is counted with the dearest of its provider (set `prices`)"
+        ),
+        None => tracing::warn!(
+            judge = name,
+            "no price is known for the judge's model; its budget holds only where the endpoint reports the cost (set `prices`, or \
+             `daily_budget_tokens` or `daily_budget_calls`)"
+        ),
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::judges::{ExtraHeaders, JudgeConfig, Prices, Provider};
 use crate::judges::budget::{Budget as _, MemoryBudget};
 use crate::judges::{Disposition, Judge, JudgeEnvironment, JudgeError, JudgeReply, JudgeRequest, Judges};
-use crate::model::{Prompt, Scale, SubjectContent, Verdict};
+use crate::model::{Amounts, Limits, Prompt, Scale, SubjectContent, Verdict};
 use serde_json::json;
 
 use crate::testing::fake_judge::{Answer, FakeJudge};
@@ -357,7 +357,7 @@ async fn a_call_that_the_budget_does_not_cover_is_not_made() {
         Judge::from_config("default", &config, JudgeEnvironment { budget: budget.clone(), ..environment() }).unwrap();
     let reply = ask(&judge).await.unwrap();
     assert_eq!(reply.cost_usd, Some(0.003));
-    assert_eq!(budget.spent("default", jiff::Timestamp::now()).0, 0.003, "settled, not as reserved");
+    assert_eq!(budget.spent("default", jiff::Timestamp::now()).0.usd(), 0.003, "settled, not as reserved");
     let mut calls = 1;
     let error = loop {
         match ask(&judge).await {
@@ -370,9 +370,30 @@ async fn a_call_that_the_budget_does_not_cover_is_not_made() {
     assert!(judge.paused_for().is_some());
     assert_eq!(fake.count(), calls);
     assert!((2..=6).contains(&calls), "0.02 covers six calls at most: {calls}");
-    let account = crate::judges::budget::Account { judge: "default".into(), daily: Some(0.02), monthly: None };
-    let left = 0.02 - 0.003 * calls as f64;
-    assert!(budget.reserve(&account, left - 1e-6, jiff::Timestamp::now()).is_ok(), "nothing stays reserved");
+    let daily = Limits::new(Some(0.02), None, None);
+    let account = crate::judges::budget::Account { judge: "default".into(), daily, monthly: Limits::default() };
+    let left = Amounts::of_call(0.02 - 0.003 * calls as f64 - 1e-6, 0.0);
+    assert!(budget.reserve(&account, left, jiff::Timestamp::now()).await.is_ok(), "nothing stays reserved");
+    let state = judge.state();
+    assert_eq!(state.obstacle.map(|obstacle| obstacle.code).as_deref(), Some("budget_exhausted"));
+    assert_eq!(state.calls_per_minute, calls as f64);
+}
+
+#[tokio::test]
+async fn a_budget_without_a_price_is_one_of_calls_and_tokens() {
+    let fake = FakeJudge::answering([Answer::score(4.0)]).await;
+    let config = JudgeConfig {
+        model: Some("gpt-6-mini".into()),
+        daily_budget_usd: Some(20.0),
+        daily_budget_calls: Some(3),
+        ..config(&fake)
+    };
+    let judge = judge(&config);
+    for _ in 0..3 {
+        assert_eq!(ask(&judge).await.unwrap().cost_usd, None, "not known is not free");
+    }
+    assert_eq!(ask(&judge).await.unwrap_err().code(), "budget_exhausted");
+    assert_eq!(fake.count(), 3);
 }
 
 #[tokio::test]
@@ -415,7 +436,6 @@ fn a_wrong_section_is_refused_with_the_remedy() {
     for (text, key) in [
         ("base_url = \"localhost:1234\"", "base_url"),
         ("base_url = \"http://x/v1/chat/completions\"", "base_url"),
-        ("daily_budget_usd = 1.0\nbase_url = \"http://x/v1\"", "prices"),
         ("base_url = \"http://user:key@x/v1\"", "base_url"),
         ("concurrency = 0", "concurrency"),
         ("timeout = \"0s\"", "timeout"),

@@ -135,6 +135,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     15 "cells" "0015_cells.sql",
     16 "cut" "0016_cut.sql",
     17 "label pool" "0017_label_pool.sql",
+    18 "judges" "0018_judges.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -31,7 +31,7 @@ fn what_is_commented_out_is_right_too() {
     assert_eq!((config.sinks.len(), config.alerts.webhook.len()), (4, 3));
     assert_eq!(config.sampling.rules.len(), 2);
     assert!(config.intake.amqp.is_some());
-    assert_eq!(config.judges["default"].model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!(config.judges["default"].model.as_deref(), Some("gpt-5.4-mini"));
 }
 
 #[test]

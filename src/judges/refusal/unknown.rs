@@ -29,7 +29,6 @@ impl UnknownRefusals {
     }
 
     /// The one that came most often, and how often anything unknown came.
-    #[cfg(test)]
     pub(in crate::judges) fn most_frequent(&self) -> Option<(&str, u64)> {
         let (said, _) = self.counts.iter().max_by_key(|(_, count)| **count)?;
         Some((said, self.counts.values().sum::<u64>() + self.more))

@@ -91,6 +91,13 @@ async fn quotas_and_spending_limits_pause_the_judge_until_they_are_said_to_renew
         assert_eq!(error.disposition(), Disposition::Pause { after: Duration::from_secs(pause) });
         assert_eq!(ask(&judge).await.unwrap_err().code(), "circuit_open");
         assert_eq!(fake.count(), 2);
+        let obstacle = judge.state().obstacle.unwrap();
+        assert_eq!(
+            (obstacle.code.as_str(), obstacle.mended.as_str()),
+            ("quota_exhausted", if pause == 420 { "time" } else { "person" })
+        );
+        let left_ms = obstacle.until_ms.unwrap() - jiff::Timestamp::now().as_millisecond();
+        assert!((pause as i64 * 1000 - 5000..=pause as i64 * 1000).contains(&left_ms), "{left_ms}");
     }
 }
 

@@ -474,8 +474,8 @@ on_both_databases! {
             database.clock.advance(1);
         }
         let series = store.score_series().await.unwrap();
-        let second = Revisions { reading: 2, ..Revisions::FIRST };
-        assert_eq!(series.iter().map(|one| one.revisions).collect::<Vec<_>>(), [Revisions::FIRST, second]);
+        let revisions = [1, 2].map(|reading| Revisions { reading, rendering: RENDERING_REVISION });
+        assert_eq!(series.iter().map(|one| one.revisions).collect::<Vec<_>>(), revisions);
         let scores = async |at: usize| store.scores_of(&series[at], 10, 10).await.unwrap().len();
         assert_eq!((scores(0).await, scores(1).await), (2, 1), "a release that kept none is of the first");
         let counts = store.outcome_counts(EVER).await.unwrap();
