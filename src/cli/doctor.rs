@@ -9,7 +9,7 @@ use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::conventions::ContentSwitch;
-use crate::judges::{JudgeEnvironment, Judges};
+use crate::judges::{self, JudgeEnvironment, Judges};
 use crate::lifecycle::keys::{self, Keys, PlaceholderOrigin};
 use crate::lifecycle::rubric_loader;
 use crate::model::{Named as _, ProblemCode};
@@ -227,6 +227,11 @@ async fn check_judges(args: &Args, config: &Config, findings: &mut Findings<'_>)
         Ok(judges) => judges,
         Err(error) => return findings.note("judges", Err(error.into())),
     };
+    if let Some(listed) = judges::doubtful_list(jiff::Timestamp::now())
+        && judges.all().any(|judge| judge.is_paid_by_list())
+    {
+        findings.warn("prices", &format!("the built-in prices are of {listed}: set `prices` where they matter"))?;
+    }
     for judge in judges.all() {
         let result = if args.no_judges { Ok("not called".to_owned()) } else { judge.check().await.map_err(Into::into) };
         findings.note(&format!("judge {}", judge.name()), result)?;

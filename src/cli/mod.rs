@@ -14,6 +14,7 @@ mod exit;
 mod export;
 mod input;
 mod inspect;
+mod judges;
 mod labels;
 mod ledger;
 mod open_store;
@@ -62,6 +63,7 @@ enum Command {
     Drift(drift::Args),
     Export(export::Args),
     Inspect(inspect::Args),
+    Judges(judges::Args),
     Labels(labels::Args),
     Ledger(ledger::Args),
     Plan(plan::Args),
@@ -110,6 +112,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(args, output),
         Command::Export(args) => export::run(args, &config()?, output).await,
         Command::Inspect(args) => inspect::run(&args, output),
+        Command::Judges(args) => judges::run(args, &config()?, output).await,
         Command::Labels(args) => labels::run(args, &config()?, output).await,
         Command::Ledger(args) => ledger::run(args, &config()?, output).await,
         Command::Report(args) => report::run(args, &config()?, output).await,

@@ -6,6 +6,7 @@
 
 mod calibration;
 mod cells;
+mod judge_watch;
 pub mod keys;
 mod leadership;
 mod ledger_watch;
@@ -15,6 +16,7 @@ mod retention;
 pub mod rubric_loader;
 mod sampling;
 mod service;
+mod spending;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -30,7 +32,8 @@ use crate::config::Config;
 use crate::config::judges::Provider;
 use crate::judges::{BASELINE, DEFAULT};
 
-pub use service::{Service, StartError, spending};
+pub use service::{Service, StartError};
+pub use spending::spending;
 
 /// What a process does. One process may play all roles, or several processes share them over one PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, clap::ValueEnum)]

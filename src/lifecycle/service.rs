@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::calibration::Calibration;
+use super::judge_watch::{self, JudgeWatch};
 use super::keys::{self, Keys};
 use super::ledger_watch::LedgerWatch;
 use super::reload::Reload;
@@ -21,12 +19,11 @@ use super::rubric_loader::{self, LibraryError};
 use super::sampling::{self, TakeUpError};
 use super::{Lifecycle, Role, cells, retention};
 use crate::config::{Config, ConfigSource};
-use crate::judges::budget::{Budget, MemoryBudget};
+use crate::judges::budget::{Budget, SharedBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
 use crate::labels::anchors::Rounds;
 use crate::model::{AlertState, DriftKind, Outcome};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
-use crate::pipeline::backfill::Spent;
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
 use crate::pipeline::delivery::webhooks::{self, Notification, Webhook, WebhookConfigError};
@@ -115,7 +112,7 @@ pub struct Service {
     pub keys: Keys,
     committer: intake::Committer,
     listeners: Option<Listeners>,
-    budget: Arc<MemoryBudget>,
+    budget: Arc<SharedBudget>,
     trace_sampling: Arc<TraceSampling>,
     sinks: Vec<Arc<Sink>>,
     webhooks: Vec<Arc<Webhook>>,
@@ -135,10 +132,7 @@ impl Service {
         let keys = Keys::new(&config, &installation).map_err(StartError::PrivacyKey)?;
         let sampler = Arc::new(Sampler::from_config(&config.sampling, &keys.salt)?);
         let redactor = Redactor::from_config(&config.privacy, &keys.placeholders)?;
-        let budget = Arc::new(MemoryBudget::default());
-        if has_budget(&config) {
-            restore_budget(&store, &budget).await?;
-        }
+        let budget = Arc::new(SharedBudget::new(store.clone()));
         let environment =
             JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
         let judges = Judges::from_config(&config.judges, &environment)?;
@@ -232,7 +226,23 @@ impl Service {
                 lease: self.config.evaluation.lease,
                 attempts: self.config.evaluation.attempts,
             };
-            lifecycle.spawn("evaluation", evaluation.run(soft.clone(), hard));
+            let watch = JudgeWatch {
+                store: self.store.clone(),
+                judges: Arc::clone(&self.judges),
+                budget: Arc::clone(&self.budget),
+                has_budget: has_budget(&self.config),
+            };
+            let work = evaluation.run(soft.clone(), hard);
+            let (budget, soft_of_watch) = (Arc::clone(&self.budget), soft.clone());
+            let evaluation = async move {
+                // Before the first call is made.
+                if watch.has_budget {
+                    watch.look_elsewhere().await;
+                }
+                let watching = watch.run(soft_of_watch);
+                futures_util::future::try_join(judge_watch::booked(budget, work), watching).await.map(|_| ())
+            };
+            lifecycle.spawn("evaluation", evaluation);
         }
         if self.roles.contains(&Role::Deliver) {
             let delivery = Delivery {
@@ -273,12 +283,10 @@ impl Service {
             webhooks: self.webhooks.iter().map(|webhook| webhook.name().to_owned()).collect(),
             alerts: BTreeSet::new(),
         };
-        // Spending is summed over a month of evaluations: only for those who set a limit.
-        let budget = has_budget(&self.config).then_some(self.budget);
         // The ledger is read by one of those whose metrics somebody sees.
         let seen = self.roles.contains(&Role::Web) || self.config.telemetry.otlp_endpoint.is_some();
         let ledger = seen.then(|| LedgerWatch::new(self.store.clone()));
-        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, ledger, budget, soft.clone()));
+        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, ledger, soft.clone()));
         lifecycle.spawn("wakeups", self.store.clone().carry_wakeups(soft.clone()));
         let reload = Reload {
             store: self.store,
@@ -316,7 +324,6 @@ async fn read_gauges(
     store: Store,
     mut queues: Queues,
     mut ledger: Option<LedgerWatch>,
-    budget: Option<Arc<MemoryBudget>>,
     soft: CancellationToken,
 ) -> Result<(), StoreError> {
     let gauges = StoreGauges::default();
@@ -328,11 +335,6 @@ async fn read_gauges(
             && let Err(error) = ledger.look(&gauges).await
         {
             tracing::debug!(error = crate::error_chain::causes(&error), "the ledger could not be read");
-        }
-        if let Some(budget) = &budget
-            && let Err(error) = restore_budget(&store, budget).await
-        {
-            tracing::debug!(error = crate::error_chain::causes(&error), "spending could not be read");
         }
         soft.run_until_cancelled(sleep(GAUGE_INTERVAL)).await;
     }
@@ -376,30 +378,6 @@ fn lengths(known: &mut BTreeSet<String>, held: &BTreeMap<String, (i64, i64)>, no
         (name.clone(), number as u64, (now_ms - oldest_ms).max(0) as f64 / 1e3)
     };
     known.iter().map(length).collect()
-}
-
-/// Tells the budget what all workers have spent in the present UTC day and month, so that neither a restart nor a second
-/// worker starts at nothing.
-async fn restore_budget(store: &Store, budget: &MemoryBudget) -> Result<(), StoreError> {
-    let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
-    for (judge, spent) in spending(store).await? {
-        budget.restore(&judge, spent.today_usd, spent.month_usd, now);
-    }
-    Ok(())
-}
-
-/// What all workers have spent on each judge in the present UTC day and month.
-pub async fn spending(store: &Store) -> Result<BTreeMap<String, Spent>, StoreError> {
-    let now = Timestamp::from_millisecond(store.now_ms()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let start_ms = |date: Date| date.to_zoned(TimeZone::UTC).map_or(0, |start| start.timestamp().as_millisecond());
-    let (day, month) =
-        (store.spent_since(start_ms(today)).await?, store.spent_since(start_ms(today.first_of_month())).await?);
-    let of_judge = |(judge, month_usd): (String, f64)| {
-        let today_usd = day.get(&judge).copied().unwrap_or(0.0);
-        (judge, Spent { today_usd, month_usd })
-    };
-    Ok(month.into_iter().map(of_judge).collect())
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ pub struct FinishedEvaluation<'a> {
 pub struct StoreGauges {
     pending: Gauge<u64>,
     pending_age: Gauge<f64>,
+    judge_obstacle: Gauge<u64>,
     owed: Gauge<u64>,
     owed_age: Gauge<f64>,
     balanced: Gauge<u64>,
@@ -126,6 +127,7 @@ impl Default for StoreGauges {
         Self {
             pending: metric_list::PENDING.instrument(),
             pending_age: metric_list::PENDING_AGE.instrument(),
+            judge_obstacle: metric_list::JUDGE_OBSTACLE.instrument(),
             owed: metric_list::OWED.instrument(),
             owed_age: metric_list::OWED_AGE.instrument(),
             balanced: metric_list::LEDGER_BALANCED.instrument(),
@@ -156,6 +158,16 @@ impl StoreGauges {
     /// Whether the ledger balances.
     pub fn balanced(&self, balanced: bool) {
         self.balanced.record(u64::from(balanced), &[]);
+    }
+
+    /// Whether this keeps `judge` from judging.
+    pub fn judge_obstacle(&self, judge: &str, code: &str, mended: &str, stands: bool) {
+        let attributes = [
+            KeyValue::new("judge", judge.to_owned()),
+            KeyValue::new("code", code.to_owned()),
+            KeyValue::new("mended", mended.to_owned()),
+        ];
+        self.judge_obstacle.record(u64::from(stands), &attributes);
     }
 
     /// Raw agreement of a judge with human labels.

@@ -68,6 +68,8 @@ metrics! {
     EVALUATION_LATENCY: Histogram<f64> = "judged.evaluation.latency" in "s" by [judge]
         "How long judges took"
         buckets [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+    JUDGE_OBSTACLE: Gauge<u64> = "judged.judge.obstacle" in "1" by [judge, code, mended (time, person)]
+        "1 while this keeps a judge from judging, for this process";
     EVALUATION_COST: Counter<f64> = "judged.evaluation.cost" in "{USD}" by [rubric, judge]
         "What judge calls cost";
     DELIVERIES: Counter<u64> = "judged.deliveries" in "{delivery}" by [sink, result (sent, retry, given_up)]

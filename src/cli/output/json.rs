@@ -11,6 +11,7 @@ named_enum! {
         Alerts = "alerts",
         Backfill = "backfill",
         Drift = "drift",
+        Judges = "judges",
         Ledger = "ledger",
         LedgerProof = "ledger_proof",
         Plan = "plan",
@@ -28,6 +29,7 @@ impl JsonFormat {
             | Self::Alerts
             | Self::Backfill
             | Self::Drift
+            | Self::Judges
             | Self::Ledger
             | Self::LedgerProof
             | Self::Plan

@@ -117,6 +117,7 @@ async fn record_everything() {
     metrics.deliveries_tried("otel", "sent", 1);
     let gauges = StoreGauges::default();
     gauges.pending("default", 1, 1.0);
+    gauges.judge_obstacle("default", "unauthorized", "person", true);
     gauges.owed("otel", 1, 1.0);
     gauges.balanced(true);
     gauges.agreement("faithfulness", 1, "default", 0.9);
