@@ -27,7 +27,7 @@ const INTERVAL: Duration = Duration::from_mins(5);
 const QUESTION: Duration = Duration::from_secs(30);
 
 /// How long a round may go on taking answers into the pool of the label queue.
-const POOL_PATIENCE: Duration = Duration::from_secs(5);
+const POOL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the role works with.
 pub(super) struct Calibration {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::SubjectId;
@@ -130,16 +131,20 @@ impl Store {
             if let Some(rubric) = rubric {
                 select.push(" AND e.rubric = ").push_bind(rubric);
             }
+            // A scalar, looked up by the subject for each score: for `NOT EXISTS`, PostgreSQL reads all scores.
             select.push(
-                " AND NOT EXISTS (SELECT 1 FROM evaluations o WHERE o.subject_id = e.subject_id AND o.rubric = e.rubric \
-                 AND o.outcome = 'scored' AND o.anchor_round IS NULL \
-                 AND (o.finished_at_ms, o.id) < (e.finished_at_ms, e.id) AND o.finished_at_ms >= e.finished_at_ms - ",
+                " AND COALESCE((SELECT 1 FROM evaluations o WHERE o.subject_id = e.subject_id AND o.rubric = e.rubric \
+                 AND o.anchor_round IS NULL AND o.outcome",
+            );
+            select.push(<DB as Dialect>::BY_KEY).push(
+                " = 'scored' AND (o.finished_at_ms, o.id) < (e.finished_at_ms, e.id) \
+                 AND o.finished_at_ms >= e.finished_at_ms - ",
             );
             select.push_bind(window_ms).push(" AND ");
             push_is_baseline!(select, "o", baselines);
             select.push(" = ");
             push_is_baseline!(select, "e", baselines);
-            select.push(") ORDER BY e.finished_at_ms, e.id LIMIT ").push_bind(limit);
+            select.push(" LIMIT 1), 0) = 0 ORDER BY e.finished_at_ms, e.id LIMIT ").push_bind(limit);
             select.build_query_as().fetch_all(pool).await?
         });
         Ok(found.into_iter().map(FirstScoreRow::into_score).collect())

@@ -353,10 +353,17 @@ async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
+        .after_connect(|connection, _| Box::pin(without_compiler(connection)))
         .connect_with(options)
         .await
         .map_err(failed)?;
     Ok(Pool::Postgres(pool))
+}
+
+/// PostgreSQL compiles a statement whose rows it overestimates, which takes seconds where reading them takes milliseconds.
+async fn without_compiler(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("SET jit = off").execute(connection).await?;
+    Ok(())
 }
 
 /// The URL with its password replaced, for messages.
