@@ -6,11 +6,20 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{PageCursor, Store, StoreError, read, row, rows};
+use super::{Store, StoreError, read, row, rows};
 use crate::model::{
     DeliveryStatus, EvaluationId, Label, Outcome, Probability, SpanId, StoredProblem, SubjectContent, SubjectId,
     SubjectKind, TraceId,
 };
+
+/// Where a page ends: the next one begins after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageCursor {
+    /// When the last evaluation was planned, milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// Its identity.
+    pub id: EvaluationId,
+}
 
 /// An evaluation in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -11,8 +11,8 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::evaluation_queries::{OF_EVALUATIONS, SUMMARY_COLUMNS, SummaryRow};
-use super::{EvaluationSummary, Store, StoreError, read, rows};
-use crate::model::{EvaluationId, Outcome, TraceId};
+use super::{EvaluationSummary, PageCursor, Store, StoreError, read, rows};
+use crate::model::{Outcome, TraceId};
 
 /// Which evaluations to show; what is absent does not restrict.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,15 +37,6 @@ pub struct EvaluationFilter {
     pub text: Option<String>,
     /// Only subjects of this trace.
     pub trace: Option<TraceId>,
-}
-
-/// Where a page ends: the next one begins after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageCursor {
-    /// When the last evaluation was planned, milliseconds since the Unix epoch.
-    pub created_at_ms: i64,
-    /// Its identity.
-    pub id: EvaluationId,
 }
 
 /// One page of a list.

@@ -128,7 +128,7 @@ impl Store {
     ) -> Result<Vec<Committed>, StoreError> {
         let now_ms = self.now_ms();
         let longest_ms = times.max_wait_ms.saturating_mul(LATE_WAITS).min(LONGEST_LATE_WAIT_MS);
-        let resources = ResourcePlaces::of(batches, self.resources_stand_apart().await?, now_ms);
+        let resources = ResourcePlaces::of(resources_of(batches), self.resources_stand_apart().await?, now_ms);
         let (committed, traces) = transaction!(self, DB, tx => {
             store_resources!(tx, DB, resources);
             let mut committed = Vec::with_capacity(batches.len());
@@ -297,6 +297,12 @@ impl Store {
         }
         Ok(kept)
     }
+}
+
+fn resources_of(batches: &[IntakeBatch]) -> impl Iterator<Item = &Arc<[u8]>> {
+    batches.iter().flat_map(|batch| {
+        batch.spans.iter().map(|span| &span.resource).chain(batch.logs.iter().map(|log| &log.resource))
+    })
 }
 
 fn in_key_order<T, K: Ord>(records: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {

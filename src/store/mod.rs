@@ -17,6 +17,7 @@ mod commit_plan;
 mod deliveries;
 mod dialect;
 mod duties;
+mod earlier_workers;
 mod evaluation_accounts;
 mod evaluation_queries;
 mod evaluation_search;
@@ -68,8 +69,8 @@ pub use cells::{CellsBuilt, PartSums};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
 pub use deliveries::OwedDelivery;
 pub use evaluation_accounts::{AccountDifference, LedgerProof};
-pub use evaluation_queries::{EvaluationDetail, EvaluationSummary};
-pub use evaluation_search::{EvaluationFilter, PageCursor};
+pub use evaluation_queries::{EvaluationDetail, EvaluationSummary, PageCursor};
+pub use evaluation_search::EvaluationFilter;
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
@@ -91,7 +92,7 @@ pub use streams::StreamClaim;
 pub use traces::{DueTrace, TraceRecords};
 
 use crate::clock::Clock;
-use resources::{APPLICATION_NAME, AllReadResources};
+use earlier_workers::{APPLICATION_NAME, EarlierWorkers};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +177,7 @@ pub struct Store {
     clock: Clock,
     worker: String,
     wakeups: Arc<Wakeups>,
-    all_read_resources: Arc<AllReadResources>,
+    earlier_workers: Arc<EarlierWorkers>,
 }
 
 /// A struct that a row of either database is read into, column by field name. sqlx's own derive would bring the drivers of
@@ -274,7 +275,7 @@ impl Store {
             clock,
             worker: Uuid::now_v7().to_string(),
             wakeups: Arc::default(),
-            all_read_resources: Arc::default(),
+            earlier_workers: Arc::default(),
         };
         store.migrate().await?;
         Ok(store)

@@ -8,22 +8,14 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use sha2::{Digest, Sha256};
-use sqlx::{PgPool, QueryBuilder};
+use sqlx::QueryBuilder;
 
 use super::rows::push_list;
-use super::{IntakeBatch, Pool, Store, StoreError, read, transaction};
+use super::{Pool, Store, StoreError, read, transaction};
 use crate::model::Resource;
 use crate::otlp;
-
-/// What a connection to PostgreSQL says it is. That of a release whose workers carry resources with each record is `judged`.
-pub(super) const APPLICATION_NAME: &str = "judged/2";
-const EARLIER_APPLICATION_NAME: &str = "judged";
-
-/// How often it is asked whether a worker of an earlier release is connected.
-const ASK_AGAIN_MS: i64 = 30_000;
 
 /// A shorter resource stays with its record: the key takes as much.
 const SHORTEST: usize = 64;
@@ -32,13 +24,6 @@ const ONE_DAY_MS: i64 = 86_400_000;
 
 /// The name of a resource in the records of one day.
 type Key = [u8; 16];
-
-/// Whether every worker reads resources that stand apart from their records.
-#[derive(Debug, Default)]
-pub(super) struct AllReadResources {
-    pub(super) known: AtomicBool,
-    pub(super) asked_at_ms: AtomicI64,
-}
 
 /// Where the resources of one commit are stored.
 pub(super) struct ResourcePlaces<'b> {
@@ -49,13 +34,10 @@ pub(super) struct ResourcePlaces<'b> {
 }
 
 impl<'b> ResourcePlaces<'b> {
-    pub(super) fn of(batches: &'b [IntakeBatch], stand_apart: bool, now_ms: i64) -> Self {
+    pub(super) fn of(resources: impl Iterator<Item = &'b Arc<[u8]>>, stand_apart: bool, now_ms: i64) -> Self {
         let mut places = Self { keys: HashMap::new(), apart: BTreeMap::new(), day: now_ms.div_euclid(ONE_DAY_MS) };
         if stand_apart {
-            for batch in batches {
-                batch.spans.iter().for_each(|span| places.add(&span.resource));
-                batch.logs.iter().for_each(|log| places.add(&log.resource));
-            }
+            resources.for_each(|resource| places.add(resource));
         }
         places
     }
@@ -108,25 +90,13 @@ macro_rules! store_resources {
 }
 pub(super) use store_resources;
 
-/// Whether somebody who goes by this name is connected to the database.
-pub(super) async fn is_connected(pool: &PgPool, application_name: &str) -> Result<bool, StoreError> {
-    const QUERY: &str =
-        "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1)";
-    Ok(sqlx::query_scalar(QUERY).bind(application_name).fetch_one(pool).await?)
-}
-
 impl Store {
     /// Whether records may name their resource instead of carrying it.
     pub(super) async fn resources_stand_apart(&self) -> Result<bool, StoreError> {
-        let Pool::Postgres(pool) = &self.pool else { return Ok(true) };
-        let (all_read, now_ms) = (&self.all_read_resources, self.now_ms());
-        let asked_at_ms = all_read.asked_at_ms.load(Ordering::Relaxed);
-        if asked_at_ms == 0 || !(asked_at_ms..asked_at_ms + ASK_AGAIN_MS).contains(&now_ms) {
-            let earlier = is_connected(pool, EARLIER_APPLICATION_NAME).await?;
-            all_read.known.store(!earlier, Ordering::Relaxed);
-            all_read.asked_at_ms.store(now_ms, Ordering::Relaxed);
+        match &self.pool {
+            Pool::Sqlite { .. } => Ok(true),
+            Pool::Postgres(pool) => Ok(!self.earlier_workers.are_connected(pool, self.now_ms()).await?),
         }
-        Ok(all_read.known.load(Ordering::Relaxed))
     }
 
     /// The resources that records name, each read once. One that is missing or cannot be read is left out.

@@ -24,8 +24,8 @@ fn span_of(service: &str, trace: u64, span: u64) -> KeptSpan {
 
 /// Decides what is found out otherwise: whether a worker of an earlier release is connected.
 fn all_read_resources(store: &Store, known: bool) {
-    store.all_read_resources.known.store(known, Ordering::Relaxed);
-    store.all_read_resources.asked_at_ms.store(store.now_ms(), Ordering::Relaxed);
+    store.earlier_workers.connected.store(!known, Ordering::Relaxed);
+    store.earlier_workers.asked_at_ms.store(store.now_ms(), Ordering::Relaxed);
 }
 
 /// The number of resources, and the bytes of all spans.
@@ -119,9 +119,9 @@ async fn a_connection_is_known_by_the_name_of_its_release() {
     let database = Database::postgres().await;
     let Pool::Postgres(pool) = &database.store.pool else { unreachable!() };
     let name = format!("judged test {}", uuid::Uuid::now_v7());
-    assert!(!super::super::resources::is_connected(pool, &name).await.unwrap());
+    assert!(!super::super::earlier_workers::is_connected(pool, &name).await.unwrap());
     let options: sqlx::postgres::PgConnectOptions = database.url.parse().unwrap();
     let earlier = sqlx::PgConnection::connect_with(&options.application_name(&name)).await.unwrap();
-    assert!(super::super::resources::is_connected(pool, &name).await.unwrap());
+    assert!(super::super::earlier_workers::is_connected(pool, &name).await.unwrap());
     earlier.close().await.unwrap();
 }
