@@ -15,6 +15,9 @@ use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{Store, StoreError, transaction};
 
+/// No lease is longer: one that ends later was taken by a clock that went wrong, and is none.
+const LONGEST_LEASE_MS: i64 = 12 * 3_600_000;
+
 /// Identifiers renewed or released in one statement.
 const KEYS_PER_STATEMENT: usize = 64;
 
@@ -41,7 +44,8 @@ impl Queue {
         let Self { table, key, waiting, part, returning } = self;
         format!(
             "UPDATE {table} SET lease_owner = $1, lease_until_ms = $2 WHERE {part}{key} IN (\
-                 SELECT {key} FROM {table} WHERE due_at_ms <= $3 AND lease_until_ms <= $3{waiting} \
+                 SELECT {key} FROM {table} WHERE due_at_ms <= $3 \
+                 AND (lease_until_ms <= $3 OR lease_until_ms > $3 + {LONGEST_LEASE_MS}){waiting} \
                  ORDER BY due_at_ms LIMIT $4{}) \
              RETURNING {returning}",
             DB::SKIP_LOCKED
@@ -68,7 +72,7 @@ impl Charge {
         format!(
             "INSERT INTO {table} ({key}, worker, until_ms{columns}) VALUES ($1, $2, $3{values}) \
              ON CONFLICT ({key}) DO UPDATE SET {changes}worker = excluded.worker, until_ms = excluded.until_ms \
-             WHERE {table}.worker = excluded.worker OR {table}.until_ms <= $4 \
+             WHERE {table}.worker = excluded.worker OR {table}.until_ms <= $4 OR {table}.until_ms > $4 + {LONGEST_LEASE_MS} \
              RETURNING {returning}"
         )
     }

@@ -51,11 +51,13 @@ impl Store {
             for snapshot in snapshots {
                 let latest: Option<(i64, Vec<u8>)> = sqlx::query_as(
                     "SELECT taken_at_ms, digest FROM calibration_snapshots \
-                     WHERE rubric = $1 AND version = $2 AND judge = $3 ORDER BY taken_at_ms DESC LIMIT 1",
+                     WHERE rubric = $1 AND version = $2 AND judge = $3 AND taken_at_ms <= $4 ORDER BY taken_at_ms DESC LIMIT 1",
                 )
                 .bind(&snapshot.rubric)
                 .bind(i64::from(snapshot.version))
                 .bind(&snapshot.judge)
+                // One of a later time was taken while the clock was ahead.
+                .bind(now_ms)
                 .fetch_optional(&mut *tx)
                 .await?;
                 let wanted = latest.is_none_or(|(taken_at_ms, digest)| {

@@ -4,7 +4,7 @@ use sqlx::QueryBuilder;
 
 use super::lease::Queue;
 use super::rows::push_list;
-use super::{Store, StoreError, read, rows};
+use super::{Store, StoreError, read, rows, transaction};
 use crate::model::{LogRecord, Probability, Span, TraceId};
 use crate::otlp;
 
@@ -87,6 +87,34 @@ impl Store {
             sqlx::query_as("SELECT min(due_at_ms) FROM traces WHERE due_at_ms IS NOT NULL").fetch_one(pool).await?
         });
         Ok(next)
+    }
+
+    /// Makes what falls due later than any setting allows due now: it came while a clock was ahead. Returns how many
+    /// traces and sessions that were.
+    pub async fn mend_due_times(&self, longest_ms: i64) -> Result<u64, StoreError> {
+        let now_ms = self.now_ms();
+        let latest_ms = now_ms.saturating_add(longest_ms);
+        let (ahead,): (bool,) = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT EXISTS (SELECT 1 FROM traces WHERE due_at_ms > $1) OR EXISTS (SELECT 1 FROM sessions WHERE due_at_ms > $1)",
+            )
+            .bind(latest_ms)
+            .fetch_one(pool)
+            .await?
+        });
+        if !ahead {
+            return Ok(0);
+        }
+        Ok(transaction!(self, DB, tx => {
+            let mut mended = 0;
+            for update in [
+                "UPDATE traces SET due_at_ms = $1 WHERE due_at_ms > $2",
+                "UPDATE sessions SET due_at_ms = $1 WHERE due_at_ms > $2",
+            ] {
+                mended += sqlx::query(update).bind(now_ms).bind(latest_ms).execute(&mut *tx).await?.rows_affected();
+            }
+            mended
+        }))
     }
 
     /// Reads all records of several traces in one go, in the order asked.

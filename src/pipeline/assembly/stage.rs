@@ -54,6 +54,9 @@ const TRACES_OF_A_SESSION: usize = 200;
 /// The longest wait between two looks: other processes may have stored traces that settle sooner.
 const IDLE: Duration = Duration::from_millis(LOOK_AT_LEAST_MS as u64);
 
+/// What falls due sooner than this is left alone: workers may differ in their settings and their clocks.
+const MEND_AT_LEAST: Duration = Duration::from_hours(1);
+
 impl Assembly {
     /// Works until `soft` is cancelled.
     pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
@@ -73,6 +76,15 @@ impl Assembly {
     }
 
     async fn until_next_due(&self) -> Result<Duration, StoreError> {
+        let longest = self.sampling.max_wait().max(self.session_idle);
+        let mended = self.store.mend_due_times((longest * 2).max(MEND_AT_LEAST).as_millis() as i64).await?;
+        if mended > 0 {
+            tracing::warn!(
+                number = mended,
+                "traces and sessions would have fallen due long after they may; a clock was ahead, and they are due now"
+            );
+            return Ok(Duration::ZERO);
+        }
         let next_ms = [self.store.next_due_trace_ms().await?, self.store.next_due_session_ms().await?];
         let wait_ms = next_ms.into_iter().flatten().min().map_or(i64::MAX, |next_ms| next_ms - self.store.now_ms());
         Ok(Duration::from_millis(u64::try_from(wait_ms.max(5)).unwrap_or(5)).min(IDLE))

@@ -55,6 +55,11 @@ impl TraceRates {
 }
 
 impl TraceSampling {
+    /// How long a trace may wait for its spans.
+    pub fn max_wait(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.max_wait_ms).unwrap_or(0))
+    }
+
     /// `current` decides where no version is noted. Traces may wait for `max_wait` for their spans.
     pub fn new(store: Store, salt: String, max_wait: Duration, current: Arc<Sampler>) -> Self {
         let max_wait_ms = i64::try_from(max_wait.as_millis()).unwrap_or(i64::MAX);
