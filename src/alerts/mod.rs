@@ -6,7 +6,7 @@
 //! a person resolved stays so, one that had gone by itself comes back. What began later is a new episode.
 
 use crate::model::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
-use crate::report::{Flag, Moment, ReportData};
+use crate::report::{Flag, ReportData};
 
 /// A receiver that forgets is reminded of an unresolved alert this often.
 pub const REMIND_AFTER_MS: i64 = 3_600_000;
@@ -16,7 +16,7 @@ pub fn findings(report: &ReportData) -> Vec<AlertFinding> {
     report.drift.flags.iter().filter_map(|flag| finding(report, flag)).collect()
 }
 
-/// None for a flag about no rubric or without a time: nothing could recognise it again.
+/// None for a flag about no rubric: nothing could recognise it again.
 fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
     let rubric = report.rubrics.iter().find(|rubric| flag.rubric.as_deref() == Some(&rubric.name))?;
     let judge = flag.judge.as_deref()?;
@@ -29,17 +29,18 @@ fn finding(report: &ReportData, flag: &Flag) -> Option<AlertFinding> {
         judge: judge.to_owned(),
         kind: flag.kind,
         segment: flag.segment.clone(),
-        since_ms: Moment::parse(&flag.since)?.0,
-        detected_at_ms: Moment::parse(&flag.detected_at)?.0,
+        since_ms: flag.since.0,
+        detected_at_ms: flag.detected_at.0,
         labels_to_detection: flag.labels_to_detection as u64,
         effect: flag.effect.into(),
         evidence: AlertEvidence {
             statistic: flag.evidence.statistic,
             threshold: flag.evidence.threshold,
             guarantee: flag.evidence.guarantee.clone(),
+            algorithm: Some(flag.algorithm),
         },
         attribution: flag.attribution,
-        advice: flag.advice.to_owned(),
+        advice: flag.advice.clone().into_owned(),
     })
 }
 
@@ -91,7 +92,8 @@ fn seen(mut alert: Alert, finding: &AlertFinding, now_ms: i64) -> Option<AlertCh
 
 /// The flag of an unresolved episode does not stand.
 fn absent(mut alert: Alert, now_ms: i64, resolve_after_ms: i64) -> AlertChange {
-    let since_ms = *alert.absent_since_ms.get_or_insert(now_ms);
+    // A time to come was noted while the clock was ahead.
+    let since_ms = *alert.absent_since_ms.insert(alert.absent_since_ms.map_or(now_ms, |since_ms| since_ms.min(now_ms)));
     // Never at the first look without it, however long ago the one before was.
     if since_ms < now_ms && now_ms - since_ms >= resolve_after_ms {
         return alert.clone().resolved(None, now_ms).unwrap_or(AlertChange { alert, event: None });
@@ -100,7 +102,7 @@ fn absent(mut alert: Alert, now_ms: i64, resolve_after_ms: i64) -> AlertChange {
 }
 
 fn remind(alert: Alert, now_ms: i64) -> AlertChange {
-    if now_ms - alert.told_at_ms >= REMIND_AFTER_MS {
+    if now_ms - alert.told_at_ms >= REMIND_AFTER_MS || alert.told_at_ms > now_ms {
         alert.told(AlertEvent::Standing, now_ms)
     } else {
         AlertChange { alert, event: None }
@@ -125,7 +127,7 @@ mod tests {
             detected_at_ms: since_ms + 10,
             labels_to_detection: 20,
             effect: Estimate::Bare(-0.2, "thin").into(),
-            evidence: AlertEvidence { statistic: 2.0, threshold: 1.0, guarantee: String::new() },
+            evidence: AlertEvidence { statistic: 2.0, threshold: 1.0, guarantee: String::new(), algorithm: None },
             attribution: Attribution::Ambiguous,
             advice: "look".into(),
         }

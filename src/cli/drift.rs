@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::exit::gate_if;
 use super::input::{self, SkippedLine};
@@ -11,8 +12,9 @@ use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
 use crate::agreement::{Declaration, shown};
 use crate::config::{Config, ConfigError};
-use crate::drift::{Entry, Flag, Kind, Recovered, Report, Settings, detect};
-use crate::report::drift_of;
+use crate::drift::{Flag, Kind, Line, Recovered, Report, Settings, detect_lines};
+use crate::lifecycle::{self, rubric_loader};
+use crate::report::{ReportInput, ReportOptions, RubricFacts, drift_of};
 
 /// Prints one line for each thing that moved in a history of labels.
 ///
@@ -22,8 +24,9 @@ use crate::report::drift_of;
 /// scores of its current series are held against their own past as well, in all and by segment.
 ///
 /// FILE holds one JSON object a line, in order of time: `time`, `item_id`, `human`, `judge`; optionally `segment`,
-/// `probability` (with which the item was drawn for labelling), `annotator`, `anchor`, `rubric_version`, `judge_model`.
-/// The same item again is a replay of the judge or a new label by a human.
+/// `probability` (with which the item was drawn for labelling), `inclusion_probability` (for judging), `session_id`,
+/// `content_digest`, `observed_at`, `annotator`, `anchor`, `rubric_version`, `judge_model`, `revision`. The same item again is
+/// a replay of the judge or a new label by a human. Labels of one `session_id`, or of one `content_digest`, have one vote.
 ///
 /// The first labels are the baseline. Agreement is watched by an e-detector: however often one looks, on average at
 /// least --run-length labels pass before a false alarm. A flag also needs a fall of at least --tolerance. What has come
@@ -57,7 +60,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(flatten)]
-    report: &'a Report,
+    report: &'a Report<Value>,
     skipped_lines: &'a [SkippedLine],
 }
 
@@ -82,7 +85,10 @@ struct OfRubric<'a> {
 
 async fn of_store(args: &Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let found = drift_of(&super::report::input(&store, config, None).await?);
+    let (_, rubrics) = rubric_loader::load(&store, &config.rubrics).await?;
+    let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
+    let options = ReportOptions { baselines: lifecycle::baselines(config), ..ReportOptions::default() };
+    let found = drift_of(&ReportInput::read_labelled(&store, facts, options).await?);
     store.close().await;
     match args.format {
         Format::Json => {
@@ -101,14 +107,13 @@ async fn of_store(args: &Args, config: &Config, output: &mut Output) -> anyhow::
 }
 
 fn of_file(file: &Path, args: Args, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let (entries, skipped) = input::lines(file, output, |text, _| Entry::parse(text))?;
-    if entries.is_empty() && !skipped.is_empty() {
+    let (lines, skipped) = input::lines(file, output, |text, _| Line::parse(text))?;
+    if lines.is_empty() && !skipped.is_empty() {
         let name = input::name(file);
         anyhow::bail!("{name}: no line of a history could be read; see `judged drift --help` for the fields");
     }
-    let settings =
-        Settings { scale: args.scale, baseline: args.baseline, tolerance: args.tolerance, run_length: args.run_length };
-    let report = detect(&entries, &settings);
+    let settings = Settings { baseline: args.baseline, tolerance: args.tolerance, run_length: args.run_length };
+    let report = detect_lines(lines, args.scale.as_ref(), &settings);
     match args.format {
         Format::Json => output.json(JsonFormat::Drift, &Document { report: &report, skipped_lines: &skipped })?,
         Format::Table => output.say(render(&report, &settings, skipped.len()))?,
@@ -137,7 +142,7 @@ fn run_length(text: &str) -> Result<f64, String> {
     }
 }
 
-fn render(report: &Report, settings: &Settings, skipped: usize) -> String {
+fn render<T: Serialize>(report: &Report<T>, settings: &Settings, skipped: usize) -> String {
     let baseline = &report.baseline;
     let mut lines = vec![match baseline.agreement.value() {
         Some(_) => format!(
@@ -164,7 +169,7 @@ fn render(report: &Report, settings: &Settings, skipped: usize) -> String {
     lines.join("\n")
 }
 
-fn flag(flag: &Flag) -> String {
+fn flag<T: Serialize>(flag: &Flag<T>) -> String {
     let what = match flag.kind {
         Kind::Agreement => "agreement changed by",
         Kind::Judge => "the judge changed its verdict on replayed items, share",
@@ -174,10 +179,9 @@ fn flag(flag: &Flag) -> String {
         Kind::Quality => "the answers' mean score changed by",
     };
     let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
-    let attribution = serde_json::to_value(flag.attribution).map_or(String::new(), |value| plain(&value));
     format!(
         "{}{part}: {what} {} since {}, seen at {} after {}; evidence {:.3} against {:.3} ({}); put down to {}: {}",
-        serde_json::to_value(flag.kind).map_or(String::new(), |value| plain(&value)),
+        flag.kind.as_str(),
         shown(flag.effect),
         plain(&flag.since),
         plain(&flag.detected_at),
@@ -185,13 +189,13 @@ fn flag(flag: &Flag) -> String {
         flag.evidence.statistic,
         flag.evidence.threshold,
         flag.evidence.guarantee,
-        attribution.replace('_', " "),
+        flag.attribution.as_str().replace('_', " "),
         flag.advice
     )
 }
 
 /// What had moved and is back: one line as well, and no flag.
-fn recovered(one: &Recovered) -> String {
+fn recovered<T: Serialize>(one: &Recovered<T>) -> String {
     let Recovered { flag, recovery } = one;
     let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
     format!(
@@ -211,8 +215,12 @@ fn recovered(one: &Recovered) -> String {
 }
 
 /// A time as the file wrote it, without quotes.
-fn plain(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn plain(time: &impl Serialize) -> String {
+    match serde_json::to_value(time) {
+        Ok(Value::String(text)) => text,
+        Ok(value) => value.to_string(),
+        Err(_) => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -230,21 +238,21 @@ mod tests {
     #[test]
     fn a_flag_is_one_line_with_cause_and_remedy() {
         let text = history(300, |index| if index < 240 { index % 10 != 0 } else { index % 2 == 0 });
-        let (entries, skipped) =
-            input::lines_of(format!("{text}nonsense\n").as_bytes(), |text, _| Entry::parse(text)).unwrap();
+        let (lines, skipped) =
+            input::lines_of(format!("{text}nonsense\n").as_bytes(), |text, _| Line::parse(text)).unwrap();
         assert_eq!(skipped[0].line, 301);
         let settings = Settings::default();
-        insta::assert_snapshot!(render(&detect(&entries, &settings), &settings, skipped.len()));
+        insta::assert_snapshot!(render(&detect_lines(lines, None, &settings), &settings, skipped.len()));
     }
 
     #[test]
     fn nothing_moved_and_too_little_known_are_different_answers() {
         let settings = Settings::default();
         let said = |number| {
-            let (entries, _) =
-                input::lines_of(history(number, |index| index % 10 != 0).as_bytes(), |text, _| Entry::parse(text))
+            let (lines, _) =
+                input::lines_of(history(number, |index| index % 10 != 0).as_bytes(), |text, _| Line::parse(text))
                     .unwrap();
-            render(&detect(&entries, &settings), &settings, 0)
+            render(&detect_lines(lines, None, &settings), &settings, 0)
         };
         assert!(said(400).contains("nothing is flagged"));
         assert!(said(50).contains("a baseline needs 200"));

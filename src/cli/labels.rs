@@ -91,8 +91,8 @@ async fn import(
 
 async fn export(config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    for label in store.labels().await? {
-        output.json_line(&ExportedLabel::from(&label))?;
+    for (label, first_seen_ms) in store.labels_as_seen().await? {
+        output.json_line(&ExportedLabel::of(&label, first_seen_ms))?;
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -98,7 +98,7 @@ fn scenarios(drift: &[Characteristics]) -> Table {
             one.scenario.describe().to_owned(),
             one.streams.to_string(),
             per_alarm,
-            if one.scenario == Scenario::Healthy { "–".to_owned() } else { one.found.to_string() },
+            if one.scenario.is_healthy() { "–".to_owned() } else { one.found.to_string() },
             delay(one.delay),
             of_found(one.right),
             of_found(one.ambiguous),

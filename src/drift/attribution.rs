@@ -5,16 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use crate::model::Attribution;
 use crate::statistics::mix_decomposition::{Decomposition, SegmentChange, decompose};
 
-use super::history::Entry;
+use super::entry::{Entry, Series, Tag};
 use super::mix::Shift;
 use super::recovery::Period;
 use super::replay::{MIN_REPLAYS, Replays};
-use super::stream::Agreement;
+use super::votes::Vote;
 
 impl Attribution {
     /// What to do.
@@ -24,6 +22,9 @@ impl Attribution {
                 "compare the rubric versions on the anchors; keep the older one until the new one agrees"
             }
             Self::JudgeModel => "pin the model or return to the earlier one; re-judge what was scored since",
+            Self::JudgedUpgrade => {
+                "judged itself reads or renders answers otherwise since an upgrade: look at what judges are shown before and since, and re-judge what was scored since or set its scores apart"
+            }
             Self::Raters => "have the annotators label the anchors together and settle the rubric's wording",
             Self::InputMix => {
                 "no repair of the judge is needed: read scores by segment and set a baseline for the new mix"
@@ -65,7 +66,7 @@ impl Evidence<'_> {
         let by_mix = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() >= parts.within.abs());
         let by_part = decomposition.is_some_and(|parts| parts.mix < 0.0 && parts.mix.abs() * 3.0 >= parts.within.abs());
         match (self.judge.moved_in(period), self.human.moved_in(period) || self.one_rater) {
-            (true, false) => self.of_judge(detected),
+            (true, false) => self.of_judge(period.since, detected),
             (false, true) => Attribution::Raters,
             (false, false) if self.input.is_some() && by_mix && !self.within => Attribution::InputMix,
             // The mix moved and explains a good part of the fall, or nothing proves that anything else moved.
@@ -77,37 +78,38 @@ impl Evidence<'_> {
         }
     }
 
-    /// What moved the judge by entry `detected`.
-    pub(super) fn of_judge(&self, detected: usize) -> Attribution {
-        let prompt = changed(self.entries, detected, |entry| entry.rubric_version.as_ref());
-        let model = changed(self.entries, detected, |entry| entry.judge_model.as_ref());
-        match (prompt, model) {
-            (true, true) => Attribution::Ambiguous,
-            (true, false) => Attribution::JudgePrompt,
-            (false, _) => Attribution::JudgeModel,
+    /// What moved the judge between two entries.
+    pub(super) fn of_judge(&self, since: usize, detected: usize) -> Attribution {
+        let prompt = self.changed(0, detected, |series| series.rubric_version.as_ref());
+        let model = self.changed(0, detected, |series| series.judge_model.as_ref());
+        // Another revision long before is not what moved it now.
+        let judged = self.changed(since, detected, |series| series.revision.as_ref());
+        match (prompt, model, judged) {
+            (true, true, _) | (true, false, true) | (false, true, true) => Attribution::Ambiguous,
+            (true, false, false) => Attribution::JudgePrompt,
+            (false, false, true) => Attribution::JudgedUpgrade,
+            (false, _, false) => Attribution::JudgeModel,
         }
     }
-}
 
-/// Whether a field differs between the first entry that has it and the last one up to `detected`.
-fn changed<'a>(entries: &'a [Entry], detected: usize, field: impl Fn(&'a Entry) -> Option<&'a Value>) -> bool {
-    let values = || entries.iter().take(detected + 1).filter_map(&field);
-    values().next() != values().last()
+    /// Whether a field differs between the last entry before `since` that has it (else the first one) and the last one up to
+    /// `detected`.
+    fn changed(&self, since: usize, detected: usize, field: impl Fn(&Series) -> Option<&Tag> + Copy) -> bool {
+        let until = (detected + 1).min(self.entries.len());
+        let known = |entries: std::ops::Range<usize>| self.entries[entries].iter().filter_map(|one| field(&one.series));
+        known(0..since.min(until)).last().or_else(|| known(0..until).next()) != known(0..until).last()
+    }
 }
 
 /// Splits the change of agreement between two sets of labels into mix and within; `None` unless every segment after
 /// existed before.
-pub(super) fn split(
-    before: &[Agreement],
-    after: &[Agreement],
-    part: impl Fn(usize) -> Option<String>,
-) -> Option<Decomposition> {
-    let sums = |labels: &[Agreement]| {
+pub(super) fn split(before: &[Vote], after: &[Vote], part: impl Fn(usize) -> Option<String>) -> Option<Decomposition> {
+    let sums = |votes: &[Vote]| {
         let mut sums: BTreeMap<Option<String>, (f64, f64)> = BTreeMap::new();
-        for label in labels {
+        for (label, weight) in votes.iter().flat_map(Vote::shares) {
             let sum = sums.entry(part(label.index)).or_default();
-            sum.0 += label.weight;
-            sum.1 += label.weight * label.closeness;
+            sum.0 += weight;
+            sum.1 += weight * label.closeness;
         }
         sums
     };

@@ -1,33 +1,33 @@
 //! The evidence of the watch over time, for charts: few enough points to draw, and every peak kept.
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
-use super::history::Entry;
-use super::stream::Agreement;
+use super::entry::{Entry, Series};
+use super::votes::Vote;
+use crate::model::Moment;
 
 /// The most points that a course has.
 const MOST_POINTS: usize = 200;
 
 /// How the evidence that agreement fell went up and down.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Course {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Course<T = Moment> {
     /// Time of the first label of the baseline.
-    pub from: Value,
+    pub from: T,
     /// What the evidence is compared with.
     pub threshold: f64,
     /// The evidence after labels behind the baseline, in order of time. Of many labels only some have a point, among them
     /// every peak.
-    pub points: Vec<EvidencePoint>,
+    pub points: Vec<EvidencePoint<T>>,
     /// Where a rubric version, a model of the judge or a revision was first met.
-    pub series: Vec<SeriesStart>,
+    pub series: Vec<SeriesStart<T>>,
 }
 
 /// The evidence after a label.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EvidencePoint {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidencePoint<T = Moment> {
     /// Time of the label.
-    pub time: Value,
+    pub time: T,
     /// Labels since the end of the baseline, this one included.
     pub label: usize,
     /// The statistic; it begins anew when what fell is back.
@@ -35,47 +35,77 @@ pub struct EvidencePoint {
 }
 
 /// The first label of a series.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SeriesStart {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeriesStart<T = Moment> {
     /// Time of the label.
-    pub time: Value,
-    /// The rubric's version.
-    pub rubric_version: Option<Value>,
-    /// The judge's model.
-    pub judge_model: Option<Value>,
-    /// The revision of what read and rendered the item for the judge.
-    pub revision: Option<Value>,
+    pub time: T,
+    /// What was met.
+    #[serde(flatten)]
+    pub series: Series,
 }
 
-impl Course {
+impl<T> Course<T> {
     /// The statistic after the latest label.
     pub fn latest(&self) -> Option<f64> {
         self.points.last().map(|point| point.statistic)
     }
 
     /// The point with the largest statistic.
-    pub fn highest(&self) -> Option<&EvidencePoint> {
+    pub fn highest(&self) -> Option<&EvidencePoint<T>> {
         self.points.iter().max_by(|a, b| a.statistic.total_cmp(&b.statistic))
+    }
+
+    /// The same, its moments told in another way.
+    pub(super) fn dated<U>(self, date: &impl Fn(T) -> U) -> Course<U> {
+        let point = |point: EvidencePoint<T>| EvidencePoint {
+            time: date(point.time),
+            label: point.label,
+            statistic: point.statistic,
+        };
+        Course {
+            from: date(self.from),
+            threshold: self.threshold,
+            points: self.points.into_iter().map(point).collect(),
+            series: self
+                .series
+                .into_iter()
+                .map(|start| SeriesStart { time: date(start.time), series: start.series })
+                .collect(),
+        }
     }
 }
 
-/// `labels` are those of the baseline and after it, `path` is the evidence after each of the latter by index of its entry.
-pub(super) fn course(entries: &[Entry], labels: &[Agreement], path: &[(usize, f64)], threshold: f64) -> Course {
-    let time = |index: usize| entries.get(index).map_or(Value::Null, |entry| entry.time.clone());
+/// The evidence after a vote behind the baseline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Step {
+    /// Index of its entry.
+    pub(super) index: usize,
+    /// Labels since the end of the baseline, its own included.
+    pub(super) labels: usize,
+    pub(super) statistic: f64,
+}
+
+/// `votes` are those of the baseline and after it, `path` is the evidence after each of the latter.
+pub(super) fn course<'a>(
+    entries: &[Entry],
+    votes: impl Iterator<Item = &'a Vote> + Clone,
+    path: &[Step],
+    threshold: f64,
+) -> Course<usize> {
     let point = |place: usize| {
-        let (index, statistic) = path[place];
-        EvidencePoint { time: time(index), label: place + 1, statistic }
+        let Step { index, labels, statistic } = path[place];
+        EvidencePoint { time: index, label: labels, statistic }
     };
     Course {
-        from: labels.first().map_or(Value::Null, |label| time(label.index)),
+        from: votes.clone().next().map_or(0, Vote::index),
         threshold,
         points: telling(path).into_iter().map(point).collect(),
-        series: series(labels.iter().filter_map(|label| entries.get(label.index))),
+        series: series(entries, votes.flat_map(|vote| vote.members.iter().map(|member| member.index))),
     }
 }
 
 /// The places that are drawn: all of them if they are few, else the largest and the last of equal stretches.
-fn telling(path: &[(usize, f64)]) -> Vec<usize> {
+fn telling(path: &[Step]) -> Vec<usize> {
     if path.len() <= MOST_POINTS {
         return (0..path.len()).collect();
     }
@@ -83,7 +113,7 @@ fn telling(path: &[(usize, f64)]) -> Vec<usize> {
     let mut places = Vec::with_capacity(MOST_POINTS);
     for start in (0..path.len()).step_by(stretch) {
         let last = (start + stretch).min(path.len()) - 1;
-        let peak = (start..=last).max_by(|&a, &b| path[a].1.total_cmp(&path[b].1)).unwrap_or(last);
+        let peak = (start..=last).max_by(|&a, &b| path[a].statistic.total_cmp(&path[b].statistic)).unwrap_or(last);
         places.push(peak);
         if peak != last {
             places.push(last);
@@ -93,19 +123,11 @@ fn telling(path: &[(usize, f64)]) -> Vec<usize> {
 }
 
 /// Versions, models and revisions in the order in which they are first met: labels of two series may alternate for a while.
-fn series<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<SeriesStart> {
-    let mut met: Vec<SeriesStart> = Vec::new();
-    for Entry { time, rubric_version, judge_model, revision, .. } in entries {
-        let is_known = |one: &SeriesStart| {
-            (&one.rubric_version, &one.judge_model, &one.revision) == (rubric_version, judge_model, revision)
-        };
-        if !met.iter().any(is_known) {
-            met.push(SeriesStart {
-                time: time.clone(),
-                rubric_version: rubric_version.clone(),
-                judge_model: judge_model.clone(),
-                revision: revision.clone(),
-            });
+fn series(entries: &[Entry], indices: impl Iterator<Item = usize>) -> Vec<SeriesStart<usize>> {
+    let mut met: Vec<SeriesStart<usize>> = Vec::new();
+    for (index, entry) in indices.filter_map(|index| Some((index, entries.get(index)?))) {
+        if !met.iter().any(|one| one.series == entry.series) {
+            met.push(SeriesStart { time: index, series: entry.series.clone() });
         }
     }
     met
@@ -121,11 +143,13 @@ mod tests {
         fn a_long_course_is_thinned_and_keeps_its_peak_and_its_end(
             path in prop::collection::vec(0.0..1e6_f64, 1..3_000)
         ) {
-            let path: Vec<(usize, f64)> = path.into_iter().enumerate().collect();
+            let step = |(index, statistic)| Step { index, labels: index + 1, statistic };
+            let path: Vec<Step> = path.into_iter().enumerate().map(step).collect();
             let places = telling(&path);
             prop_assert!(places.len() <= MOST_POINTS && places.is_sorted());
             prop_assert_eq!(places.last(), Some(&(path.len() - 1)));
-            let highest = |places: &mut dyn Iterator<Item = usize>| places.map(|at| path[at].1).fold(0.0, f64::max);
+            let highest =
+                |places: &mut dyn Iterator<Item = usize>| places.map(|at| path[at].statistic).fold(0.0, f64::max);
             prop_assert_eq!(highest(&mut places.into_iter()), highest(&mut (0..path.len())));
         }
     }

@@ -1,20 +1,22 @@
 //! Everything that moved in a history, as flags with evidence and cause.
 
-use super::Attribution;
 use super::attribution::{Evidence, split};
-use super::history::{Entry, History};
+use super::baseline::Parted;
+use super::history::History;
 use super::mix::{self, Shift, input_shifts, score_shifts};
 use super::recovery::{Back, Period};
 use super::replay::{self, Moved, Replays};
-use super::stream::{Agreement, Alarm, Fall, Watched, fell_within, watch_parts};
-use super::{Flag, Kind, Recovery, Settings, Strength};
+use super::report::{ALGORITHM, Flag, Recovery, Strength};
+use super::settings::Settings;
+use super::stream::{Alarm, Fall, Watched, fell_within, watch_parts};
+use super::votes::{Member, Vote};
+use crate::model::{Attribution, DriftKind as Kind};
 
 /// A flag, and its end where it has one.
-pub(super) type Said = (Flag, Option<Recovery>);
+pub(super) type Said = (Flag<usize>, Option<Recovery<usize>>);
 
 /// A history with what its repeated items say.
 pub(super) struct Found<'a> {
-    pub(super) entries: &'a [Entry],
     pub(super) history: &'a History,
     pub(super) judge: &'a Replays,
     pub(super) human: &'a Replays,
@@ -22,10 +24,10 @@ pub(super) struct Found<'a> {
 }
 
 impl Found<'_> {
-    pub(super) fn flags(&self, watched: &Watched, first: &[Agreement], later: &[Agreement]) -> Vec<Said> {
-        let until = first.last().map_or(0, |label| label.index);
-        let input = input_shifts(self.history, self.entries, until, self.settings);
-        let score = score_shifts(self.history, until, self.settings);
+    pub(super) fn flags(&self, watched: &Watched, parted: &Parted) -> Vec<Said> {
+        let (first, later) = (&parted.first[..], &parted.later[..]);
+        let input = input_shifts(self.history, parted, self.settings);
+        let score = score_shifts(self.history, parted, self.settings);
         // Of several shifts, the one that began when the period did: what had long moved explains less.
         let mix_in = |period: Period| {
             let then = input.iter().filter(|shift| shift.period().overlaps(period));
@@ -34,10 +36,10 @@ impl Found<'_> {
         let raters = self.raters(first, later);
         let part_in = |period: Period| {
             let shift = mix_in(period);
-            move |index: usize| self.entries.get(index)?.part(&shift?.attribute)
+            move |index: usize| self.history.entries.get(index)?.part(&shift?.attribute)
         };
-        let evidence = |period: Period, around: &[Agreement]| Evidence {
-            entries: self.entries,
+        let evidence = |period: Period, around: &[Vote]| Evidence {
+            entries: &self.history.entries,
             judge: self.judge,
             human: self.human,
             input: mix_in(period),
@@ -68,7 +70,7 @@ impl Found<'_> {
         said.extend(score.iter().map(|shift| {
             let period = shift.period();
             let attribution = match (self.judge.moved_in(period), mix_in(period)) {
-                (true, _) => evidence(period, &[]).of_judge(shift.detected),
+                (true, _) => evidence(period, &[]).of_judge(shift.since, shift.detected),
                 (false, Some(_)) => Attribution::InputMix,
                 (false, None) => Attribution::Ambiguous,
             };
@@ -79,21 +81,14 @@ impl Found<'_> {
     }
 
     /// Falls of annotators during which the agreement of the others fell less than half as much.
-    fn raters(&self, first: &[Agreement], later: &[Agreement]) -> Vec<(String, Fall)> {
-        let annotator = |index: usize| self.entries.get(index).and_then(|entry| entry.annotator.clone());
+    fn raters(&self, first: &[Vote], later: &[Vote]) -> Vec<(String, Fall)> {
+        let annotator = |index: usize| self.history.entries.get(index).and_then(|entry| entry.annotator.clone());
         let annotators = |index: usize| annotator(index).into_iter().collect();
-        let mean = |labels: &mut dyn Iterator<Item = &Agreement>| {
-            let (sum, weight) = labels
-                .fold((0.0, 0.0), |(sum, weight), label| (sum + label.weight * label.closeness, weight + label.weight));
-            (weight > 0.0).then(|| sum / weight)
-        };
         let mut falls = watch_parts(first, later, annotators, &[], self.settings);
         falls.retain(|(name, fall)| {
-            let others = |label: &&Agreement| annotator(label.index).is_some_and(|other| other != *name);
-            let during = |label: &&Agreement| fall.period().contains(label.index);
-            let (before, now) =
-                (mean(&mut first.iter().filter(others)), mean(&mut later.iter().filter(others).filter(during)));
-            match (before, now, fall.alarm.effect.value()) {
+            let others = |label: &Member| annotator(label.index).is_some_and(|other| other != *name);
+            let during = |label: &Member| others(label) && fall.period().contains(label.index);
+            match (mean(first, others), mean(later, during), fall.alarm.effect.value()) {
                 (Some(before), Some(now), Some(effect)) => now - before > effect / 2.0,
                 _ => false,
             }
@@ -103,7 +98,7 @@ impl Found<'_> {
 
     pub(super) fn replay_flags(&self) -> Vec<Said> {
         let evidence = Evidence {
-            entries: self.entries,
+            entries: &self.history.entries,
             judge: self.judge,
             human: self.human,
             input: None,
@@ -112,7 +107,8 @@ impl Found<'_> {
         };
         let judge = self.judge.moves.iter().map(|moved| {
             let both = self.human.moved_in(moved.period());
-            let attribution = if both { Attribution::Ambiguous } else { evidence.of_judge(moved.detected) };
+            let attribution =
+                if both { Attribution::Ambiguous } else { evidence.of_judge(moved.since, moved.detected) };
             self.replay_said(Kind::Judge, moved, attribution)
         });
         let human = self.human.moves.iter().map(|moved| {
@@ -125,16 +121,16 @@ impl Found<'_> {
 
     /// The labels from which a fall is explained: those since it likely began and until it was back, as many as the
     /// baseline has. The ones that raised the alarm are not enough: they were the unlucky ones.
-    fn around<'l>(&self, fall: &Fall, later: &'l [Agreement]) -> &'l [Agreement] {
-        let start = later.partition_point(|label| label.index < fall.alarm.since);
-        let detected = later.partition_point(|label| label.index <= fall.alarm.detected);
-        let back = fall.back.map_or(later.len(), |back| later.partition_point(|label| label.index < back.since));
+    fn around<'l>(&self, fall: &Fall, later: &'l [Vote]) -> &'l [Vote] {
+        let start = later.partition_point(|vote| vote.index() < fall.alarm.since);
+        let detected = later.partition_point(|vote| vote.index() <= fall.alarm.detected);
+        let back = fall.back.map_or(later.len(), |back| later.partition_point(|vote| vote.index() < back.since));
         let end = (start + self.settings.baseline).min(back).max(detected).min(later.len());
         &later[start..end]
     }
 
     fn segments_of(&self, index: usize) -> Vec<String> {
-        self.entries.get(index).map_or_else(Vec::new, |entry| entry.parts().map(|(_, part)| part).collect())
+        self.history.entries.get(index).map_or_else(Vec::new, |entry| entry.parts().map(|(_, part)| part).collect())
     }
 
     fn fall_said(&self, segment: Option<String>, fall: &Fall, attribution: Attribution) -> Said {
@@ -161,22 +157,22 @@ impl Found<'_> {
         (self.shift_flag(kind, shift, attribution), recovery)
     }
 
-    fn recovery(&self, back: &Back, what: &str, unit: &str) -> Recovery {
+    fn recovery(&self, back: &Back, what: &str, unit: &str) -> Recovery<usize> {
         let whole = if back.of_whole { "as the whole is: " } else { "" };
         let guarantee = format!(
             "{whole}while {what} {:.3}, on average at least {} {unit} pass before it is called recovered",
             back.level, self.settings.run_length
         );
         Recovery {
-            since: self.time(back.since),
-            detected_at: self.time(back.detected),
+            since: back.since,
+            detected_at: back.detected,
             labels_to_detection: back.labels,
             effect: back.effect,
             evidence: Strength { statistic: back.statistic, threshold: back.threshold, guarantee },
         }
     }
 
-    fn agreement_flag(&self, segment: Option<String>, alarm: &Alarm, attribution: Attribution) -> Flag {
+    fn agreement_flag(&self, segment: Option<String>, alarm: &Alarm, attribution: Attribution) -> Flag<usize> {
         let many = if alarm.threshold > self.settings.run_length {
             ", error over patience controlled over parts (e-BH)"
         } else {
@@ -185,8 +181,8 @@ impl Found<'_> {
         Flag {
             kind: Kind::Agreement,
             segment,
-            since: self.time(alarm.since),
-            detected_at: self.time(alarm.detected),
+            since: alarm.since,
+            detected_at: alarm.detected,
             labels_to_detection: alarm.labels,
             effect: alarm.effect,
             evidence: Strength {
@@ -195,11 +191,12 @@ impl Found<'_> {
                 guarantee: format!("{}{many}", self.run_length("labels")),
             },
             attribution,
-            advice: attribution.advice(),
+            advice: attribution.advice().into(),
+            algorithm: ALGORITHM,
         }
     }
 
-    fn replay_flag(&self, kind: Kind, moved: &Moved, attribution: Attribution) -> Flag {
+    fn replay_flag(&self, kind: Kind, moved: &Moved, attribution: Attribution) -> Flag<usize> {
         let guarantee = if moved.directional {
             format!("a false alarm by this test has probability at most {} over all replays", replay::LEVEL)
         } else {
@@ -208,22 +205,23 @@ impl Found<'_> {
         Flag {
             kind,
             segment: None,
-            since: self.time(moved.since),
-            detected_at: self.time(moved.detected),
+            since: moved.since,
+            detected_at: moved.detected,
             labels_to_detection: moved.labels,
             effect: moved.effect,
             evidence: Strength { statistic: moved.statistic, threshold: moved.threshold, guarantee },
             attribution,
-            advice: attribution.advice(),
+            advice: attribution.advice().into(),
+            algorithm: ALGORITHM,
         }
     }
 
-    fn shift_flag(&self, kind: Kind, shift: &Shift, attribution: Attribution) -> Flag {
+    fn shift_flag(&self, kind: Kind, shift: &Shift, attribution: Attribution) -> Flag<usize> {
         Flag {
             kind,
             segment: shift.segment.clone(),
-            since: self.time(shift.since),
-            detected_at: self.time(shift.detected),
+            since: shift.since,
+            detected_at: shift.detected,
             labels_to_detection: shift.entries,
             effect: shift.effect,
             evidence: Strength {
@@ -235,15 +233,20 @@ impl Found<'_> {
                 ),
             },
             attribution,
-            advice: attribution.advice(),
+            advice: attribution.advice().into(),
+            algorithm: ALGORITHM,
         }
     }
 
     fn run_length(&self, what: &str) -> String {
         format!("on average at least {} {what} pass before a false alarm", self.settings.run_length)
     }
+}
 
-    fn time(&self, index: usize) -> serde_json::Value {
-        self.entries.get(index).map_or(serde_json::Value::Null, |entry| entry.time.clone())
-    }
+/// The weighted mean of the labels of which `counts` holds.
+fn mean(votes: &[Vote], counts: impl Fn(&Member) -> bool) -> Option<f64> {
+    let counted = votes.iter().flat_map(Vote::shares).filter(|(label, _)| counts(label));
+    let (sum, weight) =
+        counted.fold((0.0, 0.0), |(sum, all), (label, weight)| (sum + weight * label.closeness, all + weight));
+    (weight > 0.0).then(|| sum / weight)
 }

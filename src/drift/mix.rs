@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::baseline::Parted;
+use super::history::{Event, History};
+use super::recovery::{Back, Period, Recovery};
+use super::settings::Settings;
+use super::weights::{Observation, Rarity, stake};
 use crate::agreement::Kind;
 use crate::statistics::distance::chi_squared;
+use crate::statistics::survey::effective_size;
 use crate::statistics::two_sample::kolmogorov_smirnov;
 use crate::statistics::{CONFIDENCE, Estimate, Interval, distribution, newcombe};
-
-use super::Settings;
-use super::history::{Entry, Event, History};
-use super::recovery::{Back, Period, Recovery};
-use super::stream::Agreement;
 
 /// Entries of one window; also the least size of the baseline here.
 const WINDOW: usize = 100;
@@ -42,43 +43,69 @@ impl Shift {
     }
 }
 
-/// Fresh entries before and after the end of the baseline, which is the entry `until`.
-fn split(history: &History, until: usize) -> (Vec<&Event>, Vec<&Event>) {
-    let fresh = history.events.iter().filter(|event| !event.anchor && !event.again);
-    fresh.partition(|event| event.index <= until)
+/// Entries with what each stands for: the inverse of its probability, cut where it is rarer than the others.
+struct Sample<'a> {
+    events: Vec<&'a Event>,
+    weights: Vec<f64>,
+}
+
+impl<'a> Sample<'a> {
+    fn of(events: Vec<&'a Event>) -> Self {
+        let rarest = Rarity::of(events.iter().map(|event| event.probability));
+        let weights = events.iter().map(|event| stake(event.probability, rarest)).collect();
+        Self { events, weights }
+    }
+
+    /// Values of those entries that have one, with their weights.
+    fn values<V>(&self, value: impl Fn(&Event) -> Option<V>) -> Vec<(V, f64)> {
+        self.events.iter().zip(&self.weights).filter_map(|(event, weight)| Some((value(event)?, *weight))).collect()
+    }
+
+    /// How many entries of equal weight have each value: weighted shares of the effective number.
+    fn counts<V: Ord>(&self, value: impl Fn(&Event) -> Option<V>) -> BTreeMap<V, f64> {
+        let values = self.values(value);
+        let total: f64 = values.iter().map(|(_, weight)| weight).sum();
+        let worth = effective_size(values.iter().map(|(_, weight)| *weight)) / total;
+        let mut counts = BTreeMap::new();
+        for (value, weight) in values {
+            *counts.entry(value).or_default() += weight * worth;
+        }
+        counts
+    }
+
+    fn is_uniform(&self) -> bool {
+        self.weights.iter().all(|weight| *weight == 1.0)
+    }
+}
+
+/// Entries of the baseline and after it, one of each conversation or content.
+fn split<'a>(history: &'a History, parted: &Parted, counts: impl Fn(&Event) -> bool) -> (Sample<'a>, Vec<&'a Event>) {
+    let leading = history.leading().filter(|event| counts(event));
+    let (mut before, after): (Vec<&Event>, Vec<&Event>) = leading.partition(|event| event.index <= parted.until);
+    before.retain(|event| parted.settled.is_none_or(|until| event.observed.is_some_and(|at| at <= until)));
+    (Sample::of(before), after)
 }
 
 /// Windows in which the segments of some attribute have other shares: chi-squared at levels that sum to 1 % over windows and
 /// attributes, and a share that moved by at least twice the tolerance. In order of time: what moved first does not hide what
 /// moves later or stays.
-pub(super) fn input_shifts(history: &History, entries: &[Entry], until: usize, settings: &Settings) -> Vec<Shift> {
-    let attributes: BTreeSet<&str> = entries.iter().flat_map(|entry| entry.parts().map(|(name, _)| name)).collect();
+pub(super) fn input_shifts(history: &History, parted: &Parted, settings: &Settings) -> Vec<Shift> {
+    // By those of the baseline: one that comes later would change what the others had to show.
+    let known = history.entries.iter().take(parted.until + 1);
+    let attributes: BTreeSet<&str> = known.flat_map(|entry| entry.segments.keys().map(String::as_str)).collect();
     let tests = attributes.len() as f64;
-    let of = |name| shifts_of(history, entries, name, until, tests, settings);
+    let of = |name| shifts_of(history, name, parted, tests, settings);
     let mut shifts: Vec<Shift> = attributes.into_iter().flat_map(of).collect();
     shifts.sort_by(|a, b| a.detected.cmp(&b.detected).then_with(|| a.p.total_cmp(&b.p)));
     shifts
 }
 
-fn shifts_of(
-    history: &History,
-    entries: &[Entry],
-    attribute: &str,
-    until: usize,
-    tests: f64,
-    settings: &Settings,
-) -> Vec<Shift> {
-    let (before, after) = split(history, until);
-    let count = |events: &[&Event]| {
-        let mut counts: BTreeMap<String, f64> = BTreeMap::new();
-        for name in events.iter().filter_map(|event| entries.get(event.index)?.part(attribute)) {
-            *counts.entry(name).or_default() += 1.0;
-        }
-        counts
-    };
-    let reference = count(&before);
+fn shifts_of(history: &History, attribute: &str, parted: &Parted, tests: f64, settings: &Settings) -> Vec<Shift> {
+    let (before, after) = split(history, parted, |_| true);
+    let part = |event: &Event| history.entry(event)?.part(attribute);
+    let reference = before.counts(part);
     let moved = |round: usize, window: &[&Event]| {
-        let current = count(window);
+        let current = Sample::of(window.to_vec()).counts(part);
         let names: Vec<&String> =
             reference.keys().chain(current.keys().filter(|name| !reference.contains_key(*name))).collect();
         let shares = |counts: &BTreeMap<String, f64>| {
@@ -96,7 +123,7 @@ fn shifts_of(
     };
     // It is back when the share that moved most is.
     let share = |shift: &Shift, event: &Event| {
-        let part = entries.get(event.index)?.part(attribute)?;
+        let part = part(event)?;
         Some(f64::from(u8::from(shift.segment.as_ref() == Some(&part))))
     };
     episodes(&before, &after, moved, share, 2.0 * settings.tolerance, settings.run_length)
@@ -105,7 +132,7 @@ fn shifts_of(
 /// Shift after shift, each watched for its return before the next is looked for. The levels of the windows sum over all
 /// episodes, so that the promise is kept over them together.
 fn episodes(
-    before: &[&Event],
+    before: &Sample<'_>,
     after: &[&Event],
     moved: impl Fn(usize, &[&Event]) -> Option<Shift>,
     value: impl Fn(&Shift, &Event) -> Option<f64>,
@@ -113,7 +140,7 @@ fn episodes(
     run_length: f64,
 ) -> Vec<Shift> {
     let mut shifts: Vec<Shift> = Vec::new();
-    for (round, window) in windows(before, after) {
+    for (round, window) in windows(before.events.len(), after) {
         let begin = window.first().map_or(0, |event| event.index);
         let over = shifts.last().is_none_or(|shift| shift.back.is_some_and(|back| back.detected < begin));
         if let Some(shift) = moved(round, window).filter(|_| over) {
@@ -127,7 +154,7 @@ fn episodes(
 /// Whether a mean that moved, up or down, is where it was.
 fn returned(
     shift: &Shift,
-    before: &[&Event],
+    before: &Sample<'_>,
     after: &[&Event],
     value: &impl Fn(&Shift, &Event) -> Option<f64>,
     tolerance: f64,
@@ -135,18 +162,19 @@ fn returned(
 ) -> Option<Back> {
     let fell = shift.effect.value()? < 0.0;
     // What rose is watched upside down.
-    let seen = |event: &&Event| {
+    let upright = |event: &Event| {
         let value = value(shift, event)?;
-        let closeness = if fell { value } else { 1.0 - value };
-        Some(Agreement { index: event.index, closeness, weight: 1.0 })
+        Some(if fell { value } else { 1.0 - value })
     };
-    let known: Vec<f64> = before.iter().filter_map(seen).map(|one| one.closeness).collect();
-    let usual = known.iter().sum::<f64>() / known.len().max(1) as f64;
+    let known = before.values(upright);
+    let total: f64 = known.iter().map(|(_, weight)| weight).sum();
+    let usual = known.iter().map(|(value, weight)| value * weight).sum::<f64>() / total.max(f64::MIN_POSITIVE);
     let mut recovery = Recovery::new(shift.since, usual, usual - shift.effect.value()?.abs(), tolerance)?;
-    let remains = |recent: &[Agreement]| {
-        let recent: Vec<f64> = recent.iter().map(|one| one.closeness).collect();
+    let remains = |recent: &[Observation]| {
+        let recent: Vec<(f64, f64)> = recent.iter().map(|one| (one.closeness, one.weight)).collect();
         mean_difference(&known, &recent, 1.0)
     };
+    let seen = |event: &&Event| Some(Observation::drawn(event.index, upright(event)?, event.probability, event.rarest));
     let mut later = after.iter().filter(|event| event.index > shift.detected).filter_map(seen);
     let back = later.find_map(|label| recovery.observe(label, run_length, remains))?;
     // Upside down, what is missing is too much.
@@ -163,40 +191,43 @@ fn negated(effect: Estimate) -> Estimate {
     }
 }
 
-/// Windows in which the judge's verdicts are distributed otherwise: chi-squared over categories, or
-/// Kolmogorov–Smirnov over numbers, and a mean that moved by at least the tolerance, on [0, 1].
-pub(super) fn score_shifts(history: &History, until: usize, settings: &Settings) -> Vec<Shift> {
-    let (before, after) = split(history, until);
-    let numeric = history.scale.kind() == Kind::Numeric;
-    let (before, after): (Vec<&Event>, Vec<&Event>) = (
-        before.into_iter().filter(|event| event.judge.is_some()).collect(),
-        after.into_iter().filter(|event| event.judge.is_some()).collect(),
-    );
-    let numbers = |events: &[&Event]| events.iter().filter_map(|event| Some(event.judge?.number)).collect::<Vec<f64>>();
-    let counts = |events: &[&Event]| {
-        let mut counts = vec![0.0; history.scale.values().len()];
-        for place in events.iter().filter_map(|event| event.judge) {
-            counts[place.category] += 1.0;
-        }
-        counts
+/// Windows in which the judge's verdicts are distributed otherwise: chi-squared over categories, Kolmogorov–Smirnov over
+/// numbers (over tenths of the scale where they count with different weights), and a mean that moved by at least the
+/// tolerance, on [0, 1].
+pub(super) fn score_shifts(history: &History, parted: &Parted, settings: &Settings) -> Vec<Shift> {
+    let (before, after) = split(history, parted, |event| event.judge.is_some());
+    let scale = &history.scale;
+    let number = |event: &Event| Some(event.judge?.number);
+    let bin = |event: &Event| {
+        let place = event.judge?;
+        let tenth = (scale.share(place) * 10.0).min(9.0) as usize;
+        Some(if scale.kind == Kind::Numeric { tenth } else { place.category })
     };
+    let bins = if scale.kind == Kind::Numeric { 10 } else { scale.levels };
+    let table = |counts: &BTreeMap<usize, f64>| -> Vec<f64> {
+        (0..bins).map(|bin| counts.get(&bin).copied().unwrap_or(0.0)).collect()
+    };
+    let (known, reference) = (before.values(number), table(&before.counts(bin)));
     let moved = |round: usize, window: &[&Event]| {
-        let p = if numeric {
-            kolmogorov_smirnov(&numbers(&before), &numbers(window)).ok()?.p
+        let sample = Sample::of(window.to_vec());
+        let current = sample.values(number);
+        let p = if scale.kind == Kind::Numeric && before.is_uniform() && sample.is_uniform() {
+            let numbers = |values: &[(f64, f64)]| values.iter().map(|(number, _)| *number).collect::<Vec<f64>>();
+            kolmogorov_smirnov(&numbers(&known), &numbers(&current)).ok()?.p
         } else {
-            chi_squared(&counts(&before), &counts(window)).ok()?.p
+            chi_squared(&reference, &table(&sample.counts(bin))).ok()?.p
         };
-        let effect = mean_difference(&numbers(&before), &numbers(window), history.range());
+        let effect = mean_difference(&known, &current, scale.range());
         let worth = effect.value().is_some_and(|effect| effect.abs() >= settings.tolerance);
         shift(round, window, p, effect).filter(|_| worth)
     };
-    let value = |_: &Shift, event: &Event| Some(history.share(event.judge?));
+    let value = |_: &Shift, event: &Event| Some(scale.share(event.judge?));
     episodes(&before, &after, moved, value, settings.tolerance, settings.run_length)
 }
 
 /// Whole windows after the baseline, numbered from 1.
-fn windows<'a, 'b>(before: &[&'a Event], after: &'b [&'a Event]) -> impl Iterator<Item = (usize, &'b [&'a Event])> {
-    let enough = before.len() >= WINDOW;
+fn windows<'a, 'b>(before: usize, after: &'b [&'a Event]) -> impl Iterator<Item = (usize, &'b [&'a Event])> {
+    let enough = before >= WINDOW;
     after.chunks_exact(WINDOW).enumerate().filter(move |_| enough).map(|(round, window)| (round + 1, window))
 }
 
@@ -216,12 +247,14 @@ fn shift(round: usize, window: &[&Event], p: f64, effect: Estimate) -> Option<Sh
     })
 }
 
-/// Welch's interval of the difference of means, in units of the scale's range.
-fn mean_difference(reference: &[f64], current: &[f64], range: f64) -> Estimate {
-    let moments = |values: &[f64]| {
+/// Welch's interval of the difference of weighted means, in units of the scale's range.
+fn mean_difference(reference: &[(f64, f64)], current: &[(f64, f64)], range: f64) -> Estimate {
+    let moments = |values: &[(f64, f64)]| {
         let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0) / n)
+        let total: f64 = values.iter().map(|(_, weight)| weight).sum();
+        let mean = values.iter().map(|(value, weight)| value * weight).sum::<f64>() / total;
+        let squares: f64 = values.iter().map(|(value, weight)| (weight * (value - mean)).powi(2)).sum();
+        (mean, squares / (total * total) * n / (n - 1.0))
     };
     let ((before, error), (after, other_error)) = (moments(reference), moments(current));
     let value = (after - before) / range;

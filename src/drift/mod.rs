@@ -1,198 +1,113 @@
-//! Drift: has anything moved that makes earlier calibration void, and what? Pure over a history in order of time.
+//! Drift: has anything moved that makes earlier calibration void, and what? Pure over a history in the order in which it was
+//! seen.
 //!
 //! The first labels are the baseline; what follows is watched by tests that stay valid however often one looks:
 //! agreement, in all and by segment; the judge on items it has judged before; humans on items they have labelled before;
 //! the distribution of verdicts; the mix of segments; the judge's scores. Each flag states its guarantee and what it is put
 //! down to. What is back is told as recovered, and the watch begins anew against the same baseline; only a judge or a person
 //! whose few changes were one-sided stays flagged, as the end of that cannot be seen.
+//!
+//! What an observation counts for is known when it is made: nothing that is seen later changes what was said of it.
 
 mod attribution;
-pub mod course;
+mod baseline;
+mod course;
+mod entry;
+mod file;
 mod found;
+mod groups;
 mod history;
 mod mix;
 mod quality;
 mod recovery;
 mod replay;
+mod report;
+mod scale;
+mod settings;
 mod stream;
+mod verdicts;
+mod votes;
+pub mod watch;
+mod weights;
 
-use serde::Serialize;
-use serde_json::Value;
-
+#[cfg(test)]
+pub use course::EvidencePoint;
 pub use course::{Course, SeriesStart};
-pub use history::Entry;
+pub use entry::{Entry, Series};
+pub use file::{Line, detect_lines};
+pub use history::History;
 pub use quality::QualityScore;
+#[cfg(test)]
+pub use report::{ALGORITHM, Strength};
+pub use report::{Flag, Recovered, Recovery, Report};
+pub use scale::DriftScale;
+pub use settings::Settings;
 
 pub use crate::model::{Attribution, DriftKind as Kind};
 
-use crate::agreement::{Declaration, LabelScale};
-use crate::statistics::{Estimate, Reason};
+use crate::statistics::Reason;
+use baseline::{Baseline, Parted};
 use found::{Found, Said};
-use history::{History, as_items};
 use replay::{Side, replays};
-use stream::{Baseline, agreements, watch_all};
+use report::{BaselineReport, ReplayCount};
+use stream::watch_all;
+use votes::{Vote, votes};
 
-/// How to watch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// The declared scale; inferred without one.
-    pub scale: Option<Declaration>,
-    /// Labels of the baseline.
-    pub baseline: usize,
-    /// A fall of agreement below this is no drift.
-    pub tolerance: f64,
-    /// Labels that pass on average before a false alarm, at least.
-    pub run_length: f64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { scale: None, baseline: 200, tolerance: 0.05, run_length: 1_000.0 }
-    }
-}
-
-/// One thing that moved.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Flag {
-    /// What.
-    pub kind: Kind,
-    /// In which segment, or which annotator; null for all.
-    pub segment: Option<String>,
-    /// Time of the entry at which it likely began.
-    pub since: Value,
-    /// Time of the entry that raised the flag.
-    pub detected_at: Value,
-    /// Labels (for score and mix: entries; for quality: scores) from the one to the other.
-    pub labels_to_detection: usize,
-    /// By how much.
-    pub effect: Estimate,
-    /// How sure.
-    pub evidence: Strength,
-    /// Why.
-    pub attribution: Attribution,
-    /// What to do.
-    pub advice: &'static str,
-}
-
-/// Something that had moved and is back.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Recovered {
-    /// What had moved.
-    #[serde(flatten)]
-    pub flag: Flag,
-    /// How it came back.
-    pub recovery: Recovery,
-}
-
-/// A return.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Recovery {
-    /// Time of the entry since which it is likely back.
-    pub since: Value,
-    /// Time of the entry that showed it.
-    pub detected_at: Value,
-    /// Labels from the one to the other.
-    pub labels_to_detection: usize,
-    /// What remains of the effect.
-    pub effect: Estimate,
-    /// How sure.
-    pub evidence: Strength,
-}
-
-/// How sure a flag is.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Strength {
-    /// The statistic: evidence of an e-detector, or a p-value.
-    pub statistic: f64,
-    /// What it was compared with.
-    pub threshold: f64,
-    /// What that promises about false alarms.
-    pub guarantee: String,
-}
-
-/// What a history says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Report {
-    /// Labels with a verdict that feed the watch, the baseline included.
-    pub labels: usize,
-    /// The baseline.
-    pub baseline: BaselineReport,
-    /// What moved and is not back.
-    pub flags: Vec<Flag>,
-    /// What had moved and is back, in order of time.
-    pub recovered: Vec<Recovered>,
-    /// The evidence of the watch over time; none before there is a baseline.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub course: Option<Course>,
-    /// The scale, in the form that `--scale` accepts.
-    pub scale: String,
-    /// Whether nobody declared it.
-    pub scale_inferred: bool,
-    /// Items seen again: verdicts and labels compared with the first ones.
-    pub replays: ReplayCount,
-}
-
-/// Agreement before the watch began.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BaselineReport {
-    /// Mean agreement with Wilson's interval.
-    pub agreement: Estimate,
-    /// Time of its last label; null without a baseline.
-    pub until: Value,
-    /// Its labels.
-    pub labels: usize,
-}
-
-/// How much was seen again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ReplayCount {
-    /// Verdicts.
-    pub judge: usize,
-    /// Labels.
-    pub human: usize,
-}
-
-/// Looks for drift.
-pub fn detect(entries: &[Entry], settings: &Settings) -> Report {
-    let scale = LabelScale::of(settings.scale.as_ref(), &as_items(entries));
-    let history = History::of(entries, scale);
-    let labels = agreements(&history);
-    let judge = replays(&history, Side::Judge, settings);
-    let human = replays(&history, Side::Human, settings);
-    let found = Found { entries, history: &history, judge: &judge, human: &human, settings };
-    let size = settings.baseline.max(1);
-    let enough = labels.len() >= size;
-    let first = &labels[..size.min(labels.len())];
-    let baseline = Baseline::of(first, settings.tolerance);
-    let (mut said, mut course) = (found.replay_flags(), None);
-    if let Ok(baseline) = &baseline
-        && enough
-    {
-        let watched = watch_all(&labels[size..], *baseline, settings);
-        said = found.flags(&watched, first, &labels[size..]);
-        course = Some(course::course(entries, &labels, &watched.path, settings.run_length));
-    }
-    let (flags, recovered) = parted(said);
-    let agreement = match &baseline {
-        _ if !enough => Reason::TooFew.into(),
-        Ok(baseline) => baseline.agreement,
-        Err(reason) => (*reason).into(),
+/// Looks for drift. Moments are ordinals of entries.
+pub fn detect(history: &History, settings: &Settings) -> Report<usize> {
+    let judge = replays(history, Side::Judge, settings);
+    let human = replays(history, Side::Human, settings);
+    let found = Found { history, judge: &judge, human: &human, settings };
+    let parted = Parted::of(votes(history), settings.baseline.max(1), settings.tolerance);
+    let (labels, baseline, said, course) = match parted {
+        Ok(parted) => watched(&found, &parted),
+        Err(votes) => {
+            let labels = labels_of(&votes);
+            let baseline = BaselineReport { agreement: Reason::TooFew.into(), until: None, labels, votes: votes.len() };
+            (labels, baseline, found.replay_flags(), None)
+        }
     };
-    let until = first.last().filter(|_| enough).map_or(Value::Null, |label| entries[label.index].time.clone());
+    let (flags, recovered) = divided(said);
     Report {
-        labels: labels.len(),
-        baseline: BaselineReport { agreement, until, labels: first.len() },
+        labels,
+        baseline,
         flags,
         recovered,
         course,
-        scale: history.scale.to_string(),
-        scale_inferred: history.scale.inferred(),
+        scale: history.scale.name.clone(),
+        scale_inferred: history.scale.inferred,
         replays: ReplayCount { judge: judge.seen.len(), human: human.seen.len() },
     }
 }
 
+type Watching = (usize, BaselineReport<usize>, Vec<Said>, Option<Course<usize>>);
+
+/// What is said once there is a baseline.
+fn watched(found: &Found<'_>, parted: &Parted) -> Watching {
+    let settings = found.settings;
+    let rarest = parted.rarest();
+    let first: Vec<_> = parted.first.iter().map(|vote| vote.by(rarest)).collect();
+    let of_first = labels_of(&parted.first);
+    let labels = of_first + labels_of(&parted.later);
+    let report = |agreement, until| BaselineReport { agreement, until, labels: of_first, votes: first.len() };
+    match Baseline::of(&first, settings.tolerance) {
+        Err(reason) => (labels, report(reason.into(), Some(parted.until)), found.replay_flags(), None),
+        Ok(baseline) => {
+            let watched = watch_all(&parted.later, baseline, settings);
+            let said = found.flags(&watched, parted);
+            let all = parted.first.iter().chain(&parted.later);
+            let course = course::course(&found.history.entries, all, &watched.path, settings.run_length);
+            (labels, report(baseline.agreement, Some(parted.until)), said, Some(course))
+        }
+    }
+}
+
+fn labels_of(votes: &[Vote]) -> usize {
+    votes.iter().map(|vote| vote.members.len()).sum()
+}
+
 /// What stands and what is over.
-fn parted(said: Vec<Said>) -> (Vec<Flag>, Vec<Recovered>) {
+fn divided(said: Vec<Said>) -> (Vec<Flag<usize>>, Vec<Recovered<usize>>) {
     let (mut flags, mut recovered) = (Vec::new(), Vec::new());
     for (flag, recovery) in said {
         match recovery {

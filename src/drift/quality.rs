@@ -4,30 +4,31 @@
 //! its capital by
 //!
 //! ```text
-//! 1 + L u (m - x),   u = p_min / p
+//! 1 + L u (m - x),   u = min(1, c / p)
 //! ```
 //!
-//! where `u` is the inverse probability as a fraction of its largest possible value. Over a population of which each
-//! item is drawn with probability `p`, the expected surprise is `p_min (m - mean)`: not positive as long as the mean of
+//! where `u` is the inverse probability as a fraction of its largest usual value. Over a population of which each
+//! item is drawn with probability `p`, the expected surprise is `c (m - mean)`: not positive as long as the mean of
 //! the population, not of the drawn sample, is at least `m`; and `u` in (0, 1] keeps every bet solvent. So the weighted stream
 //! is as valid as an unweighted one, without asymptotics (betting with importance weights: Waudby-Smith, Wu, Ramdas,
-//! Karampatziakis and Mineiro 2022; e-detectors: Shin, Ramdas and Rinaldo 2024). A small `p_min` costs power, not validity.
+//! Karampatziakis and Mineiro 2022; e-detectors: Shin, Ramdas and Rinaldo 2024). A small `c` costs power, not validity.
 //!
-//! The rarest 1 % of scores are taken for as rare as the next: one answer drawn once in ten thousand times would otherwise
-//! leave the others no weight.
+//! `c` is known before the bet: all but 2 % of the 200 draws before were likelier. What is rarer is taken for as rare as that:
+//! one answer drawn once in ten thousand times would otherwise leave the others no weight.
 //!
 //! A segment's baseline is its own first scores, which must stand among the first of the series, so that what has fallen for
 //! long never becomes the baseline; a segment with too few of them is watched only as part of the whole. Segments are compared
 //! by e-BH on their current evidence.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use super::Attribution;
+use super::baseline::Baseline;
 use super::recovery::Back;
-use super::stream::{Agreement, Baseline, Fall, Rule, Watch, least_evidence};
-use super::{Flag, Kind, Recovered, Recovery, Report, Strength};
+use super::report::{ALGORITHM, Flag, Recovered, Recovery, Report, Strength};
+use super::stream::{Fall, Rule, Watch, least_evidence};
+use super::weights::{Observation, Rarity};
+use crate::model::{Attribution, DriftKind as Kind, Moment};
 
 /// Scores, worth so many equally weighted ones, that make up a baseline.
 const BASELINE: f64 = 500.0;
@@ -38,9 +39,9 @@ const RULE: Rule = Rule { tolerance: 0.05, run_length: 100_000.0, least: 30 };
 
 /// A score of the series that is watched.
 #[derive(Debug, Clone, PartialEq)]
-pub struct QualityScore {
+pub struct QualityScore<T = Moment> {
     /// When the answer was observed.
-    pub time: Value,
+    pub time: T,
     /// The score, normalised to [0, 1].
     pub value: f64,
     /// The probability with which the answer was drawn.
@@ -52,7 +53,7 @@ pub struct QualityScore {
 /// A stream that first makes up its baseline.
 #[derive(Default)]
 struct Stream {
-    first: Vec<Agreement>,
+    first: Vec<Observation>,
     /// Sum of the weights and of their squares.
     size: (f64, f64),
     watch: Option<Watch>,
@@ -60,7 +61,7 @@ struct Stream {
 
 impl Stream {
     /// `early` scores may still make up the baseline.
-    fn observe(&mut self, score: Agreement, early: bool) {
+    fn observe(&mut self, score: Observation, early: bool) {
         if let Some(watch) = &mut self.watch {
             watch.observe(score, &RULE);
             return;
@@ -83,11 +84,11 @@ impl Stream {
     }
 }
 
-impl Report {
+impl<T: Copy + Ord> Report<T> {
     /// Adds what the scores of the current series say, in their order; baselines are made up of the `first` ones. What is known
     /// of the judge tells worse answers from a harsher judge.
     #[must_use]
-    pub fn with_quality(mut self, scores: &[QualityScore], first: usize) -> Self {
+    pub fn with_quality(mut self, scores: &[QualityScore<T>], first: usize) -> Self {
         let (mut flags, mut recovered) = (Vec::new(), Vec::new());
         for (segment, fall) in falls(scores, first) {
             let flag = self.quality_flag(scores, segment, &fall);
@@ -101,8 +102,8 @@ impl Report {
         self
     }
 
-    fn quality_flag(&self, scores: &[QualityScore], segment: Option<String>, fall: &Fall) -> Flag {
-        let period = (time(scores, fall.alarm.since), time(scores, fall.alarm.detected));
+    fn quality_flag(&self, scores: &[QualityScore<T>], segment: Option<String>, fall: &Fall) -> Flag<T> {
+        let period = (scores[fall.alarm.since].time, scores[fall.alarm.detected].time);
         let (attribution, advice) = self.why_quality_fell(segment.as_deref(), &period);
         let many = if fall.alarm.threshold > RULE.run_length {
             ", error over patience controlled over segments (e-BH)"
@@ -112,8 +113,8 @@ impl Report {
         Flag {
             kind: Kind::Quality,
             segment,
-            since: time(scores, fall.alarm.since),
-            detected_at: time(scores, fall.alarm.detected),
+            since: period.0,
+            detected_at: period.1,
             labels_to_detection: fall.alarm.labels,
             effect: fall.alarm.effect,
             evidence: Strength {
@@ -122,16 +123,17 @@ impl Report {
                 guarantee: format!("on average at least {} scores pass before a false alarm{many}", RULE.run_length),
             },
             attribution,
-            advice,
+            advice: Cow::Borrowed(advice),
+            algorithm: ALGORITHM,
         }
     }
 
     /// It is the answers where the judge is known to have stood still, and not known where nobody watches it. What began only
     /// after the fall was noticed, or was over before it began, is not its cause.
-    fn why_quality_fell(&self, segment: Option<&str>, period: &Period) -> (Attribution, &'static str) {
+    fn why_quality_fell(&self, segment: Option<&str>, period: &Period<T>) -> (Attribution, &'static str) {
         let standing = self.flags.iter().filter(|flag| may_cause(flag, None, period));
         let over = self.recovered.iter().filter(|one| may_cause(&one.flag, Some(&one.recovery), period));
-        let causes: Vec<&Flag> = standing.chain(over.map(|one| &one.flag)).collect();
+        let causes: Vec<&Flag<T>> = standing.chain(over.map(|one| &one.flag)).collect();
         let moved = |kind: Kind| causes.iter().find(|flag| flag.kind == kind);
         let disagrees = causes
             .iter()
@@ -153,28 +155,16 @@ impl Report {
 }
 
 /// When a fall began, and when it was noticed.
-type Period = (Value, Value);
+type Period<T> = (T, T);
 
-/// Whether a flag may be what made answers look worse. Times that cannot be compared rule nothing out.
-fn may_cause(flag: &Flag, recovery: Option<&Recovery>, (since, detected): &Period) -> bool {
-    let not_after = |one: &Value, other: &Value| moment(one).zip(moment(other)).is_none_or(|(one, other)| one <= other);
-    not_after(&flag.since, detected) && recovery.is_none_or(|recovery| not_after(since, &recovery.since))
-}
-
-fn moment(time: &Value) -> Option<jiff::Timestamp> {
-    time.as_str()?.parse().ok()
-}
-
-/// The probability that counts as the smallest: all but 1 % of the scores were drawn with a larger one.
-fn rarest(scores: &[QualityScore]) -> f64 {
-    let mut probabilities: Vec<f64> = scores.iter().map(|score| score.probability).collect();
-    probabilities.sort_unstable_by(f64::total_cmp);
-    probabilities.get(probabilities.len() / 100).copied().unwrap_or(1.0)
+/// Whether a flag may be what made answers look worse.
+fn may_cause<T: Ord>(flag: &Flag<T>, recovery: Option<&Recovery<T>>, (since, detected): &Period<T>) -> bool {
+    flag.since <= *detected && recovery.is_none_or(|recovery| *since <= recovery.since)
 }
 
 /// The segments that may come to a baseline. An attribute of which every answer has another value makes as many segments as
 /// there are scores, and none of them is ever watched.
-fn watchable(scores: &[QualityScore], first: usize) -> BTreeMap<&str, Stream> {
+fn watchable<T>(scores: &[QualityScore<T>], first: usize) -> BTreeMap<&str, Stream> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for segment in scores.iter().take(first).flat_map(|score| &score.segments) {
         *counts.entry(segment).or_default() += 1;
@@ -185,11 +175,12 @@ fn watchable(scores: &[QualityScore], first: usize) -> BTreeMap<&str, Stream> {
 }
 
 /// Falls of the whole (no name) and of segments.
-fn falls(scores: &[QualityScore], first: usize) -> Vec<(Option<String>, Fall)> {
-    let rarest = rarest(scores);
+fn falls<T>(scores: &[QualityScore<T>], first: usize) -> Vec<(Option<String>, Fall)> {
+    let mut rarity = Rarity::default();
     let (mut whole, mut parts) = (Stream::default(), watchable(scores, first));
     for (index, score) in scores.iter().enumerate() {
-        let observed = Agreement { index, closeness: score.value, weight: (rarest / score.probability).min(1.0) };
+        let rarest = rarity.next(score.probability);
+        let observed = Observation::drawn(index, score.value, score.probability, rarest);
         let early = index < first;
         whole.observe(observed, early);
         if let Some(watch) = &mut whole.watch {
@@ -220,37 +211,34 @@ fn falls(scores: &[QualityScore], first: usize) -> Vec<(Option<String>, Fall)> {
     of_whole.chain(of_parts).collect()
 }
 
-fn recovery(scores: &[QualityScore], back: &Back) -> Recovery {
+fn recovery<T: Copy>(scores: &[QualityScore<T>], back: &Back) -> Recovery<T> {
     let whole = if back.of_whole { "as the whole is: " } else { "" };
     let guarantee = format!(
         "{whole}while the mean score stays at or below {:.3}, on average at least {} scores pass before it is called recovered",
         back.level, RULE.run_length
     );
     Recovery {
-        since: time(scores, back.since),
-        detected_at: time(scores, back.detected),
+        since: scores[back.since].time,
+        detected_at: scores[back.detected].time,
         labels_to_detection: back.labels,
         effect: back.effect,
         evidence: Strength { statistic: back.statistic, threshold: back.threshold, guarantee },
     }
 }
 
-fn time(scores: &[QualityScore], index: usize) -> Value {
-    scores.get(index).map_or(Value::Null, |score| score.time.clone())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::entry::{Entry, Series};
+    use super::super::{DriftScale, History, Settings, detect};
+    use super::*;
+    use crate::agreement::{Kind as ScaleKind, Place};
+    use crate::model::Probability;
     use rand::rngs::Xoshiro256PlusPlus;
     use rand::{RngExt, SeedableRng};
-    use serde_json::json;
-
-    use super::super::{Entry, Settings, detect};
-    use super::*;
 
     /// Scores of two intents; passing is drawn with `returns` for the one and 0.8 for the other. Failing answers are
     /// drawn for judging four times as often, as a rule on thumbs-down does.
-    fn scores(rng: &mut Xoshiro256PlusPlus, number: usize, returns: f64, from: usize) -> Vec<QualityScore> {
+    fn scores(rng: &mut Xoshiro256PlusPlus, number: usize, returns: f64, from: usize) -> Vec<QualityScore<usize>> {
         let mut drawn = Vec::new();
         while drawn.len() < number {
             let intent = if rng.random::<f64>() < 0.3 { "returns" } else { "orders" };
@@ -258,7 +246,7 @@ mod tests {
             let probability = if pass { 0.2 } else { 0.8 };
             if rng.random::<f64>() < probability {
                 drawn.push(QualityScore {
-                    time: json!(from + drawn.len()),
+                    time: from + drawn.len(),
                     value: f64::from(u8::from(pass)),
                     probability,
                     segments: vec![format!("intent={intent}")],
@@ -268,7 +256,7 @@ mod tests {
         drawn
     }
 
-    fn story(phases: &[(usize, f64)]) -> Vec<QualityScore> {
+    fn story(phases: &[(usize, f64)]) -> Vec<QualityScore<usize>> {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
         let mut all = Vec::new();
         for (number, returns) in phases {
@@ -278,13 +266,25 @@ mod tests {
     }
 
     /// A report on so many labels on which judge and people agree nine times of ten.
-    fn agreeing(labels: usize) -> Report {
-        let entry = |label: usize| {
-            let judge = if label.is_multiple_of(10) { 1 - label % 2 } else { label % 2 };
-            json!({"time": label, "item_id": label, "human": label % 2, "judge": judge}).to_string()
+    fn agreeing(labels: usize) -> Report<usize> {
+        let place = |pass: bool| Some(Place { category: usize::from(pass), number: f64::from(u8::from(pass)) });
+        let entry = |label: usize| Entry {
+            item: label.to_string(),
+            human: place(label % 2 == 1),
+            judge: place((label % 2 == 1) != label.is_multiple_of(10)),
+            annotator: None,
+            is_anchor: false,
+            segments: BTreeMap::new(),
+            probability: Probability::ONE,
+            session: None,
+            content: None,
+            observed: None,
+            seen: None,
+            series: Series::default(),
         };
-        let entries: Vec<Entry> = (0..labels).map(|label| Entry::parse(&entry(label)).unwrap()).collect();
-        detect(&entries, &Settings::default())
+        let kind = ScaleKind::Binary;
+        let scale = DriftScale { kind, levels: 2, low: 0.0, high: 1.0, name: "binary:1".to_owned(), inferred: false };
+        detect(&History::of((0..labels).map(entry).collect(), scale), &Settings::default())
     }
 
     #[test]
@@ -292,7 +292,7 @@ mod tests {
         let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.5)]), usize::MAX);
         let flag = report.flags.iter().find(|flag| flag.segment.is_some()).unwrap();
         assert_eq!((flag.kind, flag.segment.as_deref()), (Kind::Quality, Some("intent=returns")));
-        assert!(flag.since.as_u64().is_some_and(|since| since.abs_diff(8_000) < 400), "{flag:?}");
+        assert!(flag.since.abs_diff(8_000) < 400, "{flag:?}");
         assert!(flag.effect.interval().is_some_and(|effect| effect.high < -0.1), "{flag:?}");
         assert_eq!(flag.attribution, Attribution::Answers);
         assert!(report.flags.iter().all(|flag| flag.segment.as_deref() != Some("intent=orders")), "{:?}", report.flags);
@@ -310,7 +310,7 @@ mod tests {
         let report = agreeing(300).with_quality(&story(&[(8_000, 0.8), (4_000, 0.4), (8_000, 0.8)]), usize::MAX);
         assert!(report.flags.is_empty(), "{:?}", report.flags);
         let one = report.recovered.iter().find(|one| one.flag.segment.as_deref() == Some("intent=returns")).unwrap();
-        assert!(one.recovery.since.as_u64().is_some_and(|since| since.abs_diff(12_000) < 600), "{one:?}");
+        assert!(one.recovery.since.abs_diff(12_000) < 600, "{one:?}");
     }
 
     #[test]
@@ -332,7 +332,7 @@ mod tests {
             let pass = rng.random::<f64>() < 0.8;
             if rng.random::<f64>() < probability(pass) {
                 let value = f64::from(u8::from(pass));
-                all.push(QualityScore { time: json!(index), value, probability: probability(pass), segments: vec![] });
+                all.push(QualityScore { time: index, value, probability: probability(pass), segments: vec![] });
             }
         }
         let report = agreeing(300).with_quality(&all, usize::MAX);
@@ -350,7 +350,7 @@ mod tests {
     fn a_baseline_is_made_of_the_first_scores_only() {
         let all = story(&[(8_000, 0.8), (4_000, 0.4)]);
         // As many scores in the middle are left out as a long series has: the fall stands against the same baseline.
-        let long: Vec<QualityScore> = [&all[..5_000], &all[9_000..]].concat();
+        let long: Vec<QualityScore<usize>> = [&all[..5_000], &all[9_000..]].concat();
         assert!(agreeing(300).with_quality(&long, 5_000).flags.iter().any(|flag| flag.segment.is_some()));
         // Without scores of its own among the first, a segment is not held against what may have fallen already.
         assert!(agreeing(300).with_quality(&all, 300).flags.is_empty());
@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_judge_that_moved_in_another_year_is_not_the_cause() {
-        let dated = |day: usize| json!(format!("2026-{:02}-{:02}T00:00:00Z", 1 + day / 28, 1 + day % 28));
+        let dated = |day: usize| day;
         let mut all = story(&[(8_000, 0.8), (4_000, 0.4)]);
         for (index, score) in all.iter_mut().enumerate() {
             score.time = dated(index / 50);

@@ -10,7 +10,7 @@
 use crate::statistics::Estimate;
 use crate::statistics::e_detector::Detector;
 
-use super::stream::Agreement;
+use super::weights::Observation;
 
 /// What fell is back.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,7 +58,7 @@ pub(super) struct Recovery {
     tolerance: f64,
     level: f64,
     detector: Detector,
-    seen: Vec<Agreement>,
+    seen: Vec<Observation>,
     /// Weight and weighted sum before each of `seen`, so that asking after each costs no more the longer it takes.
     before: Vec<(f64, f64)>,
     total: (f64, f64),
@@ -81,14 +81,14 @@ impl Recovery {
     /// Takes the next observation. `effect` says of what was observed since the likely return how far it is from the usual.
     pub(super) fn observe(
         &mut self,
-        label: Agreement,
+        label: Observation,
         threshold: f64,
-        effect: impl FnOnce(&[Agreement]) -> Estimate,
+        effect: impl FnOnce(&[Observation]) -> Estimate,
     ) -> Option<Back> {
         self.seen.push(label);
         self.before.push(self.total);
         self.total = (self.total.0 + label.weight, self.total.1 + label.weight * label.closeness);
-        let statistic = self.detector.observe_weighted(1.0 - label.closeness, label.weight);
+        let statistic = self.detector.observe_weighted(1.0 - label.closeness, label.stake);
         let since = self.detector.since() as usize;
         let (weight, sum) = self.before.get(since)?;
         let mean = (self.total.1 - sum) / (self.total.0 - weight);
@@ -100,7 +100,7 @@ impl Recovery {
             fell: self.fell,
             since: recent.first()?.index,
             detected: recent.last()?.index,
-            labels: recent.len(),
+            labels: recent.iter().map(|one| one.labels).sum(),
             effect: effect(recent),
             statistic,
             threshold,

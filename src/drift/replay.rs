@@ -8,10 +8,10 @@ use crate::statistics::e_detector::Detector;
 use crate::statistics::paired::{bowker, mcnemar_exact};
 use crate::statistics::{AgreementTable, Estimate, proportion};
 
-use super::Settings;
 use super::history::{Event, History};
 use super::recovery::{Back, Period, Recovery};
-use super::stream::Agreement;
+use super::settings::Settings;
+use super::weights::Observation;
 
 /// Share of changed verdicts that sampling noise of an unchanged judge may cause. Identical requests do get different
 /// verdicts, even at temperature 0.
@@ -90,7 +90,7 @@ struct Seen {
 pub(super) fn replays(history: &History, side: Side, settings: &Settings) -> Replays {
     let seen = seen_again(history, side);
     let indices = seen.iter().map(|seen| seen.index).collect();
-    let changes = seen.iter().map(|seen| 1.0 - history.closeness(seen.first, seen.now)).collect();
+    let changes = seen.iter().map(|seen| 1.0 - history.scale.closeness(seen.first, seen.now)).collect();
     let mut moves: Vec<Moved> = Vec::new();
     let (mut rest, mut tests) = (&seen[..], 0);
     while let Some(moved) = next_move(history, rest, tests, side, settings) {
@@ -119,13 +119,13 @@ fn returned(history: &History, seen: &[Seen], moved: &Moved, side: Side, setting
         return None;
     }
     let mut recovery = Recovery::new(moved.since, usual, moved.closeness.min(usual - MARGIN), MARGIN)?;
-    let changed = |recent: &[Agreement]| {
+    let changed = |recent: &[Observation]| {
         let changes = recent.iter().filter(|seen| seen.closeness < 1.0).count();
         proportion(changes as f64, recent.len() as f64)
     };
     seen.iter().find_map(|seen| {
-        let closeness = history.closeness(seen.first, seen.now);
-        recovery.observe(Agreement { index: seen.index, closeness, weight: 1.0 }, settings.run_length, changed)
+        let closeness = history.scale.closeness(seen.first, seen.now);
+        recovery.observe(Observation::plain(seen.index, closeness), settings.run_length, changed)
     })
 }
 
@@ -144,16 +144,17 @@ impl Replays {
 }
 
 fn seen_again(history: &History, side: Side) -> Vec<Seen> {
-    let mut first: BTreeMap<usize, (Place, Option<String>, usize)> = BTreeMap::new();
+    let mut first: BTreeMap<usize, (Place, Option<&str>, usize)> = BTreeMap::new();
+    let annotator = |event: &Event| history.entry(event).and_then(|entry| entry.annotator.as_deref());
     let mut seen = Vec::new();
     for event in &history.events {
         let Some(now) = value(event, side) else { continue };
-        let Some((place, annotator, times)) = first.get_mut(&event.item) else {
-            first.insert(event.item, (now, event.annotator.clone(), 0));
+        let Some((place, by, times)) = first.get_mut(&event.item) else {
+            first.insert(event.item, (now, annotator(event), 0));
             continue;
         };
         // Another annotator's label is a difference between people, not a change of one.
-        if side == Side::Human && *annotator != event.annotator {
+        if side == Side::Human && *by != annotator(event) {
             continue;
         }
         seen.push(Seen { index: event.index, first: *place, now, round: *times });
@@ -173,7 +174,7 @@ fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings)
     let mut detector = Detector::new(1.0 - side.noise() - MARGIN).ok()?;
     let fired = seen
         .iter()
-        .position(|seen| detector.observe(history.closeness(seen.first, seen.now)) >= settings.run_length)?;
+        .position(|seen| detector.observe(history.scale.closeness(seen.first, seen.now)) >= settings.run_length)?;
     let start = detector.since() as usize;
     let recent = &seen[start..=fired];
     Some(Moved {
@@ -198,7 +199,7 @@ fn rounds(seen: &[Seen]) -> Range<usize> {
 /// The first round whose changes have a direction. The k-th test is one at `LEVEL / (k (k+1))`, so that all together stay
 /// under `LEVEL`; `tests` came before.
 fn direction_alarm(history: &History, seen: &[Seen], tests: usize) -> Option<Moved> {
-    if history.scale.kind() == Kind::Numeric {
+    if history.scale.kind == Kind::Numeric {
         return None;
     }
     (tests + 1..).zip(rounds(seen)).find_map(|(test, round)| {
@@ -221,7 +222,7 @@ fn direction_alarm(history: &History, seen: &[Seen], tests: usize) -> Option<Mov
 }
 
 fn direction_p(history: &History, members: &[&Seen]) -> Option<f64> {
-    let mut table = AgreementTable::new(history.scale.values().len());
+    let mut table = AgreementTable::new(history.scale.levels);
     for seen in members {
         table.add(seen.first.category, seen.now.category, 1.0).ok()?;
     }
@@ -237,12 +238,12 @@ fn changed(history: &History, seen: &[Seen]) -> Estimate {
 
 fn mean_closeness<'a>(history: &History, seen: impl ExactSizeIterator<Item = &'a Seen>) -> f64 {
     let number = seen.len() as f64;
-    seen.map(|seen| history.closeness(seen.first, seen.now)).sum::<f64>() / number
+    seen.map(|seen| history.scale.closeness(seen.first, seen.now)).sum::<f64>() / number
 }
 
 fn changed_share(history: &History, pairs: impl Iterator<Item = (Place, Place)>) -> Estimate {
     let (number, changes) = pairs.fold((0.0, 0.0), |(number, changes), (first, now)| {
-        (number + 1.0, changes + f64::from(u8::from(history.closeness(first, now) < 1.0)))
+        (number + 1.0, changes + f64::from(u8::from(history.scale.closeness(first, now) < 1.0)))
     });
     proportion(changes, number)
 }

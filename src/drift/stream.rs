@@ -1,15 +1,17 @@
 //! Agreement over time: has it fallen below its baseline, in all and in each segment?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::statistics::e_detector::Detector;
 use crate::statistics::multiplicity::e_benjamini_hochberg;
-use crate::statistics::survey::effective_size;
-use crate::statistics::{CONFIDENCE, Estimate, Reason, newcombe, wilson};
+use crate::statistics::{Estimate, Reason};
 
-use super::Settings;
-use super::history::History;
+use super::baseline::{Baseline, rarest_of};
+use super::course::Step;
 use super::recovery::{Back, Period, Recovery};
+use super::settings::Settings;
+use super::votes::Vote;
+use super::weights::Observation;
 
 /// Labels of a segment or annotator within the baseline that it needs to be watched by itself.
 const MIN_PART: usize = 30;
@@ -31,25 +33,6 @@ impl From<&Settings> for Rule {
     fn from(settings: &Settings) -> Self {
         Self { tolerance: settings.tolerance, run_length: settings.run_length, least: 1 }
     }
-}
-
-/// One observation of agreement, in [0, 1].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Agreement {
-    /// Index of the entry.
-    pub(super) index: usize,
-    pub(super) closeness: f64,
-    pub(super) weight: f64,
-}
-
-/// Agreement as it was before the watch began.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Baseline {
-    pub(super) agreement: Estimate,
-    mean: f64,
-    size: f64,
-    /// The detector's bound: a mean below it is drift.
-    bound: f64,
 }
 
 /// An alarm.
@@ -79,56 +62,12 @@ impl Fall {
     }
 }
 
-/// First appearances, with both sides, of items that are no anchors: exchangeable while nothing changes.
-pub(super) fn agreements(history: &History) -> Vec<Agreement> {
-    let fresh = history.events.iter().filter(|event| !event.anchor && !event.again);
-    fresh
-        .filter_map(|event| {
-            let closeness = history.agreement(event.human?, event.judge?);
-            Some(Agreement { index: event.index, closeness, weight: event.weight })
-        })
-        .collect()
-}
-
-impl Baseline {
-    /// The baseline of these labels. The bound is the mean less the tolerance, but never above the lower Wilson limit:
-    /// a baseline that was overestimated by chance would void the guarantee.
-    pub(super) fn of(labels: &[Agreement], tolerance: f64) -> Result<Self, Reason> {
-        Self::at(labels, tolerance, CONFIDENCE)
-    }
-
-    /// The same with the Wilson limit at another confidence.
-    pub(super) fn at(labels: &[Agreement], tolerance: f64, confidence: f64) -> Result<Self, Reason> {
-        let weights = labels.iter().map(|label| label.weight);
-        let total: f64 = weights.clone().sum();
-        if labels.is_empty() || total <= 0.0 {
-            return Err(Reason::NoPairs);
-        }
-        let mean = labels.iter().map(|label| label.weight * label.closeness).sum::<f64>() / total;
-        let size = effective_size(weights);
-        let interval = wilson(mean * size, size, confidence)?;
-        let bound = (mean - tolerance).min(interval.low);
-        Ok(Self { agreement: Estimate::new(Ok(mean), Ok(interval)), mean, size, bound })
-    }
-
-    /// Agreement since a change minus the baseline's.
-    fn effect(&self, since: &[Agreement]) -> Estimate {
-        match Self::of(since, 0.0) {
-            Err(reason) => reason.into(),
-            Ok(now) => Estimate::new(
-                Ok(now.mean - self.mean),
-                newcombe(now.mean * now.size, now.size, self.mean * self.size, self.size, CONFIDENCE),
-            ),
-        }
-    }
-}
-
 /// A detector over one stream: from fall to return to fall, each episode with a detector of its own against the same
 /// baseline, so that each has the promised run length.
 pub(super) struct Watch {
     baseline: Baseline,
     detector: Detector,
-    labels: Vec<Agreement>,
+    seen: Vec<Observation>,
     fallen: Option<(Alarm, Option<Recovery>)>,
     /// The whole's return, until it is decided whether this part is back with it.
     whole_is_back: Option<Back>,
@@ -138,16 +77,16 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(baseline: Baseline) -> Result<Self, Reason> {
         let detector = Detector::new(baseline.bound)?;
-        Ok(Self { baseline, detector, labels: Vec::new(), fallen: None, whole_is_back: None, over: Vec::new() })
+        Ok(Self { baseline, detector, seen: Vec::new(), fallen: None, whole_is_back: None, over: Vec::new() })
     }
 
     /// Takes the next label and returns the evidence of this episode.
-    pub(super) fn observe(&mut self, label: Agreement, rule: &Rule) -> f64 {
-        self.labels.push(label);
-        let evidence = self.detector.observe_weighted(label.closeness, label.weight);
+    pub(super) fn observe(&mut self, label: Observation, rule: &Rule) -> f64 {
+        self.seen.push(label);
+        let evidence = self.detector.observe_weighted(label.closeness, label.stake);
         let baseline = self.baseline;
         let Some((alarm, recovery)) = &mut self.fallen else { return evidence };
-        let remains = |recent: &[Agreement]| baseline.effect(recent);
+        let remains = |recent: &[Observation]| baseline.effect(recent);
         let back = recovery.as_mut().and_then(|recovery| recovery.observe(label, rule.run_length, remains));
         if back.is_some() {
             self.over.push(Fall { alarm: *alarm, back });
@@ -172,13 +111,13 @@ impl Watch {
     /// One look, as soon as there are labels enough: looking after each would find a lucky moment.
     fn end_if_back(&mut self) {
         let Some(whole) = self.whole_is_back else { return };
-        let own = &self.labels[self.labels.partition_point(|label| label.index < whole.since)..];
-        let Some(since) = own.first().map(|label| label.index).filter(|_| own.len() >= MIN_BACK) else { return };
-        let (labels, effect) = (own.len(), self.baseline.effect(own));
+        let own = &self.seen[self.seen.partition_point(|label| label.index < whole.since)..];
+        let Some(since) = own.first().map(|label| label.index).filter(|_| labels_of(own) >= MIN_BACK) else { return };
+        let (labels, effect) = (labels_of(own), self.baseline.effect(own));
         self.whole_is_back = None;
         let is_back = |recovery: &Option<Recovery>| recovery.as_ref().is_some_and(|one| one.is_above_level(effect));
         if let Some((alarm, _)) = self.fallen.take_if(|(_, recovery)| is_back(recovery)) {
-            let detected = self.labels.last().map_or(whole.detected, |label| label.index);
+            let detected = self.seen.last().map_or(whole.detected, |label| label.index);
             self.over
                 .push(Fall { alarm, back: Some(Back { since, detected, labels, effect, of_whole: true, ..whole }) });
             self.rearm();
@@ -205,7 +144,7 @@ impl Watch {
 
     fn alarm(&self, threshold: f64, rule: &Rule) -> Option<Alarm> {
         let start = self.detector.since() as usize;
-        let recent = self.labels.get(start..).filter(|recent| recent.len() >= rule.least)?;
+        let recent = self.seen.get(start..).filter(|recent| recent.len() >= rule.least)?;
         let effect = self.baseline.effect(recent);
         if effect.value().is_none_or(|effect| effect > -rule.tolerance) {
             return None;
@@ -213,7 +152,7 @@ impl Watch {
         Some(Alarm {
             since: recent.first()?.index,
             detected: recent.last()?.index,
-            labels: recent.len(),
+            labels: labels_of(recent),
             effect,
             statistic: self.detector.evidence(),
             threshold,
@@ -232,50 +171,73 @@ impl Watch {
     }
 }
 
+fn labels_of(observations: &[Observation]) -> usize {
+    observations.iter().map(|one| one.labels).sum()
+}
+
 /// What the detector of the whole stream saw after its baseline.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     pub(super) falls: Vec<Fall>,
-    /// The evidence after each label: index of its entry, statistic.
-    pub(super) path: Vec<(usize, f64)>,
+    /// The evidence after each vote.
+    pub(super) path: Vec<Step>,
 }
 
 /// Watches the whole stream after its baseline.
-pub(super) fn watch_all(labels: &[Agreement], baseline: Baseline, settings: &Settings) -> Watched {
+pub(super) fn watch_all(later: &[Vote], baseline: Baseline, settings: &Settings) -> Watched {
     let Ok(mut watch) = Watch::new(baseline) else { return Watched::default() };
-    let (rule, mut path) = (Rule::from(settings), Vec::with_capacity(labels.len()));
-    for label in labels {
-        path.push((label.index, watch.observe(*label, &rule)));
+    let (rule, mut path, mut labels) = (Rule::from(settings), Vec::with_capacity(later.len()), 0);
+    for vote in later {
+        labels += vote.members.len();
+        let statistic = watch.observe(vote.observation(), &rule);
+        path.push(Step { index: vote.index(), labels, statistic });
         watch.raise(rule.run_length, &rule);
     }
     Watched { falls: watch.falls(), path }
 }
 
+/// The baselines of parts: what the votes of the baseline say of each, where they hold enough labels of it.
+fn baselines(first: &[Vote], parts: impl Fn(usize) -> Vec<String>, settings: &Settings) -> BTreeMap<String, Baseline> {
+    let mut own: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
+    let rarest = rarest_of(first);
+    for vote in first {
+        for (name, observation) in in_parts(vote, &parts, rarest) {
+            own.entry(name).or_default().push(observation);
+        }
+    }
+    own.retain(|_, observations| labels_of(observations) >= MIN_PART);
+    own.into_iter().filter_map(|(name, own)| Some((name, Baseline::of(&own, settings.tolerance).ok()?))).collect()
+}
+
+/// What a vote says of each part that its labels belong to.
+fn in_parts(vote: &Vote, parts: impl Fn(usize) -> Vec<String>, rarest: f64) -> Vec<(String, Observation)> {
+    let of_each: Vec<(usize, Vec<String>)> =
+        vote.members.iter().map(|member| (member.index, parts(member.index))).collect();
+    let names: BTreeSet<&String> = of_each.iter().flat_map(|(_, names)| names).collect();
+    let belongs =
+        |name: &String, index: usize| of_each.iter().any(|(own, names)| *own == index && names.contains(name));
+    let said = |name: &String| Some((name.clone(), vote.part(|index| belongs(name, index), rarest)?));
+    names.into_iter().filter_map(said).collect()
+}
+
 /// Whether agreement fell within the parts, whatever their shares: a detector that holds each label against the baseline of
 /// its own part. Labels of parts without a baseline of 30 are passed over.
 pub(super) fn fell_within(
-    baseline: &[Agreement],
-    labels: &[Agreement],
+    first: &[Vote],
+    later: &[Vote],
     part: impl Fn(usize) -> Option<String>,
     settings: &Settings,
 ) -> bool {
-    let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
-    for label in baseline {
-        if let Some(name) = part(label.index) {
-            baselines.entry(name).or_default().push(*label);
-        }
-    }
-    baselines.retain(|_, labels| labels.len() >= MIN_PART);
-    let bounds: BTreeMap<String, f64> = baselines
-        .iter()
-        .filter_map(|(name, labels)| Some((name.clone(), Baseline::of(labels, settings.tolerance).ok()?.bound)))
-        .collect();
-    let Some(lowest) = bounds.values().copied().min_by(f64::total_cmp) else { return false };
+    let parts = |index| part(index).into_iter().collect();
+    let bounds = baselines(first, parts, settings);
+    let Some(lowest) = bounds.values().map(|one| one.bound).min_by(f64::total_cmp) else { return false };
     let Ok(mut detector) = Detector::new(lowest) else { return false };
-    labels.iter().any(|label| {
-        part(label.index)
-            .and_then(|name| bounds.get(&name))
-            .is_some_and(|bound| detector.observe_against(*bound, label.closeness, label.weight) >= settings.run_length)
+    // A conversation lies in one part, or has one vote in the first of them.
+    let mut votes = later.iter().filter_map(|vote| in_parts(vote, parts, vote.rarest).into_iter().next());
+    votes.any(|(name, vote)| {
+        bounds
+            .get(&name)
+            .is_some_and(|own| detector.observe_against(own.bound, vote.closeness, vote.stake) >= settings.run_length)
     })
 }
 
@@ -291,29 +253,24 @@ pub(super) fn least_evidence<'a>(watches: impl Iterator<Item = &'a Watch> + Clon
 /// names those that an entry belongs to. A part needs 30 labels in the baseline; smaller ones are watched only as part of
 /// the whole.
 pub(super) fn watch_parts(
-    baseline: &[Agreement],
-    labels: &[Agreement],
+    first: &[Vote],
+    later: &[Vote],
     parts: impl Fn(usize) -> Vec<String>,
     returns: &[Back],
     settings: &Settings,
 ) -> Vec<(String, Fall)> {
-    let mut baselines: BTreeMap<String, Vec<Agreement>> = BTreeMap::new();
-    for label in baseline {
-        for name in parts(label.index) {
-            baselines.entry(name).or_default().push(*label);
-        }
-    }
-    let mut watches: BTreeMap<String, Watch> = BTreeMap::new();
-    for (name, labels) in baselines.into_iter().filter(|(_, labels)| labels.len() >= MIN_PART) {
-        if let Ok(watch) = Baseline::of(&labels, settings.tolerance).and_then(Watch::new) {
-            watches.insert(name, watch);
-        }
-    }
+    let is_whole = |baseline: &Baseline| baseline.labels == first.iter().map(|vote| vote.members.len()).sum::<usize>();
+    let mut watches: BTreeMap<String, Watch> = baselines(first, &parts, settings)
+        .into_iter()
+        // A part that everything belonged to is the whole.
+        .filter(|(_, baseline)| !is_whole(baseline))
+        .filter_map(|(name, baseline)| Some((name, Watch::new(baseline).ok()?)))
+        .collect();
     let (rule, mut returns) = (Rule::from(settings), returns.iter().peekable());
-    for label in labels {
-        for name in parts(label.index) {
+    for vote in later {
+        for (name, observation) in in_parts(vote, &parts, vote.rarest) {
             if let Some(watch) = watches.get_mut(&name) {
-                watch.observe(*label, &rule);
+                watch.observe(observation, &rule);
             }
         }
         if let Some(threshold) = least_evidence(watches.values(), rule.run_length) {
@@ -321,7 +278,7 @@ pub(super) fn watch_parts(
                 watch.raise(threshold, &rule);
             }
         }
-        while let Some(whole) = returns.next_if(|whole| whole.detected <= label.index) {
+        while let Some(whole) = returns.next_if(|whole| whole.detected <= vote.index()) {
             for watch in watches.values_mut() {
                 watch.end_with(whole);
             }

@@ -4,17 +4,24 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
+use serde_json::Value;
+
+use super::replay;
 use super::*;
-use crate::agreement::Label;
+use crate::agreement::{Declaration, Label};
+use crate::statistics::Estimate;
+
+mod promises;
+mod watched;
 
 struct Story {
     rng: Xoshiro256PlusPlus,
-    entries: Vec<Entry>,
+    lines: Vec<Line>,
 }
 
 impl Story {
     fn new(seed: u64) -> Self {
-        Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed), entries: Vec::new() }
+        Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed), lines: Vec::new() }
     }
 
     fn chance(&mut self, p: f64) -> bool {
@@ -26,7 +33,7 @@ impl Story {
         for _ in 0..number {
             let human = self.chance(0.7);
             let judge = if self.chance(agreement) { human } else { !human };
-            let time = self.entries.len();
+            let time = self.lines.len();
             self.push(
                 json!({"time": time, "item_id": time, "human": u8::from(human), "judge": u8::from(judge)}),
                 &more,
@@ -39,7 +46,7 @@ impl Story {
         for anchor in 0..100 {
             let truth = anchor % 3 != 0;
             let (judge, human) = (truth != self.chance(judge), truth != self.chance(human));
-            let time = self.entries.len();
+            let time = self.lines.len();
             self.push(
                 json!({"time": time, "item_id": format!("anchor {anchor}"), "anchor": true,
                        "human": u8::from(human), "judge": u8::from(judge)}),
@@ -50,7 +57,7 @@ impl Story {
 
     /// The judge's verdict on an anchor.
     fn judged(&mut self, anchor: u32, verdict: Value) {
-        let time = self.entries.len();
+        let time = self.lines.len();
         self.push(
             json!({"time": time, "item_id": format!("anchor {anchor}"), "anchor": true, "judge": verdict}),
             &json!({}),
@@ -60,11 +67,19 @@ impl Story {
     fn push(&mut self, mut line: Value, more: &Value) {
         let fields = line.as_object_mut().unwrap();
         fields.extend(more.as_object().unwrap().clone());
-        self.entries.push(Entry::parse(&line.to_string()).unwrap());
+        self.lines.push(Line::parse(&line.to_string()).unwrap());
     }
 
-    fn flags(&self) -> Vec<Flag> {
-        detect(&self.entries, &Settings::default()).flags
+    fn report(&self) -> Report<Value> {
+        self.report_by(None, &Settings::default())
+    }
+
+    fn report_by(&self, scale: Option<&Declaration>, settings: &Settings) -> Report<Value> {
+        detect_lines(self.lines.clone(), scale, settings)
+    }
+
+    fn flags(&self) -> Vec<Flag<Value>> {
+        self.report().flags
     }
 }
 
@@ -72,7 +87,7 @@ fn five_levels() -> Declaration {
     Declaration::Ordinal((1..=5).map(|level| Label::Text(level.to_string())).collect())
 }
 
-fn kinds(flags: &[Flag]) -> Vec<Kind> {
+fn kinds(flags: &[Flag<Value>]) -> Vec<Kind> {
     flags.iter().map(|flag| flag.kind).collect()
 }
 
@@ -101,7 +116,7 @@ fn healthy_years_alarm_less_than_promised() {
         .filter(|seed| {
             let mut story = Story::new(10_000 + seed);
             story.labels(1_240, 0.9, json!({}));
-            let report = detect(&story.entries, &Settings::default());
+            let report = story.report();
             !(report.flags.is_empty() && report.recovered.is_empty())
         })
         .count();
@@ -222,11 +237,11 @@ fn a_segment_falls_alone() {
 fn too_few_labels_are_no_baseline() {
     let mut story = Story::new(8);
     story.labels(150, 0.9, json!({}));
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     assert_eq!(report.baseline.agreement, Estimate::Undefined(Reason::TooFew));
-    assert_eq!(report.baseline.until, Value::Null);
+    assert_eq!(report.baseline.until, None);
     assert!(report.flags.is_empty());
-    assert_eq!(detect(&[], &Settings::default()).labels, 0);
+    assert_eq!(Story::new(8).report().labels, 0);
 }
 
 #[test]
@@ -255,10 +270,10 @@ fn a_fall_that_is_made_up_for_is_told_as_recovered_and_a_second_one_is_found_on_
     for (number, agreement) in [(300, 0.9), (120, 0.5), (400, 0.9), (60, 0.5)] {
         story.labels(number, agreement, json!({}));
     }
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     let near = |time: &Value, label: u64| time.as_u64().is_some_and(|time| time.abs_diff(label) <= 15);
-    let of_agreement = |one: &&Recovered| one.flag.kind == Kind::Agreement;
-    let over: Vec<&Recovered> = report.recovered.iter().filter(of_agreement).collect();
+    let of_agreement = |one: &&Recovered<Value>| one.flag.kind == Kind::Agreement;
+    let over: Vec<&Recovered<Value>> = report.recovered.iter().filter(of_agreement).collect();
     let [recovered] = &over[..] else { panic!("{over:?}") };
     assert!(near(&recovered.flag.since, 300) && near(&recovered.recovery.since, 420), "{recovered:?}");
     assert!(recovered.recovery.effect.value().unwrap() > -0.05);
@@ -273,7 +288,7 @@ fn a_fall_of_which_half_is_made_up_for_stands() {
     for (number, agreement) in [(300, 0.95), (100, 0.4), (400, 0.8)] {
         story.labels(number, agreement, json!({}));
     }
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     assert_eq!(report.flags[0].kind, Kind::Agreement);
     assert!(report.recovered.iter().all(|one| one.flag.kind != Kind::Agreement), "{:?}", report.recovered);
 }
@@ -287,7 +302,7 @@ fn the_segment_that_fell_alone_recovers_alone() {
             story.labels(1, agreement, json!({"segment": "b"}));
         }
     }
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     let over: Vec<Option<&str>> = report.recovered.iter().map(|one| one.flag.segment.as_deref()).collect();
     assert!(over.contains(&Some("b")) && !over.contains(&Some("a")), "{over:?}");
     assert!(report.flags.is_empty(), "{:?}", report.flags);
@@ -306,7 +321,7 @@ fn a_judge_that_returned_to_its_model_is_not_accused_of_what_comes_later() {
     story.labels(120, 0.5, json!({}));
     story.anchors(0.02, 0.0, json!({}));
     story.labels(60, 0.5, json!({}));
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     let causes: Vec<(Kind, Attribution)> =
         report.recovered.iter().map(|one| (one.flag.kind, one.flag.attribution)).collect();
     assert_eq!(causes, [(Kind::Agreement, Attribution::JudgeModel), (Kind::Judge, Attribution::JudgeModel)]);
@@ -322,7 +337,7 @@ fn scores_and_mix_that_are_what_they_were_are_back_as_well() {
             story.labels(1, 0.9, json!({"segment": part}));
         }
     }
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     let over: Vec<(Kind, bool)> = report
         .recovered
         .iter()
@@ -338,7 +353,7 @@ fn the_course_of_the_evidence_goes_over_its_threshold_and_begins_anew() {
     for (number, agreement, of) in [(300, 0.9, 1), (120, 0.5, 2), (400, 0.9, 2)] {
         story.labels(number, agreement, version(of));
     }
-    let course = detect(&story.entries, &Settings::default()).course.unwrap();
+    let course = story.report().course.unwrap();
     assert!(course.points.len() <= 200 && course.highest().unwrap().statistic >= course.threshold);
     assert!(course.latest().unwrap() < course.threshold, "it is back");
     let starts: Vec<&Value> = course.series.iter().map(|start| &start.time).collect();
@@ -355,9 +370,9 @@ fn segments_that_fell_with_the_whole_are_back_with_it_unless_they_stay_down() {
                 story.labels(1, b, json!({"segment": "b"}));
             }
         }
-        detect(&story.entries, &Settings { baseline: 2_000, ..Settings::default() })
+        story.report_by(None, &Settings { baseline: 2_000, ..Settings::default() })
     };
-    let of_b = |flag: &Flag| flag.kind == Kind::Agreement && flag.segment.as_deref() == Some("b");
+    let of_b = |flag: &Flag<Value>| flag.kind == Kind::Agreement && flag.segment.as_deref() == Some("b");
     let mended = story(0.92);
     assert!(mended.recovered.iter().any(|one| of_b(&one.flag)), "{:?}", mended.recovered);
     assert!(!mended.flags.iter().any(of_b), "{:?}", mended.flags);
@@ -376,9 +391,9 @@ fn a_segment_that_had_fallen_before_the_whole_stands_when_the_whole_is_back() {
             story.labels(1, rare, json!({"segment": "rare"}));
         }
     }
-    let report = detect(&story.entries, &Settings::default());
-    let of_rare = |flag: &Flag| flag.kind == Kind::Agreement && flag.segment.as_deref() == Some("rare");
-    let whole = |one: &Recovered| one.flag.kind == Kind::Agreement && one.flag.segment.is_none();
+    let report = story.report();
+    let of_rare = |flag: &Flag<Value>| flag.kind == Kind::Agreement && flag.segment.as_deref() == Some("rare");
+    let whole = |one: &Recovered<Value>| one.flag.kind == Kind::Agreement && one.flag.segment.is_none();
     assert!(report.recovered.iter().any(whole), "{:?}", report.recovered);
     assert!(!report.recovered.iter().any(|one| of_rare(&one.flag)), "{:?}", report.recovered);
     let rare = report.flags.iter().find(|flag| of_rare(flag)).unwrap();
@@ -395,8 +410,8 @@ fn an_attribute_whose_shift_is_over_does_not_hide_the_shift_of_another() {
             story.labels(1, agreement, json!({"segments": {"lang": lang, "tier": tier}}));
         }
     }
-    let report = detect(&story.entries, &Settings::default());
-    let of_mix = |flag: &&Flag| flag.kind == Kind::InputMix;
+    let report = story.report();
+    let of_mix = |flag: &&Flag<Value>| flag.kind == Kind::InputMix;
     let over = report.recovered.iter().map(|one| &one.flag).find(of_mix).unwrap();
     let standing = report.flags.iter().find(of_mix).unwrap();
     assert!(over.segment.as_deref().is_some_and(|segment| segment.starts_with("lang=")), "{over:?}");
@@ -414,7 +429,7 @@ fn a_judge_that_moved_in_one_direction_is_not_back_while_nothing_changes() {
             story.judged(anchor, json!(u8::from(anchor % 2 == 1 && !harsher)));
         }
     }
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     assert_eq!((kinds(&report.flags), report.recovered), (vec![Kind::Judge], Vec::new()));
     assert!(report.flags[0].evidence.guarantee.contains("over all replays"));
 }
@@ -428,7 +443,7 @@ fn a_judge_that_is_a_level_harsher_is_not_back_while_nothing_changes() {
             story.judged(anchor, json!(anchor % 4 + 2 - u32::from(harsher)));
         }
     }
-    let report = detect(&story.entries, &Settings { scale: Some(five_levels()), ..Settings::default() });
+    let report = story.report_by(Some(&five_levels()), &Settings::default());
     assert_eq!((kinds(&report.flags), report.recovered), (vec![Kind::Judge], Vec::new()));
 }
 
@@ -442,7 +457,7 @@ fn what_is_left_of_a_round_after_a_return_is_tested_at_the_next_level() {
         let changed = anchor < 100 || (anchor >= 250 && anchor % 10 == 1);
         story.judged(anchor, json!(if changed { 1 - anchor % 2 } else { anchor % 2 }));
     }
-    let report = detect(&story.entries, &Settings::default());
+    let report = story.report();
     assert_eq!((report.recovered.len(), kinds(&report.flags)), (1, vec![Kind::Judge]));
     let threshold = report.flags[0].evidence.threshold;
     assert!((threshold - replay::LEVEL / 6.0).abs() < 1e-12, "the second test, at {threshold}");

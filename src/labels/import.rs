@@ -41,6 +41,8 @@ pub struct LabelLine {
     pub rationale: Option<String>,
     /// When, as RFC 3339.
     pub labelled_at: Option<jiff::Timestamp>,
+    /// When judged first saw it, as `labels export` writes it; it counts in a database without labels only.
+    pub first_seen_at: Option<jiff::Timestamp>,
     /// `uniform` or `targeted`, when judged drew the subject; absent means unknown.
     pub stream: Option<LabelStream>,
     /// The probability with which the subject was drawn.
@@ -74,13 +76,15 @@ pub struct ExportedLabel<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rationale: Option<&'a str>,
     labelled_at: Option<jiff::Timestamp>,
+    first_seen_at: Option<jiff::Timestamp>,
     stream: LabelStream,
     #[serde(skip_serializing_if = "Option::is_none")]
     probability: Option<Probability>,
 }
 
-impl<'a> From<&'a Label> for ExportedLabel<'a> {
-    fn from(label: &'a Label) -> Self {
+impl<'a> ExportedLabel<'a> {
+    /// A label and when judged first saw it, milliseconds since the Unix epoch.
+    pub fn of(label: &'a Label, first_seen_ms: i64) -> Self {
         // A level has a score and a name; one of them says all.
         let score = label.score.as_ref().and_then(Score::number);
         Self {
@@ -91,6 +95,7 @@ impl<'a> From<&'a Label> for ExportedLabel<'a> {
             label: if score.is_some() { None } else { label.score.as_ref().and_then(Score::label) },
             rationale: label.rationale.as_deref(),
             labelled_at: jiff::Timestamp::from_millisecond(label.labelled_at_ms).ok(),
+            first_seen_at: jiff::Timestamp::from_millisecond(first_seen_ms).ok(),
             stream: label.stream,
             probability: label.probability,
         }
@@ -202,7 +207,11 @@ pub async fn import(
     lines: Lines,
 ) -> Result<Import, StoreError> {
     let (mut import, labels) = resolve_all(store, rubrics, lines).await?;
-    import.stored = store.insert_labels(&labels).await?;
+    // Elsewhere labels of its own were seen before, and nothing is put between them.
+    let is_restored = store.has_no_labels().await?;
+    let seen: Vec<(&Label, Option<i64>)> =
+        labels.iter().map(|resolved| (&resolved.label, resolved.first_seen_ms.filter(|_| is_restored))).collect();
+    import.stored = store.insert_labels_seen(&seen).await?;
     import.known += labels.len() as u64 - import.stored;
     Ok(import)
 }
@@ -216,7 +225,7 @@ pub async fn preview(
     let (mut import, labels) = resolve_all(store, rubrics, lines).await?;
     let key = |label: &Label| (label.subject, label.rubric.clone(), label.annotator.clone(), label.labelled_at_ms);
     let mut seen = BTreeSet::new();
-    for label in &labels {
+    for Resolved { label, .. } in &labels {
         let stored = store.labels_of(label.subject, &label.rubric).await?;
         let new = seen.insert(key(label)) && !stored.iter().any(|one| key(one) == key(label));
         *(if new { &mut import.stored } else { &mut import.known }) += 1;
@@ -229,7 +238,7 @@ async fn resolve_all(
     store: &Store,
     rubrics: &BTreeMap<String, LabelledRubric>,
     lines: Lines,
-) -> Result<(Import, Vec<Label>), StoreError> {
+) -> Result<(Import, Vec<Resolved>), StoreError> {
     let mut import = Import::default();
     let mut labels = Vec::new();
     let now_ms = store.now_ms();
@@ -243,8 +252,8 @@ async fn resolve_all(
             Err(error) => Err(error),
         };
         match resolved {
-            Ok((label, dated)) if !dated && is_known(store, &label).await? => import.known += 1,
-            Ok((label, _)) => labels.push(label),
+            Ok(resolved) if !resolved.is_dated && is_known(store, &resolved.label).await? => import.known += 1,
+            Ok(resolved) => labels.push(resolved),
             Err(error) => import.refused.push((number, error)),
         }
     }
@@ -258,13 +267,21 @@ async fn is_known(store: &Store, label: &Label) -> Result<bool, StoreError> {
     Ok(last.is_some_and(|last| last.score == label.score && last.rationale == label.rationale))
 }
 
-/// The label, and whether its line says when it was given. The outer result is the store's, the inner one the line's.
+/// A line that is a label.
+struct Resolved {
+    label: Label,
+    /// Whether its line says when it was given.
+    is_dated: bool,
+    first_seen_ms: Option<i64>,
+}
+
+/// The label of a line. The outer result is the store's, the inner one the line's.
 async fn resolve(
     store: &Store,
     rubrics: &BTreeMap<String, LabelledRubric>,
     line: LabelLine,
     now_ms: i64,
-) -> Result<Result<(Label, bool), LabelError>, StoreError> {
+) -> Result<Result<Resolved, LabelError>, StoreError> {
     let checked = check(rubrics, line);
     let (line, rubric, annotator, score, target) = match checked {
         Ok(checked) => checked,
@@ -281,7 +298,8 @@ async fn resolve(
         }
         ([first, ..], LabelTarget::Subject(_)) => *first,
     };
-    let dated = line.labelled_at.is_some();
+    let (is_dated, first_seen_ms) =
+        (line.labelled_at.is_some(), line.first_seen_at.map(jiff::Timestamp::as_millisecond));
     let label = Label {
         subject,
         rubric,
@@ -292,7 +310,7 @@ async fn resolve(
         probability: line.probability,
         labelled_at_ms: line.labelled_at.map_or(now_ms, jiff::Timestamp::as_millisecond),
     };
-    Ok(Ok((label, dated)))
+    Ok(Ok(Resolved { label, is_dated, first_seen_ms }))
 }
 
 type Checked = (LabelLine, String, String, Score, LabelTarget);
@@ -379,12 +397,13 @@ mod tests {
             probability: Probability::try_from(0.5).ok(),
             labelled_at_ms: 1_767_225_600_000,
         };
-        let text = serde_json::to_string(&ExportedLabel::from(&label)).unwrap();
+        let text = serde_json::to_string(&ExportedLabel::of(&label, label.labelled_at_ms + 1)).unwrap();
         let (_, line) = read_lines(LabelFormat::JsonLines, &text).remove(0);
         let (line, rubric, annotator, score, target) = check(&rubrics(), line.unwrap()).unwrap();
         assert_eq!((rubric, annotator, score.number()), (label.rubric, label.annotator, Some(4.0)));
         assert_eq!((line.stream, line.probability), (Some(label.stream), label.probability));
         assert_eq!(line.labelled_at.unwrap().as_millisecond(), label.labelled_at_ms);
+        assert_eq!(line.first_seen_at.unwrap().as_millisecond(), label.labelled_at_ms + 1);
         assert!(matches!(target, LabelTarget::Subject(subject) if subject == label.subject));
     }
 

@@ -4,7 +4,7 @@
 //! Any number of workers may have the role; one of them looks at a time, and another goes on when it is gone.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::leadership::{CALIBRATION, holding, leads};
 use super::report_maker::ReportMaker;
 use crate::alerts;
+use crate::drift;
 use crate::labels::anchors::{self, Rounds};
 use crate::labels::pool;
 use crate::model::{AlertEvent, DriftKind, Named as _};
-use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, snapshot};
+use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, scales, snapshot};
 use crate::rubrics::Catalogue;
 use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
 use crate::telemetry::StoreGauges;
@@ -56,12 +57,13 @@ impl Calibration {
     pub(super) async fn watch(self, soft: CancellationToken) -> Result<(), StoreError> {
         let gauges = StoreGauges::default();
         let mut reports = ReportMaker::default();
-        let mut next_ms = i64::MIN;
+        let mut next: Option<Instant> = None;
         while !soft.is_cancelled() {
             match leads(&self.store, CALIBRATION).await {
                 Ok(true) => {
-                    if self.store.now_ms() >= next_ms {
-                        next_ms = self.store.now_ms() + INTERVAL.as_millis() as i64;
+                    if next.is_none_or(|next| Instant::now() >= next) {
+                        // Not by the clock of the wall, which may be put back.
+                        next = Some(Instant::now() + INTERVAL);
                         self.plan_anchors().await;
                         if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
                             tracing::warn!(
@@ -74,7 +76,7 @@ impl Calibration {
                     self.make_report(&mut reports).await;
                 }
                 // Who takes over looks at once.
-                Ok(false) => (next_ms, reports) = (i64::MIN, ReportMaker::default()),
+                Ok(false) => (next, reports) = (None, ReportMaker::default()),
                 Err(error) => {
                     tracing::debug!(error = crate::error_chain::causes(&error), "nobody could be asked who looks");
                 }
@@ -92,7 +94,7 @@ impl Calibration {
 
     /// Keeps the candidates of the label queue ready; what there is at the first start takes several rounds.
     async fn fill_label_pool(&self) {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         loop {
             match pool::take_in(&self.store, &self.baselines).await {
                 Ok(true) if start.elapsed() < POOL_PATIENCE => {}
@@ -133,7 +135,9 @@ impl Calibration {
     }
 
     async fn look(&self, gauges: &StoreGauges) -> Result<(), LookError> {
-        let rubrics = self.catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
+        let rubrics: Vec<RubricFacts> =
+            self.catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
+        drift::watch::keep(&self.store, &scales(&rubrics), &self.baselines, CALIBRATION).await?;
         let options = ReportOptions { baselines: self.baselines.clone(), ..ReportOptions::default() };
         let input = ReportInput::read_labelled(&self.store, rubrics, options).await?;
         // Statistics of many labels take a while, and a worker has other things to do meanwhile.

@@ -102,6 +102,9 @@ pub struct AlertEvidence {
     pub threshold: f64,
     /// What that promises about false alarms.
     pub guarantee: String,
+    /// The number of the algorithm that raised the flag; none where an earlier release did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<u32>,
 }
 
 /// What a drift flag says of one rubric and judge, as the latest look at the data found it.
@@ -308,7 +311,12 @@ mod tests {
             detected_at_ms: 1_767_312_000_000,
             labels_to_detection: 31,
             effect: Estimate::new(Ok(-0.25), Ok(Interval { low: -0.4, high: -0.1 })).into(),
-            evidence: AlertEvidence { statistic: 1_500.0, threshold: 1_000.0, guarantee: "rarely wrong".into() },
+            evidence: AlertEvidence {
+                statistic: 1_500.0,
+                threshold: 1_000.0,
+                guarantee: "rarely wrong".into(),
+                algorithm: None,
+            },
             attribution: Attribution::JudgeModel,
             advice: "pin the model".into(),
         }

@@ -27,6 +27,8 @@ named_enum! {
         JudgePrompt = "judge_prompt",
         /// The judge moved under the same prompt: another model, or silently the same one.
         JudgeModel = "judge_model",
+        /// The judge moved when judged itself began to read or render answers otherwise.
+        JudgedUpgrade = "judged_upgrade",
         /// The humans moved.
         Raters = "raters",
         /// Segments have other shares.

@@ -7,13 +7,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub i64);
 
-impl Moment {
-    /// From a time as the drift format holds it; none for one that is no RFC 3339.
-    pub fn parse(time: &serde_json::Value) -> Option<Self> {
-        time.as_str()?.parse::<Timestamp>().ok().map(Self::from)
-    }
-}
-
 impl From<Timestamp> for Moment {
     fn from(time: Timestamp) -> Self {
         Self(time.as_millisecond())

@@ -1,18 +1,14 @@
 //! The report's drift section: what the detectors say of each rubric's uniformly drawn labels, in order of time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::charts::Fell;
 use super::data::Moment;
-use super::levels::levels;
-use crate::agreement::{Declaration, ScaleReader};
-use crate::drift::{self, Entry, Kind, QualityScore, Settings};
-use crate::model::{FAIL, Label, LabelStream, PASS, Scale, Score, SubjectId};
+use crate::drift::{self, Kind, QualityScore, Settings};
 use crate::statistics::Estimate;
-use crate::store::{ScoredEvaluation, SeriesScore};
+use crate::store::SeriesScore;
 
 /// Something that moved, and the rubric it is about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,8 +63,8 @@ pub struct Watch {
     #[serde(skip)]
     pub judge: Option<String>,
     /// The time of the last label of the baseline; the first ones make it up.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    pub baseline_until: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline_until: Option<Moment>,
     /// The latest evidence that agreement fell; it is held against the threshold of `course`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistic: Option<f64>,
@@ -117,7 +113,7 @@ impl DriftReport {
                 baseline: found.baseline.agreement,
                 judge,
                 baseline_until: found.baseline.until,
-                statistic: found.course.as_ref().and_then(drift::Course::latest),
+                statistic: found.course.as_ref().and_then(|course| course.latest()),
                 course: found.course,
             });
         }
@@ -130,13 +126,13 @@ impl DriftReport {
             let own = flag.rubric.as_deref() == Some(rubric);
             own && flag.flag.kind == Kind::Agreement && flag.flag.segment.is_none()
         };
-        let over = self.recovered.iter().filter(move |one| whole(&one.flag)).filter_map(|one| {
-            let back = Moment::parse(&one.recovery.detected_at);
-            Some(Fell { noticed: Moment::parse(&one.flag.flag.detected_at)?, back })
-        });
+        let over = self
+            .recovered
+            .iter()
+            .filter(move |one| whole(&one.flag))
+            .map(|one| Fell { noticed: one.flag.flag.detected_at, back: Some(one.recovery.detected_at) });
         let standing = self.flags.iter().filter(move |flag| whole(flag));
-        let standing =
-            standing.filter_map(|flag| Some(Fell { noticed: Moment::parse(&flag.flag.detected_at)?, back: None }));
+        let standing = standing.map(|flag| Fell { noticed: flag.flag.detected_at, back: None });
         over.chain(standing)
     }
 }
@@ -159,8 +155,9 @@ fn told_once(recovered: Vec<drift::Recovered>) -> Vec<(drift::Recovered, Vec<dri
 
 /// Whether one was not yet over when the other began.
 fn overlap(one: &drift::Recovered, other: &drift::Recovered) -> bool {
-    let times = |of: &drift::Recovered| Moment::parse(&of.flag.since).zip(Moment::parse(&of.recovery.detected_at));
-    times(one).zip(times(other)).is_some_and(|((began, over), (since, until))| began <= until && since <= over)
+    let times = |of: &drift::Recovered| (of.flag.since, of.recovery.detected_at);
+    let ((began, over), (since, until)) = (times(one), times(other));
+    began <= until && since <= over
 }
 
 /// One fall is told once: what segments see of the fall of the whole, with the same cause, goes with it.
@@ -186,23 +183,6 @@ fn cause(flag: &drift::Flag) -> (Kind, drift::Attribution) {
     (flag.kind, flag.attribution)
 }
 
-/// Looks at one rubric: `evaluations` are those of its judge, over all versions and models, `anchors` what it said of the
-/// fixed set.
-pub(super) fn detect(
-    rubric: &str,
-    evaluations: &[&ScoredEvaluation],
-    anchors: &[&ScoredEvaluation],
-    labels: &[Label],
-    scale: Option<&Scale>,
-) -> drift::Report {
-    let settings = Settings { scale: scale.map(declaration), ..Settings::default() };
-    let history = scale.map_or_else(Vec::new, |scale| {
-        let own = labels.iter().filter(|label| label.rubric == rubric);
-        Material { evaluations, anchors, labels: own.collect(), reader: ScaleReader::of(scale) }.history()
-    });
-    drift::detect(&history, &settings)
-}
-
 /// Scores of one series as the watch on answers takes them.
 pub(super) fn quality_scores(scores: &[SeriesScore]) -> Vec<QualityScore> {
     let parts = |score: &SeriesScore| -> Vec<String> {
@@ -212,7 +192,7 @@ pub(super) fn quality_scores(scores: &[SeriesScore]) -> Vec<QualityScore> {
     let mut found: Vec<QualityScore> = scores
         .iter()
         .map(|score| QualityScore {
-            time: json!(Moment(score.observed_at_ms)),
+            time: Moment(score.observed_at_ms),
             value: score.value,
             probability: score.inclusion_probability.get(),
             segments: parts(score),
@@ -230,136 +210,6 @@ pub(super) fn quality_scores(scores: &[SeriesScore]) -> Vec<QualityScore> {
     found
 }
 
-/// What the history of a rubric is made of.
-struct Material<'a> {
-    evaluations: &'a [&'a ScoredEvaluation],
-    anchors: &'a [&'a ScoredEvaluation],
-    labels: Vec<&'a Label>,
-    reader: ScaleReader,
-}
-
-impl Material<'_> {
-    /// Labels and verdicts on anchors, in order of time.
-    fn history(&self) -> Vec<Entry> {
-        let fixed: BTreeSet<SubjectId> = self.anchors.iter().map(|verdict| verdict.subject).collect();
-        let mut drawn: BTreeMap<SubjectId, i64> = BTreeMap::new();
-        let mut entries = self.labelled(&fixed, &mut drawn);
-        let judged = self.judged();
-        for verdict in self.anchors {
-            let at = verdict.finished_at_ms.unwrap_or(verdict.observed_at_ms);
-            // A drawn answer enters with its label and the verdict that stood then; what was said of it before is that.
-            let known = drawn.get(&verdict.subject).is_some_and(|labelled_at| {
-                at <= *labelled_at || judged.get(&verdict.subject).is_some_and(|known| known.id == verdict.id)
-            });
-            if !known && let Some(judge) = self.verdict(&verdict.score) {
-                entries.push((at, Entry { judge, anchor: true, ..entry(at, verdict, None) }));
-            }
-        }
-        entries.sort_by_key(|(at, _)| *at);
-        let mut entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
-        drop_undivided(&mut entries);
-        entries
-    }
-
-    /// Uniform labels, each with the judge's verdict on its subject, and all labels of anchors. What an annotator says of
-    /// an item again stands without the verdict, which was not given again; a second annotator's word on a known item is
-    /// left to the agreement among people.
-    fn labelled(&self, fixed: &BTreeSet<SubjectId>, drawn: &mut BTreeMap<SubjectId, i64>) -> Vec<(i64, Entry)> {
-        let judged = self.judged();
-        let mut first: BTreeMap<SubjectId, &str> = BTreeMap::new();
-        let mut entries = Vec::new();
-        for label in &self.labels {
-            let uniform = label.stream == LabelStream::Uniform;
-            if !uniform && !fixed.contains(&label.subject) {
-                continue;
-            }
-            let human = label.score.as_ref().and_then(|score| self.verdict(score));
-            let (Some(evaluation), Some(human)) = (judged.get(&label.subject), human) else {
-                continue;
-            };
-            let again = match first.get(&label.subject) {
-                Some(annotator) if *annotator != label.annotator => continue,
-                Some(_) => true,
-                None => false,
-            };
-            first.insert(label.subject, &label.annotator);
-            let at = label.labelled_at_ms;
-            let said = Entry { human, ..entry(at, evaluation, Some(label.annotator.clone())) };
-            if uniform && !again {
-                drawn.insert(label.subject, at);
-                let judge = self.verdict(&evaluation.score).unwrap_or(Value::Null);
-                entries.push((at, Entry { judge, ..said }));
-            } else {
-                entries.push((at, Entry { anchor: fixed.contains(&label.subject), ..said }));
-            }
-        }
-        entries
-    }
-
-    fn judged(&self) -> BTreeMap<SubjectId, &ScoredEvaluation> {
-        self.evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()
-    }
-
-    fn verdict(&self, score: &Score) -> Option<Value> {
-        verdict(&self.reader, score)
-    }
-}
-
-/// An attribute that says the same everywhere divides nothing.
-fn drop_undivided(entries: &mut [Entry]) {
-    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (name, value) in entries.iter().flat_map(|entry| &entry.segments) {
-        values.entry(name.clone()).or_default().insert(value.clone());
-    }
-    for entry in entries {
-        entry.segments.retain(|name, _| values.get(name).is_some_and(|values| values.len() > 1));
-    }
-}
-
-/// An entry about the answer that an evaluation is of, without anybody's verdict.
-fn entry(at_ms: i64, evaluation: &ScoredEvaluation, annotator: Option<String>) -> Entry {
-    let model = evaluation.model.iter().map(|model| ("model".to_owned(), model.clone()));
-    let segments = evaluation.segments.iter().map(|(name, value)| (name.clone(), value.clone()));
-    Entry {
-        time: json!(Moment(at_ms)),
-        item_id: json!(evaluation.subject),
-        human: Value::Null,
-        judge: Value::Null,
-        segment: None,
-        segments: model.chain(segments).collect(),
-        probability: None,
-        annotator,
-        anchor: false,
-        rubric_version: Some(json!(evaluation.version)),
-        judge_model: evaluation.judge_model.as_ref().map(|model| json!(model)),
-        revision: Some(json!(evaluation.revisions.to_string())),
-    }
-}
-
-/// A verdict as the detectors compare it: pass or fail where the scale divides them, else the level or the number.
-fn verdict(reader: &ScaleReader, score: &Score) -> Option<Value> {
-    let verdict = reader.read(score)?;
-    match (verdict.pass(), score.number()) {
-        (Some(pass), _) => Some(json!(if pass { PASS } else { FAIL })),
-        (None, Some(number)) => Some(json!(number)),
-        (None, None) => score.label().map(|label| json!(label)),
-    }
-}
-
-fn declaration(scale: &Scale) -> Declaration {
-    use crate::agreement::Label as Text;
-    if ScaleReader::of(scale).has_threshold() {
-        return Declaration::Binary(Text::Text(PASS.to_owned()));
-    }
-    match scale {
-        Scale::Ordinal { .. } => {
-            Declaration::Ordinal(levels(scale).into_iter().map(|(level, _)| Text::Text(level)).collect())
-        }
-        Scale::Numeric { .. } => Declaration::Numeric,
-        Scale::Binary { .. } | Scale::Categorical { .. } => Declaration::Nominal,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,19 +218,20 @@ mod tests {
     fn fell(segment: Option<&str>, since: &str, back: &str) -> drift::Recovered {
         let evidence = Strength { statistic: 1_500.0, threshold: 1_000.0, guarantee: String::new() };
         let effect = Estimate::new(Ok(-0.2), Err(crate::statistics::Reason::TooFew));
-        let (since, back) = (json!(since), json!(back));
+        let [since, back] = [since, back].map(|time| Moment::from(time.parse::<jiff::Timestamp>().unwrap()));
         let flag = drift::Flag {
             kind: Kind::Agreement,
             segment: segment.map(str::to_owned),
-            since: since.clone(),
+            since,
             detected_at: since,
             labels_to_detection: 20,
             effect,
             evidence: evidence.clone(),
             attribution: Attribution::NewContent,
-            advice: Attribution::NewContent.advice(),
+            advice: Attribution::NewContent.advice().into(),
+            algorithm: drift::ALGORITHM,
         };
-        let recovery = Recovery { since: back.clone(), detected_at: back, labels_to_detection: 20, effect, evidence };
+        let recovery = Recovery { since: back, detected_at: back, labels_to_detection: 20, effect, evidence };
         drift::Recovered { flag, recovery }
     }
 

@@ -7,7 +7,7 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::charts::{Bar, Course, Fell, Row, Watched, bars, evidence, forest, timeline};
-use super::data::{Moment, ReportData, RubricReport, SeriesReport};
+use super::data::{ReportData, RubricReport, SeriesReport};
 use super::drift::DriftReport;
 use super::templating::{STYLE, environment};
 use super::words;
@@ -110,7 +110,7 @@ fn evidence_charts(rubric: &str, drift: &DriftReport) -> (String, String) {
     let Some((watch, course)) = watch.and_then(|watch| Some((watch, watch.course.as_ref()?))) else {
         return (String::new(), String::new());
     };
-    let Some(baseline_until) = Moment::parse(&watch.baseline_until) else { return (String::new(), String::new()) };
+    let Some(baseline_until) = watch.baseline_until else { return (String::new(), String::new()) };
     let falls: Vec<Fell> = drift.falls_of(rubric).collect();
     let watched = Watched { course, baseline_until, falls: &falls };
     let title = format!("{rubric}: evidence that agreement with people fell");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::drift::watch::{self as drift_watch, ScaleOf, Watched};
 use crate::model::{Alert, Label, Scale};
 use crate::rubrics::{Rubric, scale_text};
 use crate::store::{ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
@@ -65,8 +66,8 @@ pub struct ReportInput {
     pub scored: Vec<ScoredEvaluation>,
     /// The scores in which worse answers would show, by rubric.
     pub watched: BTreeMap<String, WatchedScores>,
-    /// What judges said of anchors, in order of observation.
-    pub anchors: Vec<ScoredEvaluation>,
+    /// What the watches on drift say of each rubric that has labels.
+    pub drift_watches: Vec<Watched>,
     /// Counts of every outcome.
     pub outcomes: Vec<OutcomeCount>,
     /// All labels, in order of time.
@@ -99,7 +100,7 @@ impl ReportInput {
         Ok(Self {
             scored: store.labelled_evaluations().await?,
             watched: watched::read(store, &production, &options.baselines).await?,
-            anchors: store.anchor_verdicts().await?,
+            drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
             outcomes: Vec::new(),
             labels: store.labels().await?,
             contents: Vec::new(),
@@ -129,7 +130,7 @@ impl ReportInput {
         Ok(Self {
             scored,
             watched,
-            anchors: store.anchor_verdicts().await?,
+            drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
             outcomes: store.outcome_counts(since_ms).await?,
             labels: store.labels().await?,
             contents: store.content_states(since_ms).await?,
@@ -141,6 +142,11 @@ impl ReportInput {
             options,
         })
     }
+}
+
+/// The scales that verdicts are placed on.
+pub fn scales(rubrics: &[RubricFacts]) -> Vec<ScaleOf<'_>> {
+    rubrics.iter().map(|facts| ScaleOf { rubric: &facts.name, version: facts.version, scale: &facts.scale }).collect()
 }
 
 async fn production(store: &Store) -> Result<BTreeMap<String, u32>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::data::{AlertReport, Moment, ReportData, RubricReport, SeriesReport, Urgency, Verdict};
+use super::data::{AlertReport, ReportData, RubricReport, SeriesReport, Urgency, Verdict};
 use super::drift::{Flag, Recovered, Watch};
 use super::words::{
     MILLISECONDS, code, count, date, dollars, in_words, number, number_estimate, percent, percent_estimate, plural,
@@ -162,7 +162,7 @@ fn seen_in(also: &[crate::drift::Flag]) -> String {
 fn evidence(watch: &Watch) -> String {
     let Some(course) = &watch.course else { return String::new() };
     let (Some(latest), Some(highest)) = (course.latest(), course.highest()) else { return String::new() };
-    let when = Moment::parse(&highest.time).map_or_else(|| name(&highest.time), date);
+    let when = date(highest.time);
     format!(
         "; evidence of a fall {} against a threshold of {}, highest {} on {when}",
         scientific(latest),
@@ -193,14 +193,13 @@ fn drift(text: &mut String, report: &ReportData) {
                 name(&flag.since),
                 signed_estimate(&flag.effect),
                 name(&flag.attribution),
-                plain(flag.advice),
+                plain(&flag.advice),
                 seen_in(also)
             ),
         );
     }
     for Recovered { flag: Flag { rubric, flag, also, .. }, recovery } in &report.drift.recovered {
         let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();
-        let when = |time| Moment::parse(time).map_or_else(|| name(time), date);
         line(
             text,
             &format!(
@@ -209,9 +208,9 @@ fn drift(text: &mut String, report: &ReportData) {
                 of(rubric),
                 of(&flag.segment),
                 signed_estimate(&flag.effect),
-                when(&flag.since),
+                date(flag.since),
                 name(&flag.attribution),
-                when(&recovery.since),
+                date(recovery.since),
                 seen_in(also)
             ),
         );

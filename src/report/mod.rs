@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
-pub use input::{ReportInput, ReportOptions, RubricFacts};
+pub use input::{ReportInput, ReportOptions, RubricFacts, scales};
 pub use watched::WatchedScores;
 
 use crate::agreement::ScaleReader;
@@ -148,34 +148,26 @@ pub fn drift_of(input: &ReportInput) -> Vec<(String, crate::drift::Report)> {
 }
 
 fn findings(input: &ReportInput) -> Vec<drift::Finding> {
-    let labels: Vec<Label> = input.labels.iter().filter(|label| has_verdict(label)).cloned().collect();
-    rubric_names(input).into_iter().map(|name| finding(input, &labels, name)).collect()
+    rubric_names(input).into_iter().map(|name| finding(input, name)).collect()
 }
 
 /// Over all series of the judge that the rubric is judged by now.
-fn finding(input: &ReportInput, labels: &[Label], name: &str) -> drift::Finding {
-    let own: Vec<&ScoredEvaluation> = input.scored.iter().filter(|evaluation| evaluation.rubric == name).collect();
+fn finding(input: &ReportInput, name: &str) -> drift::Finding {
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
-    let newest = own.iter().rev().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.last());
+    let mut own = input.scored.iter().rev().filter(|evaluation| evaluation.rubric == name);
+    let newest = own.clone().find(|evaluation| !is_baseline(&evaluation.judge)).or_else(|| own.next());
+    let looked = input.drift_watches.iter().find(|looked| looked.rubric == name);
     // Where nobody has labelled anything, scores may have been read that are no labelled evaluations.
     let watched = input.watched.get(name);
-    let judge = newest
-        .map(|evaluation| evaluation.judge.as_str())
-        .or_else(|| watched.map(|watched| watched.series.judge.as_str()));
-    let same: Vec<&ScoredEvaluation> =
-        own.iter().copied().filter(|evaluation| Some(evaluation.judge.as_str()) == judge).collect();
-    let facts = input.rubrics.iter().filter(|facts| facts.name == name);
-    let scale = facts.max_by_key(|facts| (newest.is_some_and(|newest| newest.version == facts.version), facts.version));
-    let anchors: Vec<&ScoredEvaluation> = input
-        .anchors
-        .iter()
-        .filter(|verdict| verdict.rubric == name && Some(verdict.judge.as_str()) == judge)
-        .collect();
-    let found = drift::detect(name, &same, &anchors, labels, scale.map(|facts| &facts.scale));
+    let judge = looked
+        .map(|looked| &looked.judge)
+        .or_else(|| newest.map(|evaluation| &evaluation.judge))
+        .or_else(|| watched.map(|watched| &watched.series.judge));
+    let found = looked.map_or_else(crate::drift::Report::default, |looked| looked.report.clone());
     let scores = watched.map_or_else(Vec::new, |watched| drift::quality_scores(&watched.scores));
     let found = found.with_quality(&scores, watched::FIRST as usize);
     let scored_by = watched.map(|watched| watched.series.judge.clone());
-    drift::Finding { rubric: name.to_owned(), judge: judge.map(str::to_owned), scored_by, found }
+    drift::Finding { rubric: name.to_owned(), judge: judge.cloned(), scored_by, found }
 }
 
 /// One rubric.

@@ -1,7 +1,7 @@
 //! The report over ten days of a support assistant, read from the store.
 
 use crate::drift;
-use crate::model::{Label, LabelStream, Probability, Revisions};
+use crate::model::{Label, LabelStream, Moment, Probability, Revisions};
 use crate::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
 use crate::statistics::{Estimate, Interval};
 use crate::store::SeriesScore;
@@ -25,8 +25,13 @@ async fn read(database: &Database) -> ReportInput {
 
 /// As of the first revision, so that reports stay the same when a release raises one.
 fn under_one_revision(mut input: ReportInput) -> ReportInput {
-    for evaluation in input.scored.iter_mut().chain(&mut input.anchors) {
+    for evaluation in &mut input.scored {
         evaluation.revisions = Revisions::FIRST;
+    }
+    for course in input.drift_watches.iter_mut().filter_map(|watched| watched.report.course.as_mut()) {
+        for start in &mut course.series {
+            start.series.revision = Some(Revisions::FIRST.to_string().into());
+        }
     }
     for watched in input.watched.values_mut() {
         watched.series.revisions = Revisions::FIRST;
@@ -195,11 +200,12 @@ async fn answers_of_a_segment_that_got_worse_are_flagged_and_the_judge_stays_as_
 #[tokio::test]
 async fn a_flag_is_shown_and_outweighs_the_labels() {
     let mut input = only(input().await, "answer_relevance");
+    let moment = |time: &str| Moment::from(time.parse::<jiff::Timestamp>().unwrap());
     let flag = drift::Flag {
         kind: drift::Kind::Agreement,
         segment: Some("intent=returns".into()),
-        since: "2026-01-07T00:00:00Z".into(),
-        detected_at: "2026-01-09T00:00:00Z".into(),
+        since: moment("2026-01-07T00:00:00Z"),
+        detected_at: moment("2026-01-09T00:00:00Z"),
         labels_to_detection: 16,
         effect: Estimate::Interval(-0.2, Interval { low: -0.3, high: -0.1 }),
         evidence: drift::Strength {
@@ -208,7 +214,8 @@ async fn a_flag_is_shown_and_outweighs_the_labels() {
             guarantee: "one false alarm in 1,000".into(),
         },
         attribution: drift::Attribution::JudgeModel,
-        advice: "Replay the anchors.",
+        advice: "Replay the anchors.".into(),
+        algorithm: drift::ALGORITHM,
     };
     input.drift = vec![Flag { rubric: Some("answer_relevance".into()), judge: None, flag, also: Vec::new() }];
     let report = ReportData::build(&input);

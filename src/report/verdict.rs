@@ -8,6 +8,7 @@ use super::drift::Flag;
 use super::words::{count, percent, percent_estimate, plural};
 use crate::agreement::intervals::{MIN_MINORITY, MIN_PAIRS};
 use crate::drift::Kind;
+use crate::model::Moment;
 use crate::statistics::Estimate;
 
 /// A judge must catch more than half of the bad answers, and pass more than half of the good ones: below, a coin does better.
@@ -78,15 +79,12 @@ fn plain(verdict: Verdict, headline: &str, reasons: Vec<String>) -> VerdictRepor
 
 fn flagged(flags: &[&Flag]) -> Vec<String> {
     let moved = flags.iter().map(|flag| &flag.flag).filter(|flag| matches!(flag.kind, Kind::Agreement | Kind::Judge));
-    let day = |time: &serde_json::Value| match time.as_str() {
-        Some(text) => text.chars().take("2026-01-31".len()).collect(),
-        None => time.to_string(),
-    };
+    let day = |time: Moment| -> String { time.to_string().chars().take("2026-01-31".len()).collect() };
     moved
         .map(|flag| {
             let what =
                 if flag.kind == Kind::Judge { "the judge's verdicts on known items" } else { "agreement with people" };
-            format!("{what} moved on {}: {}", day(&flag.since), flag.advice)
+            format!("{what} moved on {}: {}", day(flag.since), flag.advice)
         })
         .collect()
 }

@@ -13,11 +13,10 @@ pub use rearming::{Rearming, rearming};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use crate::agreement::{Declaration, Label};
-use crate::drift::{Attribution, Entry, Kind, Report, Settings, detect};
-use crate::model::{FAIL, PASS};
+use crate::agreement::Place;
+use crate::drift::{Attribution, DriftScale, Entry, History, Kind, Report, Series, Settings, detect};
+use crate::model::{Probability, Scale};
 use crate::statistics::bca;
 
 /// Labels of a watched year after the baseline: 20 a week.
@@ -31,6 +30,10 @@ const ANCHORS_EVERY: usize = 100;
 const NOISE: f64 = 0.03;
 /// How often an answer is good.
 const GOOD: f64 = 0.8;
+/// Answers of a conversation, and the share of them that go as the whole conversation goes: the square root of the
+/// correlation within one.
+const TURNS: usize = 5;
+const TOGETHER: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 /// What happens in a made-up history. The judge agrees with people on 90 % of labels until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,11 +55,15 @@ pub enum Scenario {
     InputShift,
     /// People change their minds, on anchors as well; the judge stands still.
     RaterDrift,
+    /// Nothing; labels are those of whole conversations, in which the judge is often right or wrong throughout.
+    Conversations,
+    /// Agreement on whole conversations falls to a coin toss.
+    ConversationsToCoinToss,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Healthy,
         Self::CoinToss,
         Self::DropOf20,
@@ -65,6 +72,8 @@ impl Scenario {
         Self::JudgeSwap,
         Self::InputShift,
         Self::RaterDrift,
+        Self::Conversations,
+        Self::ConversationsToCoinToss,
     ];
 
     /// In words.
@@ -78,6 +87,8 @@ impl Scenario {
             Self::JudgeSwap => "the judge model is swapped silently, 90 % to 60 %",
             Self::InputShift => "a segment judged at 70 % grows from 20 % to 80 % of traffic",
             Self::RaterDrift => "people change their minds about 30 % of answers",
+            Self::Conversations => "nothing moves; conversations of 5 answers, correlation 0.5",
+            Self::ConversationsToCoinToss => "conversations of 5 answers, correlation 0.5, fall to a coin toss",
         }
     }
 
@@ -87,8 +98,23 @@ impl Scenario {
             Self::JudgeSwap => Some(Attribution::JudgeModel),
             Self::InputShift => Some(Attribution::InputMix),
             Self::RaterDrift => Some(Attribution::Raters),
-            Self::Healthy | Self::CoinToss | Self::DropOf20 | Self::DropOf10 | Self::SlowDrop => None,
+            Self::Healthy
+            | Self::CoinToss
+            | Self::DropOf20
+            | Self::DropOf10
+            | Self::SlowDrop
+            | Self::Conversations
+            | Self::ConversationsToCoinToss => None,
         }
+    }
+
+    /// Whether nothing moves.
+    pub fn is_healthy(self) -> bool {
+        matches!(self, Self::Healthy | Self::Conversations)
+    }
+
+    fn is_of_conversations(self) -> bool {
+        matches!(self, Self::Conversations | Self::ConversationsToCoinToss)
     }
 
     fn has_anchors(self) -> bool {
@@ -106,8 +132,8 @@ impl Scenario {
                     0.95
                 }
             }
-            (Self::Healthy, _) | (_, None) => 0.9,
-            (Self::CoinToss, _) => 0.5,
+            (Self::Healthy | Self::Conversations, _) | (_, None) => 0.9,
+            (Self::CoinToss | Self::ConversationsToCoinToss, _) => 0.5,
             (Self::DropOf20, _) => 0.7,
             (Self::DropOf10, _) => 0.8,
             (Self::SlowDrop, Some(since)) => 0.9 - 0.2 * (since as f64 / 400.0).min(1.0),
@@ -155,8 +181,8 @@ pub fn characteristics(scenario: Scenario, streams: usize, seed: u64) -> Charact
     let mut delays = Vec::new();
     for stream in 0..streams {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(stream as u64));
-        let report = detect(&history(scenario, &mut rng), &settings());
-        all.count(&report, &mut delays);
+        let (entries, labels) = history(scenario, &mut rng);
+        all.count(&found(entries, &labels), &mut delays);
     }
     Characteristics { delay: delays_of(delays), ..all }
 }
@@ -168,17 +194,23 @@ fn delays_of(mut delays: Vec<f64>) -> Option<(f64, f64)> {
 }
 
 fn settings() -> Settings {
-    Settings { scale: Some(Declaration::Binary(Label::Text(PASS.to_owned()))), ..Settings::default() }
+    Settings::default()
+}
+
+/// What is found in a history; moments count labels.
+fn found(entries: Vec<Entry>, labels: &[usize]) -> Report<usize> {
+    let scale = DriftScale::of(&Scale::Binary { pass: String::new(), fail: String::new() });
+    detect(&History::of(entries, scale), &settings()).dated(|index| labels.get(index).copied().unwrap_or(usize::MAX))
 }
 
 impl Characteristics {
-    fn count(&mut self, report: &Report, delays: &mut Vec<f64>) {
+    fn count(&mut self, report: &Report<usize>, delays: &mut Vec<f64>) {
         let change = settings().baseline + CHANGE;
         // The first alarm counts, whether or not it was taken back later.
         let over = report.recovered.iter().map(|one| &one.flag);
         let whole = over.chain(&report.flags).find(|flag| flag.kind == Kind::Agreement && flag.segment.is_none());
-        let detected = whole.and_then(|flag| flag.detected_at.as_u64()).map(|label| label as usize);
-        let healthy_until = if self.scenario == Scenario::Healthy { usize::MAX } else { change };
+        let detected = whole.map(|flag| flag.detected_at);
+        let healthy_until = if self.scenario.is_healthy() { usize::MAX } else { change };
         let watched = detected.unwrap_or(usize::MAX).min(healthy_until).min(settings().baseline + YEAR);
         self.healthy_labels += watched.saturating_sub(settings().baseline);
         match (whole, detected) {
@@ -198,26 +230,38 @@ impl Characteristics {
     }
 }
 
-/// A year of labels after the baseline; `time` counts labels.
-fn history(scenario: Scenario, rng: &mut Xoshiro256PlusPlus) -> Vec<Entry> {
+/// A year of labels after the baseline, and of each entry how many labels came before it.
+fn history(scenario: Scenario, rng: &mut Xoshiro256PlusPlus) -> (Vec<Entry>, Vec<usize>) {
     let baseline = settings().baseline;
     let anchors: Vec<(bool, bool)> = (0..ANCHORS).map(|_| pair(scenario.agreement(None, false), rng)).collect();
-    let mut entries = Vec::new();
+    let (mut entries, mut labels, mut common) = (Vec::new(), Vec::new(), true);
     for label in 0..baseline + YEAR {
         if scenario.has_anchors() && label.is_multiple_of(ANCHORS_EVERY) {
             entries.extend(anchors_at(scenario, label, &anchors, rng));
         }
+        labels.resize(entries.len() + 1, label);
         let at = label.checked_sub(baseline);
         let changed = at.is_some_and(|at| at >= CHANGE);
         let hard_share = if scenario == Scenario::InputShift && changed { 0.8 } else { 0.2 };
         let hard = rng.random::<f64>() < hard_share;
-        let (human, judge) = pair(scenario.agreement(at, hard), rng);
+        let (human, mut judge) = pair(scenario.agreement(at, hard), rng);
+        let conversation = scenario.is_of_conversations().then_some(label / TURNS);
+        if conversation.is_some() {
+            if label.is_multiple_of(TURNS) {
+                common = rng.random::<f64>() < scenario.agreement(at, hard);
+            }
+            if rng.random::<f64>() < TOGETHER {
+                judge = human == common;
+            }
+        }
+        let kind = (scenario == Scenario::InputShift).then(|| if hard { "hard" } else { "easy" }.to_owned());
         entries.push(Entry {
-            segment: (scenario == Scenario::InputShift).then(|| if hard { "hard" } else { "easy" }.to_owned()),
-            ..entry(label, &format!("item {label}"), Some(human), Some(judge))
+            segments: kind.map(|kind| (String::new(), kind)).into_iter().collect(),
+            session: conversation.map(|number| number.to_string()),
+            ..entry(&format!("item {label}"), Some(human), Some(judge))
         });
     }
-    entries
+    (entries, labels)
 }
 
 /// The fixed set: at first label and verdict, later the same items judged and labelled again.
@@ -231,10 +275,10 @@ fn anchors_at(scenario: Scenario, label: usize, anchors: &[(bool, bool)], rng: &
         let judge = again(*judge, scenario == Scenario::JudgeSwap, rng);
         let human = again(*human, scenario == Scenario::RaterDrift, rng);
         if label == 0 {
-            entries.push(Entry { anchor: true, ..entry(label, &name, Some(human), Some(judge)) });
+            entries.push(Entry { is_anchor: true, ..entry(&name, Some(human), Some(judge)) });
         } else {
-            entries.push(Entry { anchor: true, ..entry(label, &name, None, Some(judge)) });
-            entries.push(Entry { anchor: true, ..entry(label, &name, Some(human), None) });
+            entries.push(Entry { is_anchor: true, ..entry(&name, None, Some(judge)) });
+            entries.push(Entry { is_anchor: true, ..entry(&name, Some(human), None) });
         }
     }
     entries
@@ -246,21 +290,21 @@ fn pair(agreement: f64, rng: &mut Xoshiro256PlusPlus) -> (bool, bool) {
     (human, human ^ (rng.random::<f64>() >= agreement))
 }
 
-fn entry(label: usize, item: &str, human: Option<bool>, judge: Option<bool>) -> Entry {
-    let verdict = |said: Option<bool>| said.map_or(Value::Null, |pass| json!(if pass { PASS } else { FAIL }));
+fn entry(item: &str, human: Option<bool>, judge: Option<bool>) -> Entry {
+    let place = |pass: bool| Place { category: usize::from(pass), number: f64::from(u8::from(pass)) };
     Entry {
-        time: json!(label),
-        item_id: json!(item),
-        human: verdict(human),
-        judge: verdict(judge),
-        segment: None,
-        segments: std::collections::BTreeMap::new(),
-        probability: None,
+        item: item.to_owned(),
+        human: human.map(place),
+        judge: judge.map(place),
         annotator: None,
-        anchor: false,
-        rubric_version: Some(json!(1)),
-        judge_model: Some(json!("judge")),
-        revision: None,
+        is_anchor: false,
+        segments: std::collections::BTreeMap::new(),
+        probability: Probability::ONE,
+        session: None,
+        content: None,
+        observed: None,
+        seen: None,
+        series: Series::default(),
     }
 }
 

@@ -3,10 +3,9 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
-use serde_json::json;
 
-use super::{delays_of, settings};
-use crate::drift::{Flag, QualityScore, detect};
+use super::delays_of;
+use crate::drift::{Flag, QualityScore, Report};
 
 /// Segments of equal size; the first one falls.
 const SEGMENTS: usize = 8;
@@ -96,11 +95,11 @@ pub fn quality_characteristics(answers: Answers, streams: usize, seed: u64) -> Q
     for stream in 0..streams {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(stream as u64));
         let scores = scores(answers, &mut rng);
-        let report = detect(&[], &settings()).with_quality(&scores, SCORES);
+        let report = Report::default().with_quality(&scores, SCORES);
         let over = report.recovered.into_iter().map(|one| one.flag);
-        let flags: Vec<Flag> = over.chain(report.flags).collect();
-        let at = |flag: &Flag| flag.detected_at.as_u64().map_or(usize::MAX, |at| at as usize);
-        let is_right = |flag: &Flag| {
+        let flags: Vec<Flag<usize>> = over.chain(report.flags).collect();
+        let at = |flag: &Flag<usize>| flag.detected_at;
+        let is_right = |flag: &Flag<usize>| {
             let moved = flag.segment.as_deref().is_none_or(|segment| segment == name(0));
             !answers.is_healthy() && moved && at(flag) >= CHANGE
         };
@@ -120,7 +119,7 @@ fn name(segment: usize) -> String {
 }
 
 /// Judged answers; `time` counts them.
-fn scores(answers: Answers, rng: &mut Xoshiro256PlusPlus) -> Vec<QualityScore> {
+fn scores(answers: Answers, rng: &mut Xoshiro256PlusPlus) -> Vec<QualityScore<usize>> {
     let mut scores = Vec::with_capacity(SCORES);
     while scores.len() < SCORES {
         let segment = rng.random_range(0..SEGMENTS);
@@ -128,7 +127,7 @@ fn scores(answers: Answers, rng: &mut Xoshiro256PlusPlus) -> Vec<QualityScore> {
         let good = rng.random::<f64>() < rate;
         let probability = answers.probability(good);
         if rng.random::<f64>() < probability {
-            let (time, value) = (json!(scores.len()), f64::from(u8::from(good)));
+            let (time, value) = (scores.len(), f64::from(u8::from(good)));
             scores.push(QualityScore { time, value, probability, segments: vec![name(segment)] });
         }
     }

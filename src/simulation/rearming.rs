@@ -4,8 +4,8 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use serde::Serialize;
 
-use super::{delays_of, entry, pair, settings};
-use crate::drift::{Entry, Flag, Kind, Recovered, detect};
+use super::{delays_of, entry, found, pair, settings};
+use crate::drift::{Entry, Flag, Kind, Recovered};
 
 /// Labels after the baseline at which agreement falls, is back, and falls again; then the history goes on as long.
 const FALL: usize = 200;
@@ -40,23 +40,25 @@ pub fn rearming(fallen: f64, streams: usize, seed: u64) -> Rearming {
     let (mut delays, mut second_delays) = (Vec::new(), Vec::new());
     for stream in 0..streams {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(stream as u64));
-        let report = detect(&history(fallen, &mut rng), &settings());
-        let over: Vec<&Recovered> = report.recovered.iter().filter(|one| is_whole(&one.flag)).collect();
+        let entries = history(fallen, &mut rng);
+        let labels: Vec<usize> = (0..entries.len()).collect();
+        let report = found(entries, &labels);
+        let over: Vec<&Recovered<usize>> = report.recovered.iter().filter(|one| is_whole(&one.flag)).collect();
         let standing = report.flags.iter().filter(|flag| is_whole(flag));
-        let falls: Vec<&Flag> = over.iter().map(|one| &one.flag).chain(standing).collect();
+        let falls: Vec<&Flag<usize>> = over.iter().map(|one| &one.flag).chain(standing).collect();
         let between = |from: usize, until: usize| {
             move |label: usize| label.checked_sub(settings().baseline).is_some_and(|at| (from..until).contains(&at))
         };
-        if !falls.iter().any(|flag| label(&flag.detected_at).is_some_and(between(FALL, RETURN))) {
+        if !falls.iter().any(|flag| between(FALL, RETURN)(flag.detected_at)) {
             continue;
         }
         all.streams += 1;
-        let returns = || over.iter().filter_map(|one| label(&one.recovery.detected_at));
+        let returns = || over.iter().map(|one| one.recovery.detected_at);
         all.wrongly_back += usize::from(returns().any(between(FALL, RETURN)));
         let Some(back) = returns().find(|label| between(RETURN, SECOND_FALL)(*label)) else { continue };
         all.back += 1;
         delays.push((back - settings().baseline - RETURN) as f64);
-        let again = falls.iter().filter_map(|flag| label(&flag.detected_at)).find(|at| between(SECOND_FALL, END)(*at));
+        let again = falls.iter().map(|flag| flag.detected_at).find(|at| between(SECOND_FALL, END)(*at));
         if let Some(again) = again {
             all.found_again += 1;
             second_delays.push((again - settings().baseline - SECOND_FALL) as f64);
@@ -65,12 +67,8 @@ pub fn rearming(fallen: f64, streams: usize, seed: u64) -> Rearming {
     Rearming { delay: delays_of(delays), second_delay: delays_of(second_delays), ..all }
 }
 
-fn is_whole(flag: &Flag) -> bool {
+fn is_whole(flag: &Flag<usize>) -> bool {
     flag.kind == Kind::Agreement && flag.segment.is_none()
-}
-
-fn label(time: &serde_json::Value) -> Option<usize> {
-    time.as_u64().map(|label| label as usize)
 }
 
 fn history(fallen: f64, rng: &mut Xoshiro256PlusPlus) -> Vec<Entry> {
@@ -82,7 +80,7 @@ fn history(fallen: f64, rng: &mut Xoshiro256PlusPlus) -> Vec<Entry> {
     (0..baseline + END)
         .map(|label| {
             let (human, judge) = pair(at(label), rng);
-            entry(label, &format!("item {label}"), Some(human), Some(judge))
+            entry(&format!("item {label}"), Some(human), Some(judge))
         })
         .collect()
 }

@@ -29,6 +29,7 @@ row! {
         rationale: Option<String>,
         stream: String,
         probability: Option<f64>,
+        imported_at_ms: i64,
     }
 }
 
@@ -71,16 +72,29 @@ impl Store {
     }
 
     /// Stores labels in one transaction; the same label twice is stored once. Returns how many were new.
+    ///
+    /// They are first seen now, and after whatever was stored before, should the clock have been put back; among each other
+    /// they count by the time at which they were given, then in the order in which they stand here.
     pub async fn insert_labels(&self, labels: &[Label]) -> Result<u64, StoreError> {
+        let labels: Vec<(&Label, Option<i64>)> = labels.iter().map(|label| (label, None)).collect();
+        self.insert_labels_seen(&labels).await
+    }
+
+    /// The same, of labels of which another database of judged says when it first saw them.
+    pub async fn insert_labels_seen(&self, labels: &[(&Label, Option<i64>)]) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();
+        let numbered: Vec<(i64, &(&Label, Option<i64>))> = (0..).zip(labels).collect();
         let inserted = transaction!(self, DB, tx => {
             let mut inserted = 0;
-            for labels in labels.chunks(50) {
+            let (latest_ms,): (Option<i64>,) =
+                sqlx::query_as("SELECT max(imported_at_ms) FROM labels").fetch_one(&mut *tx).await?;
+            let seen_at_ms = latest_ms.map_or(now_ms, |latest_ms| now_ms.max(latest_ms + 1));
+            for labels in numbered.chunks(50) {
                 let mut insert = QueryBuilder::<DB>::new(
                     "INSERT INTO labels (subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, \
-                     probability, imported_at_ms) ",
+                     probability, imported_at_ms, line) ",
                 );
-                insert.push_values(labels, |mut row, label| {
+                insert.push_values(labels, |mut row, (line, (label, first_seen_ms))| {
                     row.push_bind(label.subject.as_uuid())
                         .push_bind(label.rubric.as_str())
                         .push_bind(rows::text(&label.annotator))
@@ -91,7 +105,8 @@ impl Store {
                         .push_bind(rows::optional(label.rationale.as_deref()))
                         .push_bind(label.stream.as_str())
                         .push_bind(label.probability.map(f64::from))
-                        .push_bind(now_ms);
+                        .push_bind(first_seen_ms.unwrap_or(seen_at_ms))
+                        .push_bind(*line);
                 });
                 insert.push(" ON CONFLICT (subject_id, rubric, annotator, labelled_at_ms) DO NOTHING");
                 inserted += insert.build().execute(&mut *tx).await?.rows_affected();
@@ -101,12 +116,38 @@ impl Store {
         Ok(inserted)
     }
 
+    /// Whether no label was ever stored.
+    pub async fn has_no_labels(&self) -> Result<bool, StoreError> {
+        let (found,): (bool,) = read!(self, DB, pool => {
+            sqlx::query_as("SELECT EXISTS (SELECT 1 FROM labels)").fetch_one(pool).await?
+        });
+        Ok(!found)
+    }
+
+    /// All labels in the order in which judged first saw them, each with when that was, milliseconds since the Unix epoch.
+    pub async fn labels_as_seen(&self) -> Result<Vec<(Label, i64)>, StoreError> {
+        let found: Vec<LabelTableRow> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
+                 imported_at_ms FROM labels \
+                 ORDER BY imported_at_ms, labelled_at_ms, COALESCE(line, 0), subject_id, rubric, annotator",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        found
+            .into_iter()
+            .map(|row| (row.imported_at_ms, row.into_label()))
+            .map(|(seen, label)| Ok((label?, seen)))
+            .collect()
+    }
+
     /// All labels, in order of time.
     pub async fn labels(&self) -> Result<Vec<Label>, StoreError> {
         let found: Vec<LabelTableRow> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability \
-                 FROM labels ORDER BY labelled_at_ms, subject_id, rubric, annotator",
+                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
+                 imported_at_ms FROM labels ORDER BY labelled_at_ms, subject_id, rubric, annotator",
             )
             .fetch_all(pool)
             .await?
@@ -118,8 +159,8 @@ impl Store {
     pub async fn labels_of(&self, subject: SubjectId, rubric: &str) -> Result<Vec<Label>, StoreError> {
         let found: Vec<LabelTableRow> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability \
-                 FROM labels WHERE subject_id = $1 AND rubric = $2 ORDER BY labelled_at_ms, annotator",
+                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
+                 imported_at_ms FROM labels WHERE subject_id = $1 AND rubric = $2 ORDER BY labelled_at_ms, annotator",
             )
             .bind(subject.as_uuid())
             .bind(rubric)

@@ -136,6 +136,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     16 "cut" "0016_cut.sql",
     17 "label pool" "0017_label_pool.sql",
     18 "judges" "0018_judges.sql",
+    19 "drift log" "0019_drift_log.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

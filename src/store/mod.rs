@@ -16,6 +16,7 @@ mod cells;
 mod commit_plan;
 mod deliveries;
 mod dialect;
+mod drift_log;
 mod duties;
 mod earlier_workers;
 mod evaluation_accounts;
@@ -68,6 +69,7 @@ pub use budgets::{Allotted, Ceiling};
 pub use cells::{CellsBuilt, PartSums};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
 pub use deliveries::OwedDelivery;
+pub use drift_log::{KeptWatch, Logged, LoggedWhat, WatchedJudge};
 pub use evaluation_accounts::{AccountDifference, LedgerProof};
 pub use evaluation_queries::{EvaluationDetail, EvaluationSummary, PageCursor};
 pub use evaluation_search::EvaluationFilter;
@@ -382,6 +384,7 @@ pub(crate) fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod clock;
     mod handover;
     mod installation;
     mod notify;

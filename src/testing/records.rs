@@ -55,6 +55,13 @@ pub fn batch(digest: u8, spans: Vec<KeptSpan>, sampled_out: u64) -> IntakeBatch 
     }
 }
 
+/// Of every answer another one.
+fn digest_of(trace: u64, revision: u32) -> [u8; 32] {
+    let mut digest = [revision as u8; 32];
+    digest[..8].copy_from_slice(&trace.to_be_bytes());
+    digest
+}
+
 /// A subject whose one evaluation has `outcome`.
 pub fn planned(trace: u64, revision: u32, outcome: Outcome, answer: &str) -> PlannedSubject {
     let id = SubjectId::of_generation(trace_id(trace), span_id(trace));
@@ -79,7 +86,7 @@ pub fn planned(trace: u64, revision: u32, outcome: Outcome, answer: &str) -> Pla
             problems: Vec::new(),
         },
         revision,
-        digest: [revision as u8; 32],
+        digest: digest_of(trace, revision),
         evaluations: vec![PlannedEvaluation {
             id: EvaluationId::derive(id, revision, "faithfulness", 1, "default"),
             rubric: "faithfulness".into(),

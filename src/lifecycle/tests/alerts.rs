@@ -267,7 +267,12 @@ fn what_is_wrong_with_a_webhook_is_said_without_its_address() {
 
 /// Labels of a judge that agrees with people on 200 answers and on none of the 60 after them.
 async fn with_a_judge_that_broke(store: &Store) {
-    let plans: Vec<_> = (0..260).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+    let plan = |number: u64| {
+        let mut plan = planned(number, 0, Outcome::Pending, "an answer");
+        plan.subject.end = (START_MS as u64 + number * 60_000) * 1_000_000;
+        plan
+    };
+    let plans: Vec<_> = (0..260).map(plan).collect();
     store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
     let scale = Scale::ordinal((1..=5).map(|level| (level, format!("level {level}"))).collect(), Some(4)).unwrap();
     let leased = store.lease_evaluations("default", 1_000, LEASE_MS).await.unwrap();

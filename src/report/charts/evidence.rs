@@ -1,12 +1,10 @@
 //! The evidence of a watch over time, on a logarithmic scale, with its threshold: when did it cross, and is it back?
 
-use serde_json::Value;
-
 use super::super::data::Moment;
 use super::super::words;
 use super::Svg;
 use super::timeline::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, time_axis};
-use crate::drift::{Course, SeriesStart};
+use crate::drift::{Course, Series, SeriesStart};
 use crate::model::Revisions;
 
 /// When agreement fell and was back.
@@ -34,12 +32,11 @@ const FLOOR: f64 = 0.1;
 /// Far above its threshold nothing more is to be learnt: the line runs along the upper edge.
 const CEILING: f64 = 100.0;
 
-/// Draws the evidence; nothing where its times cannot be read.
+/// Draws the evidence.
 pub fn evidence(class: &str, width: f64, title: &str, watched: &Watched<'_>) -> String {
     let course = watched.course;
-    let points: Vec<(i64, f64)> =
-        course.points.iter().filter_map(|point| Some((Moment::parse(&point.time)?.0, point.statistic))).collect();
-    let Some(first) = Moment::parse(&course.from) else { return String::new() };
+    let points: Vec<(i64, f64)> = course.points.iter().map(|point| (point.time.0, point.statistic)).collect();
+    let first = course.from;
     let until = points.last().map_or(watched.baseline_until.0, |(last, _)| *last).max(first.0 + 1);
     let x = |at: i64| LEFT + (at - first.0) as f64 / (until - first.0) as f64 * (width - LEFT - RIGHT);
     let (low, high) = (FLOOR.log10(), (course.threshold * CEILING).log10());
@@ -88,9 +85,8 @@ fn mark(svg: &mut Svg, class: &str, at: (f64, f64), width: f64, day: &str, what:
 }
 
 fn breaks(svg: &mut Svg, series: &[SeriesStart], width: f64, x: &impl Fn(i64) -> f64) {
-    let starts = series.iter().filter_map(|start| Some((Moment::parse(&start.time)?, start)));
-    for (moment, start) in starts.skip(1) {
-        let at = x(moment.0);
+    for start in series.iter().skip(1) {
+        let at = x(start.time.0);
         svg.line("break", (at, TOP - 12.0), (at, HEIGHT - BOTTOM));
         let (anchor, shift) = if at > width * 0.6 { ("end", -5.0) } else { ("start", 5.0) };
         svg.text("tick", (at + shift, TOP - 10.0), anchor, &name(start));
@@ -99,10 +95,11 @@ fn breaks(svg: &mut Svg, series: &[SeriesStart], width: f64, x: &impl Fn(i64) ->
 
 /// `v2 gpt-5`, and the revision when it is not the first.
 fn name(start: &SeriesStart) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let version = start.rubric_version.as_ref().map(|version| format!("v{}", text(version)));
-    let model = start.judge_model.as_ref().map(text);
-    let revision = start.revision.as_ref().map(text).filter(|revision| *revision != Revisions::FIRST.to_string());
+    let Series { rubric_version, judge_model, revision } = &start.series;
+    let version = rubric_version.as_ref().map(|version| format!("v{version}"));
+    let model = judge_model.as_ref().map(ToString::to_string);
+    let revision = revision.as_ref().map(ToString::to_string);
+    let revision = revision.filter(|revision| *revision != Revisions::FIRST.to_string());
     let revision = revision.map(|revision| format!("revision {revision}"));
     version.into_iter().chain(model).chain(revision).collect::<Vec<_>>().join(" ")
 }
@@ -125,26 +122,24 @@ fn describe(watched: &Watched<'_>) -> String {
         });
     }
     if watched.falls.is_empty() {
-        let highest = course.highest().and_then(|point| Some((Moment::parse(&point.time)?, point.statistic)));
+        let highest = course.highest().map(|point| (point.time, point.statistic));
         sentences.extend(highest.map(|(moment, statistic)| {
             format!("It never crossed it; its highest was {} on {}.", words::number(statistic), words::date(moment))
         }));
     }
     let later = course.series.iter().skip(1);
-    sentences.extend(later.filter_map(|start| {
-        Some(format!("A new series, {}, begins on {}.", name(start), words::date(Moment::parse(&start.time)?)))
-    }));
+    sentences
+        .extend(later.map(|start| format!("A new series, {}, begins on {}.", name(start), words::date(start.time))));
     sentences.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drift::course::EvidencePoint;
-    use serde_json::json;
+    use crate::drift::EvidencePoint;
 
-    fn day(day: u32) -> Value {
-        json!(format!("2026-10-{day:02}T00:00:00Z"))
+    fn day(day: u32) -> Moment {
+        Moment::from(format!("2026-10-{day:02}T00:00:00Z").parse::<jiff::Timestamp>().unwrap())
     }
 
     fn course(points: &[(u32, f64)], series: &[(u32, u32)]) -> Course {
@@ -155,9 +150,7 @@ mod tests {
         };
         let start = |(at, version): &(u32, u32)| SeriesStart {
             time: day(*at),
-            rubric_version: Some(json!(version)),
-            judge_model: None,
-            revision: None,
+            series: Series { rubric_version: Some((*version).into()), ..Series::default() },
         };
         Course {
             from: day(1),
@@ -168,7 +161,7 @@ mod tests {
     }
 
     fn drawn(course: &Course, falls: &[Fell]) -> String {
-        let baseline_until = Moment::parse(&day(5)).unwrap();
+        let baseline_until = day(5);
         evidence("chart", 330.0, "faithfulness", &Watched { course, baseline_until, falls })
     }
 
@@ -176,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_chart_says_in_words_what_it_shows() {
-        let of = |at| Moment::parse(&day(at)).unwrap();
+        let of = day;
         let description = |drawing: &str| {
             let (_, rest) = drawing.split_once("<desc>").unwrap();
             rest.split_once("</desc>").unwrap().0.to_owned()

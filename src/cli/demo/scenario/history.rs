@@ -128,7 +128,7 @@ impl Weeks<'_> {
         Ok(())
     }
 
-    /// The anchors once more: by the judge every week, by people every second one.
+    /// The anchors once more: by the judge and by people.
     async fn round(&mut self, week: u32) -> anyhow::Result<()> {
         let changed = self.has_changed(week);
         let round = format!("week {week}");
@@ -156,9 +156,7 @@ impl Weeks<'_> {
             labels.push(self.label(subject, human)?);
         }
         self.judge(&verdicts).await?;
-        if week.is_multiple_of(2) {
-            self.store.insert_labels(&labels).await?;
-        }
+        self.store.insert_labels(&labels).await?;
         Ok(())
     }
 

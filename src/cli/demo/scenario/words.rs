@@ -52,13 +52,13 @@ pub(super) fn result(scenario: Scenario, report: &ReportData, changed_at_ms: i64
     let truth = scenario.truth();
     let mut lines = Vec::new();
     if truth.is_some() {
-        lines.push(format!("  changed   {}", day(&serde_json::json!(Moment(changed_at_ms)))));
+        lines.push(format!("  changed   {}", day(Moment(changed_at_ms))));
     }
     let flags: Vec<&Flag> = report.drift.flags.iter().map(|flag| &flag.flag).collect();
     let whole = flags.iter().find(|flag| of_all_answers(flag));
     let over: Vec<_> = report.drift.recovered.iter().filter(|one| of_all_answers(&one.flag.flag)).collect();
     for one in &over {
-        let (since, shown) = (day(&one.recovery.since), day(&one.recovery.detected_at));
+        let (since, shown) = (day(one.recovery.since), day(one.recovery.detected_at));
         lines.extend(found(&one.flag.flag, truth));
         lines.push(format!("  back      since {since}, shown on {shown}"));
     }
@@ -93,8 +93,8 @@ fn found(flag: &Flag, truth: Option<Attribution>) -> [String; 2] {
     [
         format!(
             "  found     {}, said to be since {}: agreement {}, {} labels after it fell",
-            day(&flag.detected_at),
-            day(&flag.since),
+            day(flag.detected_at),
+            day(flag.since),
             signed_estimate(&flag.effect),
             flag.labels_to_detection
         ),
@@ -110,7 +110,6 @@ fn name(value: &impl serde::Serialize) -> String {
     }
 }
 
-/// The day of a moment in the drift format.
-fn day(time: &serde_json::Value) -> String {
-    time.as_str().map_or_else(String::new, |text| text.chars().take(10).collect())
+fn day(time: Moment) -> String {
+    time.to_string().chars().take("2026-01-31".len()).collect()
 }

@@ -171,7 +171,12 @@ mod tests {
             detected_at_ms: 1_767_312_000_000,
             labels_to_detection: 31,
             effect: Estimate::new(Ok(-0.25), Ok(Interval { low: -0.4, high: -0.1 })).into(),
-            evidence: AlertEvidence { statistic: 1_500.0, threshold: 1_000.0, guarantee: "rarely wrong".into() },
+            evidence: AlertEvidence {
+                statistic: 1_500.0,
+                threshold: 1_000.0,
+                guarantee: "rarely wrong".into(),
+                algorithm: None,
+            },
             attribution: Attribution::JudgeModel,
             advice: "pin the model".into(),
         };

@@ -189,7 +189,12 @@ pub fn sample(now_ms: i64) -> Alert {
         detected_at_ms: now_ms,
         labels_to_detection: 0,
         effect: Estimate::Bare(0.0, "this is a test").into(),
-        evidence: AlertEvidence { statistic: 0.0, threshold: 0.0, guarantee: "nothing moved".to_owned() },
+        evidence: AlertEvidence {
+            statistic: 0.0,
+            threshold: 0.0,
+            guarantee: "nothing moved".to_owned(),
+            algorithm: None,
+        },
         attribution: Attribution::Ambiguous,
         advice: "nothing: this message was sent by `judged alerts test`".to_owned(),
     };
