@@ -257,7 +257,7 @@ mod tests {
         let items: Vec<Item> = (0..160).map(|index| Item::parse(&line(index)).unwrap()).collect();
         let verdict = &analyse(&items, &Options::default()).unwrap().all.judges["j"].verdict;
         assert!(
-            verdict.starts_with("the judge misses 5 of 10 answers that humans call 0: TPR of 0 0.50 ["),
+            verdict.starts_with("the judge misses 20 of 40 answers that humans call 0: TPR of 0 0.50 ["),
             "{verdict}"
         );
     }

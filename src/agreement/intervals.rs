@@ -83,7 +83,11 @@ impl Evidence {
             return if self.items == 0 { Reason::NoPairs.into() } else { none.into() };
         }
         let hits: f64 = counted.iter().map(|one| one.hits).sum();
-        let interval = self.gate(Family::Share, false).and_then(|()| share_interval(counted));
+        let interval = || match self.clusters {
+            None if !self.weighted && is_whole(counted) => independent(counted),
+            _ => dependent(counted),
+        };
+        let interval = self.gate(Family::Share, false).and_then(|()| interval());
         Estimate::new(Ok((hits / items).clamp(0.0, 1.0)), interval)
     }
 }
@@ -102,18 +106,26 @@ impl Counted {
     }
 }
 
-fn share_interval(counted: &[Counted]) -> Result<Interval, Reason> {
+/// Whether each item counts as a whole or not at all.
+fn is_whole(counted: &[Counted]) -> bool {
+    counted.iter().all(|one| one.hits == 0.0 || one.hits == one.items)
+}
+
+fn independent(counted: &[Counted]) -> Result<Interval, Reason> {
+    let hits = counted.iter().filter(|one| one.hits > 0.0).count();
+    wilson(hits as f64, counted.len() as f64, CONFIDENCE)
+}
+
+/// Of items that depend on each other or count differently, as far as any of these do.
+fn dependent(counted: &[Counted]) -> Result<Interval, Reason> {
     let mut clusters: BTreeMap<ClusterId, ClusterShare> = BTreeMap::new();
     for one in counted {
         let cluster = clusters.entry(one.cluster).or_default();
         cluster.items += one.items;
         cluster.hits += one.hits;
     }
-    let whole = counted.iter().all(|one| one.hits == 0.0 || one.hits == one.items);
-    let independent = clusters.len() == counted.len();
-    if independent && whole && equal(counted.iter().map(|one| one.items)) {
-        let hits = counted.iter().filter(|one| one.hits > 0.0).count();
-        return wilson(hits as f64, counted.len() as f64, CONFIDENCE);
+    if clusters.len() == counted.len() && is_whole(counted) && equal(counted.iter().map(|one| one.items)) {
+        return independent(counted);
     }
     if clusters.len() < MIN_CLUSTERS {
         return Err(Reason::TooFew);
@@ -134,4 +146,66 @@ fn count_clusters(clusters: impl Iterator<Item = ClusterId>) -> usize {
 fn equal(mut weights: impl Iterator<Item = f64>) -> bool {
     let first = weights.next().unwrap_or(1.0);
     weights.all(|weight| (weight - first).abs() <= 1e-9 * first.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clusters::Clusters;
+    use super::*;
+
+    /// Items of conversations of `turns`, every fifth conversation wrong; the weights go round.
+    fn counted(items: usize, turns: usize, weights: &[f64]) -> Vec<Counted> {
+        let mut clusters = Clusters::default();
+        let of = |index: usize| {
+            clusters.push(Some(&(index / turns).to_string()), None);
+            Counted::new(clusters.of(index), weights[index % weights.len()], (index / turns) % 5 > 0)
+        };
+        (0..items).map(of).collect()
+    }
+
+    fn share(counted: &[Counted]) -> Estimate {
+        let evidence = Evidence::of(counted.iter().map(|one| (one.cluster, one.items)));
+        evidence.share(counted, Reason::NoPositives)
+    }
+
+    #[test]
+    fn independent_items_have_wilsons_interval_however_few_they_are() {
+        assert_eq!(share(&counted(10, 1, &[1.0])), crate::statistics::proportion(8.0, 10.0));
+    }
+
+    #[test]
+    fn what_depends_on_four_conversations_has_no_interval() {
+        assert_eq!(share(&counted(100, 25, &[1.0])).reason(), Some(Reason::TooFew));
+        assert!(share(&counted(100, 20, &[1.0])).interval().is_some());
+    }
+
+    #[test]
+    fn weights_cost_precision_and_below_30_effective_items_the_interval() {
+        let width = |estimate: Estimate| estimate.interval().map(|interval| interval.high - interval.low);
+        let (equal, unequal) = (counted(200, 1, &[1.0]), counted(200, 1, &[1.0, 6.0]));
+        assert!(width(share(&unequal)).unwrap() > 1.2 * width(share(&equal)).unwrap());
+        assert_eq!(share(&counted(40, 1, &[1.0, 20.0])).reason(), Some(Reason::FewEffective));
+    }
+
+    #[test]
+    fn each_family_has_its_least_numbers() {
+        let evidence = |items, minority, clusters| Evidence {
+            items,
+            effective: items as f64,
+            weighted: false,
+            clusters,
+            minority,
+            perfect: false,
+        };
+        let gate = |evidence: Evidence, family| evidence.gate(family, true).err();
+        assert_eq!(gate(evidence(99, 30, None), Family::ChanceCorrected), Some(Reason::Thin));
+        assert_eq!(gate(evidence(500, 9, None), Family::ChanceCorrected), Some(Reason::Thin));
+        assert_eq!(gate(evidence(100, 10, None), Family::ChanceCorrected), None);
+        assert_eq!(gate(evidence(100, 10, Some(19)), Family::ChanceCorrected), Some(Reason::TooFew));
+        assert_eq!(gate(evidence(29, 29, None), Family::Difference), Some(Reason::TooFew));
+        assert_eq!(gate(evidence(30, 30, Some(20)), Family::Difference), None);
+        let perfect = Evidence { perfect: true, ..evidence(500, 50, None) };
+        assert_eq!(gate(perfect, Family::ChanceCorrected), Some(Reason::PerfectAgreement));
+        assert_eq!(gate(perfect, Family::Share), None);
+    }
 }

@@ -30,9 +30,9 @@ fn binary(comparison: &Comparison) -> Vec<String> {
         let label = &class.label;
         match class.recall.value() {
             Some(value) if value < 1.0 => {
-                let missed = out_of_ten(1.0 - value);
                 format!(
-                    "the judge misses {missed} answers that humans call {label}: TPR of {label} {}",
+                    "the judge misses {} answers that humans call {label}: TPR of {label} {}",
+                    missed(class),
                     shown(class.recall)
                 )
             }
@@ -55,8 +55,8 @@ fn nominal(comparison: &Comparison) -> Vec<String> {
     let agreement = comparison.coefficients.get(Coefficient::RawAgreement);
     let mut sentences = vec![format!("the judge agrees with the humans on {} of items", shown(agreement))];
     if let Some(class) = worst.filter(|class| class.recall.value().is_some_and(|recall| recall < 1.0)) {
-        let missed = out_of_ten(1.0 - class.recall.value().unwrap_or(0.0));
-        sentences.push(format!("it is weakest on {}: it misses {missed}, TPR {}", class.label, shown(class.recall)));
+        let (label, missed) = (&class.label, missed(class));
+        sentences.push(format!("it is weakest on {label}: it misses {missed}, TPR {}", shown(class.recall)));
     }
     sentences
 }
@@ -98,12 +98,9 @@ fn against_majority(comparison: &Comparison) -> Option<String> {
     }
 }
 
-fn out_of_ten(share: f64) -> String {
-    match (share * 10.0).round() as u32 {
-        0 => "fewer than 1 of 20".to_owned(),
-        10 => "nearly all".to_owned(),
-        tenths => format!("{tenths} of 10"),
-    }
+/// `2 of 12`: counts, whatever the items weigh.
+fn missed(class: &Class) -> String {
+    format!("{} of {}", class.human - class.agreed, class.human)
 }
 
 /// `0.61 [0.44, 0.76]`, or `0.61 (why there is no interval)`.

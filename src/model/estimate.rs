@@ -31,9 +31,6 @@ named_enum! {
         /// Weights leave less than 30 effective observations.
         #[error("the weights leave fewer than 30 effective labels")]
         FewEffective = "few_effective",
-        /// Items of one cluster (a conversation) are not independent, and this number is not resampled.
-        #[error("items of one conversation are not independent, and this number is not resampled")]
-        Clustered = "clustered",
         /// Fewer observations than the method needs.
         #[error("too few observations")]
         TooFew = "too_few",

@@ -249,7 +249,8 @@ mod tests {
                 assert_eq!(rates.gwet_ac1, of_file(Coefficient::GwetAc1));
                 assert_eq!(series.majority_class.as_ref().unwrap().share, file.majority_class.clone().unwrap().raw_agreement);
             }
-            let gate = agreement_gate(&database.store, RUBRIC, 1, &Config::default()).await.unwrap();
+            let config: Config = toml::from_str("[judges.default]\nprovider = \"openai\"").unwrap();
+            let gate = agreement_gate(&database.store, RUBRIC, 1, &config).await.unwrap();
             let Estimate::Interval(value, Interval { low, high }) = of_file(Coefficient::RawAgreement) else {
                 panic!("no interval")
             };
