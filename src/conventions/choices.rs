@@ -5,7 +5,8 @@ use crate::model::{Message, Part, ProblemCode, Role};
 
 /// Keeps the first of several alternative answers and names the loss of the others.
 pub(super) fn keep_first(source: &Source<'_>, output: &mut Vec<Message>) {
-    if !are_alternatives(output, requested(source)) {
+    // What was requested is looked up for those only that gave several.
+    if output.len() < 2 || !are_alternatives(output, requested(source)) {
         return;
     }
     let others = output.len() - 1;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::length_limits::{LengthLimit, says_that_it_was_cut, texts};
+use super::length_limits::{LengthLimit, Survey, says_that_it_was_cut, texts};
 use super::span_view::Source;
 use crate::model::{
     CutPart, CutParts, Document, LogRecord, Message, Part, Problem, ProblemCode, Role, Span, Step, StepKind,
@@ -154,8 +154,9 @@ fn cut_carriers(source: &Source<'_>, absent: CutParts) -> CutParts {
 /// Text that ends where a limit would have cut it, or that says that it was cut.
 fn cut_text(source: &Source<'_>, read: Material<'_>) -> CutParts {
     let all = texts(source.span, source.logs);
-    let limit = LengthLimit::among(all.clone().map(|(_, text)| text));
-    let met = limit.is_some() || all.clone().any(|(_, text)| says_that_it_was_cut(text));
+    let survey = Survey::of(source.span, source.logs);
+    let limit = LengthLimit::among(survey, all.clone().map(|(_, text)| text));
+    let met = limit.is_some() || survey.has_mark;
     let mut cut = CutParts::NONE;
     if met {
         let found = Found::among(all.clone(), limit);
@@ -212,19 +213,19 @@ impl<'a> Found<'a> {
 
 /// The limit that the texts of a span show by themselves.
 pub fn length_limit(span: &Span, logs: &[LogRecord]) -> Option<LengthLimit> {
-    LengthLimit::among(texts(span, logs).map(|(_, text)| text))
+    LengthLimit::among(Survey::of(span, logs), texts(span, logs).map(|(_, text)| text))
 }
 
 /// Whether a span has a text that is longer than `limit`, so that the limit does not hold where it comes from.
 pub fn passes_limit(span: &Span, logs: &[LogRecord], limit: LengthLimit) -> bool {
-    limit.is_passed_by(texts(span, logs).map(|(_, text)| text))
+    limit.is_passed_by(Survey::of(span, logs))
 }
 
 /// Marks what of `step` was cut by a limit that other spans of its trace show: its own texts of that length may end by
 /// themselves.
 pub fn mark_cut_by(limit: LengthLimit, step: &mut Step, span: &Span, logs: &[LogRecord]) {
     let all = || texts(span, logs);
-    if !limit.holds_for(all().map(|(_, text)| text)) {
+    if !limit.holds_for(Survey::of(span, logs)) {
         return;
     }
     let found = Found::among(all(), Some(limit));

@@ -44,6 +44,9 @@ const SPELLINGS: &[(&str, &str)] = &[
 /// The word of the vocabulary for a producer's finish reason; one that nobody knows stays as it is, without the brackets
 /// and quotes of a list that was printed.
 pub(super) fn normalised(reason: &str) -> String {
+    if matches!(reason, STOP | LENGTH | TOOL_CALLS | CONTENT_FILTER | ERROR) {
+        return reason.to_owned();
+    }
     let bare = reason.trim().trim_matches(['[', ']', '"', '\'']).trim();
     let letters: String = bare.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
     let letters = letters.strip_prefix("finishreason").unwrap_or(&letters);

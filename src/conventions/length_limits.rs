@@ -1,6 +1,6 @@
 //! Limits on the length of texts. SDKs, Collectors and people cut without leaving a sign, so that only lengths tell.
 
-use crate::model::{LogRecord, Span, Value};
+use crate::model::{Attributes, LogRecord, Span, Value};
 
 /// The shortest text that a limit is looked for in.
 const SHORTEST: usize = 100;
@@ -56,14 +56,6 @@ impl Length {
         }
     }
 
-    /// The longest of some texts.
-    fn longest<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        texts.fold(Self::default(), |longest, text| {
-            // No unit counts more than bytes, and none less than characters.
-            if text.len() <= longest.characters { longest } else { longest.max(Self::of(text)) }
-        })
-    }
-
     fn units(self) -> [(Unit, usize); 3] {
         [(Unit::Characters, self.characters), (Unit::Bytes, self.bytes), (Unit::Utf16, self.utf16_units)]
     }
@@ -83,34 +75,89 @@ pub struct LengthLimit {
     length: usize,
 }
 
+/// What one look at some texts tells of limits: it is taken of every span.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Survey {
+    longest: Length,
+    /// Without the dots that are put behind what was cut: they count within some limits, and are added by others.
+    longest_without_dots: Length,
+    /// Whether a text ends in a mark of whoever cut it.
+    pub(super) has_mark: bool,
+}
+
+impl Survey {
+    /// Of texts one by one.
+    pub(super) fn among<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut survey = Self::default();
+        texts.for_each(|text| survey.add(text));
+        survey
+    }
+
+    /// Of every text that may hold content.
+    pub(super) fn of(span: &Span, logs: &[LogRecord]) -> Self {
+        let mut survey = Self::default();
+        let mut add = |attributes: &Attributes| attributes.iter().for_each(|(_, value)| survey.add_value(value));
+        add(&span.attributes);
+        span.events.iter().for_each(|event| add(&event.attributes));
+        logs.iter().for_each(|log| add(&log.attributes));
+        logs.iter().for_each(|log| survey.add_value(&log.body));
+        survey
+    }
+
+    fn add_value(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.add(text),
+            Value::List(items) => items.iter().for_each(|item| self.add_value(item)),
+            Value::Map(members) => members.iter().for_each(|(_, member)| self.add_value(member)),
+            Value::Empty | Value::Bool(_) | Value::Int(_) | Value::Double(_) | Value::Bytes(_) => {}
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, text: &str) {
+        self.has_mark |= says_that_it_was_cut(text);
+        // No unit counts more than bytes, and none less than characters.
+        if text.len() <= self.longest_without_dots.characters {
+            return;
+        }
+        let length = Length::of(text);
+        self.longest = self.longest.max(length);
+        let bare = without_dots(text);
+        let length = if bare.len() == text.len() { length } else { Length::of(bare) };
+        self.longest_without_dots = self.longest_without_dots.max(length);
+    }
+
+    /// The lengths of the longest texts that are round.
+    fn limits(self, round: fn(usize) -> bool) -> impl Iterator<Item = LengthLimit> {
+        let longest = [self.longest, self.longest_without_dots].into_iter().flat_map(Length::units);
+        longest.filter(move |(_, length)| round(*length)).map(|(unit, length)| LengthLimit { unit, length })
+    }
+}
+
 impl LengthLimit {
     /// The length of the longest text in some unit, where that is round and a text of that length ends in the middle of
     /// something. A longer text proves that there was no such limit, and an answer of a round length is mostly whole.
-    pub(super) fn among<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
-        Self::met_by_longest(texts, is_round)
+    pub(super) fn among<'a>(survey: Survey, texts: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
+        survey.limits(is_round).find(|limit| limit.is_met_in(texts.clone()))
     }
 
     /// The same of texts that stand inside JSON.
     pub(super) fn among_nested<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
-        Self::met_by_longest(texts, is_usual)
+        Survey::among(texts.clone()).limits(is_usual).find(|limit| limit.is_met_in(texts.clone()))
     }
 
-    fn met_by_longest<'a>(texts: impl Iterator<Item = &'a str> + Clone, round: fn(usize) -> bool) -> Option<Self> {
-        // The dots that are put behind what was cut count within some limits, and are added by others.
-        let longest = [Length::longest(texts.clone()), Length::longest(texts.clone().map(without_dots))];
-        let limits = longest.into_iter().flat_map(Length::units).filter(|(_, length)| round(*length));
-        let mut limits = limits.map(|(unit, length)| Self { unit, length });
-        limits.find(|limit| texts.clone().any(|text| limit.is_met_by(text) && !ends_by_itself(text)))
+    fn is_met_in<'a>(self, mut texts: impl Iterator<Item = &'a str>) -> bool {
+        texts.any(|text| self.is_met_by(text) && !ends_by_itself(text))
     }
 
-    /// Whether the longest of these texts has just this length, so that the limit may have held for them.
-    pub(super) fn holds_for<'a>(self, texts: impl Iterator<Item = &'a str>) -> bool {
-        self.in_unit(Length::longest(texts.map(without_dots))) == self.length
+    /// Whether the longest of the texts has just this length, so that the limit may have held for them.
+    pub(super) fn holds_for(self, survey: Survey) -> bool {
+        self.in_unit(survey.longest_without_dots) == self.length
     }
 
-    /// Whether one of these texts is longer, so that the limit did not hold for them.
-    pub(super) fn is_passed_by<'a>(self, texts: impl Iterator<Item = &'a str>) -> bool {
-        self.in_unit(Length::longest(texts.map(without_dots))) > self.length
+    /// Whether one of the texts is longer, so that the limit did not hold for them.
+    pub(super) fn is_passed_by(self, survey: Survey) -> bool {
+        self.in_unit(survey.longest_without_dots) > self.length
     }
 
     pub(super) fn is_met_by(self, text: &str) -> bool {
@@ -149,6 +196,11 @@ fn ends_by_itself(text: &str) -> bool {
 
 /// Whether a text ends in a mark of whoever cut it.
 pub(super) fn says_that_it_was_cut(text: &str) -> bool {
+    // Nearly every text ends otherwise than all marks do.
+    if matches!(text.as_bytes().last(), Some(last) if last.is_ascii_graphic() && !matches!(last, b']' | b')' | b'>' | b'd' | b'D'))
+    {
+        return false;
+    }
     let text = text.trim_end().as_bytes();
     let end = |mark: &str| text.len().checked_sub(mark.len()).map(|from| &text[from..]);
     MARKS.iter().any(|mark| end(mark).is_some_and(|end| end.eq_ignore_ascii_case(mark.as_bytes())))
@@ -186,24 +238,37 @@ mod tests {
     fn lengths_are_counted_in_every_unit() {
         let length = |characters, bytes, utf16_units| Length { characters, bytes, utf16_units };
         assert_eq!(Length::of("äb🙂"), length(3, 7, 4));
-        assert_eq!(Length::longest(["a", "äöü", "abcd"].into_iter()), length(4, 6, 4));
+        assert_eq!(Survey::among(["a", "äöü", "abcd"].into_iter()).longest, length(4, 6, 4));
+    }
+
+    fn among(texts: &[&str]) -> Option<LengthLimit> {
+        let texts = texts.iter().copied();
+        LengthLimit::among(Survey::among(texts.clone()), texts)
     }
 
     #[test]
     fn a_limit_is_believed_where_a_longest_text_ends_in_the_middle_of_something() {
         let cut = "word ".repeat(40);
         let whole = format!("{}word.", &cut[..195]);
-        assert!(LengthLimit::among([cut.as_str(), "b"].into_iter()).is_some());
-        assert_eq!(LengthLimit::among([whole.as_str()].into_iter()), None);
-        assert!(
-            LengthLimit::among([whole.as_str(), cut.as_str()].into_iter()).is_some_and(|one| one.is_met_by(&whole))
-        );
-        assert_eq!(LengthLimit::among([cut.as_str(), &"w".repeat(201)].into_iter()), None);
+        assert!(among(&[&cut, "b"]).is_some());
+        assert_eq!(among(&[&whole]), None);
+        assert!(among(&[&whole, &cut]).is_some_and(|one| one.is_met_by(&whole)));
+        assert_eq!(among(&[&cut, &"w".repeat(201)]), None);
         for dotted in [format!("{cut}..."), format!("{}...", &cut[..197])] {
-            let limit = LengthLimit::among([dotted.as_str()].into_iter());
+            let limit = among(&[&dotted]);
             assert!(limit.is_some_and(|limit| limit.is_met_by(&dotted)), "{}", dotted.len());
         }
         assert_eq!(LengthLimit::among_nested([&cut[..150]].into_iter()), None, "too common among texts inside JSON");
+    }
+
+    #[test]
+    fn marks_are_told_by_the_last_words_of_a_text() {
+        for text in ["a [truncated]", "a (Truncated) ", "a <TRUNCATED>", "a ... truncated", "a …[cut]"] {
+            assert!(says_that_it_was_cut(text), "{text}");
+        }
+        for text in ["", "a list [1]", "(a)", "truncated", "end", "a…"] {
+            assert!(!says_that_it_was_cut(text), "{text}");
+        }
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub(super) fn state_of(text: &str) -> Option<ContentState> {
     if text.len() > 32 {
         return None;
     }
+    // What all of them begin with; most short texts begin otherwise.
+    if !matches!(text.as_bytes().first(), Some(b'_' | b'<' | b'[' | b'r' | b'R' | b'H')) {
+        return None;
+    }
     let lower = text.to_ascii_lowercase();
     if MASKS.contains(&&*lower) {
         return Some(ContentState::Redacted);

@@ -43,7 +43,9 @@ fn parts(part: Part) -> Vec<Part> {
 /// the model says, for example about such marks.
 fn split(text: &str) -> Option<(String, String)> {
     let begin = text.trim_start();
-    if !begin.starts_with(['<', '[']) && !text.contains("</think>") {
+    // Nearly every answer has no such bracket, which is found out much faster.
+    let may_have_mark = || memchr::memchr(b'<', text.as_bytes()).is_some() && text.contains("</think>");
+    if !begin.starts_with(['<', '[']) && !may_have_mark() {
         return None;
     }
     channels(begin).or_else(|| leading_blocks(begin)).or_else(|| unopened_block(text))
