@@ -3,18 +3,10 @@
 use super::super::data::Moment;
 use super::super::words;
 use super::Svg;
+use super::fell::Fell;
 use super::timeline::{BOTTOM, HEIGHT, LEFT, RIGHT, TOP, time_axis};
 use crate::drift::{Course, Series, SeriesStart};
 use crate::model::Revisions;
-
-/// When agreement fell and was back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fell {
-    /// When the evidence crossed its threshold.
-    pub noticed: Moment,
-    /// When it was seen to be back; none while it stands.
-    pub back: Option<Moment>,
-}
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy)]

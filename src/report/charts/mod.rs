@@ -6,12 +6,14 @@
 mod bars;
 mod detection;
 mod evidence;
+mod fell;
 mod forest;
 mod timeline;
 
 pub use bars::{Bar, bars};
 pub use detection::{Budget, Drop, detection};
-pub use evidence::{Fell, Watched, evidence};
+pub use evidence::{Watched, evidence};
+pub use fell::Fell;
 pub use forest::{Row, forest, whisker};
 pub use timeline::{Course, timeline};
 
