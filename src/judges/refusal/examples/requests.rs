@@ -1,0 +1,270 @@
+//! Refusals that another request mends, outages, and what only a status tells.
+
+use super::super::cause::{Cause, Part};
+use super::Example;
+
+pub(super) const EXAMPLES: &[Example] = &[
+    // ---- bad luck
+    (
+        400,
+        r#"{"error":{"message":"Failed to generate JSON. Please adjust your prompt. See 'failed_generation' for more details.","type":"invalid_request_error","code":"json_validate_failed","failed_generation":"{\"ra"}}"#,
+        "this generation failed the format",
+        Cause::BadLuck,
+    ),
+    (
+        400,
+        r#"{"error":{"message":"Failed to call a function. Please adjust your prompt.","type":"invalid_request_error","code":"tool_use_failed"}}"#,
+        "this generation failed the format",
+        Cause::BadLuck,
+    ),
+    (
+        500,
+        r#"{"error":{"message":"litellm.JSONSchemaValidationError: model=m, returned an invalid response"}}"#,
+        "this generation failed the format",
+        Cause::BadLuck,
+    ),
+    // ---- sizes
+    (
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: 9000 > 8192, which is the maximum allowed number of output tokens for claude-x"}}"#,
+        "the output limit is over the model's own",
+        Cause::Loosen(Part::LimitSize),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"max_tokens is too large: 9000. This model supports at most 4096 completion tokens, whereas you provided 9000.","param":"max_tokens"}}"#,
+        "the output limit is over the model's own",
+        Cause::Loosen(Part::LimitSize),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"`max_tokens` must be less than or equal to `8192`, the maximum value for this model","type":"invalid_request_error"}}"#,
+        "the output limit is over the model's own",
+        Cause::Loosen(Part::LimitSize),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"This model's maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"{"error":{"code":400,"message":"the request exceeds the available context size, try increasing it","type":"exceed_context_size_error"}}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"{"error":{"message":"litellm.BadRequestError: litellm.ContextWindowExceededError: x","type":null,"param":null,"code":"400"}}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"[{"error":{"code":400,"message":"The input token count (9) exceeds the maximum","status":"INVALID_ARGUMENT"}}]"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"{"object":"error","message":"'max_tokens' or 'max_completion_tokens' is too large: 1024. This model's maximum context length is 2048 tokens and your request has 1500 input tokens","type":"BadRequestError","code":400}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"{"object":"error","message":"max_tokens must be at least 1, got -812.","type":"BadRequestError","code":400}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        422,
+        r#"{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097. Given: 5000 `inputs` tokens and 1024 `max_new_tokens`","error_type":"validation"}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (400, r#"{"message":"Input is too long for requested model."}"#, "the prompt is too long", Cause::TooLong),
+    (
+        500,
+        r#"{"error":{"message":"Requested tokens (2600) exceed context window of 2048","type":"internal_server_error"}}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (
+        400,
+        r#"{"object":"error","message":"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length","type":"invalid_request_error"}"#,
+        "the prompt is too long",
+        Cause::TooLong,
+    ),
+    (413, "<html>Request Entity Too Large</html>", "the body is too large", Cause::TooLong),
+    // ---- parts
+    (
+        400,
+        r#"{"object":"error","message":"System role not supported","type":"BadRequestError","param":null,"code":400}"#,
+        "no role system",
+        Cause::Loosen(Part::SystemRole),
+    ),
+    (
+        400,
+        r#"{"object":"error","message":"Conversation roles must alternate user/assistant/user/assistant/...","type":"BadRequestError","code":400}"#,
+        "no role system",
+        Cause::Loosen(Part::SystemRole),
+    ),
+    (
+        400,
+        r#"[{"error":{"code":400,"message":"Developer instruction is not enabled for models/gemma-3-27b-it","status":"INVALID_ARGUMENT"}}]"#,
+        "no role system",
+        Cause::Loosen(Part::SystemRole),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"Unsupported value: 'messages[0].role' does not support 'system' with this model.","type":"invalid_request_error","param":"messages[0].role","code":"unsupported_value"}}"#,
+        "no role system",
+        Cause::Loosen(Part::SystemRole),
+    ),
+    (
+        422,
+        r#"{"error":"Template error: invalid operation: System role not supported (in <string>:1)","error_type":"template_error"}"#,
+        "no role system",
+        Cause::Loosen(Part::SystemRole),
+    ),
+    (
+        400,
+        r#"{"message":"This model doesn't support system messages. Try again without a system message"}"#,
+        "no role system",
+        Cause::Loosen(Part::SystemRole),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.","param":"max_tokens","code":"unsupported_parameter"}}"#,
+        "the output limit has another name",
+        Cause::Loosen(Part::LimitName),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"Unsupported value: 'temperature' does not support 0 with this model.","param":"temperature","code":"unsupported_value"}}"#,
+        "no temperature",
+        Cause::Loosen(Part::Temperature),
+    ),
+    (
+        422,
+        r#"{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted","input":1}]}"#,
+        "no seed",
+        Cause::Loosen(Part::Seed),
+    ),
+    (
+        500,
+        r#"{"error":{"message":"[{'loc': ('body','response_format','type'), 'msg': \"Input should be 'text' or 'json_object'\"}]","type":"internal_server_error"}}"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    (
+        400,
+        r#"{"error_code":"BAD_REQUEST","message":"Bad request: json: unknown field \"response_schema\"\n"}"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    (
+        400,
+        r#"[{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"additionalProperties\" at 'generation_config.response_schema': Cannot find field.","status":"INVALID_ARGUMENT"}}]"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    (
+        404,
+        r#"{"error":{"message":"No endpoints found that can handle the requested parameters.","code":404}}"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"litellm.UnsupportedParamsError: m does not support parameters: ['response_format']","code":"400"}}"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    (
+        400,
+        r#"{"error":{"message":"This model does not support response format `json_schema`.","type":"invalid_request_error"}}"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    (
+        400,
+        r#"{"error":{"code":400,"message":"failed to parse grammar","type":"invalid_request_error"}}"#,
+        "no such format",
+        Cause::Loosen(Part::Format),
+    ),
+    // ---- models and paths
+    (
+        404,
+        r#"{"error":{"message":"The model `x` does not exist or you do not have access to it.","code":"model_not_found"}}"#,
+        "the model is not known",
+        Cause::Model,
+    ),
+    (404, r#"{"error":"model \"x\" not found, try pulling it first"}"#, "the model is not known", Cause::Model),
+    (400, r#"{"error":{"message":"x is not a valid model ID","code":400}}"#, "the model is not known", Cause::Model),
+    (
+        400,
+        r#"{"error":{"message":"The model `m` has been decommissioned and is no longer supported.","code":"model_decommissioned"}}"#,
+        "the model is not known",
+        Cause::Model,
+    ),
+    (400, r#"{"message":"The provided model identifier is invalid."}"#, "the model is not known", Cause::Model),
+    (
+        404,
+        r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+        "the model is not known",
+        Cause::Model,
+    ),
+    (
+        404,
+        r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#,
+        "the named model does not exist",
+        Cause::Model,
+    ),
+    (404, "<html>404</html>", "nothing at this path", Cause::Model),
+    (405, r#"{"detail":"Method Not Allowed"}"#, "nothing at this path", Cause::Model),
+    // ---- outages
+    (
+        529,
+        r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+        "an outage in words",
+        Cause::Outage,
+    ),
+    (
+        503,
+        r#"{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}"#,
+        "an outage in words",
+        Cause::Outage,
+    ),
+    (503, r#"{"error":"Model x is currently loading","estimated_time":20.0}"#, "an outage in words", Cause::Outage),
+    (429, r#"{"error":"Model is overloaded","error_type":"overloaded"}"#, "an outage in words", Cause::Outage),
+    (
+        424,
+        r#"{"message":"The system encountered an unexpected error during processing.","__type":"ModelErrorException"}"#,
+        "an outage in words",
+        Cause::Outage,
+    ),
+    (
+        400,
+        r#"{"error":{"message":"litellm.APIConnectionError: Cannot connect to host h:443","code":"400"}}"#,
+        "an outage in words",
+        Cause::Outage,
+    ),
+    // ---- statuses
+    (429, "<html>slow down</html>", "status: throttled", Cause::Throttled),
+    (403, "<html>no</html>", "status: key", Cause::Key),
+    (408, "", "status: outage", Cause::Outage),
+    (503, "", "status: outage", Cause::Outage),
+    (500, r#"{"error":{"message":"oops"}}"#, "status: outage", Cause::Outage),
+    (302, "", "status: redirect", Cause::Redirected),
+    (400, r#"{"error":{"message":"invalid","type":"invalid_request_error"}}"#, "", Cause::Unknown),
+    (422, r#"{"detail":[{"loc":["body","messages"],"msg":"Field required"}]}"#, "", Cause::Unknown),
+];
