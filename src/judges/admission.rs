@@ -69,6 +69,9 @@ impl<'a> Turn<'a> {
 
     /// Sets aside the most that the call may use up.
     async fn reserve_budget(&mut self, body_bytes: usize) -> Result<(), Failure> {
+        if let Some(after) = self.remote.budget_paused() {
+            return Err(Failure::BudgetExhausted { after });
+        }
         let (input, output) = (body_bytes as f64 / BYTES_PER_TOKEN, f64::from(self.remote.config.max_output_tokens));
         let usd = self.remote.budget_prices.as_ref().map_or(0.0, |prices| price::bound(prices, input, output));
         let bound = Amounts::of_call(usd, input + output);

@@ -141,6 +141,10 @@ const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
 /// An endpoint that names a later moment is asked before it nevertheless: somebody may have raised its limit.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
+/// A budget that did not cover one call is asked again after this long: what was set aside for others may come back, and
+/// another prompt may be shorter.
+pub(super) const BUDGET_PAUSE: Duration = Duration::from_mins(1);
+
 /// How long to leave a judge alone after a refusal that says (or does not say) when it ends.
 pub(super) fn refusal_pause(after: Option<Duration>) -> Duration {
     after.unwrap_or(REFUSAL_PAUSE).clamp(REFUSAL_PAUSE, LONGEST_PAUSE)
@@ -196,7 +200,8 @@ impl Failure {
             Self::Unauthorized { .. } | Self::NotFound { .. } | Self::NoneAccepted { .. } | Self::KeyFile(_) => {
                 Disposition::Pause { after: REFUSAL_PAUSE }
             }
-            Self::CircuitOpen { after } | Self::BudgetExhausted { after } => Disposition::Pause { after: *after },
+            Self::CircuitOpen { after } => Disposition::Pause { after: *after },
+            Self::BudgetExhausted { after } => Disposition::Pause { after: (*after).min(BUDGET_PAUSE) },
             Self::NotGenerated { .. } | Self::ContextLength | Self::Refused | Self::ContentFilter | Self::Reply(_) => {
                 Disposition::Reject
             }

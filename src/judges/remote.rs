@@ -13,7 +13,7 @@ use super::capabilities::{Shape, Structured};
 use super::concurrency::Concurrency;
 use super::endpoint::Endpoint;
 use super::environment::JudgeEnvironment;
-use super::error::JudgeConfigError;
+use super::error::{BUDGET_PAUSE, JudgeConfigError};
 use super::price;
 use super::rate::Bucket;
 use super::refusal::Refusal;
@@ -23,9 +23,6 @@ use crate::model::{Limits, Obstacle, Prompt};
 
 /// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
 pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
-/// A budget that did not cover one call is asked again after this long: money under way may come back, and another
-/// prompt may be shorter.
-const BUDGET_PAUSE: Duration = Duration::from_mins(1);
 /// So long after a pause a call has been tried, if there is any to make.
 const BUDGET_LOOK: Duration = Duration::from_secs(5);
 
@@ -127,6 +124,13 @@ impl Remote {
                 "the judge's budget does not cover the next call"
             );
         }
+    }
+
+    /// Whether the budget is not asked again yet, and when it renews.
+    pub(super) fn budget_paused(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let pause = *self.budget_pause.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.filter(|(until, _)| *until > now).map(|(_, renews)| renews.saturating_duration_since(now))
     }
 
     /// When the budget that did not cover the last calls renews; `None` when it has covered some since.

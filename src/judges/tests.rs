@@ -392,7 +392,10 @@ async fn a_budget_without_a_price_is_one_of_calls_and_tokens() {
     for _ in 0..3 {
         assert_eq!(ask(&judge).await.unwrap().cost_usd, None, "not known is not free");
     }
-    assert_eq!(ask(&judge).await.unwrap_err().code(), "budget_exhausted");
+    let error = ask(&judge).await.unwrap_err();
+    assert_eq!(error.code(), "budget_exhausted");
+    let Disposition::Pause { after } = error.disposition() else { panic!("{error}") };
+    assert!(after <= Duration::from_mins(1), "what others have set aside may come back before midnight");
     assert_eq!(fake.count(), 3);
 }
 
