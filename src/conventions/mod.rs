@@ -43,6 +43,7 @@ mod tools;
 mod usage;
 
 pub use cut::{length_limit, mark_cut_by, passes_limit};
+pub(crate) use families::is_provider_body;
 pub use families::{COMPARED_ON, FAMILIES as TABLE, REGISTRIES};
 pub use length_limits::LengthLimit;
 pub use loop_guard::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};

@@ -55,8 +55,10 @@ metrics! {
     UNMAPPED_ATTRIBUTES: Counter<u64> = "judged.assembly.unmapped_attributes" in "{attribute}" by [attribute]
         "Attributes that look like those of an LLM convention but that no convention explains";
     PROBLEMS: Counter<u64> = "judged.assembly.problems" in "{subject}"
-        by [code (attributes_dropped, events_dropped, event_attributes_dropped, links_dropped, messages_left_out, truncated_json,
-            text_cut, cut_answer, interrupted, newer_question_missing, malformed_json, several_choices, other_speakers, empty_event, unknown_message_part, documents_left_out,
+        by [code (
+            attributes_dropped, events_dropped, event_attributes_dropped, links_dropped, messages_left_out,
+            truncated_json, text_cut, cut_answer, interrupted, newer_question_missing, malformed_json,
+            several_choices, other_speakers, empty_event, unknown_message_part, documents_left_out,
             log_without_span, log_without_ids, repeated_span, root_missing, not_captured, redacted, reference)]
         "Subjects whose material was cut, is missing or is ambiguous, by what is wrong; docs/reading.md says what to set";
     EVALUATIONS: Counter<u64> = "judged.evaluations" in "{evaluation}"

@@ -8,7 +8,7 @@ use crate::conventions::provider_payloads::{request, response};
 use crate::conventions::python_repr;
 use crate::conventions::span_view::Source;
 use crate::conventions::usage::of_node;
-use crate::model::StepKind;
+use crate::model::{Step, StepKind};
 
 /// Names this family explains.
 pub(super) const KNOWN: &[&str] = &[
@@ -30,8 +30,17 @@ pub(super) const KNOWN: &[&str] = &[
     "gen_ai.framework",
 ];
 
+/// The span that holds the bodies of the call to the provider.
+const RAW: &str = "raw_gen_ai_request";
+
+/// Whether a step tells what the provider sent rather than what the client received: a gateway takes thinking out,
+/// translates and repairs between the two.
+pub(crate) fn is_provider_body(step: &Step) -> bool {
+    step.name == RAW
+}
+
 pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
-    let is_raw = source.span.name == "raw_gen_ai_request" && !source.has("gen_ai.request.model");
+    let is_raw = source.span.name == RAW && !source.has("gen_ai.request.model");
     if source.scope() != "litellm" && !is_raw && !source.has("hidden_params") {
         return None;
     }

@@ -30,6 +30,8 @@ mod strands;
 mod tanstack;
 mod vercel_ai;
 
+pub(crate) use litellm::is_provider_body;
+
 use super::partial_step::Parts;
 use super::span_view::Source;
 use crate::model::Part;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::tool_turns::live_of_repeated;
 use crate::model::{Document, Message, Part, Problem, ProblemCode, Role, SpanId, Step, StepKind};
 
 /// Documents a generation is given at most: the latest ones of a trace that retrieves without end.
@@ -53,11 +54,23 @@ pub(super) fn hand_on(steps: &mut [Step]) {
     }
 }
 
-/// The results of the tools that ran inside each generation.
+/// The results of the tools that ran inside each generation, and the documents that were retrieved inside it.
 fn results_inside(steps: &[Step]) -> HashMap<SpanId, Vec<Document>> {
     let mut found: HashMap<SpanId, Vec<Document>> = HashMap::new();
-    for step in steps.iter().filter(|step| step.kind == StepKind::Tool) {
+    let live = live_of_repeated(steps);
+    let generations: HashSet<SpanId> =
+        steps.iter().filter(|step| step.is_live_generation()).map(|step| step.span_id).collect();
+    for step in steps.iter().filter(|step| step.duplicate_of.is_none()) {
         let Some(parent) = step.parent_span_id else { continue };
+        let parent = live.get(&parent).copied().unwrap_or(parent);
+        if step.kind == StepKind::Retrieval && generations.contains(&parent) {
+            let retrieved = step.documents.iter();
+            let given = retrieved.map(|document| Document { source: Some(step.span_id), ..document.clone() });
+            found.entry(parent).or_default().extend(given);
+        }
+        if step.kind != StepKind::Tool {
+            continue;
+        }
         for text in step.output.iter().flatten().filter_map(Message::joined_text).filter(|text| !text.is_empty()) {
             let document = Document {
                 id: step.entity_name.clone(),
@@ -159,6 +172,18 @@ mod tests {
         let spans =
             vec![retrieval(1, 10, "Skarv"), retrieval(2, 11, "Skarv"), generation(20), retrieval(3, 30, "Late")];
         let texts: Vec<_> = documents(spans).into_iter().filter_map(|document| document.text).collect();
+        assert_eq!(texts, ["Skarv"]);
+    }
+
+    #[test]
+    fn what_was_retrieved_inside_a_call_is_what_its_answer_draws_on() {
+        let call = |id: u16| SpanBuilder::new("chat").id(id).with("gen_ai.operation.name", "chat");
+        let answer = r#"[{"role":"assistant","parts":[{"type":"text","content":"Skarv."}]}]"#;
+        let outer = call(99).times(10, 40).with("gen_ai.output.messages", answer);
+        // A second instrumentation of the same call, inside which the retrieval ran.
+        let twin = SpanBuilder::new("twin").id(98).parent(99).times(11, 39).with("gen_ai.operation.name", "chat");
+        let inside = retrieval(1, 20, "Skarv").parent(98);
+        let texts: Vec<_> = documents(vec![outer, twin, inside]).into_iter().filter_map(|one| one.text).collect();
         assert_eq!(texts, ["Skarv"]);
     }
 

@@ -254,7 +254,7 @@ fn retrieved(trace: &AssembledTrace) -> Vec<Document> {
 }
 
 fn executed_tools(trace: &AssembledTrace) -> Vec<ToolCall> {
-    let tools = trace.steps.iter().filter(|step| step.kind == StepKind::Tool);
+    let tools = trace.steps.iter().filter(|step| step.kind == StepKind::Tool && step.duplicate_of.is_none());
     tools
         .map(|step| {
             let told = step.input.iter().flatten().flat_map(Message::tool_calls).next().cloned();

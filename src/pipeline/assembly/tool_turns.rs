@@ -11,13 +11,23 @@ const MAX_CALLS: usize = 128;
 /// The positions of the steps directly inside each span, in order of time.
 pub(super) struct Children(HashMap<SpanId, Vec<usize>>);
 
+/// For each span that repeats another, that one: what ran inside either ran inside the call.
+pub(super) fn live_of_repeated(steps: &[Step]) -> HashMap<SpanId, SpanId> {
+    let repeated = steps.iter().filter_map(|step| Some((step, step.duplicate_of?)));
+    repeated
+        .filter(|(step, (trace, _))| step.trace_id == *trace)
+        .map(|(step, (_, live))| (step.span_id, live))
+        .collect()
+}
+
 impl Children {
     /// `steps` are in order of time.
     pub(super) fn of(steps: &[Step]) -> Self {
         let mut inside: HashMap<SpanId, Vec<usize>> = HashMap::new();
+        let live = live_of_repeated(steps);
         for (at, step) in steps.iter().enumerate() {
             if let Some(parent) = step.parent_span_id {
-                inside.entry(parent).or_default().push(at);
+                inside.entry(live.get(&parent).copied().unwrap_or(parent)).or_default().push(at);
             }
         }
         Self(inside)
@@ -79,7 +89,7 @@ pub(super) fn made_by(steps: &[Step], children: &Children, step: &Step) -> Vec<T
 }
 
 fn call_of(step: &Step) -> Option<ToolCall> {
-    if step.kind != StepKind::Tool {
+    if step.kind != StepKind::Tool || step.duplicate_of.is_some() {
         return None;
     }
     step.input.iter().flatten().flat_map(Message::tool_calls).find(|call| !call.name.is_empty()).cloned()

@@ -30,6 +30,7 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
     found.extend(trace_warnings::root_missing(&steps));
     found.extend(trace_warnings::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
+    duplicates::mark_tools(&mut steps, &spans);
     tool_turns::complete(&mut steps);
     document_propagation::hand_on(&mut steps);
     interruptions::mark(&mut steps, &spans);

@@ -8,6 +8,7 @@ mod same_call;
 mod sibling_spans;
 #[cfg(test)]
 mod tests;
+mod tool_calls;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,9 +17,11 @@ use nested_spans::{enclosing_generations, join_by_nesting, join_failed_wrappers}
 use same_call::{response_id, same_call};
 use sibling_spans::{join_silent, join_streamed};
 
+pub(crate) use tool_calls::mark_tools;
+
 use super::assembled_trace::AssembledTrace;
-use crate::conventions::weight;
-use crate::model::{Message, SpanId, Step, StepKind, TraceId};
+use crate::conventions::{is_provider_body, weight};
+use crate::model::{CutPart, CutParts, Message, SpanId, Step, StepKind, TraceId};
 use crate::statistics::Groups;
 
 /// Marks the duplicates among the steps of one trace; the live span of a group takes over what only its twins know.
@@ -84,10 +87,11 @@ fn join_by_response(steps: &[Step], generations: &[usize], groups: &mut Groups) 
     }
 }
 
-/// How much a span says of its call; the larger stays live.
-fn says(step: &Step) -> (bool, bool, usize, usize) {
+/// How much a span says of its call; the larger stays live. What the provider sent stays behind what the client received.
+fn says(step: &Step) -> (bool, bool, bool, usize, usize) {
     let said = |messages: &Option<Vec<Message>>| messages.as_deref().map_or(0, weight);
-    (step.output.is_some(), step.error.is_some(), said(&step.output), said(&step.input) + step.tools.len())
+    let received = !is_provider_body(step);
+    (step.output.is_some(), step.error.is_some(), received, said(&step.output), said(&step.input) + step.tools.len())
 }
 
 fn settle(steps: &mut [Step], group: &[usize]) {
@@ -95,9 +99,24 @@ fn settle(steps: &mut [Step], group: &[usize]) {
     let target = (steps[live].trace_id, steps[live].span_id);
     for &at in group.iter().filter(|at| **at != live) {
         let twin = steps[at].clone();
+        if is_provider_body(&twin) {
+            count_as_told(&mut steps[live], &twin);
+        }
         inherit(&mut steps[live], twin);
         steps[at].duplicate_of = Some(target);
     }
+}
+
+/// The model and the tokens that the provider itself told, instead of those that a gateway counted.
+fn count_as_told(live: &mut Step, provider: &Step) {
+    if provider.response_model.is_some() {
+        live.response_model.clone_from(&provider.response_model);
+    }
+    let told = provider.usage;
+    live.usage.input_tokens = told.input_tokens.or(live.usage.input_tokens);
+    live.usage.output_tokens = told.output_tokens.or(live.usage.output_tokens);
+    live.usage.cached_input_tokens = told.cached_input_tokens.or(live.usage.cached_input_tokens);
+    live.usage.reasoning_tokens = told.reasoning_tokens.or(live.usage.reasoning_tokens);
 }
 
 /// Facts that only a twin knows; never its messages, which are the same ones again.
@@ -131,5 +150,7 @@ fn inherit(live: &mut Step, twin: Step) {
     }
     if live.input.is_none() {
         live.input = twin.input;
+        let lost = |step: CutParts| CutParts::of(CutPart::Input, step.contains(CutPart::Input));
+        live.cut = live.cut.without(CutPart::Input) | lost(twin.cut);
     }
 }

@@ -150,3 +150,32 @@ fn forged_parents_in_a_circle_end() {
     let two = SpanBuilder::new("b").id(2).parent(1).build();
     assert!(live(vec![one, two, chat(3).parent(1).build(), chat(4).parent(2).build()]).len() <= 2);
 }
+
+/// Scenario: a gateway takes thinking out of what the provider sent. Guarantee: what the client received is judged, and counted as
+/// the provider counted.
+#[test]
+fn of_a_gateways_request_and_its_raw_body_the_request_is_judged() {
+    let request = chat(1)
+        .scope("litellm")
+        .times(100, 1_000)
+        .with("gen_ai.request.model", "alias")
+        .with("gen_ai.response.model", "alias")
+        .with("gen_ai.usage.input_tokens", 14)
+        .with("gen_ai.output.messages", answer("24 months.").as_str());
+    let raw = SpanBuilder::new("raw_gen_ai_request")
+        .id(2)
+        .parent(1)
+        .scope("litellm")
+        .times(100, 1_000)
+        .with("llm.openai.messages", "[{'role': 'user', 'content': 'How long?'}]")
+        .with(
+            "llm.openai.choices",
+            "[{'message': {'content': 'Let me see. They ask for it. It is 24 months.', 'role': 'assistant'}}]",
+        )
+        .with("llm.openai.model", "m-2024")
+        .with("llm.openai.usage", "{'completion_tokens': 9, 'prompt_tokens': 20}");
+    let trace = assemble(vec![request.build(), raw.build()], Vec::new());
+    let live: Vec<&Step> = trace.steps.iter().filter(|step| step.is_live_generation()).collect();
+    assert_eq!((live.len(), live[0].output_text.as_deref()), (1, Some("24 months.")));
+    assert_eq!((live[0].response_model.as_deref(), live[0].usage.input_tokens), (Some("m-2024"), Some(20)));
+}
