@@ -55,6 +55,16 @@ impl Fixed {
     }
 }
 
+/// A sum of values, of weights, or of products of the two, as a number.
+pub(super) fn number(units: i128) -> f64 {
+    units as f64 / SCALE
+}
+
+/// A sum of squares of such.
+pub(super) fn number_squared(units: i128) -> f64 {
+    units as f64 / (SCALE * SCALE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

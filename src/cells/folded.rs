@@ -105,6 +105,15 @@ fn level(score: &Score) -> String {
     }
 }
 
+/// Which tenth of a scale from `min` to `max` a level lies in; none of a category.
+pub fn tenth_of(level: &str, min: f64, max: f64) -> Option<usize> {
+    if let Some(tenth) = level.strip_prefix(TENTH) {
+        return tenth.parse().ok();
+    }
+    let number: f64 = level.parse().ok()?;
+    Some((((number - min) / (max - min) * 10.0).max(0.0) as usize).min(9))
+}
+
 impl JudgeUse {
     /// None where nothing is known.
     pub fn of(

@@ -18,7 +18,7 @@ impl Latencies {
     }
 
     /// Adds `times` calls that took `ms`; takes out where negative.
-    pub(super) fn add(&mut self, ms: i64, times: i64) {
+    pub fn add(&mut self, ms: i64, times: i64) {
         self.count(bin(ms), times);
     }
 
@@ -36,13 +36,11 @@ impl Latencies {
         }
     }
 
-    #[cfg(test)]
     /// How many calls were counted.
     pub fn calls(&self) -> u64 {
         self.0.values().sum::<i64>().max(0) as u64
     }
 
-    #[cfg(test)]
     /// The time of the call of this rank, counted from 1 for the fastest, in milliseconds; none beyond the last.
     pub fn at_rank(&self, rank: u64) -> Option<f64> {
         let mut below = 0;
@@ -63,7 +61,6 @@ fn bin(ms: i64) -> i64 {
     octave * STEPS + (ms >> octave)
 }
 
-#[cfg(test)]
 fn middle(bin: i64) -> f64 {
     if bin < 2 * STEPS {
         return bin as f64;

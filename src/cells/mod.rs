@@ -8,17 +8,21 @@
 
 mod conversations;
 mod delta;
+mod estimates;
 mod fixed;
 mod folded;
 mod keys;
 mod latency;
 mod sums;
 
+#[cfg(test)]
+pub use conversations::ConversationSums;
 pub use delta::{ByHour, CellAt, Delta};
 #[cfg(test)]
 pub use fixed::{Fixed, Weight};
-pub use folded::{Counted, Folded, FoldedScore, JudgeUse};
+pub use folded::{Counted, Folded, FoldedScore, JudgeUse, tenth_of};
 pub use keys::{PartKey, SeriesKey, ValueOf, hour_of, release_of, segment_values};
+pub use latency::Latencies;
 pub use sums::Sums;
 
 /// The number of what cells hold and how it is computed; cells of another number are built anew.

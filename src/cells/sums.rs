@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::conversations::ConversationSums;
 use super::folded::{FoldedScore, JudgeUse};
 use super::latency::Latencies;
-#[cfg(test)]
-use crate::model::Outcome;
+use crate::model::{Named as _, Outcome};
 
 /// Sums over the evaluations and conversations of a cell. A conversation counts in the hour of its first score, everything
 /// else in its own.
@@ -177,11 +176,20 @@ impl Sums {
         }
     }
 
-    #[cfg(test)]
     /// Evaluations that came to `outcome`, whatever the reason.
     pub fn outcome(&self, outcome: Outcome) -> u64 {
         let reasons = self.outcomes.get(outcome.as_str());
         reasons.map_or(0, |reasons| reasons.values().sum::<i64>()).max(0) as u64
+    }
+
+    /// Evaluations by outcome and reason, in the order of the ledger.
+    pub fn by_outcome(&self) -> impl Iterator<Item = (Outcome, &BTreeMap<String, i64>)> {
+        Outcome::ALL.iter().filter_map(|outcome| Some((*outcome, self.outcomes.get(outcome.as_str())?)))
+    }
+
+    /// What judges cost, in US dollars.
+    pub fn cost_usd(&self) -> f64 {
+        self.cost as f64 / 1e9
     }
 
     fn add_level(&mut self, level: &str, sums: &LevelSums, sign: i64) {

@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Where to.
     #[arg(long, default_value = ".", value_name = "DIR")]
     out: PathBuf,
-    /// Only what was planned since: `7d`, `2026-01-31`.
+    /// Only what was observed since, from the beginning of that hour: `7d`, `2026-01-31`.
     #[arg(long)]
     since: Option<TimeArg>,
 }

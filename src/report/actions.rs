@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::data::{Action, ContentReport, JudgeReport, LabelProgress, RubricReport, Urgency, Verdict};
+use super::data::{Action, ContentReport, JudgeReport, LabelProgress, Moment, RubricReport, Urgency, Verdict};
+use super::traffic::Traffic;
 use super::words::{code, count, percent, plural};
 use crate::conventions::ContentSwitch;
 use crate::model::{Named as _, ProblemCode, SubjectKind};
@@ -14,6 +15,29 @@ const FAILING: f64 = 0.05;
 const WITHOUT_CONTENT: f64 = 0.02;
 /// Services that an action names.
 const SERVICES: usize = 5;
+
+/// What to know of the sums that the numbers of the traffic are made of.
+pub(super) fn of_sums(traffic: &Traffic, complete_since_ms: Option<i64>) -> Vec<Action> {
+    let mut actions = Vec::new();
+    if let Some(since_ms) = complete_since_ms {
+        let from = if since_ms == i64::MAX {
+            "None of the scores are summed up yet".to_owned()
+        } else {
+            format!("Scores planned before {} are still being summed up", Moment(since_ms))
+        };
+        let text =
+            format!("{from}: numbers of the traffic are of the rest. A running judged goes on with it by itself.");
+        actions.push(soon(&text, None));
+    }
+    for name in traffic.pooled_segments() {
+        let text = format!(
+            "The segment {name} has more values than are told apart; those that came last are pooled. Leave it out of [segments], or name an \
+             attribute with fewer values."
+        );
+        actions.push(soon(&text, None));
+    }
+    actions
+}
 
 pub(super) fn actions(
     rubrics: &[RubricReport],

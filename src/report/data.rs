@@ -22,6 +22,8 @@ pub struct ReportData {
     pub generated_at: Option<Moment>,
     /// The first and last observation reported on.
     pub period: Option<(Moment, Moment)>,
+    /// From when on the numbers of the traffic are complete, while older scores are still being summed up.
+    pub complete_since: Option<Moment>,
     /// The level of every interval.
     pub confidence: f64,
     /// The answer in a few sentences.

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::drift::watch::{self as drift_watch, ScaleOf, Watched};
 use crate::model::{Alert, Label, Scale};
 use crate::rubrics::{Rubric, scale_text};
-use crate::store::{ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
+use crate::store::{CellsBuilt, ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
 
 use super::drift::Flag;
+use super::traffic::Traffic;
 use super::watched::{self, WatchedScores};
 
 /// The alias of the version whose scores count.
@@ -62,7 +63,11 @@ impl Default for ReportOptions {
 /// Everything a report is computed from.
 #[derive(Debug, Clone)]
 pub struct ReportInput {
-    /// Scored evaluations, in order of observation.
+    /// What was scored, summed up.
+    pub traffic: Traffic,
+    /// From when on it is complete, milliseconds since the Unix epoch; none when all of it is.
+    pub complete_since_ms: Option<i64>,
+    /// The scored evaluations of labelled answers, in order of observation.
     pub scored: Vec<ScoredEvaluation>,
     /// The scores in which worse answers would show, by rubric.
     pub watched: BTreeMap<String, WatchedScores>,
@@ -98,7 +103,9 @@ impl ReportInput {
     ) -> Result<Self, StoreError> {
         let production = production(store).await?;
         Ok(Self {
-            scored: store.labelled_evaluations().await?,
+            traffic: Traffic::default(),
+            complete_since_ms: None,
+            scored: store.labelled_evaluations(0).await?,
             watched: watched::read(store, &production, &options.baselines).await?,
             drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
             outcomes: Vec::new(),
@@ -121,20 +128,29 @@ impl ReportInput {
         options: ReportOptions,
     ) -> Result<Self, StoreError> {
         let since_ms = options.since_ms.unwrap_or(0);
-        let scored = store.scored_evaluations(since_ms).await?;
+        catch_up(store).await?;
+        let complete_since_ms = match store.cells_built().await? {
+            CellsBuilt::Complete | CellsBuilt::Foreign => None,
+            CellsBuilt::Since(since_ms) => Some(since_ms),
+        };
+        let traffic = Traffic::read(store, options.since_ms).await?;
+        let ledger = store.ledger(since_ms).await?;
+        let outcomes = traffic.outcomes(&ledger.rubrics, store.latest_evaluation_ms().await?);
         let production = production(store).await?;
         let mut watched = watched::read(store, &production, &options.baselines).await?;
         // What is not reported on is not watched here either.
-        let named: BTreeSet<&str> = scored.iter().map(|one| one.rubric.as_str()).collect();
+        let named: BTreeSet<&str> = traffic.scored().map(|(key, _)| key.rubric.as_str()).collect();
         watched.retain(|rubric, _| named.contains(rubric.as_str()));
         Ok(Self {
-            scored,
+            traffic,
+            complete_since_ms,
+            scored: store.labelled_evaluations(since_ms).await?,
             watched,
             drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
-            outcomes: store.outcome_counts(since_ms).await?,
+            outcomes,
             labels: store.labels().await?,
             contents: store.content_states(since_ms).await?,
-            ledger: store.ledger(since_ms).await?,
+            ledger,
             production,
             rubrics,
             drift,
@@ -147,6 +163,19 @@ impl ReportInput {
 /// The scales that verdicts are placed on.
 pub fn scales(rubrics: &[RubricFacts]) -> Vec<ScaleOf<'_>> {
     rubrics.iter().map(|facts| ScaleOf { rubric: &facts.name, version: facts.version, scale: &facts.scale }).collect()
+}
+
+/// Adds what was scored in the last seconds, and of a database that is still being summed up a part: the report says how far
+/// it is.
+async fn catch_up(store: &Store) -> Result<(), StoreError> {
+    const GROUP: usize = 1_000;
+    const GROUPS: usize = 50;
+    for _ in 0..GROUPS {
+        if !store.fold(GROUP).await?.is_behind {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn production(store: &Store) -> Result<BTreeMap<String, u32>, StoreError> {

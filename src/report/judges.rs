@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::data::JudgeReport;
-use super::weighing::quantile;
+use super::traffic::Traffic;
+use crate::cells::Latencies;
 use crate::model::Outcome;
-use crate::store::{OutcomeCount, ScoredEvaluation};
+use crate::statistics::distribution::two_sided_z;
+use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason};
+use crate::store::OutcomeCount;
 
 /// One row for each judge and provider-reported model that was asked.
-pub(super) fn report(outcomes: &[OutcomeCount], scored: &[ScoredEvaluation]) -> Vec<JudgeReport> {
+pub(super) fn report(outcomes: &[OutcomeCount], traffic: &Traffic) -> Vec<JudgeReport> {
     let mut judges: BTreeMap<(&str, Option<&str>), JudgeReport> = BTreeMap::new();
     let asked =
         |outcome: Outcome| matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed);
     for count in outcomes.iter().filter(|count| asked(count.outcome)) {
         let model = count.judge_model.as_deref();
         let report = judges.entry((count.judge.as_str(), model)).or_insert_with(|| {
-            let latencies = |q| {
-                let own = scored.iter().filter(|e| e.judge == count.judge && e.judge_model.as_deref() == model);
-                quantile(own.filter_map(|e| e.latency_ms).map(|ms| ms as f64).collect(), q)
-            };
+            let latencies = traffic.latencies(&count.judge, model);
             JudgeReport {
                 judge: count.judge.clone(),
                 judge_model: count.judge_model.clone(),
@@ -27,8 +27,8 @@ pub(super) fn report(outcomes: &[OutcomeCount], scored: &[ScoredEvaluation]) -> 
                 priced: 0,
                 input_tokens: 0,
                 output_tokens: 0,
-                latency_median_ms: latencies(0.5),
-                latency_p95_ms: latencies(0.95),
+                latency_median_ms: quantile(&latencies, 0.5),
+                latency_p95_ms: quantile(&latencies, 0.95),
             }
         });
         *report.outcomes.entry(count.outcome.as_str()).or_default() += count.count;
@@ -38,4 +38,39 @@ pub(super) fn report(outcomes: &[OutcomeCount], scored: &[ScoredEvaluation]) -> 
         report.output_tokens += count.output_tokens;
     }
     judges.into_values().collect()
+}
+
+/// The quantile `q`, with the interval between the order statistics that enclose it with 95 %.
+fn quantile(latencies: &Latencies, q: f64) -> Estimate {
+    let n = latencies.calls() as f64;
+    if n < 1.0 {
+        return Reason::NoPairs.into();
+    }
+    let at = |rank: f64| latencies.at_rank(rank.clamp(1.0, n) as u64);
+    let spread = two_sided_z(CONFIDENCE) * (n * q * (1.0 - q)).sqrt();
+    let (low, high) = ((n * q - spread).floor(), (n * q + spread).ceil() + 1.0);
+    let interval = match (at(low), at(high)) {
+        // Beyond the sample there is no order statistic to bound the quantile.
+        (Some(low_ms), Some(high_ms)) if low >= 1.0 && high <= n => Ok(Interval { low: low_ms, high: high_ms }),
+        _ => Err(Reason::TooFew),
+    };
+    Estimate::new(at((n * q).ceil()).ok_or(Reason::NoPairs), interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_quantile_of_few_numbers_has_no_upper_limit_to_show() {
+        let of = |calls: i64| {
+            let mut latencies = Latencies::default();
+            (1..=calls).for_each(|ms| latencies.add(ms, 1));
+            latencies
+        };
+        let few = quantile(&of(20), 0.95);
+        assert_eq!((few.value(), few.reason()), (Some(19.0), Some(Reason::TooFew)));
+        let interval = quantile(&of(1_000), 0.5).interval().unwrap();
+        assert!((interval.low..=interval.high).contains(&500.0));
+    }
 }

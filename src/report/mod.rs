@@ -26,23 +26,25 @@ pub mod snapshot;
 pub mod templating;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod verdict;
 mod watched;
-mod weighing;
 pub mod words;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts, scales};
+pub use traffic::Traffic;
 pub use watched::WatchedScores;
 
 use crate::agreement::ScaleReader;
 use crate::model::{Alert, Label, LabelStream, Outcome, Revisions, Scale};
 use crate::statistics::CONFIDENCE;
 use crate::store::{OutcomeCount, ScoredEvaluation};
-use scores::Scored;
+use traffic::SeriesTraffic;
 
 /// The number of the JSON format, in docs/formats.md.
 pub const FORMAT: u32 = 1;
@@ -54,6 +56,25 @@ struct SeriesKey<'a> {
     judge: &'a str,
     judge_model: Option<&'a str>,
     revisions: Revisions,
+}
+
+impl<'a> SeriesKey<'a> {
+    fn of(key: &'a crate::cells::SeriesKey) -> Self {
+        let revisions = key.revisions.unwrap_or(Revisions::FIRST);
+        Self { version: key.version, judge: &key.judge, judge_model: key.judge_model.as_deref(), revisions }
+    }
+
+    /// As cells know it.
+    fn of_rubric(&self, rubric: &str) -> crate::cells::SeriesKey {
+        crate::cells::SeriesKey {
+            rubric: rubric.to_owned(),
+            version: self.version,
+            judge: self.judge.to_owned(),
+            judge_model: self.judge_model.map(str::to_owned),
+            revisions: Some(self.revisions),
+            replay: false,
+        }
+    }
 }
 
 impl ReportData {
@@ -69,14 +90,17 @@ impl ReportData {
 
         let progress = label_progress(&labels, abstained.len() as u64);
         let content = contents(input);
-        let judges = judges::report(&input.outcomes, &input.scored);
-        let actions = actions::actions(&rubrics, &progress, &content, &judges, &input.ledger);
-        let observed = input.scored.iter().map(|evaluation| evaluation.observed_at_ms);
+        let judges = judges::report(&input.outcomes, &input.traffic);
+        let mut actions = actions::of_sums(&input.traffic, input.complete_since_ms);
+        actions.extend(actions::actions(&rubrics, &progress, &content, &judges, &input.ledger));
+        let periods = || input.traffic.scored().filter_map(|(_, traffic)| traffic.period());
+        let (from, until) = (periods().map(|(from, _)| from).min(), periods().map(|(_, until)| until).max());
         Self {
             format: FORMAT,
             simulation: input.options.simulation.clone(),
             generated_at: input.options.generated_at_ms.or_else(|| newest(input)).map(Moment),
-            period: observed.clone().min().zip(observed.max()).map(|(from, until)| (Moment(from), Moment(until))),
+            period: from.zip(until).map(|(from, until)| (Moment(from), Moment(until))),
+            complete_since: input.complete_since_ms.map(complete_since),
             confidence: CONFIDENCE,
             headline: actions::headline(&rubrics),
             actions,
@@ -89,6 +113,11 @@ impl ReportData {
             ledger: input.ledger.clone(),
         }
     }
+}
+
+/// Before the first scores are summed up no moment is complete.
+fn complete_since(ms: i64) -> Moment {
+    Moment(if ms == i64::MAX { jiff::Timestamp::MAX.as_millisecond() } else { ms })
 }
 
 fn alert(alert: &Alert) -> AlertReport {
@@ -133,8 +162,9 @@ fn contents(input: &ReportInput) -> Vec<ContentReport> {
 
 fn rubric_names(input: &ReportInput) -> BTreeSet<&str> {
     let counted = input.outcomes.iter().map(|count| count.rubric.as_str());
-    let scored = input.scored.iter().map(|evaluation| evaluation.rubric.as_str());
-    counted.chain(scored).chain(input.watched.keys().map(String::as_str)).collect()
+    let scored = input.traffic.scored().map(|(key, _)| key.rubric.as_str());
+    let labelled = input.scored.iter().map(|evaluation| evaluation.rubric.as_str());
+    counted.chain(scored).chain(labelled).chain(input.watched.keys().map(String::as_str)).collect()
 }
 
 /// Someone who could not judge an item gave no verdict.
@@ -180,6 +210,9 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     for evaluation in input.scored.iter().filter(|evaluation| evaluation.rubric == name) {
         members.entry(key_of(evaluation)).or_default().push(evaluation);
     }
+    for (key, _) in input.traffic.scored().filter(|(key, _)| key.rubric == name) {
+        members.entry(SeriesKey::of(key)).or_default();
+    }
     let counts: Vec<&OutcomeCount> =
         input.outcomes.iter().filter(|count| count.rubric == name && !count.replay).collect();
     for count in &counts {
@@ -199,24 +232,22 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
     let mut order: Vec<SeriesKey<'_>> = members.keys().copied().collect();
     let production = input.production.get(name).copied();
+    let traffic: BTreeMap<SeriesKey<'_>, Cow<'_, SeriesTraffic>> =
+        members.iter().map(|(key, own)| (*key, traffic_of(&input.traffic, name, key, own))).collect();
     order.sort_by_key(|key| {
-        let last = members[key].last().map(|evaluation| evaluation.observed_at_ms);
+        let last = traffic[key].period().map(|(_, last)| last);
         std::cmp::Reverse((!is_baseline(key.judge), last.is_some(), production == Some(key.version), last, key.version))
     });
 
     let humans = humans::by_subject(labels, name);
-    let current = order.first().copied().filter(|key| !members[key].is_empty());
-    let placed: Vec<(SeriesKey<'_>, Vec<Scored<'_>>)> = order
-        .iter()
-        .map(|key| (*key, members[key].iter().map(|e| Scored::of(e, readers.get(&key.version))).collect()))
-        .collect();
-    let hours = placed.first().map_or(24, |(_, scored)| scores::width(scored));
+    let current = order.first().copied().filter(|key| traffic[key].scored() > 0);
+    let hours = order.first().map_or(24, |key| scores::width(&traffic[key]));
     let mut telling = Vec::new();
     // Of a version whose scale is not known nothing is paired; what is said of no pairs is the same on every scale.
     let unread = ScaleReader::of(&Scale::Binary { pass: String::new(), fail: String::new() });
-    let series: Vec<SeriesReport> = placed
+    let series: Vec<SeriesReport> = order
         .iter()
-        .map(|(key, scored)| {
+        .map(|key| {
             let (scale, reader) = (scale_of(key.version), readers.get(&key.version));
             let baseline = baseline_for(key, &members, &is_baseline);
             let none = (pairing::Pairs::default(), pairing::Pairs::default());
@@ -228,7 +259,7 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
             }
             series_report(
                 *key,
-                scored,
+                &traffic[key],
                 (&drawn, &unknown),
                 (scale, reader.unwrap_or(&unread)),
                 &baseline,
@@ -251,11 +282,25 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
         scale: facts.map(|facts| facts.scale.name().to_owned()),
         scale_text: facts.map(|facts| facts.scale_text.clone()),
         verdict: verdict::verdict(current_index.and_then(|index: usize| series.get(index)), &human_report, &flags),
-        change: scores::change(placed.first().map_or(&[], |(_, scored)| scored.as_slice())),
+        change: scores::change(order.first().map_or(&SeriesTraffic::default(), |key| &traffic[key])),
         current: current_index,
         series,
         humans: human_report,
         disagreements: telling,
+    }
+}
+
+/// What a series scored; of a baseline that is made for the report alone, what its rows come to.
+fn traffic_of<'a>(
+    traffic: &'a Traffic,
+    rubric: &str,
+    key: &SeriesKey<'_>,
+    rows: &[&ScoredEvaluation],
+) -> Cow<'a, SeriesTraffic> {
+    let cells = key.of_rubric(rubric);
+    match traffic.of(&cells) {
+        Some(own) if own.scored() > 0 => Cow::Borrowed(own),
+        _ => Cow::Owned(Traffic::of_rows(rows.iter().copied()).of(&cells).cloned().unwrap_or_default()),
     }
 }
 
@@ -287,7 +332,7 @@ fn baseline_for<'a>(
 #[expect(clippy::too_many_arguments, reason = "a series is where everything meets")]
 fn series_report(
     key: SeriesKey<'_>,
-    scored: &[Scored<'_>],
+    traffic: &SeriesTraffic,
     (drawn, unknown): (&pairing::Pairs<'_>, &pairing::Pairs<'_>),
     (scale, reader): (Option<&Scale>, &ScaleReader),
     baseline: &agreement::Baseline<'_>,
@@ -322,26 +367,26 @@ fn series_report(
     let agreement_of = |pairs: &pairing::Pairs<'_>| agreement::report(pairs, reader, baseline);
     let agreement = agreement_of(drawn);
     let whole = agreement.raw_agreement();
-    let moment = |evaluation: Option<&Scored<'_>>| evaluation.map(|scored| Moment(scored.evaluation.observed_at_ms));
+    let period = traffic.period();
     SeriesReport {
         version: key.version,
         judge: key.judge.to_owned(),
         judge_model: key.judge_model.map(str::to_owned),
         revisions: key.revisions,
         baseline: is_baseline,
-        from: moment(scored.first()),
-        until: moment(scored.last()),
+        from: period.map(|(from, _)| Moment(from)),
+        until: period.map(|(_, until)| Moment(until)),
         outcomes,
         reasons,
-        scored: scored.len() as u64,
-        effective: scores::observe(scored, Scored::value).effective(),
-        mean_value: scores::mean_value(scored),
-        pass_rate: scores::pass_rate(scored),
-        distribution: scores::distribution(scored, scale),
-        timeline: scores::timeline(scored, hours),
+        scored: traffic.scored(),
+        effective: traffic.whole.effective(),
+        mean_value: traffic.whole.mean(),
+        pass_rate: traffic.whole.pass_rate(),
+        distribution: scores::distribution(&traffic.whole, scale),
+        timeline: scores::timeline(traffic, hours),
         agreement_unknown: (!unknown.rows.is_empty()).then(|| agreement_of(unknown)),
         agreement,
-        quality: quality::report(scored, drawn),
-        segments: scores::segments(scored, drawn, reader, whole),
+        quality: quality::report(traffic, drawn),
+        segments: scores::segments(traffic, drawn, reader, whole),
     }
 }

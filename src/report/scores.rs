@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::data::{Change, LevelShare, Moment, Point, SegmentReport, Timeline};
 use super::levels::levels;
 use super::pairing::Pairs;
-use super::weighing::Observations;
-use crate::agreement::{Observation, ScaleReader, Verdict, raw_agreement};
-use crate::model::Scale;
+use super::traffic::SeriesTraffic;
+use crate::agreement::{Observation, ScaleReader, raw_agreement};
+use crate::cells::{Sums, ValueOf, segment_values, tenth_of};
+use crate::model::{FAIL, Outcome, PASS, Scale};
 use crate::statistics::survey::MIN_EFFECTIVE;
 use crate::statistics::{Estimate, Reason};
-use crate::store::ScoredEvaluation;
 
 const HOUR_MS: i64 = 3_600_000;
 /// Widths that a point of a timeline may have, in hours.
@@ -26,143 +26,83 @@ const RECENT_MS: i64 = 7 * 24 * HOUR_MS;
 /// Labelled items that a segment needs for an agreement of its own.
 const MIN_SEGMENT_LABELS: usize = 30;
 
-/// One scored evaluation of a series, placed on the scale.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scored<'a> {
-    pub(super) evaluation: &'a ScoredEvaluation,
-    /// Where it lies; none when the scale of its version is not known.
-    verdict: Option<Verdict>,
-}
-
-impl<'a> Scored<'a> {
-    pub(super) fn of(evaluation: &'a ScoredEvaluation, reader: Option<&ScaleReader>) -> Self {
-        Self { evaluation, verdict: reader.and_then(|reader| reader.read(&evaluation.score)) }
-    }
-
-    pub(super) fn value(&self) -> Option<f64> {
-        self.evaluation.score.value()
-    }
-
-    /// Whether it lies on this level of the scale.
-    fn is_at(&self, level: usize) -> Option<bool> {
-        Some(self.verdict?.place()?.category == level)
-    }
-
-    pub(super) fn passes(&self) -> Option<bool> {
-        match self.verdict {
-            Some(verdict) => verdict.pass(),
-            // Without the scale, the label tells as far as it can.
-            None => self.evaluation.score.passes(),
-        }
-    }
-}
-
-/// What is observed of each evaluation, with its weight and its conversation.
-pub(super) fn observe<'a, 's: 'a>(
-    scored: impl IntoIterator<Item = &'a Scored<'s>>,
-    y: impl Fn(&'a Scored<'s>) -> Option<f64>,
-) -> Observations {
-    let mut observations = Observations::default();
-    for scored in scored {
-        let probability = scored.evaluation.inclusion_probability.get();
-        if let Some(y) = y(scored).filter(|_| probability > 0.0) {
-            observations.push(y, probability, scored.evaluation.session_id.as_deref());
-        }
-    }
-    observations
-}
-
-pub(super) fn mean_value(scored: &[Scored<'_>]) -> Estimate {
-    observe(scored, Scored::value).mean()
-}
-
-pub(super) fn pass_rate(scored: &[Scored<'_>]) -> Estimate {
-    observe(scored, |scored| scored.passes().map(|passes| f64::from(u8::from(passes)))).share()
-}
-
-pub(super) fn distribution(scored: &[Scored<'_>], scale: Option<&Scale>) -> Vec<LevelShare> {
+pub(super) fn distribution(sums: &Sums, scale: Option<&Scale>) -> Vec<LevelShare> {
     if let Some(Scale::Numeric { min, max, .. }) = scale {
-        return tenths(scored, *min, *max);
+        return tenths(sums, *min, *max);
     }
-    let known: Vec<(String, String)> = scale.map(levels).unwrap_or_default();
-    known
-        .into_iter()
-        .enumerate()
-        .map(|(index, (level, meaning))| {
-            let hit = |scored: &Scored<'_>| scored.is_at(index).map(f64::from);
-            let shares = observe(scored, hit);
-            let count = shares.y.iter().filter(|y| **y > 0.0).count() as u64;
-            LevelShare { level, meaning, count, share: shares.share() }
-        })
-        .collect()
+    let is_binary = matches!(scale, Some(Scale::Binary { .. }));
+    let share = |(level, meaning): (String, String)| {
+        // A verdict on a binary scale is a number.
+        let stored = match level.as_str() {
+            PASS if is_binary => "1",
+            FAIL if is_binary => "0",
+            name => name,
+        };
+        let (count, share) = (sums.level_count(|own| own == stored), sums.level_share(|own| own == stored));
+        LevelShare { level, meaning, count, share }
+    };
+    scale.map(levels).unwrap_or_default().into_iter().map(share).collect()
 }
 
-fn tenths(scored: &[Scored<'_>], min: f64, max: f64) -> Vec<LevelShare> {
+fn tenths(sums: &Sums, min: f64, max: f64) -> Vec<LevelShare> {
     let width = (max - min) / 10.0;
-    let bin_of = |number: f64| (((number - min) / width) as usize).min(9);
-    (0..10)
-        .map(|bin| {
-            let hit = |scored: &Scored<'_>| Some(f64::from(bin_of(scored.verdict?.place()?.number) == bin));
-            let shares = observe(scored, hit);
-            let count = shares.y.iter().filter(|y| **y > 0.0).count() as u64;
-            let edge = |at: usize| ((min + width * at as f64) * 1e6).round() / 1e6;
-            LevelShare {
-                level: format!("{}–{}", edge(bin), edge(bin + 1)),
-                meaning: String::new(),
-                count,
-                share: shares.share(),
-            }
-        })
-        .collect()
+    let edge = |at: usize| ((min + width * at as f64) * 1e6).round() / 1e6;
+    let share = |tenth: usize| {
+        let is_in = |level: &str| tenth_of(level, min, max) == Some(tenth);
+        LevelShare {
+            level: format!("{}–{}", edge(tenth), edge(tenth + 1)),
+            meaning: String::new(),
+            count: sums.level_count(is_in),
+            share: sums.level_share(is_in),
+        }
+    };
+    (0..10).map(share).collect()
 }
 
 /// The narrowest width at which at least half of the points have an honest interval, and not too many points.
-pub(super) fn width(scored: &[Scored<'_>]) -> u32 {
-    let (Some(first), Some(last)) = (scored.first(), scored.last()) else { return FALLBACK_WIDTH };
-    let span = last.evaluation.observed_at_ms - first.evaluation.observed_at_ms;
+pub(super) fn width(traffic: &SeriesTraffic) -> u32 {
+    let Some((first_ms, last_ms)) = traffic.period() else { return FALLBACK_WIDTH };
     WIDTHS
         .into_iter()
-        .filter(|hours| span / (i64::from(*hours) * HOUR_MS) < MAX_POINTS)
+        .filter(|hours| (last_ms - first_ms) / (i64::from(*hours) * HOUR_MS) < MAX_POINTS)
         .find(|hours| {
-            let buckets = buckets(scored, *hours);
-            let honest =
-                buckets.values().filter(|bucket| observe(bucket.iter(), Scored::value).effective() >= MIN_EFFECTIVE);
+            let buckets = buckets(traffic, *hours);
+            let honest = buckets.values().filter(|sums| sums.effective() >= MIN_EFFECTIVE);
             // Two points at least: one is no course.
             buckets.len() > 1 && honest.count() * 2 >= buckets.len()
         })
         .unwrap_or(FALLBACK_WIDTH)
 }
 
-pub(super) fn timeline(scored: &[Scored<'_>], hours: u32) -> Timeline {
-    let points = buckets(scored, hours).into_iter().map(|(start, bucket)| Point {
+pub(super) fn timeline(traffic: &SeriesTraffic, hours: u32) -> Timeline {
+    let points = buckets(traffic, hours).into_iter().map(|(start, sums)| Point {
         start: Moment(start),
-        scored: bucket.len() as u64,
-        value: mean_value(&bucket),
+        scored: sums.outcome(Outcome::Scored),
+        value: sums.mean(),
     });
     Timeline { hours, points: points.collect() }
 }
 
-fn buckets<'a>(scored: &[Scored<'a>], hours: u32) -> BTreeMap<i64, Vec<Scored<'a>>> {
+fn buckets(traffic: &SeriesTraffic, hours: u32) -> BTreeMap<i64, Sums> {
     let width = i64::from(hours) * HOUR_MS;
     let offset = if hours >= 168 { FIRST_MONDAY_MS } else { 0 };
-    let mut buckets: BTreeMap<i64, Vec<Scored<'a>>> = BTreeMap::new();
-    for scored in scored {
-        let at = scored.evaluation.observed_at_ms - offset;
-        buckets.entry(at - at.rem_euclid(width) + offset).or_default().push(*scored);
+    let mut buckets: BTreeMap<i64, Sums> = BTreeMap::new();
+    for (hour, sums) in traffic.hours.iter().filter(|(_, sums)| sums.outcome(Outcome::Scored) > 0) {
+        let at = hour * HOUR_MS - offset;
+        buckets.entry(at - at.rem_euclid(width) + offset).or_default().add(sums, 1);
     }
     buckets
 }
 
 /// The last week against what was before it; the second half of the period where it is shorter than two weeks.
-pub(super) fn change(scored: &[Scored<'_>]) -> Change {
-    let (Some(first), Some(last)) = (scored.first(), scored.last()) else {
+pub(super) fn change(traffic: &SeriesTraffic) -> Change {
+    let Some((from, until)) = traffic.period() else {
         let nothing = Estimate::Undefined(Reason::NoPairs);
         return Change { split_at: None, before: nothing, since: nothing, difference: nothing };
     };
-    let (from, until) = (first.evaluation.observed_at_ms, last.evaluation.observed_at_ms);
     let split = if until - from >= 2 * RECENT_MS { until - RECENT_MS } else { from + (until - from) / 2 };
-    let recent = observe(scored.iter().filter(|s| s.evaluation.observed_at_ms >= split), Scored::value);
-    let before = observe(scored.iter().filter(|s| s.evaluation.observed_at_ms < split), Scored::value);
+    let split = split - split.rem_euclid(HOUR_MS);
+    let (before, recent) = (traffic.between(i64::MIN, split), traffic.between(split, i64::MAX));
     Change {
         split_at: Some(Moment(split)),
         before: before.mean(),
@@ -173,63 +113,73 @@ pub(super) fn change(scored: &[Scored<'_>]) -> Change {
 
 /// Each value of each segment with enough scores; the others pooled into one row.
 pub(super) fn segments(
-    scored: &[Scored<'_>],
+    traffic: &SeriesTraffic,
     drawn: &Pairs<'_>,
     reader: &ScaleReader,
     whole: Estimate,
 ) -> Vec<SegmentReport> {
-    let mut by_name: BTreeMap<&str, BTreeMap<&str, Vec<Scored<'_>>>> = BTreeMap::new();
-    for scored in scored {
-        let model = scored.evaluation.model.as_deref().map(|model| ("model", model));
-        let segments = scored.evaluation.segments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let named: BTreeMap<&str, &str> = model.into_iter().chain(segments).collect();
-        for (name, value) in named {
-            by_name.entry(name).or_default().entry(value).or_default().push(*scored);
-        }
-    }
     let mut reports = Vec::new();
-    for (name, values) in by_name {
+    for (name, values) in &traffic.segments {
+        let values: Vec<(&ValueOf<String>, &Sums)> =
+            values.iter().filter(|(_, sums)| sums.outcome(Outcome::Scored) > 0).collect();
         // An attribute that says the same everywhere divides nothing.
         if values.len() < 2 {
             continue;
         }
-        let enough = |scored: &[Scored<'_>]| observe(scored, Scored::value).effective() >= MIN_EFFECTIVE;
-        let (large, small): (Vec<_>, Vec<_>) = values.into_iter().partition(|(_, scored)| enough(scored));
-        let mut large: Vec<SegmentReport> = large
-            .into_iter()
-            .map(|(value, scored)| segment(name, Some(value), 0, &scored, drawn, reader, whole))
+        let is_large =
+            |(value, sums): &(&ValueOf<String>, &Sums)| **value != ValueOf::Other && sums.effective() >= MIN_EFFECTIVE;
+        let (large, small): (Vec<_>, Vec<_>) = values.into_iter().partition(is_large);
+        let mut told: Vec<SegmentReport> = large
+            .iter()
+            .map(|(value, sums)| segment(name, sums, &|own| Some(own) == one(value), drawn, reader, whole))
+            .zip(&large)
+            .map(|(report, (value, _))| SegmentReport { value: one(value).map(str::to_owned), ..report })
             .collect();
-        large.sort_by(|a, b| b.scored.cmp(&a.scored).then_with(|| a.value.cmp(&b.value)));
-        reports.extend(large);
+        told.sort_by(|a, b| b.scored.cmp(&a.scored).then_with(|| a.value.cmp(&b.value)));
+        reports.extend(told);
         if !small.is_empty() {
-            let pooled: Vec<Scored<'_>> = small.iter().flat_map(|(_, scored)| scored.iter().copied()).collect();
-            reports.push(segment(name, None, small.len() as u64, &pooled, drawn, reader, whole));
+            let mut sums = Sums::default();
+            for (_, own) in &small {
+                sums.add(own, 1);
+            }
+            let is_pooled = |own: &str| !large.iter().any(|(value, _)| one(value) == Some(own));
+            let report = segment(name, &sums, &is_pooled, drawn, reader, whole);
+            reports.push(SegmentReport { pooled: small.len() as u64, ..report });
         }
     }
     reports
 }
 
+fn one(value: &ValueOf<String>) -> Option<&str> {
+    match value {
+        ValueOf::One(value) => Some(value),
+        ValueOf::Other => None,
+    }
+}
+
+/// What is told of the answers whose value of the segment `name` is one of those that `holds` names.
 fn segment(
     name: &str,
-    value: Option<&str>,
-    pooled: u64,
-    scored: &[Scored<'_>],
+    sums: &Sums,
+    holds: &dyn Fn(&str) -> bool,
     drawn: &Pairs<'_>,
     reader: &ScaleReader,
     whole: Estimate,
 ) -> SegmentReport {
-    let members: std::collections::HashSet<_> = scored.iter().map(|scored| scored.evaluation.id).collect();
-    let labelled: Vec<&Observation> =
-        drawn.observations.iter().filter(|one| members.contains(&drawn.row(one).id)).collect();
+    let is_member = |one: &&Observation| {
+        let row = drawn.row(one);
+        segment_values(row.model.as_deref(), &row.segments).get(name).is_some_and(|value| holds(value))
+    };
+    let labelled: Vec<&Observation> = drawn.observations.iter().filter(is_member).collect();
     let own = Some(raw_agreement(reader.levels(), &labelled))
         .filter(|own| labelled.len() >= MIN_SEGMENT_LABELS && own.interval().is_some());
     SegmentReport {
         name: name.to_owned(),
-        value: value.map(str::to_owned),
-        pooled,
-        scored: scored.len() as u64,
-        mean_value: mean_value(scored),
-        pass_rate: pass_rate(scored),
+        value: None,
+        pooled: 0,
+        scored: sums.outcome(Outcome::Scored),
+        mean_value: sums.mean(),
+        pass_rate: sums.pass_rate(),
         labelled: labelled.len() as u64,
         agreement: own.unwrap_or(whole),
         agreement_pooled: own.is_none(),

@@ -1,8 +1,9 @@
 //! The report over ten days of a support assistant, read from the store.
 
+use crate::cells::SeriesKey;
 use crate::drift;
 use crate::model::{Label, LabelStream, Moment, Probability, Revisions};
-use crate::report::{Flag, ReportData, ReportInput, ReportOptions, Verdict, html, json, markdown};
+use crate::report::{Flag, ReportData, ReportInput, ReportOptions, Traffic, Verdict, html, json, markdown};
 use crate::statistics::{Estimate, Interval};
 use crate::store::SeriesScore;
 use tokio::sync::OnceCell;
@@ -33,6 +34,10 @@ fn under_one_revision(mut input: ReportInput) -> ReportInput {
             start.series.revision = Some(Revisions::FIRST.to_string().into());
         }
     }
+    let traffic = std::mem::take(&mut input.traffic.0).into_iter();
+    input.traffic.0 = traffic
+        .map(|(key, traffic)| (SeriesKey { revisions: key.revisions.map(|_| Revisions::FIRST), ..key }, traffic))
+        .collect();
     for watched in input.watched.values_mut() {
         watched.series.revisions = Revisions::FIRST;
     }
@@ -45,6 +50,7 @@ fn under_one_revision(mut input: ReportInput) -> ReportInput {
 /// Only one rubric: quicker, and small enough to be read.
 fn only(mut input: ReportInput, rubric: &str) -> ReportInput {
     input.scored.retain(|evaluation| evaluation.rubric == rubric);
+    input.traffic.0.retain(|key, _| key.rubric == rubric);
     input.watched.retain(|name, _| name == rubric);
     input.outcomes.retain(|count| count.rubric == rubric);
     input.labels.retain(|label| label.rubric == rubric);
@@ -95,6 +101,7 @@ async fn scores_of_two_revisions_are_two_series_with_a_break_in_the_chart() {
     for evaluation in &mut input.scored[half..] {
         evaluation.revisions = reread;
     }
+    input.traffic = Traffic::of_rows(&input.scored);
     let report = ReportData::build(&input);
     let own = report.rubrics[0].series.iter().filter(|series| !series.baseline && series.scored > 0);
     // The judge changed its model too, so that the first revision has two series.

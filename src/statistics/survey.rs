@@ -1,17 +1,20 @@
-//! Means of samples drawn with unequal, recorded probabilities.
+//! Means of samples drawn with unequal, recorded probabilities, in the form for rows: what follows from sums (`cells`) is held
+//! against it.
 //!
 //! Each observation stands for `1 / probability` others. The probability is the one stored at the draw, never one
 //! inferred later.
 
+#[cfg(test)]
 use std::collections::BTreeMap;
 
 use super::distribution::two_sided_t;
-use super::{CONFIDENCE, Estimate, Interval, Reason};
+use super::{Interval, Reason};
 
 /// Below this effective size an interval is suppressed.
 pub const MIN_EFFECTIVE: f64 = 30.0;
 
 /// How the sample was drawn; it decides the variance.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Design<'a> {
     /// Independent draws of unequal weight: with-replacement (Taylor) linearisation.
@@ -50,6 +53,7 @@ impl Weighted {
 ///
 /// Variance: [`Design::Independent`] `n/(n-1) Σ z²`, `z = w (y - mean) / Σ w`; [`Design::Strata`] the
 /// between-primary-unit form `Σ_h n_h/(n_h - 1) Σ (z_hi - z̄_h)²`.
+#[cfg(test)]
 pub fn hajek_mean(y: &[f64], probability: &[f64], design: Design<'_>) -> Result<Weighted, Reason> {
     check(y, probability)?;
     let n = y.len() as f64;
@@ -69,23 +73,7 @@ pub fn effective_size(weights: impl IntoIterator<Item = f64>) -> f64 {
     if squares > 0.0 { sum * sum / squares } else { 0.0 }
 }
 
-/// A share under unequal probabilities as a report shows it: Hájek's mean with its interval cut to [0, 1], suppressed
-/// below 30 effective observations.
-pub fn weighted_share(y: &[f64], probability: &[f64], design: Design<'_>) -> Estimate {
-    let weighted = match hajek_mean(y, probability, design) {
-        Ok(weighted) => weighted,
-        Err(reason) => return reason.into(),
-    };
-    let interval = if effective_size(probability.iter().map(|p| 1.0 / p)) < MIN_EFFECTIVE {
-        Err(Reason::FewEffective)
-    } else if weighted.standard_error <= 0.0 {
-        Err(Reason::NoVariance)
-    } else {
-        weighted.interval(CONFIDENCE).map(|interval| interval.clamped(0.0, 1.0))
-    };
-    Estimate::new(Ok(weighted.value), interval)
-}
-
+#[cfg(test)]
 fn check(y: &[f64], probability: &[f64]) -> Result<(), Reason> {
     let valid = probability.iter().all(|p| *p > 0.0 && *p <= 1.0) && y.iter().all(|y| y.is_finite());
     match y.len() {
@@ -95,6 +83,7 @@ fn check(y: &[f64], probability: &[f64]) -> Result<(), Reason> {
     }
 }
 
+#[cfg(test)]
 fn between_units(z: &[f64], strata: &[usize], units: &[usize]) -> Result<(f64, f64), Reason> {
     if strata.len() != z.len() || units.len() != z.len() {
         return Err(Reason::InvalidInput);
@@ -128,13 +117,5 @@ mod tests {
     fn a_probability_of_0_cannot_have_been_drawn() {
         assert_eq!(hajek_mean(&[1.0], &[0.0], Design::Independent), Err(Reason::InvalidInput));
         assert_eq!(hajek_mean(&[], &[], Design::Independent), Err(Reason::NoPairs));
-    }
-
-    #[test]
-    fn few_effective_observations_show_no_interval() {
-        let mut probability = vec![1.0; 99];
-        probability.push(0.001);
-        let y: Vec<f64> = (0..100).map(|index| f64::from(u8::from(index % 2 == 0))).collect();
-        assert_eq!(weighted_share(&y, &probability, Design::Independent).reason(), Some(Reason::FewEffective));
     }
 }

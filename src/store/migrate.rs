@@ -137,6 +137,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     17 "label pool" "0017_label_pool.sql",
     18 "judges" "0018_judges.sql",
     19 "drift log" "0019_drift_log.sql",
+    20 "contents" "0020_contents.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

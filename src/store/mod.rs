@@ -65,7 +65,6 @@ pub use alerts::{AlertRoute, AlertWrite};
 pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use budgets::{Allotted, Ceiling};
-#[cfg(test)]
 pub use cells::{CellsBuilt, PartSums};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
 pub use deliveries::OwedDelivery;

@@ -124,39 +124,21 @@ row! {
     }
 }
 
-row! {
-    struct OutcomeRow {
-        rubric: String,
-        version: i64,
-        judge: String,
-        judge_model: Option<String>,
-        reading: Option<i64>,
-        rendering: Option<i64>,
-        outcome: String,
-        reason: Option<String>,
-        replay: bool,
-        number: i64,
-        priced: i64,
-        cost_usd: Option<f64>,
-        input_tokens: Option<i64>,
-        output_tokens: Option<i64>,
-        latest_ms: i64,
-    }
-}
-
 impl Store {
-    /// Every scored evaluation planned since `since_ms`, in order of observation.
+    /// Every scored evaluation planned since `since_ms`, in order of observation: what pages and sums are held against.
+    #[cfg(test)]
     pub async fn scored_evaluations(&self, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
         self.scored_where("AND e.anchor_round IS NULL", since_ms).await
     }
 
-    /// Every scored evaluation of an answer that a human labelled for the rubric, in order of observation.
-    pub async fn labelled_evaluations(&self) -> Result<Vec<ScoredEvaluation>, StoreError> {
+    /// Every scored evaluation planned since `since_ms` of an answer that a human labelled for the rubric, in order of
+    /// observation.
+    pub async fn labelled_evaluations(&self, since_ms: i64) -> Result<Vec<ScoredEvaluation>, StoreError> {
         self.scored_where(
             // Begins at the labels, which are few.
             "AND e.anchor_round IS NULL AND e.id IN (SELECT o.id FROM labels l CROSS JOIN evaluations o \
              WHERE o.subject_id = l.subject_id AND o.rubric = l.rubric)",
-            0,
+            since_ms,
         )
         .await
     }
@@ -201,47 +183,18 @@ impl Store {
         Ok(found.into_iter().collect())
     }
 
-    /// How many evaluations planned since `since_ms` came to which outcome, with reasons and cost.
-    pub async fn outcome_counts(&self, since_ms: i64) -> Result<Vec<OutcomeCount>, StoreError> {
-        let found: Vec<OutcomeRow> = read!(self, DB, pool => {
+    /// When one of the evaluations that were planned last came to its outcome, milliseconds since the Unix epoch; 0 without
+    /// any.
+    pub async fn latest_evaluation_ms(&self) -> Result<i64, StoreError> {
+        let (latest,): (i64,) = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT rubric, version, judge, judge_model, reading, rendering, outcome, reason, anchor_round IS NOT NULL AS replay, count(*) AS number, count(cost_usd) AS priced, \
-                 CAST(sum(cost_usd) AS DOUBLE PRECISION) AS cost_usd, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, \
-                 CAST(sum(output_tokens) AS BIGINT) AS output_tokens, \
-                 max(COALESCE(finished_at_ms, created_at_ms)) AS latest_ms \
-                 FROM evaluations WHERE created_at_ms >= $1 \
-                 GROUP BY rubric, version, judge, judge_model, reading, rendering, outcome, reason, anchor_round IS NOT NULL \
-                 ORDER BY rubric, version, judge, judge_model, outcome, reason, anchor_round IS NOT NULL, reading, rendering",
+                "SELECT COALESCE(max(COALESCE(finished_at_ms, created_at_ms)), 0) FROM \
+                 (SELECT finished_at_ms, created_at_ms FROM evaluations ORDER BY created_at_ms DESC LIMIT 1000) AS latest",
             )
-            .bind(since_ms)
-            .fetch_all(pool)
+            .fetch_one(pool)
             .await?
         });
-        let count = |number: Option<i64>| number.unwrap_or(0).max(0) as u64;
-        found
-            .into_iter()
-            .map(|row| {
-                let outcome = rows::outcome(&row.outcome)?;
-                let asked = row.rendering.is_some()
-                    || matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed);
-                Ok(OutcomeCount {
-                    rubric: row.rubric,
-                    version: row.version as u32,
-                    judge: row.judge,
-                    judge_model: row.judge_model,
-                    revisions: asked.then(|| Revisions::stored(row.reading, row.rendering)),
-                    outcome,
-                    reason: row.reason,
-                    replay: row.replay,
-                    count: count(Some(row.number)),
-                    priced: count(Some(row.priced)),
-                    cost_usd: row.cost_usd.unwrap_or(0.0),
-                    input_tokens: count(row.input_tokens),
-                    output_tokens: count(row.output_tokens),
-                    latest_ms: row.latest_ms,
-                })
-            })
-            .collect()
+        Ok(latest)
     }
 
     /// How many subjects stored since `since_ms` carry something to judge.

@@ -11,11 +11,9 @@ mod dictionary;
 mod evaluation;
 mod fold;
 mod placing;
-#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod tests;
 mod transaction;
 
-#[cfg(test)]
 pub use reading::{CellsBuilt, PartSums};

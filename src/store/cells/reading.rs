@@ -53,6 +53,29 @@ impl Store {
         parts(found)
     }
 
+    /// The latest hour of each series with scores on [0, 1], but for anchors that were judged again; a series stands there once
+    /// for each release.
+    pub(in crate::store) async fn latest_hours(&self) -> Result<Vec<(SeriesKey, i64)>, StoreError> {
+        let found: Vec<(String, i64, String)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "SELECT s.key, (SELECT max(hour) FROM cells c WHERE c.part_id = p.id) AS latest, t.sums FROM cell_parts p \
+                 JOIN cell_series s ON s.id = p.series_id JOIN cell_totals t ON t.part_id = p.id \
+                 WHERE p.whole AND EXISTS (SELECT 1 FROM cells c WHERE c.part_id = p.id)",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        let mut latest = Vec::with_capacity(found.len());
+        for (series, hour, sums) in found {
+            let series: SeriesKey = rows::json("cell_series", "key", &series)?;
+            let sums: Sums = rows::json("cell_totals", "sums", &sums)?;
+            if !series.replay && sums.valued > 0 {
+                latest.push((series, hour));
+            }
+        }
+        Ok(latest)
+    }
+
     /// The sums of every hour since `hour`, in order of time: of wholes of releases, or of segment values as well.
     pub async fn cell_hours(&self, hour: i64, with_segments: bool) -> Result<Vec<PartSums>, StoreError> {
         let found: Vec<Row> = read!(self, DB, pool => {

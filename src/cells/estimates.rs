@@ -1,0 +1,208 @@
+//! Means and shares with their intervals, as they follow from sums.
+//!
+//! Hájek's mean is `Σ A / Σ W`; its variance between conversations is `n/(n-1) Σ (A - mean W)² / (Σ W)²`, which multiplies out
+//! to the sums of squares that a cell keeps. Where no conversation has two scores, this is the variance of independent
+//! draws.
+
+use super::fixed::{number, number_squared};
+use super::sums::Sums;
+use crate::statistics::distribution::two_sided_z;
+use crate::statistics::survey::{MIN_EFFECTIVE, Weighted};
+use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason, wilson};
+
+/// Below this part of what it is the difference of, a variance is rounding.
+const ROUNDING: f64 = 1e-9;
+
+/// Sums over conversations of one quantity Y beside the weights.
+struct Quantity {
+    y: i128,
+    /// Of Y², at most.
+    yy: f64,
+    yw: i128,
+}
+
+impl Sums {
+    /// As many equally weighted scores would say as much: Kish's effective size.
+    pub fn effective(&self) -> f64 {
+        if self.rows_ww > 0 { number(self.rows_w).powi(2) / number_squared(self.rows_ww) } else { 0.0 }
+    }
+
+    /// The weighted mean of values in [0, 1].
+    pub fn mean(&self) -> Estimate {
+        if self.valued < self.weighted || self.valued == 0 {
+            return Reason::NoPairs.into();
+        }
+        self.weighted_mean(&self.value())
+    }
+
+    /// The weighted share that passes; none on a scale without a threshold.
+    pub fn pass_rate(&self) -> Estimate {
+        if self.sided < self.weighted || self.sided == 0 {
+            return Reason::NoPairs.into();
+        }
+        self.share(&Quantity { y: self.p, yy: number_squared(self.pp), yw: self.pw })
+    }
+
+    /// How many scores lie on the levels that `of` names.
+    pub fn level_count(&self, of: impl Fn(&str) -> bool) -> u64 {
+        let own = self.levels.iter().filter(|(level, _)| of(level));
+        own.map(|(_, sums)| sums.scores).sum::<i128>().max(0) as u64
+    }
+
+    /// The weighted share of the levels that `of` names.
+    pub fn level_share(&self, of: impl Fn(&str) -> bool) -> Estimate {
+        let own: Vec<_> = self.levels.iter().filter(|(level, _)| of(level)).map(|(_, sums)| sums).collect();
+        let squares = own.iter().map(|sums| number_squared(sums.ll));
+        // How often two levels meet in a conversation is not kept: at most so that they always do.
+        let yy = if self.is_shared() { squares.map(f64::sqrt).sum::<f64>().powi(2) } else { squares.sum() };
+        self.share(&Quantity { y: own.iter().map(|sums| sums.l).sum(), yy, yw: own.iter().map(|sums| sums.lw).sum() })
+    }
+
+    /// The difference `self - before` of the means of two independent sets of conversations.
+    pub fn difference(&self, before: &Self) -> Estimate {
+        let moments = |sums: &Self| {
+            let mean = sums.ratio(&sums.value())?;
+            if sums.effective() < MIN_EFFECTIVE { Err(Reason::FewEffective) } else { Ok(mean) }
+        };
+        match (moments(self), moments(before)) {
+            (Ok(now), Ok(old)) => {
+                let spread = two_sided_z(CONFIDENCE) * now.standard_error.hypot(old.standard_error);
+                let difference = now.value - old.value;
+                let interval =
+                    if spread > 0.0 { Ok(Interval::around(difference, spread)) } else { Err(Reason::NoVariance) };
+                Estimate::new(Ok(difference), interval)
+            }
+            (Err(reason), _) | (_, Err(reason)) => reason.into(),
+        }
+    }
+
+    /// Conversations, and of them `Σ A`, `Σ W`, `Σ A²`, `Σ A W` and `Σ W²`.
+    pub fn conversations(&self) -> (f64, [f64; 5]) {
+        let squares = [self.aa, self.aw, self.ww].map(number_squared);
+        (self.clusters as f64, [number(self.a), number(self.w), squares[0], squares[1], squares[2]])
+    }
+
+    fn value(&self) -> Quantity {
+        Quantity { y: self.a, yy: number_squared(self.aa), yw: self.aw }
+    }
+
+    /// Whether a conversation has two scores.
+    fn is_shared(&self) -> bool {
+        self.clusters < self.weighted
+    }
+
+    fn ratio(&self, of: &Quantity) -> Result<Weighted, Reason> {
+        if self.w <= 0 {
+            return Err(Reason::NoPairs);
+        }
+        let total = number(self.w);
+        let mean = number(of.y) / total;
+        let (yw, ww) = (number_squared(of.yw), number_squared(self.ww));
+        let rest = mean.mul_add(mean * ww, (-2.0 * mean).mul_add(yw, of.yy));
+        let rest = if rest <= ROUNDING * (of.yy + mean * mean * ww) { 0.0 } else { rest };
+        let n = self.clusters as f64;
+        let variance = n / (n - 1.0).max(1.0) * rest / (total * total);
+        Ok(Weighted { value: mean, standard_error: variance.sqrt(), degrees_of_freedom: n - 1.0 })
+    }
+
+    fn weighted_mean(&self, of: &Quantity) -> Estimate {
+        let weighted = match self.ratio(of) {
+            Ok(weighted) => weighted,
+            Err(reason) => return reason.into(),
+        };
+        let interval = if self.effective() < MIN_EFFECTIVE {
+            Err(Reason::FewEffective)
+        } else if weighted.standard_error <= 0.0 {
+            Err(Reason::NoVariance)
+        } else {
+            weighted.interval(CONFIDENCE).map(|interval| interval.clamped(0.0, 1.0))
+        };
+        Estimate::new(Ok(weighted.value.clamp(0.0, 1.0)), interval)
+    }
+
+    /// Wilson's interval at the effective size; the one between conversations where they hold several scores.
+    fn share(&self, of: &Quantity) -> Estimate {
+        if self.is_shared() {
+            return self.weighted_mean(of);
+        }
+        let mean = self.ratio(of).map(|mean| mean.value.clamp(0.0, 1.0));
+        let effective = self.effective();
+        Estimate::new(mean, mean.and_then(|mean| wilson(mean * effective, effective, CONFIDENCE)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::{ConversationSums, Fixed, FoldedScore, Weight};
+    use crate::model::Probability;
+    use crate::statistics::survey::{Design, hajek_mean};
+
+    /// `size` scores a conversation, of which every third conversation fails.
+    fn sums(conversations: usize, size: usize) -> (Sums, Vec<f64>, Vec<f64>, Vec<usize>) {
+        let mut all = Sums::default();
+        let (mut y, mut p, mut unit) = (Vec::new(), Vec::new(), Vec::new());
+        for conversation in 0..conversations {
+            let mut own = ConversationSums::default();
+            for turn in 0..size {
+                let value = if conversation % 3 == 0 { 0.0 } else { 0.5 + 0.5 * (turn % 2) as f64 };
+                let probability = if turn == 0 { 0.5 } else { 0.2 };
+                let score = FoldedScore {
+                    level: format!("{value}"),
+                    value: Some(Fixed::of(value)),
+                    passes: Some(value > 0.7),
+                    weight: Weight::of(Probability::try_from(probability).unwrap()),
+                };
+                own.add(&score, 1);
+                all.add_score(&score, 1);
+                y.push(value);
+                p.push(probability);
+                unit.push(conversation);
+            }
+            all.add_conversation(&own, 1);
+        }
+        (all, y, p, unit)
+    }
+
+    #[test]
+    fn sums_give_the_mean_and_the_error_between_conversations_that_the_rows_give() {
+        for size in [1, 5] {
+            let (sums, y, p, units) = sums(60, size);
+            let strata = vec![0; y.len()];
+            let rows = hajek_mean(&y, &p, Design::Strata { strata: &strata, units: &units }).unwrap();
+            let own = sums.ratio(&sums.value()).unwrap();
+            assert!((own.value - rows.value).abs() < 1e-9, "{own:?} {rows:?}");
+            assert!((own.standard_error - rows.standard_error).abs() < 1e-9, "{own:?} {rows:?}");
+            assert!((own.degrees_of_freedom - rows.degrees_of_freedom).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn scores_that_are_all_the_same_have_no_variance_rather_than_a_tiny_one() {
+        let mut all = Sums::default();
+        for _ in 0..1_000 {
+            let score = FoldedScore {
+                level: "3".into(),
+                value: Some(Fixed::of(1.0 / 3.0)),
+                passes: None,
+                weight: Weight::of(Probability::try_from(0.15).unwrap()),
+            };
+            let mut own = ConversationSums::default();
+            own.add(&score, 1);
+            all.add_score(&score, 1);
+            all.add_conversation(&own, 1);
+        }
+        assert_eq!(all.mean().reason(), Some(Reason::NoVariance));
+        assert_eq!(all.pass_rate().reason(), Some(Reason::NoPairs), "a scale without a threshold passes nothing");
+    }
+
+    #[test]
+    fn the_share_of_a_level_is_that_of_its_weights() {
+        let (sums, y, p, _) = sums(60, 1);
+        let weights: f64 = p.iter().map(|p| 1.0 / p).sum();
+        let zero: f64 = y.iter().zip(&p).filter(|(y, _)| **y == 0.0).map(|(_, p)| 1.0 / p).sum();
+        let share = sums.level_share(|level| level == "0").value().unwrap();
+        assert!((share - zero / weights).abs() < 1e-9);
+        assert_eq!(sums.level_count(|level| level == "0"), 20);
+    }
+}
