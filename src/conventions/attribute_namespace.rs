@@ -15,7 +15,7 @@ macro_rules! spaces {
             pub(super) const COUNT: usize = [$($name),*].len();
 
             const ALL: [Self; Self::COUNT] = [$(Self::$space),*];
-            const NAMES: [&'static str; Self::COUNT] = [$($name),*];
+            pub(super) const NAMES: [&'static str; Self::COUNT] = [$($name),*];
         }
     };
 }

@@ -17,6 +17,8 @@ mod input_output;
 mod json;
 mod json_text;
 mod json_tree;
+#[cfg(test)]
+mod kept_by_collectors;
 mod known_attributes;
 mod length_limits;
 pub mod loop_guard;

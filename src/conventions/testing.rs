@@ -124,12 +124,14 @@ impl SpanBuilder {
 
     /// Builds and normalises.
     pub(crate) fn step(self) -> Step {
-        super::normalise(&self.0, &[])
+        self.step_with(&[])
     }
 
-    /// Builds and normalises with the log records that joined it.
+    /// Builds and normalises with the log records that joined it; what is read must reach judged through a Collector.
     pub(crate) fn step_with(self, logs: &[LogRecord]) -> Step {
-        super::normalise(&self.0, logs)
+        let step = super::normalise(&self.0, logs);
+        super::kept_by_collectors::assert_kept(&self.0, &step);
+        step
     }
 }
 
