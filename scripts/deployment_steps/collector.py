@@ -2,18 +2,15 @@
 it to a running judged whose scores come back."""
 
 import json
-import os
 import pathlib
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 
-from . import collector_build, traffic
-from .common import DEPLOY, ROOT, Failure, free_port, run, say
-from .processes import Process, broker, wait_for
+from . import collector_build, losses, traffic
+from .common import DEPLOY, ROOT, Failure, free_port, say
+from .processes import Process, broker, is_up, send, wait_for
 
 FILES = ["rabbitmq.yaml", "otlp.yaml"]
 # What the Collector logs of a span that no message may hold.
@@ -29,6 +26,7 @@ def check(options):
         say(f"  {file}: {kept} recorded spans are read the same behind its filters")
     for file in FILES:
         pass_through(otelcol, options.judged, file)
+    losses.check(otelcol)
 
 
 class Ports:
@@ -51,21 +49,6 @@ def collector(stack, otelcol, folder, configs, environment):
     arguments = [word for config in configs for word in ("--config", str(config))]
     arguments += ["--set", "service::telemetry::metrics::level=none"]
     return stack.enter_context(Process([otelcol, *arguments], folder / "collector.log", environment))
-
-
-def send(url, signal, line):
-    request = urllib.request.Request(f"{url}/v1/{signal}", line.encode(), {"content-type": "application/json"})
-    return urllib.request.urlopen(request, timeout=60).read()
-
-
-def is_up(url):
-    def asked():
-        try:
-            return bool(send(url, "traces", "{}"))
-        except (urllib.error.URLError, ConnectionError):
-            return False
-
-    return asked
 
 
 def recorded(folders):

@@ -5,6 +5,8 @@ import pathlib
 import signal
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 
 from .common import ROOT, Failure, run
@@ -66,3 +68,20 @@ def broker(folder):
         yield next(line.split("=", 1)[1] for line in printed.splitlines() if "JUDGED_TEST_AMQP_URL=" in line)
     finally:
         run([ROOT / "scripts/services", "stop", services], env=environment)
+
+
+def send(url, signal, line):
+    request = urllib.request.Request(f"{url}/v1/{signal}", line.encode(), {"content-type": "application/json"})
+    return urllib.request.urlopen(request, timeout=60).read()
+
+
+def is_up(url):
+    """Whether a receiver takes an empty request."""
+
+    def asked():
+        try:
+            return bool(send(url, "traces", "{}"))
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    return asked
