@@ -182,8 +182,18 @@ def is_dropped(log, exporter):
     return any(DROPPED in line and exporter in line for line in log.read_text().splitlines())
 
 
+def kill_broker(folder):
+    """The broker dies when groupbytrace lets the first traces go, and is started again; nothing where it runs in a container."""
+    services = folder / "services"
+    if not (services / "rabbitmq.started").exists():
+        return None
+    command = 'sleep 10; exec "$0" restart "$1" rabbitmq'
+    return subprocess.Popen(["bash", "-c", command, ROOT / "scripts/services", services])
+
+
 def pass_through(otelcol, judged, file):
-    """Ordinary traces, a trace larger than any message, and a span that no message may hold, through the file as it is."""
+    """Ordinary traces, a trace larger than any message, and a span that no message may hold, through the file as it is, while
+    the broker is killed and started again."""
     with ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="judged-collector.")))
         ports, backend = Ports((DEPLOY / "collector" / file).read_text()), free_port()
@@ -206,6 +216,7 @@ def pass_through(otelcol, judged, file):
             environment |= {"RABBITMQ_ENDPOINT": f"amqp://{address}", "RABBITMQ_USER": "guest", "RABBITMQ_PASSWORD": "guest"}
         running = collector(stack, otelcol, folder, [folder / "shipped.yaml"], environment)
         wait_for(is_up(ports.http()), 60, running)
+        restarting = kill_broker(folder) if amqp else None
         plain, read = traffic.send_ordinary(ports.http(), traces=50)
         read += traffic.send_large_trace(ports.http(), spans=80, text_bytes=300_000)
         # Whole in one message of the broker, and over the limit of a backend.
@@ -213,6 +224,8 @@ def pass_through(otelcol, judged, file):
         # More than one message of the broker may be.
         traffic.send_span(ports.http(), text_bytes=16_000_000)
 
+        if restarting and restarting.wait() != 0:
+            raise Failure("the broker did not come back")
         expected = len(read) + (1 if amqp else 2)
 
         def all_there():
@@ -243,7 +256,8 @@ def pass_through(otelcol, judged, file):
             wait_for(lambda: is_dropped(folder / "collector.log", "otlp_grpc/sized"), 60, running)
         spans, evaluations = at_backend(folder)
         books = ledger(judged, folder)["intake"]
-        fate = "dropped with a warning" if amqp else "arrived"
+        fate = "was dropped with a warning" if amqp else "arrived"
+        fate += ", the broker was killed meanwhile" if restarting else ""
         say(
             f"  {file}: {books['kept']} spans in judged, {len(set(plain + read) & spans)} at the backend, {len(evaluations)} scores "
             f"back, {books['own']} of them led back to judged; the span of 16 MB {fate}"
