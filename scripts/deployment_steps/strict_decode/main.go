@@ -18,11 +18,9 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
 
+	kedav1alpha1 "github.com/kedacore/keda/v2/apis/keda/v1alpha1"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 )
-
-// Objects of other APIs have no types here: their kind is named, and not their fields.
-const untyped = "keda.sh/v1alpha1"
 
 func typed(kind string) any {
 	switch kind {
@@ -40,6 +38,10 @@ func typed(kind string) any {
 		return &policyv1.PodDisruptionBudget{}
 	case "networking.k8s.io/v1/NetworkPolicy":
 		return &networkingv1.NetworkPolicy{}
+	case "keda.sh/v1alpha1/ScaledObject":
+		return &kedav1alpha1.ScaledObject{}
+	case "keda.sh/v1alpha1/TriggerAuthentication":
+		return &kedav1alpha1.TriggerAuthentication{}
 	case "monitoring.coreos.com/v1/PodMonitor":
 		return &monitoringv1.PodMonitor{}
 	case "monitoring.coreos.com/v1/PrometheusRule":
@@ -55,9 +57,6 @@ func decode(document []byte) (string, error) {
 	}
 	if err := yaml.Unmarshal(document, &head); err != nil {
 		return "", err
-	}
-	if head.APIVersion == untyped {
-		return head.Kind + " (fields not checked)", nil
 	}
 	object := typed(head.APIVersion + "/" + head.Kind)
 	if object == nil {
