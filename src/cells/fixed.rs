@@ -30,6 +30,13 @@ impl Weight {
         i128::from(self.0)
     }
 
+    /// The class of weights that differ by an eighth at most. By integers: the same on every machine.
+    pub fn class(self) -> WeightClass {
+        let octave = self.0.max(8).ilog2();
+        let eighth = (self.0 >> (octave - 3)) & 7;
+        WeightClass(octave as u16 * 8 + eighth as u16)
+    }
+
     /// The weight times `value`, in units.
     pub fn times(self, value: Fixed) -> i128 {
         // Rounded once and by integers: the same on every machine.
@@ -37,6 +44,11 @@ impl Weight {
         (product + SCALE as i128 / 2).div_euclid(SCALE as i128)
     }
 }
+
+/// Weights that are about the same; the larger the number, the larger they are. There are less than 140.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WeightClass(u16);
 
 /// A number in [0, 1], in millionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +88,18 @@ mod tests {
         assert_eq!(weight(0.15).map(Weight::units), Some(6_666_667));
         assert_eq!(weight(0.0), None);
         assert_eq!(weight(1e-12), weight(1e-5), "a single score never outweighs all others");
+    }
+
+    #[test]
+    fn weights_of_a_class_differ_by_an_eighth_at_most() {
+        let class = |weight: f64| Weight((weight * SCALE) as i64).class();
+        let weights: Vec<f64> = (0..1_000).map(|step| 1.012_f64.powi(step)).take_while(|w| *w <= MAX_WEIGHT).collect();
+        for pair in weights.windows(2) {
+            assert!(class(pair[0]) <= class(pair[1]));
+        }
+        for (one, other) in weights.iter().zip(weights.iter().skip(10)) {
+            assert_ne!(class(*one), class(*other), "{one} and {other}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod fixed;
 mod folded;
 mod keys;
 mod latency;
+mod scores;
 mod sums;
 
 #[cfg(test)]
@@ -23,7 +24,9 @@ pub use fixed::{Fixed, Weight};
 pub use folded::{Counted, Folded, FoldedScore, JudgeUse, tenth_of};
 pub use keys::{PartKey, SeriesKey, ValueOf, hour_of, release_of, segment_values};
 pub use latency::Latencies;
+pub use scores::{HourScore, HourSums, scores_of_hour};
 pub use sums::Sums;
 
-/// The number of what cells hold and how it is computed; cells of another number are built anew.
-pub const ALGORITHM: i64 = 1;
+/// The number of what cells hold and how it is computed; cells of another number are built anew. Since 2 they tell the scores of
+/// an hour apart by weight.
+pub const ALGORITHM: i64 = 2;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::conversations::ConversationSums;
+use super::fixed::WeightClass;
 use super::folded::{FoldedScore, JudgeUse};
 use super::latency::Latencies;
 use crate::model::{Named as _, Outcome};
@@ -82,6 +83,21 @@ pub struct LevelSums {
     pub ll: i128,
     #[serde(rename = "wt", skip_serializing_if = "is_zero")]
     pub lw: i128,
+    /// Of the scores that have a value and a weight, by how much they weigh, in the hour of each.
+    #[serde(rename = "d", skip_serializing_if = "BTreeMap::is_empty")]
+    pub draws: BTreeMap<WeightClass, Draws>,
+}
+
+/// Scores on one level that weigh about the same: they can be told one by one again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Draws {
+    #[serde(rename = "n")]
+    pub scores: i64,
+    #[serde(rename = "w")]
+    pub weight: i128,
+    /// Weight times value.
+    #[serde(rename = "a")]
+    pub weighted: i128,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -125,8 +141,8 @@ impl Sums {
     }
 
     /// Adds what a score says by itself, without its conversation.
-    pub(super) fn add_score(&mut self, score: &FoldedScore, sign: i64) {
-        let sign = i128::from(sign);
+    pub(super) fn add_score(&mut self, score: &FoldedScore, times: i64) {
+        let sign = i128::from(times);
         if let Some(value) = score.value.map(super::fixed::Fixed::units) {
             self.valued += sign;
             self.y += sign * value;
@@ -138,7 +154,14 @@ impl Sums {
             self.rows_w += sign * weight;
             self.rows_ww += sign * weight * weight;
         }
-        self.add_level(&score.level, &LevelSums { scores: sign, ..LevelSums::default() }, 1);
+        let drawn = score.weight.zip(score.value).map(|(weight, value)| {
+            (weight.class(), Draws { scores: 1, weight: weight.units(), weighted: weight.times(value) })
+        });
+        self.add_level(
+            &score.level,
+            &LevelSums { scores: 1, draws: drawn.into_iter().collect(), ..LevelSums::default() },
+            times,
+        );
     }
 
     /// Adds a conversation.
@@ -158,7 +181,7 @@ impl Sums {
         self.pp += of * p * p;
         self.pw += of * p * w;
         for (level, l) in levels {
-            self.add_level(level, &LevelSums { scores: 0, l: *l, ll: l * l, lw: l * w }, sign);
+            self.add_level(level, &LevelSums { l: *l, ll: l * l, lw: l * w, ..LevelSums::default() }, sign);
         }
     }
 
@@ -199,6 +222,15 @@ impl Sums {
         own.l += of * sums.l;
         own.ll += of * sums.ll;
         own.lw += of * sums.lw;
+        for (class, draws) in &sums.draws {
+            let kept = own.draws.entry(*class).or_default();
+            kept.scores += sign * draws.scores;
+            kept.weight += of * draws.weight;
+            kept.weighted += of * draws.weighted;
+            if *kept == Draws::default() {
+                own.draws.remove(class);
+            }
+        }
         if *own == LevelSums::default() {
             self.levels.remove(level);
         }

@@ -36,7 +36,7 @@ pub use course::{Course, SeriesStart};
 pub use entry::{Entry, Series};
 pub use file::{Line, detect_lines};
 pub use history::History;
-pub use quality::QualityScore;
+pub use quality::{BASELINE as QUALITY_BASELINE, QualityScore};
 #[cfg(test)]
 pub use report::{ALGORITHM, Strength};
 pub use report::{Flag, Recovered, Recovery, Report};

@@ -31,7 +31,7 @@ use super::weights::{Observation, Rarity};
 use crate::model::{Attribution, DriftKind as Kind, Moment};
 
 /// Scores, worth so many equally weighted ones, that make up a baseline.
-const BASELINE: f64 = 500.0;
+pub const BASELINE: f64 = 500.0;
 /// Scores come in thousands where labels come in dozens: the baseline is held to a stricter limit, so that one of many segments
 /// with a lucky baseline does not void the promise, and more of them must pass before a false alarm.
 const CONFIDENCE: f64 = 0.999;

@@ -94,13 +94,17 @@ pub struct ReportInput {
 }
 
 impl ReportInput {
-    /// Reads only what agreement, drift and quality are computed from: the scores of labelled answers in full, of the
-    /// newest others no more than what is watched.
+    /// Reads only what agreement, drift and quality are computed from: the scores of labelled answers in full, of all others the
+    /// sums of the hours that are watched.
     pub async fn read_labelled(
         store: &Store,
         rubrics: Vec<RubricFacts>,
         options: ReportOptions,
     ) -> Result<Self, StoreError> {
+        // While they are being built, nothing is read from them here.
+        if store.cells_built().await? == CellsBuilt::Complete {
+            catch_up(store).await?;
+        }
         let production = production(store).await?;
         Ok(Self {
             traffic: Traffic::default(),
@@ -170,6 +174,9 @@ pub fn scales(rubrics: &[RubricFacts]) -> Vec<ScaleOf<'_>> {
 async fn catch_up(store: &Store) -> Result<(), StoreError> {
     const GROUP: usize = 1_000;
     const GROUPS: usize = 50;
+    if !store.has_unfolded().await? {
+        return Ok(());
+    }
     for _ in 0..GROUPS {
         if !store.fold(GROUP).await?.is_behind {
             break;

@@ -65,7 +65,7 @@ pub use alerts::{AlertRoute, AlertWrite};
 pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use budgets::{Allotted, Ceiling};
-pub use cells::{CellsBuilt, PartSums};
+pub use cells::{CellsBuilt, Extent, PartSums};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
 pub use deliveries::OwedDelivery;
 pub use drift_log::{KeptWatch, Logged, LoggedWhat, WatchedJudge};

@@ -12,8 +12,10 @@ mod evaluation;
 mod fold;
 mod placing;
 mod reading;
+mod series_hours;
 #[cfg(test)]
 mod tests;
 mod transaction;
 
 pub use reading::{CellsBuilt, PartSums};
+pub use series_hours::Extent;
