@@ -57,19 +57,27 @@ async fn verify(store: &Store, format: Format, output: &mut Output) -> anyhow::R
 
 fn proof_text(proof: &LedgerProof) -> String {
     match proof {
-        LedgerProof::Equal { evaluations } => {
-            format!("The kept totals are what {} stored evaluations come to.\n", count(*evaluations))
-        }
+        LedgerProof::Equal { evaluations, traces, deliveries } => format!(
+            "The kept totals are what {} stored evaluations, {} traces and {} deliveries come to.\n",
+            count(*evaluations),
+            count(*traces),
+            count(*deliveries)
+        ),
         LedgerProof::NotKeptYet => "The totals are still being built; the ledger is summed over all rows meanwhile. \
              A running judged builds them.\n"
             .to_owned(),
-        LedgerProof::Differs { accounts } => {
-            let mut table = Table::new(&["rubric", "judge", "outcome", "kept", "stored"]);
+        LedgerProof::Differs { accounts, traces_and_deliveries } => {
+            let mut table = Table::new(&["of", "judge", "outcome", "kept", "stored"]);
             for account in accounts {
                 let AccountDifference { rubric, version, judge, outcome, reason, kept, stored } = account;
                 let outcome = format!("{} {reason}", outcome.as_str());
                 let name = format!("{rubric} v{version}");
                 table.row(vec![name, judge.clone(), outcome.trim().to_owned(), count(*kept), count(*stored)]);
+            }
+            for difference in traces_and_deliveries {
+                let of = difference.sink.as_ref().map_or_else(|| "traces".to_owned(), |sink| format!("sink {sink}"));
+                let numbers = [difference.kept, difference.stored].map(count);
+                table.row([of, String::new(), difference.total.replace('_', " ")].into_iter().chain(numbers).collect());
             }
             table.render()
                 + "\nTHE KEPT TOTALS ARE NOT WHAT IS STORED: please report this; `judged calibration rebuild` makes them anew.\n"

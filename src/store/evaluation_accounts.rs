@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
-use super::{EvaluationAccount, Store, StoreError, read, row, rows};
+use super::{EvaluationAccount, Store, StoreError, TotalDifference, read, row, rows};
 use crate::cells::{ALGORITHM, Folded};
 use crate::model::Outcome;
 
@@ -85,9 +85,15 @@ pub enum LedgerProof {
     Equal {
         /// How many were counted.
         evaluations: i64,
+        traces: i64,
+        deliveries: i64,
     },
     /// These differ.
-    Differs { accounts: Vec<AccountDifference> },
+    Differs {
+        accounts: Vec<AccountDifference>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        traces_and_deliveries: Vec<TotalDifference>,
+    },
     /// The totals are still being built; the ledger is read from the rows meanwhile.
     NotKeptYet,
 }
@@ -103,17 +109,22 @@ impl Store {
         Ok(accounts(&scanned.planned, &scanned.scanned))
     }
 
-    /// Holds the kept totals against a scan of every evaluation, both of one snapshot.
+    /// Holds the kept totals against a scan of every evaluation, trace and delivery, both of one snapshot.
     pub async fn verify_ledger(&self) -> Result<LedgerProof, StoreError> {
         let sides = self.sides(&format!("{PLANNED} UNION ALL {KEPT} UNION ALL {SCANNED}"), i64::MIN).await?;
         if !sides.is_kept {
             return Ok(LedgerProof::NotKeptYet);
         }
-        let differences = differences(&sides.kept, &sides.scanned);
-        Ok(if differences.is_empty() {
-            LedgerProof::Equal { evaluations: sides.scanned.values().flat_map(BTreeMap::values).sum() }
+        let others = self.verify_kept_accounts().await?;
+        let accounts = differences(&sides.kept, &sides.scanned);
+        Ok(if accounts.is_empty() && others.differences.is_empty() {
+            LedgerProof::Equal {
+                evaluations: sides.scanned.values().flat_map(BTreeMap::values).sum(),
+                traces: others.traces,
+                deliveries: others.deliveries,
+            }
         } else {
-            LedgerProof::Differs { accounts: differences }
+            LedgerProof::Differs { accounts, traces_and_deliveries: others.differences }
         })
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProblemCount, Store, StoreError, read, rows};
-use crate::model::{DeliveryStatus, Outcome};
+use super::{ProblemCount, Store, StoreError, read};
+use crate::model::Outcome;
 
 /// Records received, and what became of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -190,21 +190,6 @@ impl Store {
         Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), traces, rubrics, deliveries, problems })
     }
 
-    /// One statement, so that all sides are read from the same snapshot.
-    async fn trace_account(&self, since_ms: i64) -> Result<TraceAccount, StoreError> {
-        let (kept, waiting, assembled): (i64, i64, i64) = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT count(*), \
-                 count(CASE WHEN assembled_at_ms IS NULL AND due_at_ms IS NOT NULL THEN 1 END), \
-                 count(assembled_at_ms) FROM traces WHERE first_seen_ms >= $1",
-            )
-            .bind(since_ms)
-            .fetch_one(pool)
-            .await?
-        });
-        Ok(TraceAccount { kept, waiting, assembled, damaged: 0 })
-    }
-
     async fn intake_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, IntakeAccount>, StoreError> {
         type Row = (String, i64, i64, i64, i64, i64, i64, i64, i64);
         let found: Vec<Row> = read!(self, DB, pool => {
@@ -234,25 +219,5 @@ impl Store {
                 (signal, account)
             })
             .collect())
-    }
-
-    async fn delivery_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, DeliveryAccount>, StoreError> {
-        let found: Vec<(String, String, i64)> = read!(self, DB, pool => {
-            sqlx::query_as("SELECT sink, state, count(*) FROM deliveries WHERE created_at_ms >= $1 GROUP BY sink, state")
-                .bind(since_ms)
-                .fetch_all(pool)
-                .await?
-        });
-        let mut accounts: BTreeMap<String, DeliveryAccount> = BTreeMap::new();
-        for (sink, state, count) in found {
-            let account = accounts.entry(sink).or_default();
-            match rows::named("deliveries", "state", &state)? {
-                DeliveryStatus::Owed => account.owed += count,
-                DeliveryStatus::Sent => account.sent += count,
-                DeliveryStatus::GivenUp => account.given_up += count,
-                DeliveryStatus::Superseded => {}
-            }
-        }
-        Ok(accounts)
     }
 }

@@ -138,6 +138,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     18 "judges" "0018_judges.sql",
     19 "drift log" "0019_drift_log.sql",
     20 "contents" "0020_contents.sql",
+    21 "kept accounts" "0021_kept_accounts.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;
@@ -193,5 +194,24 @@ mod tests {
         assert_eq!(before.len(), 7);
         migrator(SQLITE().into_iter().take(6).collect()).run(&pool).await.unwrap();
         assert_eq!(rows(&pool).await, before);
+    }
+
+    #[tokio::test]
+    async fn traces_and_deliveries_that_were_there_before_are_counted() {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        migrator(SQLITE().into_iter().take(20).collect()).run(&pool).await.unwrap();
+        let filled = "
+            INSERT INTO traces (trace_id, u, upstream_probability, first_seen_ms, last_seen_ms, root_seen, arrivals, assembled_at_ms)
+            VALUES (x'01', 0.5, 1, 7200001, 2, TRUE, 3, 4), (x'02', 0.5, 1, 7200002, 2, TRUE, 3, NULL);
+            INSERT INTO deliveries (evaluation_id, sink, state, due_at_ms, created_at_ms)
+            VALUES (x'01', 'otel', 'owed', 1, 7200001), (x'02', 'otel', 'sent', 1, 7200001);";
+        sqlx::raw_sql(filled).execute(&pool).await.unwrap();
+        migrator(SQLITE()).run(&pool).await.unwrap();
+        let traces: (i64, i64, i64) =
+            sqlx::query_as("SELECT hour_ms, kept, assembled FROM trace_totals").fetch_one(&pool).await.unwrap();
+        assert_eq!(traces, (7_200_000, 2, 1));
+        let deliveries: (i64, i64, i64) =
+            sqlx::query_as("SELECT hour_ms, made, sent FROM delivery_totals").fetch_one(&pool).await.unwrap();
+        assert_eq!(deliveries, (7_200_000, 2, 1));
     }
 }

@@ -23,11 +23,12 @@ pub struct Folding {
 }
 
 impl Store {
-    /// Whether evaluations wait to be folded.
+    /// Whether evaluations, or changes of the ledger's totals, wait to be folded.
     pub async fn has_unfolded(&self) -> Result<bool, StoreError> {
         let (waits,): (bool,) = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT EXISTS (SELECT 1 FROM evaluation_changes) \
+                 OR EXISTS (SELECT 1 FROM trace_changes) OR EXISTS (SELECT 1 FROM delivery_changes) \
                  OR EXISTS (SELECT 1 FROM cell_state WHERE NOT complete OR algorithm < $1)",
             )
             .bind(ALGORITHM)
@@ -44,12 +45,13 @@ impl Store {
         Ok(transaction!(self, DB, tx => fold(&mut Open::from(tx), limit).await?))
     }
 
-    /// Begins the cells anew; [`Store::fold`] then builds them.
+    /// Begins the cells anew; [`Store::fold`] then builds them. The totals of traces and deliveries are counted at once.
     pub async fn rebuild_cells(&self) -> Result<(), StoreError> {
         transaction!(self, DB, tx => {
             let mut tx = Open::from(tx);
             let state = tx.hold_state().await?;
             begin_anew(&mut tx, state).await?;
+            tx.count_kept_accounts().await?;
         });
         Ok(())
     }
@@ -70,15 +72,16 @@ async fn begin_anew(tx: &mut Open<'_>, state: State) -> Result<State, StoreError
 
 async fn fold(tx: &mut Open<'_>, limit: usize) -> Result<Folding, StoreError> {
     let mut state = tx.hold_state().await?;
+    let has_more = tx.fold_kept_accounts().await?;
     if state.algorithm > ALGORITHM {
-        return Ok(Folding::default());
+        return Ok(Folding { is_behind: has_more, ..Folding::default() });
     }
     if state.algorithm < ALGORITHM {
         state = begin_anew(tx, state).await?;
     }
     let taken = tx.take_changes(limit).await?;
     let page = if state.complete { Vec::new() } else { tx.page(state, limit).await? };
-    let is_behind = taken.len() == limit || (!state.complete && page.len() == limit);
+    let is_behind = has_more || taken.len() == limit || (!state.complete && page.len() == limit);
     let ids: BTreeSet<Uuid> = taken.into_iter().chain(page.iter().map(|(_, id)| *id)).collect();
     let changed = fold_evaluations(tx, state.epoch, &ids).await?;
     if !state.complete {

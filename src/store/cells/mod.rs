@@ -10,6 +10,7 @@
 mod dictionary;
 mod evaluation;
 mod fold;
+mod kept_accounts;
 mod placing;
 mod reading;
 mod series_hours;

@@ -259,7 +259,7 @@ on_both_databases! {
         assert_eq!(database.store.cells_built().await.unwrap(), CellsBuilt::Since(since));
         fold_all(&database.store).await;
         assert_eq!(database.store.cells_built().await.unwrap(), CellsBuilt::Complete);
-        let LedgerProof::Equal { evaluations } = database.store.verify_ledger().await.unwrap() else { panic!("differs") };
+        let LedgerProof::Equal { evaluations, .. } = database.store.verify_ledger().await.unwrap() else { panic!("differs") };
         assert_eq!(evaluations, 9);
     }
 }
@@ -270,7 +270,7 @@ on_both_databases! {
         score_topics(&database.store, 3).await;
         fold_all(&database.store).await;
         database.execute("UPDATE evaluation_totals SET number = number + 1").await;
-        let LedgerProof::Differs { accounts } = database.store.verify_ledger().await.unwrap() else { panic!("equal") };
+        let LedgerProof::Differs { accounts, .. } = database.store.verify_ledger().await.unwrap() else { panic!("equal") };
         assert_eq!((accounts[0].outcome, accounts[0].kept, accounts[0].stored), (Outcome::Scored, 4, 3));
         assert!(!database.store.ledger(0).await.unwrap().balanced);
         database.store.rebuild_cells().await.unwrap();
