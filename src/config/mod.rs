@@ -138,7 +138,7 @@ impl Config {
         let mut config = config;
         for (variable, keys, value) in overrides {
             environment::insert(&mut table, &keys, value)
-                .and_then(|()| table.clone().try_into().map_err(|error| explain(&error)))
+                .and_then(|()| read_again(&table))
                 .map(|overridden| config = overridden)
                 .map_err(|message| ConfigError::Environment { variable, message })?;
         }
@@ -146,13 +146,22 @@ impl Config {
     }
 }
 
+/// The configuration of a table that was changed, by way of its text: a second deserializer, that of tables, would compile
+/// every section a second time.
+fn read_again(table: &toml::Table) -> Result<Config, String> {
+    let text = toml::to_string(table).map_err(|error| error.to_string())?;
+    toml::from_str(&text).map_err(|error| with_suggestion(error.message(), error.message()))
+}
+
 /// The parser's complaint, and the key that was probably meant when one is unknown.
 fn explain(error: &toml::de::Error) -> String {
-    let message = error.to_string();
-    let message = message.trim_end();
-    match unknown_key_suggestion(error.message()) {
-        Some(suggestion) => format!("{message}\ndid you mean `{suggestion}`?"),
-        None => message.to_owned(),
+    with_suggestion(error.to_string().trim_end(), error.message())
+}
+
+fn with_suggestion(shown: &str, message: &str) -> String {
+    match unknown_key_suggestion(message) {
+        Some(suggestion) => format!("{shown}\ndid you mean `{suggestion}`?"),
+        None => shown.to_owned(),
     }
 }
 
