@@ -6,6 +6,7 @@
 //! [`Step::problems`].
 
 mod attribute_namespace;
+mod broken_off;
 mod call_errors;
 mod choices;
 mod cut;
@@ -105,7 +106,8 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
         documents: &parts.documents,
         error: error.as_deref(),
     };
-    let cut = cut::report(&source, material) | CutParts::of(CutPart::Output, parts.is_cut);
+    let broken_off = broken_off::report(&source, kind, answered, &parts.finish_reasons);
+    let cut = cut::report(&source, material) | CutParts::of(CutPart::Output, parts.is_cut || broken_off);
     // An empty shell that a failed call left behind is no empty answer.
     let output = output.filter(|_| answered || error.is_none());
     let content = match (&error, kind) {

@@ -126,9 +126,10 @@ fn log_record_to_model(record: wire::LogRecord, scope: &Arc<Scope>) -> Result<Lo
     })
 }
 
-/// A wire attribute list as the model's.
+/// A wire attribute list as the model's. What was set to nothing is absent: some SDKs send an empty value for it, and others
+/// leave the attribute out.
 pub fn attributes_to_model(attributes: Vec<wire::KeyValue>) -> Attributes {
-    attributes.into_iter().map(pair_to_model).collect()
+    attributes.into_iter().map(pair_to_model).filter(|(_, value)| *value != Value::Empty).collect()
 }
 
 fn pair_to_model(pair: wire::KeyValue) -> (String, Value) {
@@ -157,6 +158,13 @@ pub fn value_to_model(value: wire::AnyValue) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attribute_that_was_set_to_nothing_is_absent() {
+        let empty = wire::KeyValue { key: "user.id".to_owned(), ..wire::KeyValue::default() };
+        let valueless = wire::KeyValue { value: Some(wire::AnyValue { value: None }), ..empty.clone() };
+        assert_eq!(attributes_to_model(vec![empty, valueless]), Attributes::default());
+    }
 
     #[test]
     fn a_span_with_a_zero_id_is_refused_alone() {
