@@ -109,11 +109,20 @@ struct Choice {
     message: Loose<Reply>,
     #[serde(default)]
     finish_reason: Loose<String>,
-    /// The reason as the provider behind a gateway gave it.
+    /// The reason as the provider behind a gateway gave it: OpenRouter's place, and LiteLLM's.
     #[serde(default)]
     native_finish_reason: Loose<String>,
     #[serde(default)]
+    provider_specific_fields: Loose<ProviderFields>,
+    #[serde(default)]
     error: Option<Json>,
+}
+
+/// What LiteLLM hands on from the provider as it came.
+#[derive(Deserialize)]
+struct ProviderFields {
+    #[serde(default)]
+    native_finish_reason: Loose<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -231,7 +240,10 @@ pub(super) fn read(body: &[u8]) -> Result<Completion, NoCompletion> {
     };
     let reply = choice.message.take().unwrap_or_default();
     let text = reply.content.take().map(Content::into_text).unwrap_or_default();
-    let finish = match (choice.finish_reason.take(), choice.native_finish_reason.take()) {
+    let native = choice.native_finish_reason.take();
+    let native =
+        native.or_else(|| choice.provider_specific_fields.take().and_then(|fields| fields.native_finish_reason.take()));
+    let finish = match (choice.finish_reason.take(), native) {
         _ if reply.refusal.take().is_some_and(|text| !text.is_empty()) => Finish::Refused,
         (reason, native) => finish(reason.as_deref(), native.as_deref()),
     };
@@ -390,6 +402,9 @@ mod tests {
         let native =
             json!({"message": {"content": ""}, "finish_reason": "stop", "native_finish_reason": "PROHIBITED_CONTENT"});
         assert_eq!(finish(native), Finish::Filtered);
+        let fields = json!({"native_finish_reason": "PROHIBITED_CONTENT"});
+        let gateway = json!({"message": {"content": ""}, "finish_reason": "stop", "provider_specific_fields": fields});
+        assert_eq!(finish(gateway), Finish::Filtered);
     }
 
     #[test]
