@@ -173,7 +173,9 @@ fn refused(receiver: &Receiver, refusal: &Refusal, encoding: Encoding) -> Respon
         Advice::Shrink => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
         Advice::Reencode => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument),
         Advice::Redirect => (StatusCode::NOT_FOUND, Code::Unimplemented),
-        Advice::SlowDown(_) => (StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted),
+        // Not 429: exporters of some releases (OpenTelemetry for Python 1.39 among them) drop what was answered so, and send
+        // again after 503.
+        Advice::SlowDown(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted),
         Advice::Retry(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
     };
     let code = code as i32;

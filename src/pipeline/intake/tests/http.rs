@@ -221,7 +221,7 @@ async fn a_flood_is_turned_away_and_what_was_accepted_is_committed() {
     let waiting = tokio::spawn(post(&service, "/v1/traces", PROTOBUF, large(1).encode_to_vec()).send());
     service.until_waiting(1).await;
     let refused = send(&service, &large(2)).await;
-    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "3"));
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "3"));
     assert_eq!(status(refused).await.code, tonic::Code::ResourceExhausted as i32);
     service.store.unblock();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);
