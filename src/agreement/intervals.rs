@@ -158,7 +158,7 @@ mod tests {
         let mut clusters = Clusters::default();
         let of = |index: usize| {
             clusters.push(Some(&(index / turns).to_string()), None);
-            Counted::new(clusters.of(index), weights[index % weights.len()], (index / turns) % 5 > 0)
+            Counted::new(clusters.of(index), weights[index % weights.len()], !(index / turns).is_multiple_of(5))
         };
         (0..items).map(of).collect()
     }

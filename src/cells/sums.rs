@@ -100,7 +100,6 @@ pub struct Draws {
     pub weighted: i128,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_zero(number: &i128) -> bool {
     *number == 0
 }

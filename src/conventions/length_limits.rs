@@ -99,8 +99,12 @@ impl Survey {
         let mut add = |attributes: &Attributes| attributes.iter().for_each(|(_, value)| survey.add_value(value));
         add(&span.attributes);
         span.events.iter().for_each(|event| add(&event.attributes));
-        logs.iter().for_each(|log| add(&log.attributes));
-        logs.iter().for_each(|log| survey.add_value(&log.body));
+        for log in logs {
+            add(&log.attributes);
+        }
+        for log in logs {
+            survey.add_value(&log.body);
+        }
         survey
     }
 

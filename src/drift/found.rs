@@ -154,7 +154,7 @@ impl Found<'_> {
             "the complement of what rose stays at or below"
         };
         let recovery = shift.back.map(|back| self.recovery(&back, what, "entries"));
-        (self.shift_flag(kind, shift, attribution), recovery)
+        (shift_flag(kind, shift, attribution), recovery)
     }
 
     fn recovery(&self, back: &Back, what: &str, unit: &str) -> Recovery<usize> {
@@ -216,30 +216,27 @@ impl Found<'_> {
         }
     }
 
-    fn shift_flag(&self, kind: Kind, shift: &Shift, attribution: Attribution) -> Flag<usize> {
-        Flag {
-            kind,
-            segment: shift.segment.clone(),
-            since: shift.since,
-            detected_at: shift.detected,
-            labels_to_detection: shift.entries,
-            effect: shift.effect,
-            evidence: Strength {
-                statistic: shift.p,
-                threshold: shift.level,
-                guarantee: format!(
-                    "a false alarm by this test has probability at most {} over all windows",
-                    mix::LEVEL
-                ),
-            },
-            attribution,
-            advice: attribution.advice().into(),
-            algorithm: ALGORITHM,
-        }
-    }
-
     fn run_length(&self, what: &str) -> String {
         format!("on average at least {} {what} pass before a false alarm", self.settings.run_length)
+    }
+}
+
+fn shift_flag(kind: Kind, shift: &Shift, attribution: Attribution) -> Flag<usize> {
+    Flag {
+        kind,
+        segment: shift.segment.clone(),
+        since: shift.since,
+        detected_at: shift.detected,
+        labels_to_detection: shift.entries,
+        effect: shift.effect,
+        evidence: Strength {
+            statistic: shift.p,
+            threshold: shift.level,
+            guarantee: format!("a false alarm by this test has probability at most {} over all windows", mix::LEVEL),
+        },
+        attribution,
+        advice: attribution.advice().into(),
+        algorithm: ALGORITHM,
     }
 }
 

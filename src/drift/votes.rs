@@ -44,12 +44,12 @@ impl Vote {
 
     /// The same by what is rare among others.
     pub(super) fn by(&self, rarest: f64) -> Observation {
-        self.mean(self.members.iter(), rarest).unwrap_or_else(|| Observation::plain(self.index(), 1.0))
+        mean(self.members.iter(), rarest).unwrap_or_else(|| Observation::plain(self.index(), 1.0))
     }
 
     /// What those of its labels say of which `belongs` holds.
     pub(super) fn part(&self, belongs: impl Fn(usize) -> bool, rarest: f64) -> Option<Observation> {
-        self.mean(self.members.iter().filter(|member| belongs(member.index)), rarest)
+        mean(self.members.iter().filter(|member| belongs(member.index)), rarest)
     }
 
     /// Each label with what it adds to a weighted mean over votes.
@@ -58,22 +58,22 @@ impl Vote {
         let weight = move |member: &Member| stake(member.probability, self.rarest) / self.rarest / number;
         self.members.iter().map(move |member| (member, weight(member)))
     }
+}
 
-    fn mean<'a>(&self, members: impl Iterator<Item = &'a Member>, rarest: f64) -> Option<Observation> {
-        let (mut labels, mut stakes, mut sum, mut index) = (0, 0.0, 0.0, 0);
-        for member in members {
-            let stake = stake(member.probability, rarest);
-            (labels, stakes, sum, index) = (labels + 1, stakes + stake, sum + stake * member.closeness, member.index);
-        }
-        let stake = stakes / f64::from(labels);
-        (labels > 0).then(|| Observation {
-            index,
-            closeness: sum / stakes,
-            stake,
-            weight: stake / rarest,
-            labels: labels as usize,
-        })
+fn mean<'a>(members: impl Iterator<Item = &'a Member>, rarest: f64) -> Option<Observation> {
+    let (mut labels, mut stakes, mut sum, mut index) = (0, 0.0, 0.0, 0);
+    for member in members {
+        let stake = stake(member.probability, rarest);
+        (labels, stakes, sum, index) = (labels + 1, stakes + stake, sum + stake * member.closeness, member.index);
     }
+    let stake = stakes / f64::from(labels);
+    (labels > 0).then(|| Observation {
+        index,
+        closeness: sum / stakes,
+        stake,
+        weight: stake / rarest,
+        labels: labels as usize,
+    })
 }
 
 /// The votes of a history, in the order in which they were complete.

@@ -61,7 +61,7 @@ mod tests {
         for second in 0..120 {
             activity.answered(start + Duration::from_secs(second), Duration::from_millis(second));
         }
-        let pace = activity.pace(start + Duration::from_secs(120));
+        let pace = activity.pace(start + Duration::from_mins(2));
         assert_eq!(pace.per_minute, 60.0);
         assert_eq!((pace.median, pace.p95), (Some(Duration::from_millis(60)), Some(Duration::from_millis(114))));
         for call in 0..2000 {

@@ -188,17 +188,18 @@ fn warn_of_missing_price(name: &str, config: &JudgeConfig, prices: Option<Prices
     if prices.is_some() || (config.daily_budget_usd.is_none() && config.monthly_budget_usd.is_none()) {
         return;
     }
-    match budget_prices {
-        Some(assumed) => tracing::warn!(
+    if let Some(assumed) = budget_prices {
+        tracing::warn!(
             judge = name,
             input = assumed.input,
             output = assumed.output,
             "no price is known for the judge's model; its budget is counted with the dearest of its provider (set `prices`)"
-        ),
-        None => tracing::warn!(
+        );
+    } else {
+        tracing::warn!(
             judge = name,
             "no price is known for the judge's model; its budget holds only where the endpoint reports the cost (set `prices`, or \
              `daily_budget_tokens` or `daily_budget_calls`)"
-        ),
+        );
     }
 }

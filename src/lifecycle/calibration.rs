@@ -65,7 +65,7 @@ impl Calibration {
                         // Not by the clock of the wall, which may be put back.
                         next = Some(Instant::now() + INTERVAL);
                         self.plan_anchors().await;
-                        if let Err(error) = holding(&self.store, CALIBRATION, self.look(&gauges)).await {
+                        if let Err(error) = holding(&self.store, CALIBRATION, Box::pin(self.look(&gauges))).await {
                             tracing::warn!(
                                 error = crate::error_chain::causes(&error),
                                 "agreement and drift could not be computed; trying again later"
@@ -113,7 +113,7 @@ impl Calibration {
     /// Makes the report that pages show.
     async fn make_report(&self, reports: &mut ReportMaker) {
         let rubrics = self.catalogue.all();
-        let made = reports.make_if_due(&self.store, &rubrics, &self.baselines);
+        let made = Box::pin(reports.make_if_due(&self.store, &rubrics, &self.baselines));
         if let Err(error) = holding(&self.store, CALIBRATION, made).await {
             tracing::warn!(
                 error = crate::error_chain::causes(&error),

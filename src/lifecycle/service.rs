@@ -240,9 +240,9 @@ impl Service {
                     watch.look_elsewhere().await;
                 }
                 let watching = watch.run(soft_of_watch);
-                futures_util::future::try_join(judge_watch::booked(budget, work), watching).await.map(|_| ())
+                futures_util::future::try_join(Box::pin(judge_watch::booked(budget, work)), watching).await.map(|_| ())
             };
-            lifecycle.spawn("evaluation", evaluation);
+            lifecycle.spawn("evaluation", Box::pin(evaluation));
         }
         if self.roles.contains(&Role::Deliver) {
             let delivery = Delivery {

@@ -113,7 +113,7 @@ impl DriftReport {
                 baseline: found.baseline.agreement,
                 judge,
                 baseline_until: found.baseline.until,
-                statistic: found.course.as_ref().and_then(|course| course.latest()),
+                statistic: found.course.as_ref().and_then(drift::Course::latest),
                 course: found.course,
             });
         }

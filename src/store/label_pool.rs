@@ -185,36 +185,33 @@ impl Store {
     ) -> Result<(), StoreError> {
         let baselines = baselines_text(baselines)?;
         transaction!(self, DB, tx => {
-            let moved = match from {
-                Some(from) => {
-                    sqlx::query(
-                        "UPDATE label_pool_position SET finished_at_ms = $1, id = $2 \
-                         WHERE baselines = $3 AND finished_at_ms = $4 AND id = $5",
-                    )
-                    .bind(to.finished_at_ms)
-                    .bind(to.id)
-                    .bind(&baselines)
-                    .bind(from.finished_at_ms)
-                    .bind(from.id)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected()
-                }
-                None => {
-                    sqlx::query("DELETE FROM label_pool_hours").execute(&mut *tx).await?;
-                    sqlx::query("DELETE FROM label_pool").execute(&mut *tx).await?;
-                    sqlx::query(
-                        "INSERT INTO label_pool_position (one, baselines, finished_at_ms, id) VALUES (1, $1, $2, $3) \
-                         ON CONFLICT (one) DO UPDATE SET baselines = excluded.baselines, \
-                         finished_at_ms = excluded.finished_at_ms, id = excluded.id",
-                    )
-                    .bind(&baselines)
-                    .bind(to.finished_at_ms)
-                    .bind(to.id)
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected()
-                }
+            let moved = if let Some(from) = from {
+                sqlx::query(
+                    "UPDATE label_pool_position SET finished_at_ms = $1, id = $2 \
+                     WHERE baselines = $3 AND finished_at_ms = $4 AND id = $5",
+                )
+                .bind(to.finished_at_ms)
+                .bind(to.id)
+                .bind(&baselines)
+                .bind(from.finished_at_ms)
+                .bind(from.id)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+            } else {
+                sqlx::query("DELETE FROM label_pool_hours").execute(&mut *tx).await?;
+                sqlx::query("DELETE FROM label_pool").execute(&mut *tx).await?;
+                sqlx::query(
+                    "INSERT INTO label_pool_position (one, baselines, finished_at_ms, id) VALUES (1, $1, $2, $3) \
+                     ON CONFLICT (one) DO UPDATE SET baselines = excluded.baselines, \
+                     finished_at_ms = excluded.finished_at_ms, id = excluded.id",
+                )
+                .bind(&baselines)
+                .bind(to.finished_at_ms)
+                .bind(to.id)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
             };
             if moved == 0 {
                 return Ok(());

@@ -100,7 +100,7 @@ impl Words {
                 Json::Array(_) | Json::Object(_),
             ) => self.collect(value, depth + 1),
             ("blockreason" | "block_reason", Json::String(text)) => {
-                self.said.push(format!("blocked by safety: {text}"))
+                self.said.push(format!("blocked by safety: {text}"));
             }
             _ => {}
         }

@@ -223,7 +223,9 @@ impl Assembly {
         for planned in planned {
             let own = planned.subject.problems.iter().filter(|found| !found.is_repeated);
             let codes: BTreeSet<ProblemCode> = own.map(|found| found.problem.code).collect();
-            codes.into_iter().for_each(|code| self.metrics.problem(code));
+            for code in codes {
+                self.metrics.problem(code);
+            }
         }
     }
 

@@ -41,5 +41,5 @@ fn counted(evaluation: &Evaluation, dictionary: &Dictionary) -> Result<Counted, 
 /// What a conversation of a series is known by.
 fn conversation(series: i64, session: &str) -> String {
     let digest = Sha256::new().chain_update(series.to_be_bytes()).chain_update(session).finalize();
-    digest[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&digest[..12])
 }

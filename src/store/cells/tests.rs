@@ -113,7 +113,7 @@ async fn happen(database: &Database, numbers: &mut Numbers, known: &mut BTreeMap
     let store = &database.store;
     match numbers.below(10) {
         0..=3 => {
-            let plans: Vec<PlannedSubject> = (0..1 + numbers.below(4))
+            let plans: Vec<PlannedSubject> = (0..=numbers.below(4))
                 .map(|_| {
                     let trace = numbers.below(40);
                     let revision = known.get(&trace).map_or(0, |revision| revision + 1);

@@ -76,7 +76,9 @@ fn kustomizations_name_only_what_exists() {
         .map(|path| path.trim_end_matches("/kustomization.yaml").to_owned())
         .collect();
     assert_eq!(folders.len(), 5, "{folders:?}");
-    folders.iter().for_each(|folder| assert_complete(folder));
+    for folder in &folders {
+        assert_complete(folder);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a length limit does to real traces: no judge is shown another text than was recorded without being told.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::subjects::subjects;
 use super::super::trace::assemble;
@@ -41,7 +41,7 @@ fn captures() -> Vec<(String, HashMap<TraceId, Records>)> {
         .collect()
 }
 
-fn read(file: &PathBuf, traces: &mut HashMap<TraceId, Records>) {
+fn read(file: &Path, traces: &mut HashMap<TraceId, Records>) {
     for request in files::open(file).unwrap() {
         match request.unwrap() {
             Request::Traces(sent) => {
@@ -127,13 +127,12 @@ fn undeclared(whole: &Subject, shown: &Subject) -> Vec<String> {
 /// The kinds of the steps that say something else, where steps are what differs.
 fn steps_that_differ(part: CutPart, whole: &Subject, shown: &Subject) -> String {
     let pairs = whole.content.steps.iter().zip(&shown.content.steps);
-    let differ = pairs.filter(|(one, two)| part == CutPart::Steps && one != two);
+    let mut differ = String::new();
+    for (one, two) in pairs.filter(|(one, two)| part == CutPart::Steps && one != two) {
+        let fields = [one.input != two.input, one.output != two.output, one.error != two.error];
+        differ += &format!(" {}{fields:?}", one.kind);
+    }
     differ
-        .map(|(one, two)| {
-            let fields = [one.input != two.input, one.output != two.output, one.error != two.error];
-            format!(" {}{fields:?}", one.kind)
-        })
-        .collect()
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub(super) fn all() -> Vec<Capture> {
     let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     let is_traces = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.ends_with(".jsonl") && !name.ends_with(".logs.jsonl") && name != "labels.jsonl"
+        let stem = name.strip_suffix(".jsonl");
+        stem.is_some_and(|stem| stem != "labels" && stem.strip_suffix(".logs").is_none())
     };
     let mut traces: Vec<PathBuf> = files.filter(is_traces).collect();
     traces.sort();

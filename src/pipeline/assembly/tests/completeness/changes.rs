@@ -165,7 +165,7 @@ impl Change {
                 strings(pair.value.as_mut(), &mut |text| *text = masked(text));
             }),
             Self::Deleted(key) => {
-                each_span(&mut changed, |span| span.attributes.retain(|pair| !begins(&pair.key, key)))
+                each_span(&mut changed, |span| span.attributes.retain(|pair| !begins(&pair.key, key)));
             }
             Self::Hashed(key) => each_attribute(&mut changed, |pair| {
                 if begins(&pair.key, key) {

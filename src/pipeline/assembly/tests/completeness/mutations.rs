@@ -104,7 +104,7 @@ fn named(key: String) -> KeyValue {
 
 /// A name that some family reads, with something in the place of its wildcard.
 fn known_name(rng: &mut Xoshiro256PlusPlus) -> String {
-    let names = TABLE.choose(rng).map(|family| family.names()).unwrap_or_default();
+    let names = TABLE.choose(rng).map_or(&[][..], |family| family.names());
     let name = names.choose(rng).copied().unwrap_or("gen_ai.output.messages");
     let rest = ["0.message.content", "0.content", "18446744073709551615.role", "input", "output", "type", ""];
     name.strip_suffix('*').map_or_else(|| name.to_owned(), |stem| format!("{stem}{}", rest.choose(rng).unwrap()))
