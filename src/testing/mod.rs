@@ -1,5 +1,6 @@
 //! What the tests of several rooms share: databases, judges and receivers that do as they are told, ready-made records.
 
+pub mod captures;
 pub mod conversations;
 pub mod databases;
 pub mod evaluated;

@@ -8,7 +8,7 @@ use super::super::trace::assemble;
 use crate::config::SegmentConfig;
 use crate::model::{Attributes, CutPart, LogRecord, Span, Subject, SubjectId, TraceId, Value};
 use crate::otlp::{self, Request};
-use crate::pipeline::intake::files;
+use crate::testing::captures::requests;
 
 /// The limits of SDKs, Collectors and people.
 const LIMITS: [usize; 3] = [200, 1_000, 4_096];
@@ -42,8 +42,8 @@ fn captures() -> Vec<(String, HashMap<TraceId, Records>)> {
 }
 
 fn read(file: &Path, traces: &mut HashMap<TraceId, Records>) {
-    for request in files::open(file).unwrap() {
-        match request.unwrap() {
+    for request in requests(file) {
+        match request {
             Request::Traces(sent) => {
                 for span in sent.resource_spans.into_iter().flat_map(otlp::spans).filter_map(Result::ok) {
                     traces.entry(span.trace_id).or_default().0.push(span);

@@ -9,7 +9,7 @@ use crate::otlp::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
 use crate::otlp::{self, Request};
 use crate::pipeline::assembly::subjects::subjects;
 use crate::pipeline::assembly::trace::assemble;
-use crate::pipeline::intake::files;
+use crate::testing::captures::requests;
 
 /// What one instrumentation recorded, as one request a signal.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +46,8 @@ fn capture(file: &Path) -> Capture {
     let mut capture = Capture { name, ..Capture::default() };
     let logs = file.with_extension("logs.jsonl");
     for file in [Some(file), logs.exists().then_some(logs.as_path())].into_iter().flatten() {
-        for request in files::open(file).unwrap() {
-            match request.unwrap() {
+        for request in requests(file) {
+            match request {
                 Request::Traces(request) => capture.traces.resource_spans.extend(request.resource_spans),
                 Request::Logs(request) => capture.logs.resource_logs.extend(request.resource_logs),
             }
