@@ -88,7 +88,10 @@ fn spoil(pair: &mut KeyValue, rng: &mut Xoshiro256PlusPlus) {
             let part = text[from..to].to_owned();
             text.insert_str(to, &part);
         }
-        _ => text.replace_range(from..to.min(from + 4).max(from), PIECES.choose(rng).unwrap()),
+        _ => {
+            let end = (from..=to).take(5).filter(|at| text.is_char_boundary(*at)).last().unwrap_or(from);
+            text.replace_range(from..end, PIECES.choose(rng).unwrap());
+        }
     }
 }
 
