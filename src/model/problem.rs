@@ -22,6 +22,7 @@ named_enum! {
         SeveralChoices = "several_choices",
         OtherSpeakers = "other_speakers",
         EmptyEvent = "empty_event",
+        MessageOrder = "message_order",
         UnknownMessagePart = "unknown_message_part",
         DocumentsLeftOut = "documents_left_out",
         LogWithoutSpan = "log_without_span",
@@ -54,6 +55,7 @@ impl ProblemCode {
                 "messages of role `user` that carry the names of other agents; they are not the question"
             }
             Self::EmptyEvent => "a message event without content",
+            Self::MessageOrder => "log records of one time, whose order is the one in which they arrived",
             Self::UnknownMessagePart => "a message part of a kind that is not known",
             Self::DocumentsLeftOut => "more retrieved text than a generation is given",
             Self::LogWithoutSpan => "content in log records of a span that did not arrive",
@@ -95,6 +97,7 @@ impl ProblemCode {
             Self::NewerQuestionMissing => "raise the limits on the number and the length of attributes",
             Self::MalformedJson => "report it to the instrumentation",
             Self::EmptyEvent => "switch the recording of content on",
+            Self::MessageOrder => "record messages in attributes of the span, where the instrumentation can",
             Self::UnknownMessagePart => "report the part, so that it can be read",
             Self::LogWithoutSpan | Self::LogWithoutIds => "export traces and logs to the same place, with their ids",
             Self::RootMissing => {

@@ -4,6 +4,7 @@
 
 mod ag2;
 mod coding_agents;
+mod event_order;
 mod generic_io;
 mod genkit;
 mod google_adk;

@@ -9,6 +9,7 @@ pub mod duplicates;
 mod interruptions;
 mod late_records;
 mod limits;
+mod log_copies;
 mod planner;
 mod problems;
 mod segments;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::assembled_trace::AssembledTrace;
-use super::{document_propagation, duplicates, interruptions, limits, tool_turns, trace_warnings};
+use super::{document_propagation, duplicates, interruptions, limits, log_copies, tool_turns, trace_warnings};
 use crate::conventions::{environment, normalise};
 use crate::model::{LogRecord, Problem, Span, SpanId, Step};
 
@@ -21,8 +21,7 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
     let mut steps: Vec<Step> = Vec::with_capacity(spans.len());
     let mut logs_of: Vec<Vec<LogRecord>> = Vec::with_capacity(spans.len());
     for span in &spans {
-        let mut joined = by_span.remove(&span.span_id).unwrap_or_default();
-        joined.sort_by_key(|log| log.time);
+        let joined = log_copies::in_order(by_span.remove(&span.span_id).unwrap_or_default());
         steps.push(normalise(span, &joined));
         logs_of.push(joined);
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use crate::model::{Subject, SubjectContent, SubjectId, SubjectKind};
+use crate::model::{ProblemCode, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem};
 use captures::Read;
 use changes::{Change, Effect};
 
@@ -73,15 +73,19 @@ fn violations_of(before: &Read, after: &Read, change: &Change) -> Vec<Violation>
     let mut found = Vec::new();
     for (id, subject) in &after.subjects {
         let violation = match before.subjects.get(id) {
+            // Where the outermost span is lost, the question and the answer are those of the next one.
+            Some(original) if change.effect() == Effect::SpansLost && original.span_id != subject.span_id => {
+                unknown_answer(before, subject)
+            }
             Some(original) => difference(original, subject, change.effect()),
-            None if change.effect() == Effect::None => Some(("subject", "was not there".to_owned())),
+            None if change.effect().keeps_all() => Some(("subject", "was not there".to_owned())),
             // What was a duplicate, or no root, is judged where its better half is gone; it says what was said before.
             None => unknown_answer(before, subject),
         };
         let of_subject = |text| format!("{} {}: {text}", subject.kind.as_str(), subject.span_id);
         found.extend(violation.map(|(field, text)| Violation { field, text: of_subject(text) }));
     }
-    if change.effect() == Effect::None {
+    if change.effect().keeps_all() {
         let lost = before.subjects.keys().filter(|id| !after.subjects.contains_key(id));
         found.extend(lost.map(|id: &SubjectId| Violation { field: "subject", text: format!("{id:?} is lost") }));
     }
@@ -98,7 +102,11 @@ fn unknown_answer(before: &Read, subject: &Subject) -> Option<Wrong> {
 }
 
 fn difference(before: &Subject, after: &Subject, effect: Effect) -> Option<Wrong> {
-    if effect == Effect::None {
+    if effect.keeps_all() {
+        let is_unordered = |found: &SubjectProblem| found.problem.code == ProblemCode::MessageOrder;
+        if effect == Effect::Order && after.problems.iter().any(is_unordered) {
+            return None;
+        }
         let differs = before.unjudgeable != after.unjudgeable || before.content != after.content;
         return differs.then(|| {
             let fields = texts(before).into_iter().zip(texts(after)).find(|((_, one), (_, two))| one != two);
@@ -110,7 +118,7 @@ fn difference(before: &Subject, after: &Subject, effect: Effect) -> Option<Wrong
         });
     }
     let known: BTreeSet<_> = before.problems.iter().map(|found| (&found.problem.code, &found.problem.detail)).collect();
-    let is_new = |found: &crate::model::SubjectProblem| !known.contains(&(&found.problem.code, &found.problem.detail));
+    let is_new = |found: &SubjectProblem| !known.contains(&(&found.problem.code, &found.problem.detail));
     if after.unjudgeable.is_some() || after.problems.iter().any(is_new) {
         return None;
     }
@@ -127,8 +135,9 @@ fn difference(before: &Subject, after: &Subject, effect: Effect) -> Option<Wrong
         Effect::Loss | Effect::Masked if is_trace && name == "input" && two.contains(one) => true,
         // Marks and digests say by themselves that something was redacted.
         Effect::Masked => two.contains("****") || SHOWN_WITH_MARKS.contains(&name),
-        Effect::SpansLost => !OWN.contains(&name),
-        Effect::None | Effect::Loss => false,
+        // A trace's instructions are those of its first model call that did arrive.
+        Effect::SpansLost => !OWN.contains(&name) || (is_trace && name == "system"),
+        Effect::None | Effect::Order | Effect::Loss => false,
     };
     let pairs = texts(before).into_iter().zip(texts(after));
     let differing = pairs.into_iter().find(|((name, one), (_, two))| !same(name, one, two));

@@ -18,6 +18,8 @@ use crate::otlp::{Encoding, Request, Signal, decode_as};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
+    /// Nothing, but where the order of messages is only the one in which they arrived.
+    Order,
     /// It may be shorter or gone.
     Loss,
     /// It may be shorter or gone, and what is around it masked.
@@ -117,10 +119,18 @@ fn text_of(pair: &KeyValue) -> Option<&str> {
     }
 }
 
+impl Effect {
+    /// Whether nothing may be lost.
+    pub(super) fn keeps_all(self) -> bool {
+        matches!(self, Self::None | Self::Order)
+    }
+}
+
 impl Change {
     pub(super) fn effect(&self) -> Effect {
         match self {
-            Self::Scattered | Self::ParentsLast | Self::Repeated | Self::AsJson | Self::RenamedServices => Effect::None,
+            Self::Scattered => Effect::Order,
+            Self::ParentsLast | Self::Repeated | Self::AsJson | Self::RenamedServices => Effect::None,
             Self::Masked | Self::Hashed(_) => Effect::Masked,
             Self::LostSpans => Effect::SpansLost,
             _ => Effect::Loss,
