@@ -55,7 +55,9 @@ pub(crate) use partial_step::weight;
 pub use session_user::environment;
 pub use switches::ContentSwitch;
 
-use crate::model::{ContentState, CutPart, CutParts, LogRecord, Message, Part, Span, Step, StepKind};
+use crate::model::{
+    ContentState, CutPart, CutParts, LogRecord, Message, Part, ProblemCode, Role, Span, Step, StepKind,
+};
 use cut::Material;
 use json_tree::Arena;
 use partial_step::{Parts, content_state, is_withheld};
@@ -86,7 +88,8 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
     if kind == StepKind::Generation && parts.operation.is_none() {
         parts.operation = Some("chat".to_owned());
     }
-    let mut input = parts.input_messages().and_then(without_placeholders);
+    let mut input = parts.input_messages().and_then(|messages| without_placeholders(&source, messages));
+    parts.prompt_variables.retain(|(_, value)| placeholders::state_of(value).is_none());
     speakers::tell_apart(&source, input.as_deref_mut().unwrap_or_default());
     let mut output = parts.output.take().map(|said| said.messages);
     if let Some(said) = &mut output {
@@ -161,14 +164,23 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
 
 /// The messages that went in, without texts that only say that content was masked or not recorded; `None` where nothing
 /// else is left of them.
-fn without_placeholders(mut messages: Vec<Message>) -> Option<Vec<Message>> {
+fn without_placeholders(source: &Source<'_>, mut messages: Vec<Message>) -> Option<Vec<Message>> {
     let mut found = false;
     for message in &mut messages {
         let parts = message.parts.len();
+    let newest = messages.iter().rposition(|message| message.role == Role::User);
+    let is_newest_empty = |messages: &[Message]| newest.is_some_and(|at| messages[at].parts.is_empty());
+    let was_empty = is_newest_empty(&messages);
         message.parts.retain(|part| !matches!(part, Part::Text { text } if placeholders::state_of(text).is_some()));
         found |= message.parts.len() < parts;
     }
-    (!found || says_something(&messages)).then_some(messages)
+    if found && !says_something(&messages) {
+        return None;
+    }
+    if !was_empty && is_newest_empty(&messages) {
+        source.report(ProblemCode::Redacted, "the newest question is a mask");
+    }
+    Some(messages)
 }
 
 /// The conventions' own finish reason of a call that failed, where nothing else says so.

@@ -65,7 +65,7 @@ impl ProblemCode {
             }
             Self::RepeatedSpan => "a span that arrived more than once; it counts once",
             Self::NotCaptured => "no answer was recorded",
-            Self::Redacted => "a mask stands in the place of the answer",
+            Self::Redacted => "a mask stands in the place of the answer or of the newest question",
             Self::Reference => "the answer is kept elsewhere and only referred to",
         }
     }
@@ -104,7 +104,7 @@ impl ProblemCode {
                 "keep spans without a parent where spans are filtered on their way, or raise `assembly.max_wait`"
             }
             Self::NotCaptured => "switch the recording of content on, where the instrumentation has its switch",
-            Self::Redacted => "switch the masking of outputs off",
+            Self::Redacted => "switch the masking of inputs and outputs off",
             Self::Reference => "record content on the span as well as in the object store",
             Self::CutAnswer
             | Self::Interrupted

@@ -121,6 +121,22 @@ mod tests {
     }
 
     #[test]
+    fn an_older_question_does_not_stand_in_for_a_masked_one() {
+        let asked = |last: &str| {
+            let said = |role: &str, text: &str| {
+                format!(r#"{{"role":"{role}","parts":[{{"type":"text","content":"{text}"}}]}}"#)
+            };
+            let messages = [said("user", "First?"), said("assistant", "One."), said("user", last)].join(",");
+            let call = SpanBuilder::new("chat").with("gen_ai.operation.name", "chat");
+            let call = call.with("gen_ai.input.messages", format!("[{messages}]"));
+            of(vec![call.with("gen_ai.output.messages", format!("[{}]", said("assistant", "Two.")))]).remove(0)
+        };
+        assert_eq!(asked("Then?").content.input.as_deref(), Some("Then?"));
+        let masked = asked("[REDACTED]");
+        assert_eq!((masked.content.input.as_deref(), codes(&masked)), (None, vec![(ProblemCode::Redacted, false)]));
+    }
+
+    #[test]
     fn very_many_problems_are_bounded() {
         let calls = (1..=100).map(|id| SpanBuilder::new("chat").id(id).with("gen_ai.operation.name", "chat"));
         assert_eq!(of(calls.collect()).last().map(|trace| trace.problems.len()), Some(MAX_PROBLEMS));

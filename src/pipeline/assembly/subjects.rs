@@ -110,13 +110,15 @@ fn joined(messages: &[Message]) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("\n\n"))
 }
 
-/// The last thing the user said; where nobody is called user, the last thing that was said to the model.
+/// The last thing the user said; where nobody is called user, the last thing that was said to the model. Where the user's
+/// last turn is masked or no text, there is none: an older question is not the one that was answered.
 fn last_user_turn(messages: &[Message]) -> Option<String> {
     let text = |message: &Message| message.joined_text().filter(|text| !text.is_empty());
     let mut backwards = messages.iter().rev();
-    backwards.find_map(|message| if message.role == Role::User { text(message) } else { None }).or_else(|| {
-        messages.iter().rev().find_map(|message| if message.role == Role::Assistant { None } else { text(message) })
-    })
+    match backwards.clone().find(|message| message.role == Role::User) {
+        Some(turn) => text(turn),
+        None => backwards.find_map(|message| if message.role == Role::Assistant { None } else { text(message) }),
+    }
 }
 
 fn tool_calls(output: Option<&[Message]>) -> Vec<ToolCall> {
@@ -209,8 +211,8 @@ fn gives_cut_documents(step: &Step) -> bool {
 fn trace_input<'a>(root: &'a Step, live: &[&'a Step]) -> Option<(String, &'a Step)> {
     let first_user = |step: &'a Step| {
         let messages = step.input.as_deref().unwrap_or_default();
-        let mut users = messages.iter().filter(|message| message.role == Role::User);
-        users.find_map(Message::joined_text).filter(|text| !text.is_empty()).map(|text| (text, step))
+        let user = messages.iter().find(|message| message.role == Role::User);
+        user.and_then(Message::joined_text).filter(|text| !text.is_empty()).map(|text| (text, step))
     };
     let said = first_user(root).filter(|(text, _)| !is_raw(text));
     said.or_else(|| live.iter().copied().find_map(first_user)).or_else(|| first_user(root))
