@@ -3,7 +3,7 @@
 use super::json_tree::{Arena, Node};
 use super::message_parts::plain_text;
 use super::placeholders;
-use super::python_repr::{is_printed_form, is_printed_object};
+use super::python_repr::{is_printed_document, is_printed_form, is_printed_object};
 use crate::model::Document;
 
 /// Wrappers in wrappers deeper than this are not followed.
@@ -48,7 +48,8 @@ fn collect(node: &Node<'_>, depth: usize, found: &mut Vec<Document>) {
     }
     match node {
         Node::List(items) => items.iter().for_each(|item| collect(item, depth + 1, found)),
-        Node::Str(text) if !text.is_empty() && !is_printed_object(text) && !is_printed_form(text) => {
+        Node::Str(text) if is_printed_object(text) || is_printed_form(text) || is_printed_document(text) => {}
+        Node::Str(text) if !text.is_empty() => {
             found.push(Document { text: Some((*text).to_owned()), ..Document::default() });
         }
         Node::Map(_) => {
@@ -148,6 +149,8 @@ mod tests {
     #[test]
     fn a_printed_node_is_no_document() {
         assert!(read(r#"["<NodeWithScore(node=TextNode(id_=4cc4e47e), score=0.8157)>"]"#).is_empty());
+        let shortened = r#"{"documents":["Document(id=t2, content: 'Skarv 2 weighs...', score: 0.5)"]}"#;
+        assert!(read(shortened).is_empty(), "the rest of its text is not there");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
         Some(StepKind::Retrieval) => {
             parts.input = query_text(&node).map(|text| Said::text(Role::User, text));
         }
+        _ if is_call_without_arguments(&node) => {}
         _ => {
             let Request { messages, tools, model } = request(&node).unwrap_or_default();
             if parts.tools.is_empty() {
@@ -27,6 +28,12 @@ pub(crate) fn read_input(source: &Source<'_>, key: &str, parts: &mut Parts) {
             parts.input = Said::body(messages).or_else(|| Some(Said::text(Role::User, plain_input(&node))));
         }
     }
+}
+
+/// `{"args": [], "kwargs": {}}`: a function that was given nothing, which nobody asked anything.
+fn is_call_without_arguments(node: &Node<'_>) -> bool {
+    let Node::Map(entries) = node else { return false };
+    !entries.is_empty() && entries.iter().all(|(key, given)| matches!(*key, "args" | "kwargs") && given.is_blank())
 }
 
 /// The input of a function as one text: its only string argument, else its JSON.

@@ -2,6 +2,7 @@
 
 use super::json_tree::{Arena, Node};
 use super::message_parts::{is_plain_data, parts, plain_text, tool_call};
+use super::python_repr;
 use crate::model::{Message, Part, Role};
 
 /// Lists in lists (LangChain batches) and wrappers in wrappers deeper than this are not followed.
@@ -19,7 +20,9 @@ fn collect(node: &Node<'_>, speaker: &Role, depth: usize, found: &mut Vec<Messag
         return;
     }
     match node {
-        Node::Str(text) => found.push(Message::text(speaker.clone(), *text)),
+        Node::Str(text) => {
+            found.push(printed(text, speaker).unwrap_or_else(|| Message::text(speaker.clone(), *text)));
+        }
         Node::List(items) => collect_list(items, speaker, depth, found),
         Node::Map(_) => match node.get("messages").filter(|_| !is_message(node)) {
             Some(inner) => collect(inner, speaker, depth + 1, found),
@@ -32,6 +35,19 @@ fn collect(node: &Node<'_>, speaker: &Role, depth: usize, found: &mut Vec<Messag
         Node::Bool(_) | Node::Int(_) | Node::Float(_) => found.push(Message::text(speaker.clone(), node.to_text())),
         Node::Null => {}
     }
+}
+
+/// Whether Python printed a message because nothing serialised it: Haystack's, under OpenInference.
+pub(super) fn is_printed_message(text: &str) -> bool {
+    text.starts_with("ChatMessage(")
+}
+
+fn printed(text: &str, speaker: &Role) -> Option<Message> {
+    if !is_printed_message(text) {
+        return None;
+    }
+    let arena = Arena::new();
+    python_repr::parse(text, &arena).filter(is_message).map(|node| message(&node, speaker))
 }
 
 /// Messages of a list. Bare parts that stand side by side are one message.

@@ -4,7 +4,7 @@ use super::documents::documents;
 use super::json_text::{Parsed, parse};
 use super::json_tree::{Arena, Node};
 use super::message_parts::{parts, plain_text};
-use super::messages::{is_item_kind, message, messages, system_messages};
+use super::messages::{is_item_kind, is_printed_message, message, messages, system_messages};
 use super::stream_chunks::joined;
 use super::tools::tool_definitions;
 use crate::model::{Document, Message, Role, ToolDefinition};
@@ -89,8 +89,13 @@ fn turns(node: &Node<'_>, depth: usize) -> Vec<Message> {
         Node::Map(_) if node.first_of(&["messages", "contents"]).is_some() => {
             request_at(node, depth + 1).map(|request| request.messages).unwrap_or_default()
         }
-        Node::Map(_) if node.first_of(&["role", "content", "parts", "kwargs", "text"]).is_none() => {
-            vec![Message::text(Role::User, node.to_text())]
+        Node::Map(entries) if node.first_of(&["role", "content", "parts", "kwargs", "text"]).is_none() => {
+            // The only variable of a template is the question.
+            let only = match entries {
+                [(_, Node::Str(text))] => Some((*text).to_owned()),
+                _ => None,
+            };
+            vec![Message::text(Role::User, only.unwrap_or_else(|| node.to_text()))]
         }
         _ => messages(node, &Role::User),
     }
@@ -163,7 +168,8 @@ fn said(node: &Node<'_>, depth: usize) -> Option<Vec<Message>> {
     if let Some(generations) = node.get("generations") {
         return Some(generation_messages(generations, 0));
     }
-    if let Some(replies) = node.first_of(&["replies", "responses"]).filter(|replies| replies.as_list().is_some()) {
+    let replies = node.first_of(&["replies", "responses"]).filter(|replies| replies.as_list().is_some());
+    if let Some(replies) = replies.or_else(|| replies_of_component(node)) {
         return Some(messages(replies, &Role::Assistant));
     }
     if let Some(items @ Node::List(_)) = node.get("output") {
@@ -185,6 +191,19 @@ fn said(node: &Node<'_>, depth: usize) -> Option<Vec<Message>> {
         return Some(vec![with_finish(message(node, &Role::Assistant), node)]);
     }
     spoken_field(node, depth)
+}
+
+/// A pipeline returns what its components did, each under its name: the replies of the only one that replied. An answer in
+/// JSON of its own making may have a member of that name too, which holds no messages.
+fn replies_of_component<'a>(node: &Node<'a>) -> Option<&'a Node<'a>> {
+    let Node::Map(components) = node else { return None };
+    let is_reply = |item: &Node<'_>| match item {
+        Node::Str(text) => is_printed_message(text),
+        _ => item.has("role") && item.has("content"),
+    };
+    let replies = components.iter().filter_map(|(_, component)| component.get("replies"));
+    let mut replied = replies.filter(|replies| replies.as_list().is_some_and(|items| items.iter().any(is_reply)));
+    replied.next().filter(|_| replied.next().is_none())
 }
 
 /// Fields in which functions and frameworks return an answer.

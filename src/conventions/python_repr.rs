@@ -34,6 +34,13 @@ pub(crate) fn is_printed_form(text: &str) -> bool {
     })
 }
 
+/// Whether text is what Python prints of a document of Haystack's, whose text it shortens:
+/// `Document(id=a1, content: 'The first words...', score: 0.5)`.
+pub(crate) fn is_printed_document(text: &str) -> bool {
+    let inner = text.strip_prefix("Document(id=").and_then(|rest| rest.strip_suffix(')'));
+    inner.is_some_and(|inner| inner.contains(", content: '"))
+}
+
 /// What stands between the only angle brackets of a line.
 fn in_brackets(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('<')?.strip_suffix('>')?;

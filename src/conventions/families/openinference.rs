@@ -369,6 +369,32 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_python_printed_are_messages() {
+        let printed = |role: &str, text: &str| {
+            format!(
+                "\"ChatMessage(_role=<ChatRole.{role}: '{role}'>, _content=[TextContent(text='{text}')], _meta={{}})\""
+            )
+        };
+        let step = llm()
+            .with("llm.token_count.prompt", 9)
+            .with("input.value", format!(r#"{{"messages":[{}]}}"#, printed("user", "Capital?")))
+            .with("output.value", format!(r#"{{"llm":{{"replies":[{}]}}}}"#, printed("assistant", "Canberra.")))
+            .step();
+        assert_eq!(texts(&step), [(Role::User, Some("Capital?".into()))]);
+        assert_eq!(step.output_text.as_deref(), Some("Canberra."));
+    }
+
+    #[test]
+    fn a_template_variable_that_stands_alone_is_the_question_and_no_argument_is_none() {
+        let asked = |input: &str| {
+            texts(&SpanBuilder::new("run").with("openinference.span.kind", "CHAIN").with("input.value", input).step())
+        };
+        let question = [(Role::User, Some("Capital?".to_owned()))];
+        assert_eq!(asked(r#"{"data":{"retriever":{"query":"Capital?"},"prompt":{"question":"Capital?"}}}"#), question);
+        assert_eq!(asked(r#"{"args":[],"kwargs":{}}"#), []);
+    }
+
+    #[test]
     fn documents_take_the_id_that_stands_only_in_their_metadata() {
         let step = SpanBuilder::new("VectorStoreRetriever")
             .with("openinference.span.kind", "RETRIEVER")

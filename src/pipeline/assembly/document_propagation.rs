@@ -221,6 +221,12 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_in_the_place_of_a_prompt_variable_is_no_document() {
+        let digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        assert_eq!(documents(vec![generation(20).with("gen_ai.prompt.variable.context", digest)]), []);
+    }
+
+    #[test]
     fn without_retrieval_the_tool_results_are_what_the_answer_draws_on() {
         let input = r#"[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"rain, 14 mm"}]}]"#;
         let found = documents(vec![generation(20).with("gen_ai.input.messages", input)]);
