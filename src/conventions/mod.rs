@@ -11,6 +11,7 @@ mod call_errors;
 mod choices;
 mod cut;
 mod documents;
+mod enclosing_span;
 mod families;
 mod finish_reasons;
 mod flattened_attributes;
@@ -46,6 +47,7 @@ mod tools;
 mod usage;
 
 pub use cut::{length_limit, mark_cut_by, passes_limit};
+pub(crate) use enclosing_span::runs_inside_another;
 pub(crate) use families::is_provider_body;
 pub use families::{COMPARED_ON, FAMILIES as TABLE, REGISTRIES};
 pub use length_limits::LengthLimit;
@@ -166,11 +168,11 @@ fn step(source: Source<'_>, mut parts: Parts, convention: Option<&'static str>) 
 /// else is left of them.
 fn without_placeholders(source: &Source<'_>, mut messages: Vec<Message>) -> Option<Vec<Message>> {
     let mut found = false;
-    for message in &mut messages {
-        let parts = message.parts.len();
     let newest = messages.iter().rposition(|message| message.role == Role::User);
     let is_newest_empty = |messages: &[Message]| newest.is_some_and(|at| messages[at].parts.is_empty());
     let was_empty = is_newest_empty(&messages);
+    for message in &mut messages {
+        let parts = message.parts.len();
         message.parts.retain(|part| !matches!(part, Part::Text { text } if placeholders::state_of(text).is_some()));
         found |= message.parts.len() < parts;
     }

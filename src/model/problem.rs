@@ -61,7 +61,7 @@ impl ProblemCode {
             Self::LogWithoutSpan => "content in log records of a span that did not arrive",
             Self::LogWithoutIds => "log records without trace and span id",
             Self::RootMissing => {
-                "the outermost span of the trace did not arrive; question and answer are those of the outermost that did"
+                "the agent, workflow or call around the outermost span did not arrive; question and answer are those of what did"
             }
             Self::RepeatedSpan => "a span that arrived more than once; it counts once",
             Self::NotCaptured => "no answer was recorded",

@@ -26,7 +26,7 @@ pub fn assemble(spans: Vec<Span>, logs: Vec<LogRecord>) -> AssembledTrace {
         logs_of.push(joined);
     }
     limits::compare(&mut steps, &spans, &logs_of);
-    found.extend(trace_warnings::root_missing(&steps));
+    found.extend(trace_warnings::root_missing(&steps, &spans));
     found.extend(trace_warnings::orphan_logs(by_span.values().map(Vec::len).sum()));
     duplicates::mark(&mut steps);
     duplicates::mark_tools(&mut steps, &spans);
@@ -119,6 +119,22 @@ mod tests {
         assert_eq!(trace.steps.iter().map(|step| step.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(trace.steps[trace.root.unwrap()].span_id, span_id(2));
         assert_eq!(trace.problems[0].code, ProblemCode::RepeatedSpan);
+    }
+
+    #[test]
+    fn a_root_is_missed_only_where_spans_tell_of_an_agent_or_workflow_around_them() {
+        let is_missed = |span: SpanBuilder| {
+            let call = SpanBuilder::new("chat").id(3).parent(2).with("gen_ai.operation.name", "chat").build();
+            let trace = assemble(vec![span.id(2).parent(9).times(0, 9_000).build(), call], Vec::new());
+            trace.problems.iter().any(|problem| problem.code == ProblemCode::RootMissing)
+        };
+        let chat = || SpanBuilder::new("chat").with("gen_ai.operation.name", "chat");
+        assert!(!is_missed(chat()), "its parent may be an HTTP span, which Collectors drop");
+        let agent = SpanBuilder::new("agent").with("gen_ai.operation.name", "invoke_agent");
+        assert!(!is_missed(agent.with("gen_ai.agent.name", "travel")), "the agent itself is here");
+        assert!(is_missed(chat().with("gen_ai.agent.name", "travel")));
+        let inner = SpanBuilder::new("ai.generateText.doGenerate");
+        assert!(is_missed(inner.with("ai.operationId", "ai.generateText.doGenerate")));
     }
 
     #[test]
