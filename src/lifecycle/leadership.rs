@@ -1,5 +1,6 @@
 //! Doing by one worker at a time what several would only do twice.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::store::{Store, StoreError};
@@ -26,15 +27,47 @@ pub(super) async fn leads(store: &Store, duty: &str) -> Result<bool, StoreError>
 
 /// Waits for `work` and keeps the lease alive meanwhile. Whoever loses it nevertheless finds out when it writes.
 pub(super) async fn holding<T>(store: &Store, duty: &str, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
+    beside(work, renewing(store, duty)).await
+}
+
+async fn renewing(store: &Store, duty: &str) -> Infallible {
     loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = tokio::time::sleep(RENEWAL) => {
-                if let Err(error) = leads(store, duty).await {
-                    tracing::debug!(duty, error = crate::error_chain::causes(&error), "a lease could not be renewed");
-                }
-            }
+        tokio::time::sleep(RENEWAL).await;
+        if let Err(error) = leads(store, duty).await {
+            tracing::debug!(duty, error = crate::error_chain::causes(&error), "a lease could not be renewed");
         }
+    }
+}
+
+/// The work goes on while the lease is being renewed: it may hold SQLite's only writer, for which the renewal waits.
+async fn beside<T>(work: impl Future<Output = T>, renewal: impl Future<Output = Infallible>) -> T {
+    tokio::select! {
+        done = work => done,
+        never = renewal => match never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Mutex;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_holds_what_a_renewal_waits_for_goes_on() {
+        let writer = Mutex::new(());
+        let work = async {
+            let held = writer.lock().await;
+            sleep(Duration::from_millis(50)).await;
+            drop(held);
+        };
+        let renewal = async {
+            loop {
+                sleep(Duration::from_millis(5)).await;
+                drop(writer.lock().await);
+            }
+        };
+        assert!(timeout(Duration::from_secs(5), beside(work, renewal)).await.is_ok());
     }
 }
