@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 
-use super::{EvaluationAccount, Store, StoreError, TotalDifference, read, row, rows};
+use super::{CellsBuilt, EvaluationAccount, Store, StoreError, TotalDifference, read, row, rows};
 use crate::cells::{ALGORITHM, Folded};
 use crate::model::Outcome;
 
@@ -101,9 +101,12 @@ pub enum LedgerProof {
 impl Store {
     /// The accounts of evaluations planned since `since_ms`, the beginning of an hour.
     pub(super) async fn evaluation_accounts(&self, since_ms: i64) -> Result<Vec<EvaluationAccount>, StoreError> {
-        let kept = self.sides(&format!("{PLANNED} UNION ALL {KEPT}"), since_ms).await?;
-        if kept.is_kept {
-            return Ok(accounts(&kept.planned, &kept.kept));
+        // While the totals are being built, the queue may hold every evaluation.
+        if self.cells_built().await? == CellsBuilt::Complete {
+            let kept = self.sides(&format!("{PLANNED} UNION ALL {KEPT}"), since_ms).await?;
+            if kept.is_kept {
+                return Ok(accounts(&kept.planned, &kept.kept));
+            }
         }
         let scanned = self.sides(&format!("{PLANNED} UNION ALL {SCANNED}"), since_ms).await?;
         Ok(accounts(&scanned.planned, &scanned.scanned))
