@@ -97,6 +97,9 @@ fn dropped(source: &Source<'_>, read: Material<'_>) -> CutParts {
         if source.has_message_events() {
             cut = cut | CutPart::Input.into() | CutPart::Output.into();
         }
+        if source.has_document_events() {
+            cut = cut | CutPart::Documents.into();
+        }
     }
     if dropped.links > 0 {
         let count = dropped.links;

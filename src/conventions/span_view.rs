@@ -106,6 +106,11 @@ impl<'a> Source<'a> {
         self.span.events.iter().any(|event| is_message(&event.name))
     }
 
+    /// Whether retrieved documents stand in events of the span, one in each.
+    pub(crate) fn has_document_events(&self) -> bool {
+        self.span.events.iter().any(|event| matches!(event.name.as_str(), "db.query.result" | "db.search.result"))
+    }
+
     /// The usage attributes of the span, in all spellings.
     pub(crate) fn tokens(&self) -> Tokens {
         *self.tokens.get_or_init(|| of_attributes(&self.span.attributes))

@@ -205,7 +205,7 @@ fn event_documents(source: &Source<'_>) -> Vec<Document> {
 #[cfg(test)]
 mod tests {
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::{ContentState, Message, Role, StepKind};
+    use crate::model::{ContentState, CutPart, Dropped, Message, Role, StepKind};
 
     #[test]
     fn completions_that_are_lists_of_content_parts_are_those_parts() {
@@ -342,5 +342,13 @@ mod tests {
             .step();
         assert_eq!(step.kind, StepKind::Retrieval);
         assert_eq!(step.documents[0].text.as_deref(), Some("Skarv 2"));
+    }
+
+    #[test]
+    fn documents_in_events_that_were_dropped_are_cut() {
+        let query = SpanBuilder::new("chroma.query").with("db.system", "chroma");
+        let found = query.event("db.query.result", &[("db.query.result.document", "Skarv 2")]);
+        let step = found.dropped(Dropped { events: 2, ..Dropped::default() }).step();
+        assert!(step.cut.contains(CutPart::Documents));
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use crate::model::{ProblemCode, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem};
+use crate::model::{CutPart, ProblemCode, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem};
 use captures::Read;
 use changes::{Change, Effect};
 
@@ -122,13 +122,14 @@ fn difference(before: &Subject, after: &Subject, effect: Effect) -> Option<Wrong
     if after.unjudgeable.is_some() || after.problems.iter().any(is_new) {
         return None;
     }
+    let is_cut = |name: &str| name == "documents" && after.cut.contains(CutPart::Documents);
     if let Some(reason) = &before.unjudgeable {
         let answer = brief(after.content.output.as_deref().unwrap_or_default());
         return Some(("unjudgeable", format!("was {reason} and is judged: {answer}")));
     }
     let is_trace = before.kind == SubjectKind::Trace;
     let same = |name: &str, one: &str, two: &str| match effect {
-        _ if one == two => true,
+        _ if one == two || is_cut(name) => true,
         // A rubric that needs what is gone is not applied.
         _ if two.is_empty() => true,
         // Where the outermost span says no question, it is the first prompt of a model, which holds it.
