@@ -38,9 +38,10 @@ pub(super) fn read(source: &Source<'_>) -> Option<Parts> {
         "lk.pii.input_text",
         "lk.input_text",
     ]);
-    parts.input = read
-        .and_then(|read| Said::structured(read.messages))
-        .or_else(|| asked.map(|text| Said::text(Role::User, text)));
+    // Changes of the agent's settings stand among them, and say nothing.
+    let is_said = |message: &Message| !message.parts.iter().all(|part| matches!(part, Part::Other { .. }));
+    let messages = read.map(|read| read.messages.into_iter().filter(is_said).collect());
+    parts.input = messages.and_then(Said::structured).or_else(|| asked.map(|text| Said::text(Role::User, text)));
     let mut said: Vec<Part> = Vec::new();
     said.extend(source.text(&["lk.pii.response.text", "lk.response.text"]).map(|text| Part::Text { text }));
     if let Some(Node::List(calls)) = unfolded(source, ["lk.pii.response.function_calls", "lk.response.function_calls"])
@@ -81,7 +82,11 @@ mod tests {
     #[test]
     fn a_voice_turn_is_a_call() {
         let step = SpanBuilder::new("llm_node")
-            .with("lk.chat_ctx", r#"{"items":[{"type":"message","role":"user","content":["Why?"]}]}"#)
+            .with(
+                "lk.chat_ctx",
+                r#"{"items":[{"id":"i1","type":"agent_config_update","tools_added":["f"]},
+                {"type":"message","role":"user","content":["Why?"]}]}"#,
+            )
             .with("lk.response.text", "Because.")
             .step();
         assert_eq!((step.kind, step.output_text.as_deref()), (StepKind::Generation, Some("Because.")));

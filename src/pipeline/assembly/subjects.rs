@@ -115,10 +115,15 @@ fn joined(messages: &[Message]) -> Option<String> {
 fn last_user_turn(messages: &[Message]) -> Option<String> {
     let text = |message: &Message| message.joined_text().filter(|text| !text.is_empty());
     let mut backwards = messages.iter().rev();
-    match backwards.clone().find(|message| message.role == Role::User) {
+    match backwards.clone().find(|message| is_user_turn(message)) {
         Some(turn) => text(turn),
         None => backwards.find_map(|message| if message.role == Role::Assistant { None } else { text(message) }),
     }
+}
+
+/// Whether the user said something. Instrumentations write other turns as the user's, with an empty text.
+fn is_user_turn(message: &Message) -> bool {
+    message.role == Role::User && message.joined_text().is_none_or(|text| !text.is_empty())
 }
 
 fn tool_calls(output: Option<&[Message]>) -> Vec<ToolCall> {
@@ -211,7 +216,7 @@ fn gives_cut_documents(step: &Step) -> bool {
 fn trace_input<'a>(root: &'a Step, live: &[&'a Step]) -> Option<(String, &'a Step)> {
     let first_user = |step: &'a Step| {
         let messages = step.input.as_deref().unwrap_or_default();
-        let user = messages.iter().find(|message| message.role == Role::User);
+        let user = messages.iter().find(|message| is_user_turn(message));
         user.and_then(Message::joined_text).filter(|text| !text.is_empty()).map(|text| (text, step))
     };
     let said = first_user(root).filter(|(text, _)| !is_raw(text));
@@ -420,6 +425,12 @@ mod tests {
         assert_eq!(content.output.as_deref(), Some("Two."));
         assert_eq!(found[0].segments["service"], "shop");
         assert_eq!(found[0].segments["model"], "m");
+    }
+
+    #[test]
+    fn an_empty_text_is_no_turn_of_the_user() {
+        let said = [Message::text(Role::User, "First?"), Message::text(Role::User, "")];
+        assert_eq!(last_user_turn(&said).as_deref(), Some("First?"));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use crate::conventions::answer_text;
 use crate::model::Step;
 
+/// The id that the provider gave the response; one that was masked on its way may be any call's.
 pub(super) fn response_id(step: &Step) -> Option<&str> {
-    step.response_id.as_deref().filter(|id| !id.is_empty())
+    step.response_id.as_deref().filter(|id| !id.is_empty() && !id.contains("**"))
 }
 
 /// Two different answers under one id (a gateway that hands out constant ids) are two calls.

@@ -27,6 +27,15 @@ fn a_vendor_span_inside_an_instrumented_one_is_the_same_call() {
 }
 
 #[test]
+fn calls_whose_ids_were_masked_alike_are_several_calls() {
+    let call = |id: u16, response: &str| {
+        chat(id).with("gen_ai.output.messages", answer("Yes.").as_str()).with("gen_ai.response.id", response).build()
+    };
+    assert_eq!(live(vec![call(1, "chatcmpl-7"), call(2, "chatcmpl-7")]).len(), 1);
+    assert_eq!(live(vec![call(1, "chatcmpl-****"), call(2, "chatcmpl-****")]).len(), 2);
+}
+
+#[test]
 fn the_span_with_the_answer_stays_wherever_it_stands() {
     let outer = chat(1).times(100, 1_000).build();
     let http = SpanBuilder::new("POST").id(2).parent(1).build();
