@@ -3,7 +3,7 @@
 //! A [`ScaleReader`] places scores and labels on the rubric's scale, [`Clusters`] tells which items depend on each other, and
 //! several people become one human side. What is compared are the pairs of a view: pass or fail ([`by_side`]), or the places on the
 //! scale ([`by_place`]). Every number has its interval by the one table in [`intervals`], or the reason for none. The report, the
-//! promotion gate and the pages come here from the store, `judged agreement` from a [`file`] of labels.
+//! promotion gate and the pages come here from the store, `judged agreement` from a [`mod@file`] of labels.
 
 mod advantage;
 mod clusters;
