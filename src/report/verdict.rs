@@ -123,20 +123,29 @@ fn needed(agreement: &AgreementReport) -> Option<u64> {
     Some(missing.max((missing_rare as f64 / rate).ceil() as u64))
 }
 
-fn too_few(series: &SeriesReport, needed: u64) -> VerdictReport {
-    let agreement = &series.agreement;
-    let mut reasons =
-        vec![format!("{} of the {MIN_PAIRS} drawn labels that a verdict takes", count(agreement.items as i64))];
-    if let Some(pass_fail) = agreement
-        .pass_fail
-        .filter(|pass_fail| agreement.items > 0 && pass_fail.bad.min(pass_fail.good) < MIN_MINORITY as u64)
-    {
+/// What is missing for a verdict, with `drawn` labels of which so many are bad and good.
+fn shortage(drawn: u64, kinds: Option<(u64, u64)>) -> Vec<String> {
+    let enough = drawn >= MIN_PAIRS as u64;
+    let mut reasons = Vec::new();
+    if !enough {
+        reasons.push(format!("{} of the {MIN_PAIRS} drawn labels that a verdict takes", count(drawn as i64)));
+    }
+    if let Some((bad, good)) = kinds.filter(|(bad, good)| drawn > 0 && *bad.min(good) < MIN_MINORITY as u64) {
+        let among =
+            if enough { format!("among {} drawn labels", count(drawn as i64)) } else { "among them".to_owned() };
         reasons.push(format!(
-            "only {} and {} among them; {MIN_MINORITY} of each are needed",
-            plural(pass_fail.bad, "bad answer", "bad answers"),
-            plural(pass_fail.good, "good one", "good ones")
+            "only {} and {} {among}; {MIN_MINORITY} of each are needed",
+            plural(bad, "bad answer", "bad answers"),
+            plural(good, "good one", "good ones")
         ));
     }
+    reasons
+}
+
+fn too_few(series: &SeriesReport, needed: u64) -> VerdictReport {
+    let agreement = &series.agreement;
+    let kinds = agreement.pass_fail.map(|pass_fail| (pass_fail.bad, pass_fail.good));
+    let mut reasons = shortage(agreement.items, kinds);
     if let Some(unknown) = &series.agreement_unknown {
         reasons.push(format!(
             "{} chosen in a way nobody recorded: shown below, but no basis for a verdict",
@@ -201,4 +210,21 @@ fn support(agreement: &AgreementReport) -> Vec<String> {
         format!("it agrees with people on {} of answers", percent_estimate(&pass_fail.raw_agreement)),
         format!("it catches {} of bad answers", percent_estimate(&pass_fail.tnr)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_missed_only_where_they_are_missing() {
+        let few = [
+            "13 of the 100 drawn labels that a verdict takes",
+            "only 2 bad answers and 11 good ones among them; 10 of each are needed",
+        ];
+        assert_eq!(shortage(13, Some((2, 11))), few);
+        let one_sided = ["only 7 bad answers and 100 good ones among 107 drawn labels; 10 of each are needed"];
+        assert_eq!(shortage(107, Some((7, 100))), one_sided);
+        assert_eq!(shortage(107, Some((50, 57))), Vec::<String>::new());
+    }
 }
