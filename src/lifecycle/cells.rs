@@ -38,7 +38,7 @@ async fn catch_up(store: &Store, soft: &CancellationToken) -> Result<(), StoreEr
     if !store.has_unfolded().await? || !leads(store, CALIBRATION).await? {
         return Ok(());
     }
-    holding(store, CALIBRATION, async {
+    let folding = Box::pin(async {
         while !soft.is_cancelled() {
             let start = Instant::now();
             if !store.fold(GROUP).await?.is_behind {
@@ -47,6 +47,6 @@ async fn catch_up(store: &Store, soft: &CancellationToken) -> Result<(), StoreEr
             soft.run_until_cancelled(sleep(start.elapsed().min(LONGEST_REST))).await;
         }
         Ok(())
-    })
-    .await
+    });
+    holding(store, CALIBRATION, folding).await
 }

@@ -28,7 +28,7 @@ pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken
     while !soft.is_cancelled() {
         let pass = async {
             if leads(&store, RETENTION).await? {
-                holding(&store, RETENTION, forget(&store, &config, &soft)).await?;
+                holding(&store, RETENTION, Box::pin(forget(&store, &config, &soft))).await?;
             }
             Ok::<(), StoreError>(())
         };

@@ -31,7 +31,9 @@ fn first_export(moment: &[LogRecord]) -> Vec<bool> {
     }
     let exports = counts.values().copied().fold(0, greatest_common_divisor).max(1);
     let mut left = counts;
-    left.values_mut().for_each(|count| *count /= exports);
+    for count in left.values_mut() {
+        *count /= exports;
+    }
     let mut is_first = |text: &String| match left.get_mut(text.as_str()) {
         Some(count) if *count > 0 => {
             *count -= 1;
