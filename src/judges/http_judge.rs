@@ -142,6 +142,8 @@ impl Remote {
                 Err(failed) => failed,
             };
             let Some(refusal) = &failed.refusal else { return Err(failed) };
+            let (status, read_as) = (refusal.status, refusal.read_as);
+            tracing::debug!(judge = %self.name, status, read_as, "the judge's endpoint refused a call");
             if refusal.cause == Cause::BadLuck {
                 bad_luck += 1;
                 if bad_luck == 1 {

@@ -2,84 +2,14 @@
 //! words stands before what a status alone says. A row for a new wording needs its example in `examples.rs`.
 
 use super::cause::{Cause, Part};
-
-/// What a row looks at, all in lower case.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Facts<'a> {
-    pub(super) status: u16,
-    pub(super) codes: &'a [String],
-    pub(super) words: &'a str,
-    /// Whether it says how long to wait.
-    pub(super) says_wait: bool,
-}
-
-/// One row: any of `codes` or `says` (where there are any), and one of `with`, and none of `without`.
-#[derive(Debug)]
-pub(super) struct Row {
-    /// What it is about, for its examples.
-    #[cfg_attr(not(test), expect(dead_code, reason = "read by the test that every row has an example"))]
-    pub(super) name: &'static str,
-    cause: Cause,
-    on: &'static [(u16, u16)],
-    codes: &'static [&'static str],
-    says: &'static [&'static str],
-    with: &'static [&'static str],
-    without: &'static [&'static str],
-    needs: Option<fn(&Facts<'_>) -> bool>,
-}
+use super::row::{Facts, Row};
 
 /// Statuses that refuse this request, and those under which gateways hand such a refusal on.
 const REQUEST: &[(u16, u16)] = &[(400, 400), (404, 405), (409, 409), (412, 415), (422, 422), (424, 424), (500, 501)];
-const ANY: &[(u16, u16)] = &[(300, 999)];
-
-impl Row {
-    const fn new(name: &'static str, cause: Cause) -> Self {
-        Self { name, cause, on: ANY, codes: &[], says: &[], with: &[], without: &[], needs: None }
-    }
-
-    const fn on(self, on: &'static [(u16, u16)]) -> Self {
-        Self { on, ..self }
-    }
-
-    const fn codes(self, codes: &'static [&'static str]) -> Self {
-        Self { codes, ..self }
-    }
-
-    const fn says(self, says: &'static [&'static str]) -> Self {
-        Self { says, ..self }
-    }
-
-    const fn with(self, with: &'static [&'static str]) -> Self {
-        Self { with, ..self }
-    }
-
-    const fn without(self, without: &'static [&'static str]) -> Self {
-        Self { without, ..self }
-    }
-
-    const fn needs(self, needs: fn(&Facts<'_>) -> bool) -> Self {
-        Self { needs: Some(needs), ..self }
-    }
-
-    fn fits(&self, facts: &Facts<'_>) -> bool {
-        let says = |phrases: &[&str]| phrases.iter().any(|phrase| facts.words.contains(phrase));
-        let has_code = || self.codes.iter().any(|code| facts.codes.iter().any(|said| said == code));
-        self.on.iter().any(|(from, to)| (*from..=*to).contains(&facts.status))
-            && ((self.codes.is_empty() && self.says.is_empty()) || has_code() || says(self.says))
-            && (self.with.is_empty() || says(self.with))
-            && !says(self.without)
-            && self.needs.is_none_or(|holds| holds(facts))
-    }
-}
 
 /// The row that decides, if any fits.
 pub(super) fn deciding(facts: &Facts<'_>) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.fits(facts))
-}
-
-/// What mends it.
-pub(super) fn cause(facts: &Facts<'_>) -> Cause {
-    deciding(facts).map_or(Cause::Unknown, |row| row.cause)
 }
 
 /// `Limit 30000, Used 0, Requested 45000`: no wait makes room for it.

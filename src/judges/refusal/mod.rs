@@ -5,6 +5,7 @@ pub(super) mod cause;
 mod causes;
 #[cfg(test)]
 mod examples;
+mod row;
 pub(super) mod shown;
 pub(super) mod unknown;
 pub(super) mod waits;
@@ -18,7 +19,7 @@ use serde_json::Value as Json;
 
 use super::error::Failure;
 use cause::Cause;
-use causes::Facts;
+use row::Facts;
 use words::Words;
 
 /// Where Amazon says which error it is.
@@ -37,6 +38,8 @@ pub(super) struct Refusal {
     pub code: Option<String>,
     /// What mends it.
     pub cause: Cause,
+    /// What the table knows it as.
+    pub read_as: &'static str,
     /// What it says. Only from members that hold the provider's own words, never from echoed input.
     said: String,
     /// The same in lower case, and the identifiers.
@@ -75,11 +78,14 @@ impl Refusal {
             after,
             code: words.codes.iter().find(|code| is_identifier(code)).cloned(),
             cause: Cause::Unknown,
+            read_as: "unknown words",
             said,
             words: lowered,
             codes: words.codes.iter().map(|code| code.to_lowercase()).collect(),
         };
-        refusal.cause = causes::cause(&refusal.facts());
+        if let Some(row) = causes::deciding(&refusal.facts()) {
+            (refusal.cause, refusal.read_as) = (row.cause, row.name);
+        }
         refusal
     }
 
