@@ -121,7 +121,7 @@ impl Sums {
             self.add_level(level, sums, sign);
         }
         self.latencies.add_all(&other.latencies, sign);
-        for (own, others) in self.numbers_mut().into_iter().zip(other.numbers()) {
+        for (own, others) in self.numbers_mut().zip(other.numbers()) {
             *own += i128::from(sign) * others;
         }
     }
@@ -234,81 +234,27 @@ impl Sums {
             self.levels.remove(level);
         }
     }
+}
 
-    fn numbers(&self) -> [i128; 20] {
-        let Self { valued, y, yy, sided, weighted, rows_w, rows_ww, clusters, w, ww, .. } = self;
-        let Self { a, aa, aw, p, pp, pw, priced, cost, input_tokens, output_tokens, .. } = self;
-        [
-            *valued,
-            *y,
-            *yy,
-            *sided,
-            *weighted,
-            *rows_w,
-            *rows_ww,
-            *clusters,
-            *w,
-            *ww,
-            *a,
-            *aa,
-            *aw,
-            *p,
-            *pp,
-            *pw,
-            *priced,
-            *cost,
-            *input_tokens,
-            *output_tokens,
-        ]
-    }
+/// The numbers of sums in one order, for adding them pair by pair.
+macro_rules! numbers {
+    ($($name:ident)*) => {
+        impl Sums {
+            fn numbers(&self) -> impl Iterator<Item = i128> {
+                // Without `..`, so that a new number cannot be forgotten.
+                let Self { outcomes: _, levels: _, latencies: _, $($name),* } = self;
+                [$(*$name),*].into_iter()
+            }
 
-    fn numbers_mut(&mut self) -> [&mut i128; 20] {
-        let Self {
-            valued,
-            y,
-            yy,
-            sided,
-            weighted,
-            rows_w,
-            rows_ww,
-            clusters,
-            w,
-            ww,
-            a,
-            aa,
-            aw,
-            p,
-            pp,
-            pw,
-            priced,
-            cost,
-            input_tokens,
-            output_tokens,
-            ..
-        } = self;
-        [
-            valued,
-            y,
-            yy,
-            sided,
-            weighted,
-            rows_w,
-            rows_ww,
-            clusters,
-            w,
-            ww,
-            a,
-            aa,
-            aw,
-            p,
-            pp,
-            pw,
-            priced,
-            cost,
-            input_tokens,
-            output_tokens,
-        ]
-    }
+            fn numbers_mut(&mut self) -> impl Iterator<Item = &mut i128> {
+                [$(&mut self.$name),*].into_iter()
+            }
+        }
+    };
+}
+
+numbers! {
+    valued y yy sided weighted rows_w rows_ww clusters w ww a aa aw p pp pw priced cost input_tokens output_tokens
 }
 
 #[cfg(test)]
