@@ -392,6 +392,8 @@ mod tests {
     mod notify;
     mod registry;
     mod resources;
+    mod scores;
+    mod searches;
     mod waves;
 
     use super::*;

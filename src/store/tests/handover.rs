@@ -1,6 +1,6 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
-use crate::model::{ContentHash, EvaluationId, Outcome, RENDERING_REVISION, Revisions, Scale, Score};
+use crate::model::{ContentHash, EvaluationId, Outcome, Scale, Score};
 use crate::store::{
     AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
     PlannedFrom, SettleTimes, Store, StreamClaim,
@@ -10,14 +10,14 @@ use crate::testing::on_both_databases;
 use crate::testing::records::{batch, kept_span, planned, trace_id};
 
 const TIMES: SettleTimes = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
-const LEASE_MS: i64 = 60_000;
+pub(super) const LEASE_MS: i64 = 60_000;
 const EVER: i64 = 0;
 
-fn sink(outcome: Outcome) -> Vec<String> {
+pub(super) fn sink(outcome: Outcome) -> Vec<String> {
     if outcome == Outcome::Scored { vec!["otel".to_owned()] } else { Vec::new() }
 }
 
-fn scored(id: EvaluationId) -> EvaluationResult {
+pub(super) fn scored(id: EvaluationId) -> EvaluationResult {
     EvaluationResult::Final {
         id,
         conclusion: Conclusion::Scored {
@@ -32,14 +32,6 @@ fn scored(id: EvaluationId) -> EvaluationResult {
             ..JudgeCall::default()
         },
     }
-}
-
-/// The same of a judge that was sent a prompt.
-fn with_prompt(mut result: EvaluationResult) -> EvaluationResult {
-    if let EvaluationResult::Final { call, .. } = &mut result {
-        call.prompt_hash = Some([7; 32]);
-    }
-    result
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a lookup that always finds")]
@@ -439,63 +431,5 @@ on_both_databases! {
         assert_eq!(other.claim_stream("spans", "first", LEASE_MS).await.unwrap(), held(Some(7), began_ms));
         assert!(!mine.advance_stream("spans", Some(9), LEASE_MS).await.unwrap(), "it is another's now");
         assert_eq!(other.claim_stream("spans", "1h", LEASE_MS).await.unwrap(), held(None, began_ms + 1_000));
-    }
-}
-
-on_both_databases! {
-    of_a_long_series_the_oldest_scores_stay_and_the_newest_follow(database) {
-        let plans: Vec<_> = (1..=9).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
-        for plan in &plans {
-            database.store.commit_plan(PlannedFrom::default(), std::slice::from_ref(plan)).await.unwrap();
-            database.clock.advance(1_000);
-        }
-        let leased = database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
-        let results: Vec<EvaluationResult> = leased.iter().map(|one| scored(one.id)).collect();
-        database.store.finish_evaluations(&results, &sink).await.unwrap();
-
-        let series = database.store.score_series().await.unwrap().remove(0);
-        let all = database.store.scores_of(&series, 9, 9).await.unwrap();
-        assert_eq!(all.len(), 9);
-        let some = database.store.scores_of(&series, 3, 2).await.unwrap();
-        assert_eq!(some, [&all[..3], &all[7..]].concat());
-        assert_eq!(database.store.scores_of(&series, 3, 9).await.unwrap(), all, "none of them twice");
-    }
-}
-
-on_both_databases! {
-    a_score_keeps_the_revisions_it_was_made_with_and_series_break_where_they_change(database) {
-        let store = &database.store;
-        for (number, reading) in [(1, Some(1)), (2, Some(2)), (3, None)] {
-            let plan = planned(number, 0, Outcome::Pending, "an answer");
-            store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
-            database.stored_by_another_reading(reading).await;
-            assert_eq!(store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 1);
-            store.finish_evaluations(&[with_prompt(scored(plan.evaluations[0].id))], &sink).await.unwrap();
-            let made = store.evaluation_detail(plan.evaluations[0].id).await.unwrap().unwrap().evaluation;
-            let stored = (made.reading_revision.map(i64::from), made.rendering_revision);
-            assert_eq!(stored, (reading, Some(RENDERING_REVISION)));
-            database.clock.advance(1);
-        }
-        let series = store.score_series().await.unwrap();
-        let [first, second] = [1, 2].map(|reading| Revisions { reading, rendering: RENDERING_REVISION });
-        assert_eq!(series.iter().map(|one| one.revisions).collect::<Vec<_>>(), [first, second]);
-        let scores = async |at: usize| store.scores_of(&series[at], 10, 10).await.unwrap().len();
-        assert_eq!((scores(0).await, scores(1).await), (2, 1), "a release that kept none is of the first");
-        store.fold(10).await.unwrap();
-        assert_eq!(store.score_series().await.unwrap(), series, "what is kept of series says the same");
-        let newest = store.newest_revisions("faithfulness", 1, "default").await.unwrap();
-        assert_eq!(newest, Some(first));
-    }
-}
-
-on_both_databases! {
-    a_reading_is_not_that_of_content_which_a_worker_of_an_earlier_release_put_in_its_place(database) {
-        let store = &database.store;
-        let plan = planned(1, 0, Outcome::Pending, "an answer");
-        store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
-        let stored = async || store.stored_subjects(&[plan.subject.id]).await.unwrap()[&plan.subject.id].clone();
-        assert!(stored().await.is_of_present_reading());
-        database.execute("UPDATE subjects SET revision = revision + 1").await;
-        assert_eq!(stored().await.reading, None);
     }
 }

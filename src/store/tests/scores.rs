@@ -1,0 +1,74 @@
+//! Series of scores and what they were made with, on both databases.
+
+use super::handover::{LEASE_MS, scored, sink};
+use crate::model::{Outcome, RENDERING_REVISION, Revisions};
+use crate::store::{EvaluationResult, PlannedFrom};
+
+use crate::testing::on_both_databases;
+use crate::testing::records::planned;
+
+/// The same of a judge that was sent a prompt.
+fn with_prompt(mut result: EvaluationResult) -> EvaluationResult {
+    if let EvaluationResult::Final { call, .. } = &mut result {
+        call.prompt_hash = Some([7; 32]);
+    }
+    result
+}
+
+on_both_databases! {
+    of_a_long_series_the_oldest_scores_stay_and_the_newest_follow(database) {
+        let plans: Vec<_> = (1..=9).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        for plan in &plans {
+            database.store.commit_plan(PlannedFrom::default(), std::slice::from_ref(plan)).await.unwrap();
+            database.clock.advance(1_000);
+        }
+        let leased = database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let results: Vec<EvaluationResult> = leased.iter().map(|one| scored(one.id)).collect();
+        database.store.finish_evaluations(&results, &sink).await.unwrap();
+
+        let series = database.store.score_series().await.unwrap().remove(0);
+        let all = database.store.scores_of(&series, 9, 9).await.unwrap();
+        assert_eq!(all.len(), 9);
+        let some = database.store.scores_of(&series, 3, 2).await.unwrap();
+        assert_eq!(some, [&all[..3], &all[7..]].concat());
+        assert_eq!(database.store.scores_of(&series, 3, 9).await.unwrap(), all, "none of them twice");
+    }
+}
+
+on_both_databases! {
+    a_score_keeps_the_revisions_it_was_made_with_and_series_break_where_they_change(database) {
+        let store = &database.store;
+        for (number, reading) in [(1, Some(1)), (2, Some(2)), (3, None)] {
+            let plan = planned(number, 0, Outcome::Pending, "an answer");
+            store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
+            database.stored_by_another_reading(reading).await;
+            assert_eq!(store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 1);
+            store.finish_evaluations(&[with_prompt(scored(plan.evaluations[0].id))], &sink).await.unwrap();
+            let made = store.evaluation_detail(plan.evaluations[0].id).await.unwrap().unwrap().evaluation;
+            let stored = (made.reading_revision.map(i64::from), made.rendering_revision);
+            assert_eq!(stored, (reading, Some(RENDERING_REVISION)));
+            database.clock.advance(1);
+        }
+        let series = store.score_series().await.unwrap();
+        let [first, second] = [1, 2].map(|reading| Revisions { reading, rendering: RENDERING_REVISION });
+        assert_eq!(series.iter().map(|one| one.revisions).collect::<Vec<_>>(), [first, second]);
+        let scores = async |at: usize| store.scores_of(&series[at], 10, 10).await.unwrap().len();
+        assert_eq!((scores(0).await, scores(1).await), (2, 1), "a release that kept none is of the first");
+        store.fold(10).await.unwrap();
+        assert_eq!(store.score_series().await.unwrap(), series, "what is kept of series says the same");
+        let newest = store.newest_revisions("faithfulness", 1, "default").await.unwrap();
+        assert_eq!(newest, Some(first));
+    }
+}
+
+on_both_databases! {
+    a_reading_is_not_that_of_content_which_a_worker_of_an_earlier_release_put_in_its_place(database) {
+        let store = &database.store;
+        let plan = planned(1, 0, Outcome::Pending, "an answer");
+        store.commit_plan(PlannedFrom::default(), std::slice::from_ref(&plan)).await.unwrap();
+        let stored = async || store.stored_subjects(&[plan.subject.id]).await.unwrap()[&plan.subject.id].clone();
+        assert!(stored().await.is_of_present_reading());
+        database.execute("UPDATE subjects SET revision = revision + 1").await;
+        assert_eq!(stored().await.reading, None);
+    }
+}
