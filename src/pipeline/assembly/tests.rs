@@ -39,7 +39,17 @@ fn turn(number: u64, session: &str) -> KeptSpan {
         ("gen_ai.input.messages", text("user")),
         ("gen_ai.output.messages", text("assistant")),
     ];
-    let wire = wire::Span {
+    kept_call(number, attributes.into())
+}
+
+/// A trace of one model call with these attributes.
+fn kept_call(number: u64, attributes: Vec<(&str, String)>) -> KeptSpan {
+    let body = Origin::default().span_to_bytes(&call_span(number, attributes));
+    KeptSpan { body, ..kept_span(number, number, true) }
+}
+
+fn call_span(number: u64, attributes: Vec<(&str, String)>) -> wire::Span {
+    wire::Span {
         trace_id: trace_id(number).as_bytes().to_vec(),
         span_id: span_id(number).as_bytes().to_vec(),
         name: "chat m".into(),
@@ -47,8 +57,7 @@ fn turn(number: u64, session: &str) -> KeptSpan {
         end_time_unix_nano: number * 1_000 + 500,
         attributes: attributes.into_iter().map(|(key, value)| attribute(key, value)).collect(),
         ..wire::Span::default()
-    };
-    KeptSpan { body: Origin::default().span_to_bytes(&wire), ..kept_span(number, number, true) }
+    }
 }
 
 fn conversation_quality() -> Arc<Rubric> {

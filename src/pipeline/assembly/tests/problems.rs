@@ -18,15 +18,7 @@ fn bare_call(number: u64) -> KeptSpan {
         name: "opentelemetry.instrumentation.openai.v1".into(),
         ..InstrumentationScope::default()
     };
-    let wire = wire::Span {
-        trace_id: trace_id(number).as_bytes().to_vec(),
-        span_id: span_id(number).as_bytes().to_vec(),
-        name: "chat m".into(),
-        start_time_unix_nano: number * 1_000,
-        end_time_unix_nano: number * 1_000 + 500,
-        attributes: vec![attribute("gen_ai.operation.name", "chat".to_owned())],
-        ..wire::Span::default()
-    };
+    let wire = call_span(number, vec![("gen_ai.operation.name", "chat".to_owned())]);
     let origin = Origin::new(Some(&resource), Some(&scope));
     KeptSpan {
         resource: origin.resource().clone(),
@@ -77,16 +69,7 @@ fn cut_call(number: u64) -> KeptSpan {
         ("gen_ai.input.messages", text("user", "Why?")),
         ("gen_ai.output.messages", text("assistant", "word ".repeat(200).as_str())),
     ];
-    let wire = wire::Span {
-        trace_id: trace_id(number).as_bytes().to_vec(),
-        span_id: span_id(number).as_bytes().to_vec(),
-        name: "chat m".into(),
-        start_time_unix_nano: number * 1_000,
-        end_time_unix_nano: number * 1_000 + 500,
-        attributes: attributes.into_iter().map(|(key, value)| attribute(key, value)).collect(),
-        ..wire::Span::default()
-    };
-    KeptSpan { body: Origin::default().span_to_bytes(&wire), ..kept_span(number, number, true) }
+    kept_call(number, attributes.into())
 }
 
 fn of_the_question() -> Arc<Rubric> {
