@@ -45,7 +45,7 @@ fn items<'a>(node: &'a mut Json, name: &str) -> impl Iterator<Item = &'a mut Jso
 /// The text with U+FFFD in the place of escaped surrogates that lack their other half: a limit on the length of
 /// attributes cut a character in two.
 fn with_whole_characters(body: &[u8]) -> Cow<'_, [u8]> {
-    /// Length of `\uXXXX`.
+    /// Bytes of an escape: backslash, `u` and four hexadecimal digits.
     const ESCAPE: usize = 6;
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;
