@@ -39,12 +39,14 @@ pub(super) struct Args {
 /// What was found, printed as it is found.
 struct Findings<'a> {
     wrong: usize,
+    warnings: usize,
     output: &'a mut Output,
 }
 
 impl Findings<'_> {
     /// Something that works and should not stay as it is.
     fn warn(&mut self, what: &str, warning: &str) -> io::Result<()> {
+        self.warnings += 1;
         self.output.say(format_args!("  WARN   {what:<28}{warning}"))
     }
 
@@ -61,7 +63,7 @@ impl Findings<'_> {
 
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     output.say("judged doctor\n")?;
-    let mut findings = Findings { wrong: 0, output };
+    let mut findings = Findings { wrong: 0, warnings: 0, output };
     findings.note("sampling", check_sampling(config))?;
     let store = Store::open(&config.store.url, Clock::system()).await;
     match store {
@@ -92,11 +94,20 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     }
     check_webhooks(config, &mut findings).await?;
     if findings.wrong == 0 {
-        findings.output.say("\nEverything is as it should be.")?;
+        findings.output.say(format_args!("\n{}", all_well(findings.warnings)))?;
         Ok(ExitCode::SUCCESS)
     } else {
         findings.output.say(format_args!("\n{} of these need attention.", findings.wrong))?;
         Ok(ExitCode::FAILURE)
+    }
+}
+
+/// The last line where nothing has failed.
+fn all_well(warnings: usize) -> String {
+    match warnings {
+        0 => "Everything is as it should be.".to_owned(),
+        1 => "Nothing is wrong; one warning stands above.".to_owned(),
+        more => format!("Nothing is wrong; {more} warnings stand above."),
     }
 }
 
@@ -267,6 +278,12 @@ mod tests {
     fn counted(code: &str, instrumentation: &str) -> ProblemCount {
         let (code, instrumentation) = (code.to_owned(), instrumentation.to_owned());
         ProblemCount { code, service: "shop".to_owned(), instrumentation, subjects: 7 }
+    }
+
+    #[test]
+    fn all_is_well_only_without_a_warning() {
+        assert_eq!(all_well(0), "Everything is as it should be.");
+        assert_eq!(all_well(5), "Nothing is wrong; 5 warnings stand above.");
     }
 
     #[test]

@@ -197,7 +197,7 @@ fn of_limits(problems: &[ProblemCount]) -> Option<Action> {
         .take(SERVICES)
         .map(|(service, (subjects, remedies))| {
             let remedies: Vec<String> = remedies.iter().map(|remedy| remedy.replace('`', "")).collect();
-            format!("in {service} ({} times) {}", count(*subjects), remedies.join(" and "))
+            format!("in {service} ({}×) {}", count(*subjects), remedies.join(" and "))
         })
         .collect();
     (!named.is_empty()).then(|| {
