@@ -1,7 +1,6 @@
 //! Pages and API over HTTP, as a browser without JavaScript and as a program see them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::WebConfig;
 use crate::model::{
@@ -23,7 +22,7 @@ use crate::testing::databases::Database;
 use crate::testing::evaluated::{rubrics, ten_days};
 use crate::testing::markup::assert_well_formed;
 use crate::testing::on_both_databases;
-use crate::testing::records::{planned, trace_id};
+use crate::testing::records::planned;
 
 /// Served pages; they stop with it.
 struct Site {
