@@ -3,8 +3,6 @@
 use std::io;
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -73,7 +71,8 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
                 Ok(installation) => check_keys(config, &installation, &mut findings)?,
                 Err(error) => findings.note("redaction", Err(error.into()))?,
             }
-            findings.note("rubrics", check_rubrics(config, &store).await)?;
+            let rubrics = check_rubrics(config, &store, &mut findings).await;
+            findings.note("rubrics", rubrics)?;
             findings.note("ledger", check_ledger(&store).await)?;
             check_reading(&store, &mut findings).await?;
             store.close().await;
@@ -150,15 +149,14 @@ fn check_redaction(config: &Config, installation: &Installation) -> anyhow::Resu
     Ok(if kinds == 0 { "OFF: content is stored as it comes".to_owned() } else { format!("{kinds} kinds") })
 }
 
-async fn check_rubrics(config: &Config, store: &Store) -> anyhow::Result<String> {
-    let (active, _) = rubric_loader::load(store, &config.rubrics).await?;
+async fn check_rubrics(config: &Config, store: &Store, findings: &mut Findings<'_>) -> anyhow::Result<String> {
+    let in_use = rubric_loader::look(store, &config.rubrics).await?;
     let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
-    for rubric in &active {
-        judges.get(&rubric.judge).with_context(|| {
-            format!("rubric {} names the judge `{}`, which is not configured", rubric.name, rubric.judge)
-        })?;
+    rubric_loader::check_judges(&in_use.active, &judges)?;
+    for finding in &in_use.findings {
+        findings.warn("rubrics", &finding.to_string())?;
     }
-    Ok(active.iter().map(|rubric| rubric.reference()).collect::<Vec<_>>().join(", "))
+    Ok(in_use.active.iter().map(|rubric| rubric.reference()).collect::<Vec<_>>().join(", "))
 }
 
 async fn check_ledger(store: &Store) -> anyhow::Result<String> {

@@ -85,7 +85,7 @@ struct OfRubric<'a> {
 
 async fn of_store(args: &Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let (_, rubrics) = rubric_loader::load(&store, &config.rubrics).await?;
+    let rubrics = rubric_loader::look(&store, &config.rubrics).await?.all;
     let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
     let options = ReportOptions { baselines: lifecycle::baselines(config), ..ReportOptions::default() };
     let found = drift_of(&ReportInput::read_labelled(&store, facts, options).await?);

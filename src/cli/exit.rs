@@ -47,10 +47,7 @@ fn asks_for_a_change(cause: &(dyn Error + 'static)) -> bool {
     always_asks_for_a_change(cause)
         || matches!(cause.downcast_ref(), Some(WebError::Exposed(_) | WebError::Token(_)))
         || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
-        || matches!(
-            cause.downcast_ref(),
-            Some(LibraryError::Files(_) | LibraryError::Changed(_) | LibraryError::Selection(_))
-        )
+        || matches!(cause.downcast_ref(), Some(LibraryError::Selection { .. } | LibraryError::UnknownJudge(_)))
         || cause.downcast_ref().is_some_and(StartError::is_configuration)
 }
 

@@ -80,7 +80,7 @@ async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow:
 
 /// The rows that a report is made of.
 pub(super) async fn input(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportInput> {
-    let (_, rubrics) = rubric_loader::load(store, &config.rubrics).await?;
+    let rubrics = rubric_loader::look(store, &config.rubrics).await?.all;
     let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
     let options = ReportOptions { since_ms, baselines: lifecycle::baselines(config), ..ReportOptions::default() };
     let mut input = ReportInput::read(store, facts, Vec::new(), options).await?;

@@ -37,7 +37,7 @@ pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
 pub use judges::JudgesConfig;
 pub use privacy::PrivacyConfig;
-pub use rubrics::RubricsConfig;
+pub use rubrics::{Publish, RubricsConfig};
 pub use sampling::SamplingConfig;
 pub use segments::{SegmentConfig, SegmentPlace};
 pub use sinks::SinkConfig;

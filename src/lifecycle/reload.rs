@@ -1,6 +1,6 @@
 //! What takes effect without a restart: rubrics, sampling rates and rules, and what is redacted.
 //!
-//! Files are looked at every few seconds, and at once on SIGHUP. What is wrong with them is logged, and what is in use
+//! Files and the registry are looked at every two seconds, and at once on SIGHUP. What is wrong with them is logged, and what is in use
 //! stays in use.
 
 use std::path::PathBuf;
@@ -15,27 +15,32 @@ use super::rubric_loader::{self, LibraryError};
 use super::sampling::{self, TakeUpError};
 use crate::config::{Config, ConfigError, ConfigSource, changed_keys};
 use crate::error_chain::causes;
+use crate::judges::Judges;
 use crate::pipeline::assembly::TraceSampling;
 use crate::pipeline::intake::Intake;
 use crate::privacy::{PrivacyError, Redactor};
-use crate::rubrics::Catalogue;
+use crate::rubrics::{Catalogue, InUse, Rubric};
 use crate::sampling::{Sampler, SamplerError};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
-/// How often the files are looked at for a change.
-const INTERVAL: Duration = Duration::from_secs(10);
-
-/// The registry is read at every so many of these looks.
-const LOOKS_FOR_REGISTRY: u32 = 6;
+/// How often files and registry are looked at for a change.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// The keys that take effect without a restart.
-const LIVE: [&str; 5] =
-    ["sampling.rate", "sampling.rules", "privacy.redact", "privacy.patterns", "privacy.keep_attributes"];
+const LIVE: [&str; 6] = [
+    "sampling.rate",
+    "sampling.rules",
+    "privacy.redact",
+    "privacy.patterns",
+    "privacy.keep_attributes",
+    "rubrics.enabled",
+];
 
 /// What is reloaded into.
 pub(super) struct Reload {
     pub(super) store: Store,
     pub(super) catalogue: Catalogue,
+    pub(super) judges: Arc<Judges>,
     /// Where the configuration comes from; none when no file stands behind it.
     pub(super) source: Option<ConfigSource>,
     /// What is in force.
@@ -56,15 +61,17 @@ enum SettingsError {
     Privacy(#[from] PrivacyError),
     #[error(transparent)]
     Sampling(#[from] TakeUpError),
+    #[error(transparent)]
+    Rubrics(#[from] LibraryError),
 }
 
 impl Reload {
     /// Reloads until `soft` is cancelled.
     pub(super) async fn run(mut self, soft: CancellationToken) -> Result<(), LibraryError> {
-        let mut rubrics = self.rubrics_changed().await;
+        // The catalogue is of before this look: what was published since is taken in by the first round.
+        let mut rubrics = None;
         // The first look reads the file: it may have changed since the process read it.
         let mut file = None;
-        let mut looks = 0_u32;
         let mut hang_up = signal(SignalKind::hangup()).ok();
         while !soft.is_cancelled() {
             let asked = tokio::select! {
@@ -77,30 +84,44 @@ impl Reload {
                 // What could not be put in force for want of the database is tried again at the next look.
                 file = if self.settings().await { now } else { None };
             }
-            let now = self.rubrics_changed().await;
-            looks += 1;
-            let changed = asked || now != rubrics;
-            // The registry is read at times without a reason of its own: another worker may have published a version.
-            if changed || looks.is_multiple_of(LOOKS_FOR_REGISTRY) {
-                rubrics = now;
-                self.rubrics(changed).await;
+            // Without the database there is nothing to compare; the next look has it again.
+            if let Ok(now) = self.state_of_rubrics().await
+                && (asked || rubrics.as_ref() != Some(&now))
+            {
+                rubrics = self.rubrics().await.then_some(now);
             }
         }
         Ok(())
     }
 
-    async fn rubrics(&self, changed: bool) {
-        match rubric_loader::load(&self.store, &self.config.rubrics).await {
-            Ok((active, all)) => {
-                self.catalogue.replace(active, all);
-                if changed {
-                    tracing::info!("rubrics reloaded");
-                }
+    /// Puts in use what registry and folder hold now; false when trying again later may help.
+    async fn rubrics(&self) -> bool {
+        match self.look_at_rubrics(&self.config).await {
+            Ok(in_use) => {
+                self.put_in_use(in_use);
+                true
             }
             Err(error) => {
                 tracing::error!(error = causes(&error), "rubrics not reloaded; the versions in use stay");
+                !matches!(error, LibraryError::Store(_))
             }
         }
+    }
+
+    fn put_in_use(&self, in_use: InUse) {
+        rubric_loader::log_findings(&in_use.findings, &self.catalogue.findings());
+        log_changes(&self.catalogue.active(), &in_use.active);
+        self.catalogue.replace(in_use);
+    }
+
+    async fn look_at_rubrics(&self, config: &Config) -> Result<InUse, LibraryError> {
+        let in_use = rubric_loader::look(&self.store, &config.rubrics).await?;
+        rubric_loader::check_judges(&in_use.active, &self.judges)?;
+        Ok(in_use)
+    }
+
+    async fn state_of_rubrics(&self) -> Result<StateOfRubrics, StoreError> {
+        Ok((newest_change(self.config.rubrics.dir.clone()).await, self.store.registry_state().await?))
     }
 
     /// Puts in force what may change; false when trying again later may help.
@@ -109,7 +130,10 @@ impl Reload {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(error = causes(&error), "settings not reloaded; those in use stay");
-                !matches!(error, SettingsError::Sampling(TakeUpError::Store(_)))
+                !matches!(
+                    error,
+                    SettingsError::Sampling(TakeUpError::Store(_)) | SettingsError::Rubrics(LibraryError::Store(_))
+                )
             }
         }
     }
@@ -130,12 +154,15 @@ impl Reload {
         next.privacy.redact = new.privacy.redact;
         next.privacy.patterns = new.privacy.patterns;
         next.privacy.keep_attributes = new.privacy.keep_attributes;
-        // Both are known to be right before either is put in force.
+        next.rubrics.enabled = new.rubrics.enabled;
+        // All are known to be right before one is put in force.
         let sampler = Arc::new(Sampler::from_config(&next.sampling, &self.keys.salt)?);
         let redactor = Redactor::from_config(&next.privacy, &self.keys.placeholders)?;
+        let rubrics = self.look_at_rubrics(&next).await?;
         if next.sampling != self.config.sampling {
             self.draw_by(&next, sampler).await?;
         }
+        self.put_in_use(rubrics);
         self.intake.set_redactor(Arc::new(redactor));
         self.config = next;
         tracing::info!(keys = live.join(", "), "settings reloaded");
@@ -157,9 +184,21 @@ impl Reload {
     async fn file_changed(&self) -> Option<SystemTime> {
         tokio::fs::metadata(self.source.as_ref()?.path()).await.ok()?.modified().ok()
     }
+}
 
-    async fn rubrics_changed(&self) -> (Option<SystemTime>, usize) {
-        newest_change(self.config.rubrics.dir.clone()).await
+/// The folder's newest change and number of files, and what the registry holds.
+type StateOfRubrics = ((Option<SystemTime>, usize), Vec<(String, String, String)>);
+
+/// Says which versions judge now that did not, and which no longer do.
+fn log_changes(before: &[Arc<Rubric>], now: &[Arc<Rubric>]) {
+    let is_in = |among: &[Arc<Rubric>], rubric: &Rubric| {
+        among.iter().any(|one| one.name == rubric.name && one.version == rubric.version && one.hash == rubric.hash)
+    };
+    for rubric in now.iter().filter(|rubric| !is_in(before, rubric)) {
+        tracing::info!(rubric = rubric.name, version = rubric.version, "rubric version judges from now on");
+    }
+    for rubric in before.iter().filter(|rubric| !is_in(now, rubric)) {
+        tracing::info!(rubric = rubric.name, version = rubric.version, "rubric version judges no longer what is new");
     }
 }
 

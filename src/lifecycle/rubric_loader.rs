@@ -1,120 +1,183 @@
-//! Bringing the folder of rubrics, the registry and the configuration together: which versions judge, and which are only
-//! referred to.
+//! Bringing the registry, the configuration and the folder of rubrics together: which versions judge, which are only
+//! referred to, and which wait to be published.
+//!
+//! What judges comes from the registry alone. It is written by the command that publishes, by a start that finds it empty,
+//! and by a start that is configured to; whoever only looks changes nothing.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::RubricsConfig;
+use crate::config::{Publish, RubricsConfig};
+use crate::judges::Judges;
+use crate::model::PRODUCTION;
 use crate::rubrics::{
-    AliasTarget, Catalogue, Changed, Library, Published, Rubric, RubricError, RubricReference, SelectionError, judging,
-    plan_publication, select,
+    AliasTarget, FolderFinding, InUse, Library, Published, Rubric, RubricReference, SelectionError, folder_findings,
+    judging, plan_publication, select,
 };
-use crate::store::{NewRubricVersion, Store, StoreError};
+use crate::store::{Changes, NewRubricVersion, Publication, PublishedRubricVersion, Store, StoreError};
 
 /// Why no rubric can judge.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// Files that are wrong.
-    #[error("{}", lines(.0))]
-    Files(Vec<RubricError>),
-    /// Published versions whose files changed.
-    #[error("{}", lines(.0))]
-    Changed(Vec<Changed>),
-    /// Names in the configuration that nothing answers to.
-    #[error("{}", lines(.0))]
-    Selection(Vec<SelectionError>),
+    /// Names in the configuration that nothing published answers to, and the files that may be why.
+    #[error("{}", lines(.missing, .unusable))]
+    Selection { missing: Vec<SelectionError>, unusable: Vec<FolderFinding> },
+    #[error(transparent)]
+    UnknownJudge(#[from] UnknownJudge),
     /// The registry cannot be read.
     #[error("the registry of rubrics cannot be read")]
     Store(#[from] StoreError),
 }
 
-fn lines<T: ToString>(problems: &[T]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+fn lines(missing: &[SelectionError], unusable: &[FolderFinding]) -> String {
+    let missing = missing.iter().map(ToString::to_string);
+    missing.chain(unusable.iter().map(ToString::to_string)).collect::<Vec<_>>().join("\n")
 }
 
-/// Every version there is, and where the aliases point.
-struct Versions {
-    all: Vec<Arc<Rubric>>,
-    aliases: Vec<AliasTarget>,
+/// A rubric that names a judge that is not configured.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric"
+)]
+pub struct UnknownJudge {
+    pub rubric: String,
+    pub version: u32,
+    pub judge: String,
 }
 
-/// Reads folder and registry and publishes the versions that judge, so that no score refers to a version that is not
-/// kept. Returns the active versions and the retired ones.
-pub async fn load(store: &Store, config: &RubricsConfig) -> Result<(Vec<Arc<Rubric>>, Vec<Arc<Rubric>>), LibraryError> {
-    let Versions { all, aliases } = read(store, config).await?;
-    let active = select(&config.enabled, &all, &aliases).map_err(LibraryError::Selection)?;
-    publish(store, &active).await?;
-    Ok((active, all))
+/// What a start does: publishes into an empty registry, and into any other where the configuration says so; then looks.
+pub async fn start(store: &Store, config: &RubricsConfig) -> Result<InUse, LibraryError> {
+    let library = Library::open(&config.dir);
+    let registry = store.rubric_versions().await?;
+    if registry.is_empty() || config.publish == Publish::OnStart {
+        let plan = plan_publication(&library, &published(&registry));
+        let versions: Vec<NewRubricVersion> = plan.new.iter().map(|rubric| new_version(rubric, None, None)).collect();
+        match store.publish_rubric_versions(&versions, false).await? {
+            Publication::Done(changes) => log(&changes),
+            // Another start was faster, with another text: that one judges, and the look says so.
+            Publication::Refused(_) => {}
+        }
+    }
+    let in_use = look_at(store, config, library).await?;
+    log_findings(&in_use.findings, &[]);
+    Ok(in_use)
 }
 
-/// The version that `wanted` names: of a name alone the one in production, else the newest. It need not be published.
+fn log(changes: &Changes) {
+    for (rubric, version) in &changes.new {
+        tracing::info!(rubric, version, "rubric version published");
+    }
+    for (rubric, version) in &changes.production {
+        tracing::info!(rubric, version, "rubric version in production");
+    }
+}
+
+/// Logs what is new among the files that do not judge as they stand.
+pub fn log_findings(findings: &[FolderFinding], known: &[FolderFinding]) {
+    for finding in findings.iter().filter(|finding| !known.contains(finding)) {
+        match finding {
+            FolderFinding::NotPublished { name, version, .. } => {
+                tracing::warn!(rubric = name, version, "not published: {finding}");
+            }
+            FolderFinding::Changed(changed) => {
+                tracing::warn!(
+                    rubric = changed.name,
+                    version = changed.version,
+                    "changed after it was published: {finding}"
+                );
+            }
+            FolderFinding::Unusable(_) => tracing::error!("a file of the rubrics cannot be used: {finding}"),
+        }
+    }
+}
+
+/// A version as it is published.
+pub fn new_version(rubric: &Rubric, author: Option<&str>, commit: Option<&str>) -> NewRubricVersion {
+    NewRubricVersion {
+        name: rubric.name.clone(),
+        version: rubric.version,
+        hash: rubric.hash,
+        description: rubric.description.clone(),
+        source: rubric.source.clone(),
+        author: author.map(str::to_owned),
+        commit: commit.map(str::to_owned),
+    }
+}
+
+/// What is compared with a folder.
+pub fn published(registry: &[PublishedRubricVersion]) -> Vec<Published> {
+    let known = registry.iter().map(|version| &version.rubric);
+    known.map(|known| Published { name: known.name.clone(), version: known.version, hash: known.hash }).collect()
+}
+
+/// What judges, and what the folder has beside it. Before anything is published: what the first start would publish.
+pub async fn look(store: &Store, config: &RubricsConfig) -> Result<InUse, LibraryError> {
+    look_at(store, config, Library::open(&config.dir)).await
+}
+
+/// The version that `wanted` names: of a name alone the one in production.
 pub async fn version(
     store: &Store,
     config: &RubricsConfig,
     wanted: &RubricReference,
 ) -> Result<Arc<Rubric>, LibraryError> {
-    let Versions { all, aliases } = read(store, config).await?;
-    judging(wanted, "--rubric", &all, &aliases).map_err(|error| LibraryError::Selection(vec![error]))
+    let (versions, aliases) = registry(store).await?;
+    judging(wanted, "--rubric", &versions, &aliases).map_err(|error| {
+        let unusable = unusable(&Library::open(&config.dir));
+        LibraryError::Selection { missing: vec![error], unusable }
+    })
 }
 
-/// Publishes versions that are about to judge; those that are published already stay as they are.
-pub async fn publish(store: &Store, rubrics: &[Arc<Rubric>]) -> Result<(), StoreError> {
-    let versions: Vec<NewRubricVersion> = rubrics
-        .iter()
-        .map(|rubric| NewRubricVersion {
-            name: rubric.name.clone(),
-            version: rubric.version,
-            hash: rubric.hash,
-            description: rubric.description.clone(),
-            source: rubric.source.clone(),
-            author: None,
-            commit: None,
-        })
-        .collect();
-    store.publish_rubric_versions(&versions).await?;
-    Ok(())
+async fn look_at(store: &Store, config: &RubricsConfig, library: Library) -> Result<InUse, LibraryError> {
+    let known = published(&store.rubric_versions().await?);
+    let (all, aliases) = if known.is_empty() { as_published(&library) } else { registry(store).await? };
+    let active = select(&config.enabled, &all, &aliases)
+        .map_err(|missing| LibraryError::Selection { missing, unusable: unusable(&library) })?;
+    let findings = if known.is_empty() { unusable(&library) } else { folder_findings(&library, &known) };
+    Ok(InUse { active, all, findings })
 }
 
-async fn read(store: &Store, config: &RubricsConfig) -> Result<Versions, LibraryError> {
-    let library = if config.dir.is_dir() { Library::read(&config.dir) } else { Library::shipped() };
-    if !library.errors.is_empty() {
-        return Err(LibraryError::Files(library.errors));
-    }
-    let registry = store.rubric_versions().await?;
-    let published: Vec<Published> = registry
-        .iter()
-        .map(|version| Published {
-            name: version.rubric.name.clone(),
-            version: version.rubric.version,
-            hash: version.rubric.hash,
-        })
-        .collect();
-    plan_publication(&library.rubrics, &published).map_err(LibraryError::Changed)?;
+fn unusable(library: &Library) -> Vec<FolderFinding> {
+    library.errors.iter().map(|error| FolderFinding::Unusable(error.to_string())).collect()
+}
 
-    let mut all: Vec<Arc<Rubric>> = library.rubrics.into_iter().map(Arc::new).collect();
-    for version in registry.into_iter().map(|version| version.rubric) {
-        if all.iter().any(|rubric| rubric.name == version.name && rubric.version == version.version) {
-            continue;
-        }
-        // Its file is gone; what was published still judges what was planned with it.
+/// The registry as the first publication of this library will leave it.
+fn as_published(library: &Library) -> (Vec<Arc<Rubric>>, Vec<AliasTarget>) {
+    let versions: Vec<Arc<Rubric>> = library.rubrics.iter().cloned().map(Arc::new).collect();
+    let newest = versions
+        .iter()
+        .filter(|rubric| library.find(&rubric.name, None).is_some_and(|newest| newest.version == rubric.version));
+    let production = |rubric: &Arc<Rubric>| AliasTarget {
+        name: rubric.name.clone(),
+        alias: PRODUCTION.to_owned(),
+        version: rubric.version,
+    };
+    let aliases = newest.map(production).collect();
+    (versions, aliases)
+}
+
+async fn registry(store: &Store) -> Result<(Vec<Arc<Rubric>>, Vec<AliasTarget>), StoreError> {
+    let mut versions = Vec::new();
+    for version in store.rubric_versions().await?.into_iter().map(|version| version.rubric) {
         match Rubric::parse(&version.name, version.version, Path::new("registry"), &version.source) {
-            Ok(rubric) => all.push(Arc::new(rubric)),
+            Ok(rubric) => versions.push(Arc::new(rubric)),
             Err(error) => {
                 tracing::error!(rubric = version.name, version = version.version, %error, "a published version cannot be read");
             }
         }
     }
-    let aliases: Vec<AliasTarget> = store
-        .rubric_aliases()
-        .await?
-        .into_iter()
-        .map(|alias| AliasTarget { name: alias.name, alias: alias.alias, version: alias.version })
-        .collect();
-    Ok(Versions { all, aliases })
+    let aliases = store.rubric_aliases().await?.into_iter();
+    let target =
+        |alias: crate::store::RubricAlias| AliasTarget { name: alias.name, alias: alias.alias, version: alias.version };
+    Ok((versions, aliases.map(target).collect()))
 }
 
-/// A catalogue of what [`load`] found.
-pub async fn catalogue(store: &Store, config: &RubricsConfig) -> Result<Catalogue, LibraryError> {
-    let (active, all) = load(store, config).await?;
-    Ok(Catalogue::new(active, all))
+/// Refuses versions whose judge is not configured: what is planned with them would wait for nobody.
+pub fn check_judges(rubrics: &[Arc<Rubric>], judges: &Judges) -> Result<(), UnknownJudge> {
+    match rubrics.iter().find(|rubric| judges.get(&rubric.judge).is_none()) {
+        None => Ok(()),
+        Some(rubric) => {
+            Err(UnknownJudge { rubric: rubric.name.clone(), version: rubric.version, judge: rubric.judge.clone() })
+        }
+    }
 }

@@ -55,11 +55,6 @@ pub enum StartError {
     Rubrics(#[from] LibraryError),
     #[error(transparent)]
     Judges(#[from] JudgesConfigError),
-    /// A rubric that names a judge that is not configured.
-    #[error(
-        "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric"
-    )]
-    UnknownJudge { rubric: String, version: u32, judge: String },
     /// The file or variable with the key of the placeholders.
     #[error("[privacy] {0}")]
     PrivacyKey(SecretError),
@@ -85,7 +80,6 @@ impl StartError {
             Self::Sampler(_)
             | Self::Privacy(_)
             | Self::Judges(_)
-            | Self::UnknownJudge { .. }
             | Self::PrivacyKey(_)
             | Self::Sink(_)
             | Self::Webhook(_)
@@ -136,16 +130,9 @@ impl Service {
         let environment =
             JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
         let judges = Judges::from_config(&config.judges, &environment)?;
-        let catalogue = rubric_loader::catalogue(&store, &config.rubrics).await?;
-        for rubric in catalogue.active() {
-            if judges.get(&rubric.judge).is_none() {
-                return Err(StartError::UnknownJudge {
-                    rubric: rubric.name.clone(),
-                    version: rubric.version,
-                    judge: rubric.judge.clone(),
-                });
-            }
-        }
+        let in_use = rubric_loader::start(&store, &config.rubrics).await?;
+        rubric_loader::check_judges(&in_use.active, &judges).map_err(LibraryError::from)?;
+        let catalogue = Catalogue::from(in_use);
         let sinks = Sink::all(&config.sinks, &process_variable)?;
         let webhooks = Webhook::all(&config.alerts, &process_variable)?;
         let listeners = if roles.contains(&Role::Intake) { Some(intake::bind(&config.intake).await?) } else { None };
@@ -291,6 +278,7 @@ impl Service {
         let reload = Reload {
             store: self.store,
             catalogue: self.catalogue,
+            judges: self.judges,
             source: self.config_source,
             config: self.config,
             keys: self.keys,

@@ -3,16 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::drift::watch::{self as drift_watch, ScaleOf, Watched};
-use crate::model::{Alert, Label, Scale};
+use crate::model::{Alert, Label, PRODUCTION, Scale};
 use crate::rubrics::{Rubric, scale_text};
 use crate::store::{CellsBuilt, ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
 
 use super::drift::Flag;
 use super::traffic::Traffic;
 use super::watched::{self, WatchedScores};
-
-/// The alias of the version whose scores count.
-const PRODUCTION: &str = "production";
 
 /// What the report needs to know of a rubric version.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::Rubric;
+use super::{FolderFinding, Rubric};
+
+/// What registry and configuration make of the rubrics, and what the folder has beside it.
+#[derive(Debug, Default)]
+pub struct InUse {
+    /// The versions new subjects are planned with.
+    pub active: Vec<Arc<Rubric>>,
+    /// Every version that plans and scores may refer to.
+    pub all: Vec<Arc<Rubric>>,
+    /// The files that do not judge as they stand.
+    pub findings: Vec<FolderFinding>,
+}
 
 /// A shared, replaceable set of rubric versions; cheap to clone.
 #[derive(Clone, Default)]
@@ -15,26 +26,26 @@ pub struct Catalogue(Arc<RwLock<Arc<Versions>>>);
 struct Versions {
     active: Vec<Arc<Rubric>>,
     all: HashMap<(String, u32), Arc<Rubric>>,
+    findings: Vec<FolderFinding>,
 }
 
 impl Catalogue {
-    /// A catalogue of `active` versions, which new subjects are planned with, and `retired` ones, which only earlier
-    /// plans and scores refer to.
-    pub fn new(active: Vec<Arc<Rubric>>, retired: Vec<Arc<Rubric>>) -> Self {
-        let catalogue = Self::default();
-        catalogue.replace(active, retired);
-        catalogue
+    /// A catalogue of these versions, all of them active.
+    #[cfg(test)]
+    pub fn of(active: Vec<Arc<Rubric>>) -> Self {
+        Self::from(InUse { active, ..InUse::default() })
     }
 
     /// Puts other versions in place, for every holder at once.
-    pub fn replace(&self, active: Vec<Arc<Rubric>>, retired: Vec<Arc<Rubric>>) {
-        let all = retired
+    pub fn replace(&self, in_use: InUse) {
+        let InUse { active, all, findings } = in_use;
+        let all = all
             .into_iter()
             .chain(active.iter().cloned())
             .map(|rubric| ((rubric.name.clone(), rubric.version), rubric))
             .collect();
         // The lock guards only the exchange of a pointer: it is whole even after a panic.
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Versions { active, all });
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Versions { active, all, findings });
     }
 
     /// The versions new subjects are planned with, in order of name and version.
@@ -54,7 +65,20 @@ impl Catalogue {
         all
     }
 
+    /// The files that do not judge as they stand.
+    pub fn findings(&self) -> Vec<FolderFinding> {
+        self.versions().findings.clone()
+    }
+
     fn versions(&self) -> Arc<Versions> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<InUse> for Catalogue {
+    fn from(in_use: InUse) -> Self {
+        let catalogue = Self::default();
+        catalogue.replace(in_use);
+        catalogue
     }
 }

@@ -1,6 +1,6 @@
 //! The folder of rubrics: every version of every rubric, their golden cases, and everything that is wrong, at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,10 +23,12 @@ pub struct Library {
     pub errors: Vec<RubricError>,
     /// What works but should be looked at.
     pub warnings: Vec<Warning>,
+    /// The rubrics that come from the library inside the program.
+    shipped: BTreeSet<String>,
 }
 
-/// All versions of all rubrics under `dir`, by name and version; or everything that is wrong with them. The shipped
-/// library, when there is no such folder.
+/// All versions of all rubrics under `dir` and in the library inside, by name and version; or everything that is wrong
+/// with them.
 pub fn load(dir: &Path) -> Result<Vec<Rubric>, Vec<RubricError>> {
     let library = Library::open(dir);
     if library.errors.is_empty() { Ok(library.rubrics) } else { Err(library.errors) }
@@ -47,12 +49,24 @@ impl Library {
         library
     }
 
-    /// What is under `dir`; the shipped library, when there is no such folder.
+    /// What is under `dir` and in the library inside the program, as one set; of a rubric that both have, the folder's.
     pub fn open(dir: &Path) -> Self {
-        if dir.exists() { Self::read(dir) } else { Self::shipped() }
+        let mut library = if dir.exists() { Self::read(dir) } else { Self::default() };
+        let inside = Self::shipped();
+        let is_inside_only = |name: &str| !dir.join(name).is_dir();
+        library.rubrics.extend(inside.rubrics.into_iter().filter(|rubric| is_inside_only(&rubric.name)));
+        library.cases.extend(inside.cases.into_iter().filter(|(name, _)| is_inside_only(name)));
+        library.shipped = inside.shipped.into_iter().filter(|name| is_inside_only(name)).collect();
+        library.rubrics.sort_by(|one, other| (&one.name, one.version).cmp(&(&other.name, other.version)));
+        library
     }
 
-    /// A library of texts: path below the folder of rubrics, and text.
+    /// Whether a rubric comes from the library inside the program.
+    pub fn is_shipped(&self, name: &str) -> bool {
+        self.shipped.contains(name)
+    }
+
+    /// The library inside the program, of its texts: path below a folder of rubrics, and text.
     pub(super) fn of_files(files: &[(&str, &str)]) -> Self {
         let mut library = Self::default();
         for (path, text) in files {
@@ -62,6 +76,7 @@ impl Library {
                 None => library.add_cases(name, Path::new(path), text),
             }
         }
+        library.shipped = library.rubrics.iter().map(|rubric| rubric.name.clone()).collect();
         library
     }
 
@@ -224,7 +239,9 @@ mod tests {
         assert_eq!(library.find("toy", None).map(Rubric::reference).as_deref(), Some("toy@10"));
         assert_eq!(library.find("toy", Some(2)).map(Rubric::reference).as_deref(), Some("toy@2"));
         assert!(library.find("toy", Some(3)).is_none());
-        assert_eq!(load(dir.path()).unwrap().len(), 3);
+        let both = load(dir.path()).unwrap();
+        assert_eq!(both.len(), 3 + super::super::SHIPPED.len() / 2, "the library inside stands beside the folder");
+        assert_eq!(both.iter().filter(|rubric| rubric.name == "toy").count(), 3);
     }
 
     #[test]

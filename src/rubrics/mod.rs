@@ -31,18 +31,20 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use active_rubrics::Catalogue;
+pub use active_rubrics::{Catalogue, InUse};
 pub use builtin::{SHIPPED, write_shipped};
 pub use error::{Concern, Place, Problem, RubricError, Warning};
 pub use golden::{Comparison, GoldenCase, parse_content};
 pub use loader::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
 pub use prompt_fence::fence_key;
-pub use publication::{Changed, GateUnavailable, PromotionGate, Published, plan_publication};
+pub use publication::{
+    Changed, FolderFinding, GateUnavailable, PromotionGate, Published, folder_findings, plan_publication,
+};
 pub use render::RenderError;
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text};
-pub use version_resolution::{AliasTarget, CANDIDATE, PRODUCTION, RubricReference, SelectionError, judging, select};
+pub use version_resolution::{AliasTarget, RubricReference, SelectionError, judging, select};
 
 use crate::model::{ContentHash, CutParts, Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;

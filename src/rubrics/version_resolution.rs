@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use super::nearest::nearest;
 use super::{Rubric, is_rubric_name};
-
-/// The alias of the version that judges.
-pub const PRODUCTION: &str = "production";
-/// The alias of a version that judges the same subjects in shadow, to be compared before it is promoted.
-pub const CANDIDATE: &str = "candidate";
+use crate::model::{CANDIDATE, PRODUCTION};
 
 /// A rubric as people name it: `faithfulness`, or one version of it: `faithfulness@2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +54,8 @@ pub enum SelectionError {
     /// A text that names no rubric.
     #[error("rubrics.enabled: {0}")]
     Reference(#[from] ReferenceError),
-    /// A rubric that neither the folder nor the registry has.
-    #[error("{asked_by} names `{name}`, which is not in the library; {}", remedy(.meant.as_deref()))]
+    /// A rubric of which nothing is published.
+    #[error("{asked_by} names `{name}`, of which no version is published; {}", remedy(.meant.as_deref()))]
     Unknown {
         name: String,
         /// What was probably meant.
@@ -67,11 +63,8 @@ pub enum SelectionError {
         /// The configuration or the command line.
         asked_by: String,
     },
-    /// A version that neither the folder nor the registry has.
-    #[error(
-        "{asked_by} asks for {name} v{version}, which is neither in the library nor in the registry; put the file back, \
-         publish it, or name another version"
-    )]
+    /// A version that is not published.
+    #[error("{asked_by} asks for {name} v{version}, which is not published; publish it, or name another version")]
     Version {
         /// The rubric.
         name: String,
@@ -84,12 +77,13 @@ pub enum SelectionError {
 fn remedy(meant: Option<&str>) -> String {
     match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => "`judged rubrics list` shows what there is".to_owned(),
+        None => "`judged rubrics publish` publishes what is in the folder, `judged rubrics list --registry` shows what is published"
+            .to_owned(),
     }
 }
 
-/// The versions that judge. A rubric enabled by name judges with the version in production, else with its newest; enabled
-/// with a version, it judges with that one. Its candidate, if there is one, judges beside it.
+/// The versions that judge, of those that are published. A rubric enabled by name judges with the version in production;
+/// enabled with a version, it judges with that one. Its candidate, if there is one, judges beside it.
 pub fn select(
     enabled: &[String],
     rubrics: &[Arc<Rubric>],
@@ -125,8 +119,9 @@ fn select_one(
     Ok([judging].into_iter().chain(candidate).collect())
 }
 
-/// The one version that `wanted` names: of a name alone the one in production, else the newest. `asked_by` is who asks,
-/// for messages.
+/// The one version that `wanted` names: of a name alone the one in production. Only a worker of an earlier release
+/// publishes without setting that alias; then it is the newest, as it is for that worker. `asked_by` is who asks, for
+/// messages.
 pub fn judging(
     wanted: &RubricReference,
     asked_by: &str,

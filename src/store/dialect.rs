@@ -16,6 +16,8 @@ pub(super) trait Dialect {
     const HOLD: &'static str;
     /// Appended to a `SELECT` whose rows the transaction goes on to change.
     const FOR_UPDATE: &'static str;
+    /// A statement after which nobody adds evaluations or labels until the transaction ends.
+    const STAND_STILL: &'static str;
 }
 
 impl Dialect for sqlx::Sqlite {
@@ -24,6 +26,7 @@ impl Dialect for sqlx::Sqlite {
     const SKIP_LOCKED: &'static str = "";
     const HOLD: &'static str = "";
     const FOR_UPDATE: &'static str = "";
+    const STAND_STILL: &'static str = "SELECT 1";
 }
 
 impl Dialect for sqlx::Postgres {
@@ -32,6 +35,7 @@ impl Dialect for sqlx::Postgres {
     const SKIP_LOCKED: &'static str = " FOR UPDATE SKIP LOCKED";
     const HOLD: &'static str = " FOR SHARE";
     const FOR_UPDATE: &'static str = " FOR UPDATE";
+    const STAND_STILL: &'static str = "LOCK TABLE evaluations, planning_account, labels IN SHARE MODE";
 }
 
 /// Whether a database's own error may go away: busy, locked, full, read-only for now, starting up, or out of connections.

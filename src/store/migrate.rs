@@ -139,6 +139,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     19 "drift log" "0019_drift_log.sql",
     20 "contents" "0020_contents.sql",
     21 "kept accounts" "0021_kept_accounts.sql",
+    22 "production" "0022_production.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;
@@ -213,5 +214,24 @@ mod tests {
         let deliveries: (i64, i64, i64) =
             sqlx::query_as("SELECT hour_ms, made, sent FROM delivery_totals").fetch_one(&pool).await.unwrap();
         assert_eq!(deliveries, (7_200_000, 2, 1));
+    }
+
+    #[tokio::test]
+    async fn what_judges_without_an_alias_comes_into_production() {
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        migrator(SQLITE().into_iter().take(21).collect()).run(&pool).await.unwrap();
+        let filled = "
+            INSERT INTO rubric_versions (name, version, hash, description, source, published_at_ms)
+            VALUES ('a', 1, '', '', '', 5), ('a', 2, '', '', '', 6), ('b', 1, '', '', '', 7), ('b', 2, '', '', '', 8);
+            INSERT INTO rubric_aliases VALUES ('a', 'candidate', 1, 9), ('b', 'production', 1, 9);";
+        sqlx::raw_sql(filled).execute(&pool).await.unwrap();
+        migrator(SQLITE()).run(&pool).await.unwrap();
+        let production: Vec<(String, i64, i64)> = sqlx::query_as(
+            "SELECT name, version, moved_at_ms FROM rubric_aliases WHERE alias = 'production' ORDER BY name",
+        )
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+        assert_eq!(production, [("a".to_owned(), 2, 6), ("b".to_owned(), 1, 9)]);
     }
 }

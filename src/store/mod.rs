@@ -85,7 +85,7 @@ pub use notify::{LOOK_AT_LEAST_MS, Stage, Wakeups};
 pub use outbox::DeliveryOutcome;
 pub use problem_account::ProblemCount;
 pub use reports::{ContentState, OutcomeCount, ScoredEvaluation};
-pub use rubrics::{AliasMove, NewRubricVersion, PublishedRubricVersion, RubricAlias};
+pub use rubrics::{AliasMove, Changes, Conflict, NewRubricVersion, Publication, PublishedRubricVersion, RubricAlias};
 pub use sampling_versions::SamplingVersion;
 pub use scored_pages::{ScoredCursor, ScoredScope};
 pub use scores::{ScoreSeries, SeriesScore};

@@ -38,7 +38,8 @@ impl Database {
     }
 
     /// Runs a statement as another release might, whose columns are other ones.
-    pub async fn execute(&self, statement: &'static str) {
+    pub async fn execute(&self, statement: &str) {
+        let statement = AssertSqlSafe(statement.to_owned());
         if self.url.starts_with("sqlite") {
             sqlx::SqliteConnection::connect(&self.url).await.unwrap().execute(statement).await.unwrap();
         } else {

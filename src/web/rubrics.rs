@@ -42,7 +42,8 @@ pub(super) async fn list(State(web): State<Shared>) -> Result<Response, PageErro
             }
         })
         .collect();
-    web.pages.render("rubrics.html", context! { here => "/rubrics", rubrics })
+    let findings: Vec<String> = web.parts.catalogue.findings().iter().map(ToString::to_string).collect();
+    web.pages.render("rubrics.html", context! { here => "/rubrics", rubrics, findings })
 }
 
 #[derive(Debug, Deserialize)]

@@ -37,7 +37,7 @@ impl Site {
         let rubrics = all_rubrics();
         let router = web::router(WebParts {
             store: store.clone(),
-            catalogue: Catalogue::new(rubrics, Vec::new()),
+            catalogue: Catalogue::of(rubrics),
             fence: MacKey::of_text("fence"),
             seal: MacKey::of_text("seal"),
             baselines: vec!["baseline".into()],

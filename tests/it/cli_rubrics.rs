@@ -84,12 +84,17 @@ fn a_prompt_can_be_read_before_anybody_judges_by_it() {
     assert!(code == 1 && text.contains("1  kind"), "{text}");
 }
 
+const FIRST: &str = "published tone v1: in production; it judges once rubrics.enabled names it\n\
+                     published the library inside judged: 11 rubrics\n1 of your own new, 0 unchanged\n";
+
 #[test]
 fn publish_then_promote_and_never_change_what_is_published() {
     let place = Workplace::new();
-    assert_eq!(place.says(&["publish"]), (0, "published tone v1\n1 new, 0 unchanged\n".into()));
-    assert_eq!(place.says(&["publish"]), (0, "0 new, 1 unchanged\n".into()));
-    assert_eq!(place.says(&["promote", "tone", "1"]), (0, "tone: production is v1\n".into()));
+    let (code, text) = place.says(&["promote", "tone", "1", "--alias", "candidate"]);
+    assert!(code == 1 && text.contains("tone v1 is not published; of tone there is: nothing"), "{text}");
+    assert_eq!(place.says(&["publish"]), (0, FIRST.into()));
+    assert_eq!(place.says(&["publish"]), (0, "0 of your own new, 12 unchanged\n".into()));
+    assert_eq!(place.says(&["promote", "tone", "1"]), (0, "tone: production was v1 already\n".into()));
     let (code, text) = place.says(&["promote", "tone", "2", "--alias", "candidate"]);
     assert!(code == 1 && text.contains("tone v2 is not published; of tone there is: v1"), "{text}");
     let (code, text) = place.says(&["promote", "tone", "1", "--gate"]);
@@ -98,20 +103,47 @@ fn publish_then_promote_and_never_change_what_is_published() {
     place.write("rubrics/tone/v1.md", &TONE.replace("Judge kindness.", "Judge it."));
     let (code, text) = place.says(&["publish"]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("rubrics/tone/v1.md: tone v1 was published with other content"), "{text}");
+    assert!(text.contains("rubrics/tone/v1.md: tone v1 was published with another text"), "{text}");
     assert!(text.contains("save this one as v2.md"), "{text}");
 
     place.write("rubrics/tone/v1.md", TONE);
     place.write("rubrics/tone/v2.md", &TONE.replace("Judge kindness.", "Judge it."));
-    assert_eq!(place.says(&["publish"]), (0, "published tone v2\n1 new, 1 unchanged\n".into()));
+    let (code, text) = place.says(&["publish", "tone@2"]);
+    assert!(
+        code == 0 && text.contains("published tone v2: v1 stays in production; `judged rubrics promote tone 2`"),
+        "{text}"
+    );
     let (code, text) = place.says(&["diff", "tone", "1", "2"]);
     assert!(code == 0 && text.contains("-{% block system %}Judge kindness.\n+{% block system %}Judge it."), "{text}");
 
     let listed: serde_json::Value =
         serde_json::from_slice(&place.run(&["list", "--registry", "--format", "json"]).stdout).unwrap();
-    assert_eq!(listed[0]["aliases"], serde_json::json!(["production"]));
-    assert_eq!(listed[1]["version"], 2);
-    assert_eq!(listed[1]["author"], "ada");
+    let tone: Vec<_> = listed.as_array().unwrap().iter().filter(|row| row["name"] == "tone").collect();
+    assert_eq!(tone[0]["aliases"], serde_json::json!(["production"]));
+    assert_eq!(tone[1]["version"], 2);
+    assert_eq!(tone[1]["author"], "ada");
+}
+
+#[test]
+fn a_draft_is_replaced_and_check_says_what_is_not_published() {
+    let place = Workplace::new();
+    assert_eq!(place.says(&["publish"]).0, 0);
+    place.write("rubrics/tone/v1.md", &TONE.replace("Judge kindness.", "Judge it."));
+    place.write("rubrics/tone/v2.md", TONE);
+    let (code, text) = place.says(&["check"]);
+    assert!(code == 0 && text.contains("registry: rubrics/tone/v2.md: tone v2 is not published"), "{text}");
+    assert!(text.contains("registry: rubrics/tone/v1.md: tone v1 was published with another text"), "{text}");
+    let (code, text) = place.says(&["publish", "tone@1", "--replace"]);
+    assert!(code == 0 && text.contains("replaced the text of tone v1, to which nothing refers"), "{text}");
+    let (_, text) = place.says(&["check"]);
+    assert!(!text.contains("another text") && text.contains("tone v2 is not published"), "{text}");
+
+    place.write("judged.toml", "[store]\nurl = \"sqlite://registry.db\"\n[rubrics]\nenabled = [\"tone@2\"]\n");
+    let (_, text) = place.says(&["check"]);
+    assert!(
+        text.contains("a start would be refused: rubrics.enabled asks for tone v2, which is not published"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -141,7 +173,7 @@ fn without_a_folder_the_shipped_library_stands_in_and_can_be_written_out() {
     let place = Workplace::new();
     std::fs::remove_dir_all(place.0.path().join("rubrics")).unwrap();
     let (code, text) = place.says(&["list"]);
-    assert!(code == 0 && text.contains("The shipped library") && text.contains("conversation_quality"), "{text}");
+    assert!(code == 0 && text.contains("The library inside judged") && text.contains("conversation_quality"), "{text}");
     let (code, text) = place.says(&["check", "--dir", "elsewhere"]);
     assert!(code == 1 && text.contains("judged rubrics init --dir elsewhere"), "{text}");
     let (code, text) = place.says(&["init"]);

@@ -13,6 +13,7 @@ mod cli_rubrics;
 mod documents;
 mod house;
 mod previous_release;
+mod registry_kills;
 mod reload;
 mod replay;
 mod secrets;

@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Until when, in the same forms; without it until now.
     #[arg(long)]
     until: Option<TimeArg>,
-    /// The rubric: `faithfulness` is the version in production (else the newest), `faithfulness@2` that one.
+    /// The rubric: `faithfulness` is the version in production, `faithfulness@2` that one; it must be published.
     #[arg(long)]
     rubric: RubricReference,
     /// The share of the traffic to judge. More than was kept is not possible; without it all that was kept.
@@ -81,7 +81,6 @@ async fn run_on(args: &Args, config: &Config, store: &Store, output: &mut Output
         output.text(&summary.render())?;
     }
     if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary, output)?) {
-        rubric_loader::publish(store, std::slice::from_ref(&backfill.rubric)).await?;
         summary.planned = Some(plan(config, store, &backfill, &summary, output).await?);
     }
     match args.format {

@@ -59,7 +59,7 @@ struct Line<'a> {
 
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    let (active, _) = rubric_loader::load(&store, &config.rubrics).await?;
+    let active = rubric_loader::look(&store, &config.rubrics).await?.active;
     if let Some(unknown) = args.rubric.iter().find(|name| !active.iter().any(|rubric| rubric.name == **name)) {
         anyhow::bail!("there is no enabled rubric `{unknown}`; `judged rubrics list` shows those there are");
     }

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::rubrics::{CANDIDATE, PRODUCTION};
+use crate::model::{CANDIDATE, PRODUCTION};
 
 /// The aliases that mean something to judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

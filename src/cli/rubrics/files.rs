@@ -9,10 +9,13 @@ use similar::TextDiff;
 
 use super::super::exit::USAGE;
 use super::super::input;
+use super::super::open_store::open_existing_store;
 use super::super::output::{Format, JsonFormat, Output, Table, count};
 use super::library::{find, opened};
+use crate::config::Config;
+use crate::lifecycle::rubric_loader::{LibraryError, look, published};
 use crate::model::SubjectContent;
-use crate::rubrics::{self, Library, Rubric, RubricReference};
+use crate::rubrics::{self, FolderFinding, Library, Rubric, RubricReference, folder_findings};
 
 /// The key of printed prompts: fixed, so that two printed prompts can be compared. Nobody judges by it.
 const PRINTED_KEY: &str = "0000000000000000";
@@ -26,7 +29,7 @@ pub(super) fn list(dir: &Path, format: Format, output: &mut Output) -> anyhow::R
         }
         Format::Table => {
             if !dir.exists() {
-                output.say(format_args!("The shipped library (there is no folder {}):", dir.display()))?;
+                output.say(format_args!("The library inside judged (there is no folder {}):", dir.display()))?;
             }
             output.text(&list_table(&library))?;
         }
@@ -35,12 +38,14 @@ pub(super) fn list(dir: &Path, format: Format, output: &mut Output) -> anyhow::R
 }
 
 fn list_table(library: &Library) -> String {
-    let mut table = Table::new(&["rubric", "version", "subject", "scale", "needs", "judge", "cases", "question"]);
+    let mut table =
+        Table::new(&["rubric", "version", "from", "subject", "scale", "needs", "judge", "cases", "question"]);
     for rubric in &library.rubrics {
         let cases = library.cases.get(&rubric.name).map_or(0, Vec::len);
         table.row(vec![
             rubric.name.clone(),
             format!("v{}", rubric.version),
+            if library.is_shipped(&rubric.name) { "judged" } else { "folder" }.to_owned(),
             rubric.subject.as_str().to_owned(),
             rubric.scale.name().to_owned(),
             requirements(rubric),
@@ -78,8 +83,9 @@ fn summary(rubric: &Rubric) -> serde_json::Value {
     })
 }
 
-pub(super) fn check(dir: &Path, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let library = Library::open(dir);
+/// Checks the files of the folder, without one those inside judged, and compares them with the registry where there is one.
+pub(super) async fn check(dir: &Path, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
+    let library = if dir.exists() { Library::read(dir) } else { Library::shipped() };
     for error in &library.errors {
         output.say(error)?;
     }
@@ -94,10 +100,31 @@ pub(super) fn check(dir: &Path, output: &mut Output) -> anyhow::Result<ExitCode>
         plural(library.errors.len(), "error"),
         plural(library.warnings.len(), "warning")
     ))?;
+    compare_with_registry(&Library::open(dir), config, output).await?;
     Ok(if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
 }
 
-fn plural(number: usize, noun: &str) -> String {
+/// Which files do not judge as they stand, and what a start would refuse. Silent where there is no database yet.
+async fn compare_with_registry(library: &Library, config: &Config, output: &mut Output) -> anyhow::Result<()> {
+    let Ok(store) = open_existing_store(config).await else { return Ok(()) };
+    let registry = store.rubric_versions().await?;
+    for finding in folder_findings(library, &published(&registry)) {
+        match finding {
+            // Said above already.
+            FolderFinding::Unusable(_) => {}
+            finding => output.say(format_args!("registry: {finding}"))?,
+        }
+    }
+    if let Err(LibraryError::Selection { missing, .. }) = look(&store, &config.rubrics).await {
+        for error in missing {
+            output.say(format_args!("registry: a start would be refused: {error}"))?;
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+pub(super) fn plural(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 

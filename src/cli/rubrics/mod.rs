@@ -3,7 +3,9 @@
 mod alias;
 mod files;
 mod library;
+mod promote;
 mod provenance;
+mod publish;
 mod registry;
 mod test;
 
@@ -15,6 +17,7 @@ use clap::Subcommand;
 
 use self::alias::Alias;
 use self::library::{opened, sound};
+use self::publish::Wanted;
 use super::output::{Format, Output};
 use crate::config::Config;
 use crate::rubrics::RubricReference;
@@ -22,7 +25,7 @@ use crate::rubrics::RubricReference;
 /// Lists, checks, tries and publishes rubrics.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The folder of rubrics; by default the configured one, and the shipped library when there is none.
+    /// The folder of rubrics; by default the configured one. The library inside judged is always there as well.
     #[arg(long, global = true, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -41,9 +44,9 @@ enum Action {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Checks every file and prints every error and warning.
+    /// Checks every file and prints every error and warning; with a database at hand, also what is not published.
     ///
-    /// Exit code 2 when there is an error.
+    /// Exit code 2 when there is an error. It changes nothing, neither files nor registry.
     Check,
     /// Shows one version: what it judges, on which scale, its template and the reply it asks for.
     Show {
@@ -86,10 +89,19 @@ enum Action {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// Writes the shipped library into the folder; files that exist stay as they are.
+    /// Writes the library inside judged into the folder; files that exist stay as they are.
     Init,
-    /// Publishes new versions to the registry; a published version whose file changed is an error.
-    Publish,
+    /// Publishes new versions to the registry. The first version of a rubric comes into production; later ones wait for
+    /// `promote`.
+    ///
+    /// All of it or nothing: a published version whose file changed is an error.
+    Publish {
+        /// `name` or `name@version`; without one, everything that is new.
+        rubric: Vec<RubricReference>,
+        /// Put changed text in the place of the published one, as long as no evaluation and no label refers to it.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Moves an alias to a published version.
     ///
     /// Exit code 3 when --gate does not hold.
@@ -116,7 +128,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     match args.action {
         Action::List { registry: true, format } => registry::list(config, format, output).await,
         Action::List { registry: false, format } => files::list(dir, format, output),
-        Action::Check => files::check(dir, output),
+        Action::Check => files::check(dir, config, output).await,
         Action::Show { rubric, format } => files::show(&opened(dir, output), &rubric, format, output),
         Action::Diff { name, from, to } => files::diff(&opened(dir, output), &name, from, to, output),
         Action::Render { rubric, case, file, format } => {
@@ -128,12 +140,15 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             Err(code) => Ok(code),
         },
         Action::Init => files::init(dir, output),
-        Action::Publish => match sound(dir, output) {
-            Ok(library) => registry::publish(&library, dir, config, output).await,
+        Action::Publish { rubric, replace } => match sound(dir, output) {
+            Ok(library) => {
+                let wanted = Wanted { rubrics: rubric, replace };
+                publish::publish(&library, dir, &wanted, config, output).await
+            }
             Err(code) => Ok(code),
         },
         Action::Promote { name, version, alias, gate } => {
-            registry::promote(&name, version, alias, gate, config, output).await
+            promote::promote(&name, version, alias, gate, config, output).await
         }
     }
 }

@@ -143,7 +143,7 @@ impl Worker {
         let sampler = Arc::new(Sampler::from_config(&config(rate), "salt").unwrap());
         let assembly = Assembly {
             store: store.clone(),
-            catalogue: Catalogue::new(vec![rubric()], Vec::new()),
+            catalogue: Catalogue::of(vec![rubric()]),
             sampling: Arc::new(TraceSampling::new(store.clone(), "salt".to_owned(), max_wait, sampler)),
             segments: Arc::new(SegmentConfig::default()),
             session_idle: Duration::from_mins(30),

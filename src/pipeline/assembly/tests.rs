@@ -70,7 +70,7 @@ fn assembly(store: &Store, rate: f64) -> Assembly {
     let sampling = SamplingConfig { rate: Probability::try_from(rate).unwrap(), ..SamplingConfig::default() };
     Assembly {
         store: store.clone(),
-        catalogue: Catalogue::new(vec![conversation_quality()], Vec::new()),
+        catalogue: Catalogue::of(vec![conversation_quality()]),
         sampling: {
             let sampler = Arc::new(Sampler::from_config(&sampling, "judged").unwrap());
             Arc::new(TraceSampling::new(store.clone(), "judged".to_owned(), Duration::from_millis(100), sampler))
@@ -200,7 +200,7 @@ impl Before {
 on_both_databases! {
     a_late_span_supersedes_what_it_changes_and_an_upgrade_supersedes_nothing(database) {
         let store = &database.store;
-        let assembly = Assembly { catalogue: Catalogue::new(vec![steps_of_a_trace()], Vec::new()), ..assembly(store, 1.0) };
+        let assembly = Assembly { catalogue: Catalogue::of(vec![steps_of_a_trace()]), ..assembly(store, 1.0) };
         let (mut digest, mut superseded) = (0, 0);
         for (index, before) in Before::ALL.into_iter().enumerate() {
             for (late, changes) in [(plain_late_span as fn(u64) -> KeptSpan, 0), (tool_late_span, 1)] {
@@ -224,7 +224,7 @@ on_both_databases! {
 on_both_databases! {
     what_one_reading_superseded_is_compared_by_its_digest_from_then_on(database) {
         let store = &database.store;
-        let assembly = Assembly { catalogue: Catalogue::new(vec![steps_of_a_trace()], Vec::new()), ..assembly(store, 1.0) };
+        let assembly = Assembly { catalogue: Catalogue::of(vec![steps_of_a_trace()]), ..assembly(store, 1.0) };
         store.commit_intake(&[batch(1, vec![turn(1, "s")], 0)], TIMES).await.unwrap();
         database.clock.advance(100);
         assembly.assemble_due().await.unwrap();

@@ -71,7 +71,7 @@ async fn with_a_past(database: &Database) {
     database.clock.advance(100);
     let assembly = Assembly {
         store: database.store.clone(),
-        catalogue: Catalogue::new(vec![rubric("answer_relevance")], Vec::new()),
+        catalogue: Catalogue::of(vec![rubric("answer_relevance")]),
         sampling: Arc::new(TraceSampling::new(
             database.store.clone(),
             "judged".to_owned(),

@@ -58,7 +58,7 @@ pub(super) async fn fill(
     seed: u64,
     config: &Config,
 ) -> anyhow::Result<i64> {
-    let (active, _) = rubric_loader::load(store, &config.rubrics).await?;
+    let active = rubric_loader::start(store, &config.rubrics).await?.active;
     let rubric = active.first().with_context(|| format!("there is no rubric {RUBRIC}"))?;
     // Not the configured one, which without a configuration is the offline baseline.
     let mut rubric = Rubric::clone(rubric);

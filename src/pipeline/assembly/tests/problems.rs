@@ -30,7 +30,7 @@ fn bare_call(number: u64) -> KeptSpan {
 on_both_databases! {
     what_weakens_an_evaluation_is_stored_with_its_subject_and_counted_once(database) {
         let store = &database.store;
-        let assembly = Assembly { catalogue: Catalogue::new(vec![every_answer()], Vec::new()), ..assembly(store, 1.0) };
+        let assembly = Assembly { catalogue: Catalogue::of(vec![every_answer()]), ..assembly(store, 1.0) };
         store.commit_intake(&[batch(1, vec![bare_call(1), bare_call(2), turn(3, "s")], 0)], TIMES).await.unwrap();
         database.clock.advance(100);
         assembly.assemble_due().await.unwrap();
@@ -84,7 +84,7 @@ on_both_databases! {
     what_was_cut_is_filtered_where_a_rubric_requires_it_and_judged_with_a_problem_where_not(database) {
         let store = &database.store;
         let rubrics = vec![every_answer(), of_the_question()];
-        let filtering = Assembly { catalogue: Catalogue::new(rubrics, Vec::new()), ..assembly(store, 1.0) };
+        let filtering = Assembly { catalogue: Catalogue::of(rubrics), ..assembly(store, 1.0) };
         store.commit_intake(&[batch(1, vec![cut_call(1)], 0)], TIMES).await.unwrap();
         database.clock.advance(100);
         filtering.assemble_due().await.unwrap();
