@@ -96,7 +96,7 @@ fn tell(gauges: &StoreGauges, obstacles: &mut BTreeSet<(String, String, String)>
 }
 
 /// Books what `work` uses up while it runs, and once more when it has ended.
-pub(super) async fn booked<T>(budget: Arc<SharedBudget>, work: impl Future<Output = T>) -> T {
+pub async fn booked<T>(budget: Arc<SharedBudget>, work: impl Future<Output = T>) -> T {
     let stop = CancellationToken::new();
     let work = async {
         let done = work.await;

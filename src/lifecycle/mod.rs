@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::config::judges::Provider;
 use crate::judges::{BASELINE, DEFAULT};
 
+pub use judge_watch::booked;
 pub use service::{Service, StartError};
 pub use spending::spending;
 

@@ -61,6 +61,11 @@ impl Library {
         library
     }
 
+    /// Whether the folder has any rubric.
+    pub fn has_own(&self) -> bool {
+        self.rubrics.iter().any(|rubric| !self.is_shipped(&rubric.name))
+    }
+
     /// Whether a rubric comes from the library inside the program.
     pub fn is_shipped(&self, name: &str) -> bool {
         self.shipped.contains(name)

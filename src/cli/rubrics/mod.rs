@@ -1,6 +1,7 @@
 //! `judged rubrics`: look at, check, try and publish rubrics.
 
 mod alias;
+mod ask;
 mod files;
 mod library;
 mod promote;
@@ -8,6 +9,7 @@ mod provenance;
 mod publish;
 mod registry;
 mod test;
+mod try_draft;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ use clap::Subcommand;
 use self::alias::Alias;
 use self::library::{opened, sound};
 use self::publish::Wanted;
+use self::test::Asked;
 use super::output::{Format, Output};
 use crate::config::Config;
 use crate::rubrics::RubricReference;
@@ -81,14 +84,17 @@ enum Action {
     ///
     /// Exit code 1 when a case could not be judged, 3 when a verdict is not as expected.
     Test {
-        /// One rubric; without it, all.
+        /// One rubric; without it, all of the folder, and without a folder those inside judged.
         rubric: Option<RubricReference>,
-        /// The judge; by default the one that the rubric names.
-        #[arg(long)]
-        judge: Option<String>,
+        #[command(flatten)]
+        asked: Asked,
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Judges the latest stored answers by a version that need not be published, beside what is in production.
+    ///
+    /// Nothing is stored but the cost, which counts towards the judge's budget. Exit code 1 when no answer could be judged.
+    Try(try_draft::Args),
     /// Writes the library inside judged into the folder; files that exist stay as they are.
     Init,
     /// Publishes new versions to the registry. The first version of a rubric comes into production; later ones wait for
@@ -135,10 +141,11 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             let library = opened(dir, output);
             files::render(&library, &rubric, case.as_deref(), file.as_deref(), format, output)
         }
-        Action::Test { rubric, judge, format } => match sound(dir, output) {
-            Ok(library) => test::run(&library, rubric.as_ref(), judge.as_deref(), format, config, output).await,
+        Action::Test { rubric, asked, format } => match sound(dir, output) {
+            Ok(library) => test::run(&library, rubric.as_ref(), &asked, format, config, output).await,
             Err(code) => Ok(code),
         },
+        Action::Try(args) => try_draft::run(&args, &opened(dir, output), config, output).await,
         Action::Init => files::init(dir, output),
         Action::Publish { rubric, replace } => match sound(dir, output) {
             Ok(library) => {

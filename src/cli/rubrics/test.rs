@@ -1,27 +1,29 @@
 //! `judged rubrics test`: golden cases against a judge.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context;
 use futures_util::StreamExt;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::super::exit::GATE;
 use super::super::output::{Format, Output};
+use super::ask::{ask, in_flight, judge_of, rationale};
 use super::library::find;
 use crate::config::Config;
-use crate::judges::{Judge, JudgeEnvironment, JudgeRequest, Judges};
+use crate::judges::{Judge, JudgeEnvironment, Judges};
 use crate::model::Verdict;
-use crate::rubrics::{Comparison, GoldenCase, Library, Rubric, RubricReference, fence_key};
-use crate::secrets::MacKey;
+use crate::rubrics::{Comparison, GoldenCase, Library, Rubric, RubricReference};
 
-/// How long one verdict may take.
-const DEADLINE: Duration = Duration::from_mins(2);
-/// Cases in flight at most; a judge's own limits may be lower.
-const IN_FLIGHT: usize = 8;
+/// Which judge, and how many cases at a time.
+#[derive(Debug, clap::Args)]
+pub(super) struct Asked {
+    /// The judge; by default the one that the rubric names.
+    #[arg(long)]
+    pub(super) judge: Option<String>,
+    /// Verdicts to ask for at a time, at most; by default 8, or what the judge's `concurrency` allows.
+    #[arg(long)]
+    pub(super) concurrency: Option<usize>,
+}
 
 /// What became of a case.
 struct Tried<'a> {
@@ -33,7 +35,7 @@ struct Tried<'a> {
 pub(super) async fn run(
     library: &Library,
     wanted: Option<&RubricReference>,
-    judge: Option<&str>,
+    asked: &Asked,
     format: Format,
     config: &Config,
     output: &mut Output,
@@ -41,22 +43,19 @@ pub(super) async fn run(
     let judges = Judges::from_config(&config.judges, &JudgeEnvironment::default())?;
     let rubrics: Vec<&Rubric> = match wanted {
         Some(wanted) => vec![find(library, wanted)?],
-        None => newest(library),
+        None => newest(library, library.has_own()),
     };
     let (mut missed, mut failed, mut lines) = (0, 0, Vec::new());
     for rubric in rubrics {
-        let name = judge.unwrap_or(&rubric.judge);
-        let judge = judges.get(name).with_context(|| {
-            let known: Vec<&str> = judges.all().map(|judge| judge.name()).collect();
-            format!("{} asks for the judge `{name}`; configured are: {}", rubric.reference(), known.join(", "))
-        })?;
+        let judge = judge_of(rubric, asked.judge.as_deref(), &judges)?;
+        let name = judge.name();
         if format == Format::Table {
             output.say(format_args!("{} v{}, judge {name}", rubric.name, rubric.version))?;
         }
         let cases = library.cases.get(&rubric.name).map_or(&[] as &[_], Vec::as_slice);
         let mut met = 0;
         let mut tried = futures_util::stream::iter(cases.iter().map(|case| try_case(rubric, case, judge)))
-            .buffered(judge.concurrency().clamp(1, IN_FLIGHT));
+            .buffered(in_flight(asked.concurrency, judge));
         while let Some(tried) = tried.next().await {
             match &tried.result {
                 Ok((Comparison::Met, _)) => met += 1,
@@ -82,36 +81,20 @@ pub(super) async fn run(
     })
 }
 
-fn newest(library: &Library) -> Vec<&Rubric> {
-    let mut names: Vec<&str> = library.rubrics.iter().map(|rubric| rubric.name.as_str()).collect();
+/// The newest version of every rubric; of one's own only, where there are any: those inside judged were tried before.
+fn newest(library: &Library, own: bool) -> Vec<&Rubric> {
+    let names = library.rubrics.iter().map(|rubric| rubric.name.as_str());
+    let mut names: Vec<&str> = names.filter(|name| !own || !library.is_shipped(name)).collect();
     names.dedup();
     names.into_iter().filter_map(|name| library.find(name, None)).collect()
 }
 
-async fn try_case<'a>(rubric: &Rubric, case: &'a GoldenCase, judge: &Arc<Judge>) -> Tried<'a> {
-    // A fresh secret for every case: an author cannot have written its key into it.
-    let key = fence_key(&MacKey::of_text(&Uuid::now_v7().to_string()), &case.name);
-    let prompt = match (case.misfit(rubric), rubric.render(&case.content, &key)) {
-        (None, Ok(prompt)) => prompt,
-        (Some(misfit), _) => return Tried { case, result: Err(misfit) },
-        (None, Err(error)) => return Tried { case, result: Err(error.to_string()) },
+async fn try_case<'a>(rubric: &Rubric, case: &'a GoldenCase, judge: &Judge) -> Tried<'a> {
+    let result = match case.misfit(rubric) {
+        Some(misfit) => Err(misfit),
+        None => ask(rubric, &case.content, judge).await,
     };
-    let request = JudgeRequest {
-        evaluation: None,
-        prompt: &prompt,
-        schema: &rubric.response_schema(),
-        scale: &rubric.scale,
-        abstain: rubric.abstain,
-        rubric: &rubric.name,
-        content: &case.content,
-        traceparent: None,
-        deadline: DEADLINE,
-    };
-    let result = match judge.judge(request).await {
-        Ok(reply) => Ok((case.compare(&reply.verdict), reply.verdict)),
-        Err(error) => Err(format!("{:#}", anyhow::Error::new(error))),
-    };
-    Tried { case, result }
+    Tried { case, result: result.map(|reply| (case.compare(&reply.verdict), reply.verdict)) }
 }
 
 fn line(tried: &Tried<'_>) -> String {
@@ -142,10 +125,4 @@ fn json_line(rubric: &Rubric, judge: &str, tried: &Tried<'_>) -> serde_json::Val
         "rationale": said,
         "error": error,
     })
-}
-
-fn rationale(verdict: &Verdict) -> &str {
-    match verdict {
-        Verdict::Scored { rationale, .. } | Verdict::Abstained { rationale } => rationale,
-    }
 }
