@@ -220,6 +220,7 @@ fn planned(number: u64, conversation: &Conversation, deadline_ms: i64) -> anyhow
             release: crate::model::Release::default(),
             content: conversation.content(),
             cut: CutParts::NONE,
+            judged_span: None,
             problems: Vec::new(),
         },
         revision: 0,

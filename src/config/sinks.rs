@@ -1,12 +1,12 @@
 //! `[[sinks]]`: the places scores are delivered to.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::judges::ExtraHeaders;
+use super::score_resource::ScoreResource;
 pub use super::telemetry::OtlpProtocol;
 use crate::model::named_enum;
 
@@ -75,8 +75,8 @@ pub struct OtlpTarget {
     pub logs: bool,
     /// Whether EVALUATOR spans are sent.
     pub spans: bool,
-    /// More resource attributes of what is sent, for example `openinference.project.name`.
-    pub resource: BTreeMap<String, String>,
+    /// Whose resource scores stand under, and more attributes of it, for example `openinference.project.name`.
+    pub resource: ScoreResource,
     pub api_key: ApiKey,
 }
 
@@ -141,7 +141,7 @@ struct SinkKeys {
     protocol: Option<OtlpProtocol>,
     logs: Option<bool>,
     spans: Option<bool>,
-    resource: Option<BTreeMap<String, String>>,
+    resource: Option<ScoreResource>,
     url: Option<String>,
     experiment_id: Option<String>,
     environment: Option<String>,
@@ -289,7 +289,7 @@ mod tests {
         let sink: SinkConfig = toml::from_str("name = \"otel\"\ntype = \"otlp\"\nprotocol = \"grpc\"").unwrap();
         let SinkTarget::Otlp(target) = &sink.target else { panic!("{sink:?}") };
         assert_eq!((target.protocol, sink.timeout), (OtlpProtocol::Grpc, Duration::from_secs(10)));
-        assert!(target.logs && target.spans && target.resource.is_empty());
+        assert!(target.logs && target.spans && target.resource == ScoreResource::default());
         assert!(refusal("name = \"x\"").contains("missing field `type`"));
         assert!(refusal("name = \"x\"\ntype = \"otpl\"").contains("unknown variant `otpl`, expected one of `otlp`"));
     }

@@ -22,7 +22,7 @@ use crate::config::{Config, ConfigSource};
 use crate::judges::budget::{Budget, SharedBudget};
 use crate::judges::{JudgeEnvironment, Judges, JudgesConfigError};
 use crate::labels::anchors::Rounds;
-use crate::model::{AlertState, DriftKind, Outcome};
+use crate::model::{AlertState, DriftKind, Outcome, ScoreForm};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::pipeline::delivery::Delivery;
 use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
@@ -295,7 +295,7 @@ fn has_budget(config: &Config) -> bool {
 
 /// Which sinks an outcome is owed to: a verdict or a failure to all of them, anything else to none.
 fn routing(sinks: &[Arc<Sink>]) -> Routing {
-    let names: Vec<String> = sinks.iter().map(|sink| sink.name().to_owned()).collect();
+    let names: Vec<(String, ScoreForm)> = sinks.iter().map(|sink| (sink.name().to_owned(), sink.form())).collect();
     Arc::new(move |outcome: Outcome| match outcome {
         Outcome::Scored | Outcome::Abstained | Outcome::Failed => names.clone(),
         Outcome::Filtered

@@ -29,6 +29,7 @@ mod spending;
 mod step;
 mod subject;
 mod verdict;
+mod write_back;
 
 pub use alert::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 pub use attributes::{Attributes, Value};
@@ -57,3 +58,4 @@ pub use spending::{Amounts, Limits};
 pub use step::{ContentState, Document, Step, StepKind, ToolDefinition, Usage};
 pub use subject::{Release, StepView, Subject, SubjectContent, SubjectKind, Turn};
 pub use verdict::{Outcome, Verdict};
+pub use write_back::{JudgedSpan, ScoreForm, WriteBack};

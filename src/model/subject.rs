@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::named::named_enum;
 use super::{
-    CutParts, Document, Message, SpanId, Step, SubjectId, SubjectProblem, ToolCall, ToolDefinition, TraceId, UnixNanos,
+    CutParts, Document, JudgedSpan, Message, SpanId, Step, SubjectId, SubjectProblem, ToolCall, ToolDefinition,
+    TraceId, UnixNanos,
 };
 
 named_enum! {
@@ -118,6 +119,9 @@ pub struct Subject {
     /// The parts of it that were cut off, or may have been.
     #[serde(default)]
     pub cut: CutParts,
+    /// The span at `span_id`, as far as the record of a score takes after it; `None` of subjects read back from the store.
+    #[serde(skip)]
+    pub judged_span: Option<JudgedSpan>,
     /// What weakens an evaluation of it.
     #[serde(skip)]
     pub problems: Vec<SubjectProblem>,

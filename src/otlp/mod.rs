@@ -4,6 +4,7 @@
 
 mod codec;
 mod decode;
+mod from_model;
 mod json_depth;
 mod json_lenient;
 pub mod nesting;
@@ -11,6 +12,7 @@ mod to_model;
 
 pub use codec::{Origin, log_record_from_bytes, resource_from_bytes, span_from_bytes};
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
+pub use from_model::{resource_to_bytes, resource_to_wire};
 pub use json_depth::without_deep_records;
 pub use to_model::{RecordError, attributes_to_model, log_records, resource, spans};
 
@@ -22,7 +24,9 @@ pub mod wire {
     pub use opentelemetry_proto::tonic::collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
     };
-    pub use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
+    pub use opentelemetry_proto::tonic::common::v1::{
+        AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList, any_value,
+    };
     pub use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
     pub use opentelemetry_proto::tonic::resource::v1::Resource;
     pub use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span, status};

@@ -209,6 +209,7 @@ fn a_rubric_applies_where_every_condition_holds() {
         release: crate::model::Release::default(),
         content: SubjectContent::default(),
         cut: CutParts::NONE,
+        judged_span: None,
         problems: Vec::new(),
     };
     assert!(rubric.applies_to(&subject("chat", Some("refund_status"))));

@@ -372,6 +372,7 @@ impl PastRow {
                     .transpose()?
                     .unwrap_or_default(),
                 cut: self.cut.map(|text| rows::json("subjects", "cut", &text)).transpose()?.unwrap_or_default(),
+                judged_span: None,
                 // Nothing that decides asks for them.
                 problems: Vec::new(),
             },

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::problem_account::{account_problems, counted};
 use super::rows::push_list;
+use super::write_back::{ScoreResources, store_score_resources};
 use super::{DueSession, DueTrace, Stage, Store, StoreError, read, rows, transaction};
 use crate::model::{
     EvaluationId, Outcome, Probability, READING_REVISION, StoredProblem, Subject, SubjectId, SubjectKind,
@@ -98,7 +99,7 @@ pub struct PlannedFrom<'a> {
     pub session_idle_ms: Option<i64>,
 }
 
-/// Parameters stay far below the databases' limits: 20 columns a row.
+/// Parameters stay far below the databases' limits: 24 columns a row.
 const ROWS_PER_STATEMENT: usize = 50;
 
 impl Store {
@@ -142,6 +143,8 @@ impl Store {
             .iter()
             .flat_map(|planned| planned.evaluations.iter().map(move |decision| (*planned, decision)))
             .collect();
+
+        let resources = ScoreResources::of(planned.iter().filter_map(|planned| planned.subject.judged_span.as_ref()));
 
         transaction!(self, DB, tx => {
             let mut lost = 0;
@@ -198,13 +201,14 @@ impl Store {
                 .await?;
             }
 
+            store_score_resources!(tx, DB, resources);
             // What another worker stored before counts for that one.
             let mut effective: BTreeSet<SubjectId> = BTreeSet::new();
             for subjects in stored.chunks(ROWS_PER_STATEMENT) {
                 let mut upsert = QueryBuilder::<DB>::new(
                     "INSERT INTO subjects (id, kind, trace_id, span_id, session_id, revision, digest, observed_at_ms, response_id, \
                      model, operation, unjudgeable, document_count, segments, content, problems, cut, created_at_ms, reading, reading_of, \
-                     service_version, prompt_version) ",
+                     service_version, prompt_version, resource, span_end_ns) ",
                 );
                 upsert.push_values(subjects, |mut row, stored| {
                     let subject = stored.subject;
@@ -229,7 +233,9 @@ impl Store {
                         .push_bind(i64::from(READING_REVISION))
                         .push_bind(i64::from(stored.revision))
                         .push_bind(rows::optional(subject.release.service_version.as_deref()))
-                        .push_bind(rows::optional(subject.release.prompt_version.as_deref()));
+                        .push_bind(rows::optional(subject.release.prompt_version.as_deref()))
+                        .push_bind(subject.judged_span.as_ref().and_then(|span| resources.key(span)))
+                        .push_bind(subject.judged_span.as_ref().map(|span| span.end as i64));
                 });
                 upsert.push(
                     " ON CONFLICT (id) DO UPDATE SET trace_id = excluded.trace_id, span_id = excluded.span_id, session_id = excluded.session_id, \
@@ -237,7 +243,8 @@ impl Store {
                      response_id = excluded.response_id, model = excluded.model, operation = excluded.operation, \
                      unjudgeable = excluded.unjudgeable, document_count = excluded.document_count, segments = excluded.segments, \
                      content = excluded.content, problems = excluded.problems, cut = excluded.cut, reading = excluded.reading, reading_of = excluded.reading_of, \
-                     service_version = excluded.service_version, prompt_version = excluded.prompt_version \
+                     service_version = excluded.service_version, prompt_version = excluded.prompt_version, \
+                     resource = excluded.resource, span_end_ns = excluded.span_end_ns \
                      WHERE excluded.revision > subjects.revision RETURNING id",
                 );
                 let changed: Vec<Uuid> = upsert.build_query_scalar().fetch_all(&mut *tx).await?;

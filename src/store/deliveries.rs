@@ -8,14 +8,15 @@ use uuid::Uuid;
 use super::lease::Queue;
 use super::outbox::{DeliveryOutcome, Outbox};
 use super::rows::push_list;
+use super::write_back::Attached;
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{ContentHash, Evaluation, EvaluationId, Scale};
+use crate::model::{ContentHash, Evaluation, EvaluationId, Scale, ScoreForm, WriteBack};
 
 /// A score owed to a sink, leased to this worker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwedDelivery {
     /// What to deliver.
-    pub evaluation: Evaluation,
+    pub score: WriteBack,
     /// How often it was tried before.
     pub attempts: u32,
 }
@@ -108,7 +109,7 @@ const OWED: Outbox = Outbox {
         key: "evaluation_id",
         waiting: " AND state = 'owed' AND sink = $5",
         part: "sink = $5 AND ",
-        returning: "evaluation_id, attempts",
+        returning: "evaluation_id, attempts, form",
     },
     receiver: "sink",
 };
@@ -123,15 +124,22 @@ impl Store {
         lease_ms: i64,
         rubrics: &(dyn Fn(&str, u32) -> Option<(ContentHash, Scale)> + Sync),
     ) -> Result<Vec<OwedDelivery>, StoreError> {
-        let leased: Vec<(Uuid, i64)> = self.claim(&OWED.queue, Some(sink), limit, lease_ms).await?;
-        let attempts: BTreeMap<EvaluationId, u32> =
-            leased.iter().map(|(id, attempts)| (EvaluationId::from(*id), *attempts as u32)).collect();
-        let ids: Vec<EvaluationId> = attempts.keys().copied().collect();
+        let leased: Vec<(Uuid, i64, String)> = self.claim(&OWED.queue, Some(sink), limit, lease_ms).await?;
+        let mut owed = BTreeMap::new();
+        for (id, attempts, form) in leased {
+            let form = rows::named("deliveries", "form", &form).map_err(|error| error.in_row(id))?;
+            owed.insert(EvaluationId::from(id), (attempts as u32, form));
+        }
+        let ids: Vec<EvaluationId> = owed.keys().copied().collect();
         let evaluations = self.evaluations_by_id(&ids, rubrics).await?;
-        Ok(evaluations
-            .into_iter()
-            .map(|evaluation| OwedDelivery { attempts: attempts.get(&evaluation.id).copied().unwrap_or(0), evaluation })
-            .collect())
+        let mut attached = self.attached(&ids).await?;
+        let owed_of = |evaluation: Evaluation| {
+            let (attempts, form) = owed.get(&evaluation.id).copied().unwrap_or((0, ScoreForm::Judged));
+            let Attached { judged_span, replaces } = attached.remove(&evaluation.id).unwrap_or_default();
+            let judged_span = judged_span.filter(|_| form == ScoreForm::Span);
+            OwedDelivery { score: WriteBack { evaluation, judged_span, replaces }, attempts }
+        };
+        Ok(evaluations.into_iter().map(owed_of).collect())
     }
 
     /// Reads evaluations by id; unknown ids, and rubric versions that `rubrics` does not know, are absent from the result.

@@ -6,10 +6,13 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::dialect::Dialect;
+use super::earlier_workers::Since;
 use super::lease::Queue;
 use super::rows::push_list;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{DeliveryStatus, EvaluationId, Outcome, RENDERING_REVISION, Score, SubjectContent, Verdict};
+use crate::model::{
+    DeliveryStatus, EvaluationId, Outcome, RENDERING_REVISION, Score, ScoreForm, SubjectContent, Verdict,
+};
 
 /// An evaluation this worker may now bring to its judge.
 #[derive(Debug, Clone, PartialEq)]
@@ -216,13 +219,14 @@ impl Store {
     /// Stores results and the deliveries they cause, in one transaction. Returns the evaluations that took effect: a result
     /// whose lease was lost, or whose evaluation was superseded meanwhile, takes none.
     ///
-    /// `sinks_of` names the sinks that an outcome is owed to.
+    /// `sinks_of` names the sinks that an outcome is owed to, each with the form in which it takes scores.
     pub async fn finish_evaluations(
         &self,
         results: &[EvaluationResult],
-        sinks_of: &(dyn Fn(Outcome) -> Vec<String> + Sync),
+        sinks_of: &(dyn Fn(Outcome) -> Vec<(String, ScoreForm)> + Sync),
     ) -> Result<HashSet<EvaluationId>, StoreError> {
         let now_ms = self.now_ms();
+        let all_read_forms = self.all_workers_read(Since::ScoresOfSpans).await?;
         let (finals, postponed): (Vec<&EvaluationResult>, Vec<&EvaluationResult>) =
             results.iter().partition(|result| matches!(result, EvaluationResult::Final { .. }));
         let (effective, is_owed) = transaction!(self, DB, tx => {
@@ -284,23 +288,27 @@ impl Store {
                     effective.insert(*id);
                 }
             }
-            let owed: Vec<(EvaluationId, String)> = finals
+            let owed: Vec<(EvaluationId, String, ScoreForm)> = finals
                 .iter()
                 // What is said of an anchor again measures the judge, not the answer: sinks have its score.
                 .filter(|result| effective.contains(&result.id()) && !replays.contains(&result.id()))
                 .flat_map(|result| match result {
-                    EvaluationResult::Final { id, conclusion, .. } => sinks_of(conclusion.outcome()).into_iter().map(|sink| (*id, sink)).collect(),
+                    EvaluationResult::Final { id, conclusion, .. } => {
+                        sinks_of(conclusion.outcome()).into_iter().map(|(sink, form)| (*id, sink, form)).collect()
+                    }
                     EvaluationResult::Postponed { .. } => Vec::new(),
                 })
                 .collect();
             for owed in owed.chunks(ROWS_PER_STATEMENT) {
-                let mut insert = QueryBuilder::<DB>::new("INSERT INTO deliveries (evaluation_id, sink, state, due_at_ms, created_at_ms) ");
-                insert.push_values(owed, |mut row, (id, sink)| {
+                let mut insert = QueryBuilder::<DB>::new("INSERT INTO deliveries (evaluation_id, sink, state, due_at_ms, created_at_ms, form) ");
+                insert.push_values(owed, |mut row, (id, sink, form)| {
+                    let form = if all_read_forms { *form } else { ScoreForm::Judged };
                     row.push_bind(id.as_uuid())
                         .push_bind(sink.as_str())
                         .push_bind(DeliveryStatus::Owed.as_str())
                         .push_bind(now_ms)
-                        .push_bind(now_ms);
+                        .push_bind(now_ms)
+                        .push_bind(form.as_str());
                 });
                 insert.push(" ON CONFLICT (evaluation_id, sink) DO NOTHING");
                 insert.build().execute(&mut *tx).await?;

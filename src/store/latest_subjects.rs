@@ -111,6 +111,7 @@ impl LatestRow {
                 release: Release::default(),
                 content: rows::json("subjects", "content", &self.content)?,
                 cut: self.cut.map(|text| rows::json("subjects", "cut", &text)).transpose()?.unwrap_or_default(),
+                judged_span: None,
                 problems: Vec::new(),
             },
             observed_at_ms: self.observed_at_ms,

@@ -140,6 +140,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     20 "contents" "0020_contents.sql",
     21 "kept accounts" "0021_kept_accounts.sql",
     22 "production" "0022_production.sql",
+    23 "write back" "0023_write_back.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -50,6 +50,8 @@ mod sessions;
 mod snapshots;
 mod streams;
 mod traces;
+mod worker_releases;
+mod write_back;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -397,6 +399,7 @@ mod tests {
     mod scores;
     mod searches;
     mod waves;
+    mod write_back;
 
     use super::*;
 

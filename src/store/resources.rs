@@ -12,8 +12,9 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use sqlx::QueryBuilder;
 
+use super::earlier_workers::Since;
 use super::rows::push_list;
-use super::{Pool, Store, StoreError, read, transaction};
+use super::{Store, StoreError, read, transaction};
 use crate::model::Resource;
 use crate::otlp;
 
@@ -93,10 +94,7 @@ pub(super) use store_resources;
 impl Store {
     /// Whether records may name their resource instead of carrying it.
     pub(super) async fn resources_stand_apart(&self) -> Result<bool, StoreError> {
-        match &self.pool {
-            Pool::Sqlite { .. } => Ok(true),
-            Pool::Postgres(pool) => Ok(!self.earlier_workers.are_connected(pool, self.now_ms()).await?),
-        }
+        self.all_workers_read(Since::ResourcesApart).await
     }
 
     /// The resources that records name, each read once. One that is missing or cannot be read is left out.

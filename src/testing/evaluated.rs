@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{
     CutParts, Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Release,
-    Scale, Score, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
+    Scale, Score, ScoreForm, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
 };
 use crate::report::RubricFacts;
 use crate::rubrics::Rubric;
@@ -157,7 +157,7 @@ pub async fn ten_days(database: &Database) -> BTreeMap<(String, String), Vec<Eva
                     result
                 })
                 .collect();
-            database.store.finish_evaluations(&results, &|_| vec!["otel".to_owned()]).await.unwrap();
+            database.store.finish_evaluations(&results, &|_| vec![("otel".to_owned(), ScoreForm::Span)]).await.unwrap();
         }
         database.clock.advance(DAY_MS);
     }
@@ -230,6 +230,7 @@ fn plan(number: u64, day_ms: i64, numbers: &mut Numbers) -> PlannedSubject {
             release: Release::default(),
             content,
             cut: CutParts::NONE,
+            judged_span: None,
             problems: if captured { Vec::new() } else { vec![not_captured(staging)] },
         },
         revision: 0,

@@ -83,6 +83,7 @@ pub fn planned(trace: u64, revision: u32, outcome: Outcome, answer: &str) -> Pla
             release: Release::default(),
             content,
             cut: CutParts::NONE,
+            judged_span: None,
             problems: Vec::new(),
         },
         revision,

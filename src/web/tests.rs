@@ -132,7 +132,7 @@ async fn with_a_hostile_answer(store: &Store) -> EvaluationId {
         conclusion: Conclusion::Failed { reason: "unparseable", error: HOSTILE.into() },
         call: JudgeCall { model: Some(HOSTILE.into()), ..JudgeCall::default() },
     };
-    store.finish_evaluations(&[result], &|_| vec!["otel".to_owned()]).await.unwrap();
+    store.finish_evaluations(&[result], &|_| vec![("otel".to_owned(), crate::model::ScoreForm::Span)]).await.unwrap();
     id
 }
 

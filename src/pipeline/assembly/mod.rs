@@ -13,6 +13,7 @@ mod log_copies;
 mod planner;
 mod problems;
 mod segments;
+mod session_subject;
 mod stage;
 pub mod subjects;
 #[cfg(test)]

@@ -2,14 +2,15 @@
 //! several traces one for their session.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::assembled_trace::AssembledTrace;
 use super::tool_turns::{self, Children};
 use super::{problems, segments};
 use crate::config::{SegmentConfig, SegmentPlace};
 use crate::model::{
-    ContentState, CutPart, CutParts, Document, Message, Part, Role, SpanId, Step, StepKind, StepView, Subject,
-    SubjectContent, SubjectId, SubjectKind, ToolCall, Turn, UnixNanos,
+    ContentState, CutPart, CutParts, Document, JudgedSpan, Message, Part, Role, SpanId, Step, StepKind, StepView,
+    Subject, SubjectContent, SubjectId, SubjectKind, ToolCall, UnixNanos,
 };
 
 /// The subjects of one trace: its live generations in order of time, then the trace itself.
@@ -86,8 +87,15 @@ fn generation_subject(trace: &AssembledTrace, known: &Known, at: usize, config: 
             ..SubjectContent::default()
         },
         cut: known.cut_of(step),
+        judged_span: judged_span(trace, at),
         problems: problems::of_generation(trace, at),
     }
+}
+
+/// What the record of a score takes of the span at `at`; a span that does not say when it ended gives nothing.
+fn judged_span(trace: &AssembledTrace, at: usize) -> Option<JudgedSpan> {
+    let end = trace.steps[at].end;
+    (end > 0).then(|| JudgedSpan { resource: Arc::clone(&trace.spans[at].resource), end })
 }
 
 /// Why a generation cannot be judged at all, as a stable code.
@@ -152,6 +160,7 @@ fn trace_subject(trace: &AssembledTrace, known: &Known, config: &SegmentConfig) 
         release: segments::release(trace, known.model.as_deref(), at),
         content,
         cut,
+        judged_span: judged_span(trace, at),
         problems: problems::of_trace(trace, at),
     })
 }
@@ -330,63 +339,6 @@ fn listed(documents: &[Document]) -> String {
     documents.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The subject of a conversation, from the trace subjects of its turns; `None` without any.
-///
-/// Its scores are attached to the root of the latest turn.
-pub fn session_subject(session_id: &str, turns: &[Subject]) -> Option<Subject> {
-    let mut turns: Vec<&Subject> = turns.iter().filter(|turn| turn.kind == SubjectKind::Trace).collect();
-    turns.sort_by_key(|turn| turn.start);
-    let (first, last) = (turns.first()?, turns.last()?);
-    let judgeable = turns.iter().any(|turn| turn.unjudgeable.is_none());
-    Some(Subject {
-        id: SubjectId::of_session(session_id),
-        kind: SubjectKind::Session,
-        trace_id: last.trace_id,
-        span_id: last.span_id,
-        session_id: Some(session_id.to_owned()),
-        start: first.start,
-        end: turns.iter().map(|turn| turn.end).max().unwrap_or(last.end),
-        response_id: None,
-        model: last.model.clone(),
-        operation: None,
-        unjudgeable: if judgeable { None } else { last.unjudgeable.clone() },
-        segments: last.segments.clone(),
-        release: last.release.clone(),
-        content: SubjectContent {
-            system: turns.iter().find_map(|turn| turn.content.system.clone()),
-            input: first.content.input.clone(),
-            output: last.content.output.clone(),
-            documents: distinct_documents(&turns),
-            tools: last.content.tools.clone(),
-            tool_calls: turns.iter().flat_map(|turn| turn.content.tool_calls.clone()).collect(),
-            turns: turns
-                .iter()
-                .map(|turn| Turn { input: turn.content.input.clone(), output: turn.content.output.clone() })
-                .collect(),
-            ..SubjectContent::default()
-        },
-        cut: session_cut(&turns),
-        problems: problems::of_session(&turns),
-    })
-}
-
-/// What was cut of a conversation: its question is the first turn's, its answer the last turn's.
-fn session_cut(turns: &[&Subject]) -> CutParts {
-    let any = |part: CutPart| turns.iter().any(|turn| turn.cut.contains(part));
-    let at = |turn: Option<&&Subject>, part: CutPart| turn.is_some_and(|turn| turn.cut.contains(part));
-    CutParts::of(CutPart::Input, at(turns.first(), CutPart::Input))
-        | CutParts::of(CutPart::Output, at(turns.last(), CutPart::Output))
-        | CutParts::of(CutPart::Documents, any(CutPart::Documents))
-        | CutParts::of(CutPart::ToolCalls, any(CutPart::ToolCalls))
-        | CutParts::of(CutPart::Turns, any(CutPart::Input) || any(CutPart::Output))
-}
-
-fn distinct_documents(turns: &[&Subject]) -> Vec<Document> {
-    let mut seen = HashSet::new();
-    let all = turns.iter().flat_map(|turn| &turn.content.documents);
-    all.filter(|document| seen.insert((&document.id, &document.text))).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -479,17 +431,5 @@ mod tests {
         let trace = assemble(vec![root.build(), call.build()], Vec::new());
         let segments = &subjects(&trace, &config)[0].segments;
         assert_eq!((&*segments["topic"], &*segments["plan"], &*segments["channel"]), ("billing", "gold", "web"));
-    }
-
-    #[test]
-    fn a_session_is_its_turns_in_order_of_time() {
-        let turn = |trace: u8, start: u64| {
-            let spans = vec![question_and_answer(1).trace(trace).times(start, start + 5)];
-            of(spans).pop().unwrap()
-        };
-        let session = session_subject("s1", &[turn(2, 200), turn(1, 100)]).unwrap();
-        assert_eq!(session.content.turns.len(), 2);
-        assert_eq!((session.start, session.end), (100, 205));
-        assert!(session_subject("s1", &[]).is_none());
     }
 }

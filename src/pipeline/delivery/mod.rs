@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::outbox_loop::{Receiver, outcome_of, serve_all, tally};
 use self::sinks::{DeliveryError, Sink};
-use crate::model::{Evaluation, EvaluationId};
+use crate::model::{EvaluationId, WriteBack};
 use crate::rubrics::Catalogue;
 use crate::store::{DeliveryOutcome, OwedDelivery, Stage, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -71,9 +71,9 @@ impl Receiver for SinkReceiver {
     }
 
     async fn send(&self, owed: &[OwedDelivery]) -> Vec<(EvaluationId, DeliveryOutcome)> {
-        let evaluations: Vec<Evaluation> = owed.iter().map(|owed| owed.evaluation.clone()).collect();
-        let results = self.sink.deliver(&evaluations).await;
-        owed.iter().zip(results).map(|(owed, result)| (owed.evaluation.id, self.outcome(owed, result))).collect()
+        let scores: Vec<&WriteBack> = owed.iter().map(|owed| &owed.score).collect();
+        let results = self.sink.deliver(&scores).await;
+        owed.iter().zip(results).map(|(owed, result)| (owed.score.evaluation.id, self.outcome(owed, result))).collect()
     }
 
     async fn record(&self, outcomes: &[(EvaluationId, DeliveryOutcome)]) -> Result<(), StoreError> {
@@ -95,12 +95,12 @@ impl SinkReceiver {
         if matches!(outcome, DeliveryOutcome::GivenUp { .. }) {
             tracing::error!(
                 sink = self.sink.name(),
-                evaluation = %owed.evaluation.id,
+                evaluation = %owed.score.evaluation.id,
                 error = crate::error_chain::causes(&error),
                 "a score was refused for good"
             );
         } else {
-            tracing::debug!(sink = self.sink.name(), evaluation = %owed.evaluation.id, %error, "not accepted yet");
+            tracing::debug!(sink = self.sink.name(), evaluation = %owed.score.evaluation.id, %error, "not accepted yet");
         }
         outcome
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::judges::Judges;
-use crate::model::Outcome;
+use crate::model::{Outcome, ScoreForm};
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
 use crate::store::Store;
@@ -29,4 +29,4 @@ pub struct Evaluation {
 }
 
 /// Which sinks an outcome is owed to.
-pub type Routing = Arc<dyn Fn(Outcome) -> Vec<String> + Send + Sync>;
+pub type Routing = Arc<dyn Fn(Outcome) -> Vec<(String, ScoreForm)> + Send + Sync>;

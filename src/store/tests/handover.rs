@@ -1,6 +1,6 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
-use crate::model::{ContentHash, EvaluationId, Outcome, Scale, Score};
+use crate::model::{ContentHash, EvaluationId, Outcome, Scale, Score, ScoreForm};
 use crate::store::{
     AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
     PlannedFrom, SettleTimes, Store, StreamClaim,
@@ -13,8 +13,8 @@ const TIMES: SettleTimes = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000
 pub(super) const LEASE_MS: i64 = 60_000;
 const EVER: i64 = 0;
 
-pub(super) fn sink(outcome: Outcome) -> Vec<String> {
-    if outcome == Outcome::Scored { vec!["otel".to_owned()] } else { Vec::new() }
+pub(super) fn sink(outcome: Outcome) -> Vec<(String, ScoreForm)> {
+    if outcome == Outcome::Scored { vec![("otel".to_owned(), ScoreForm::Span)] } else { Vec::new() }
 }
 
 pub(super) fn scored(id: EvaluationId) -> EvaluationResult {
@@ -35,7 +35,7 @@ pub(super) fn scored(id: EvaluationId) -> EvaluationResult {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a lookup that always finds")]
-fn faithfulness(_: &str, _: u32) -> Option<(ContentHash, Scale)> {
+pub(super) fn faithfulness(_: &str, _: u32) -> Option<(ContentHash, Scale)> {
     Some((ContentHash::of("abc"), Scale::Binary { pass: "yes".into(), fail: "no".into() }))
 }
 
@@ -245,7 +245,7 @@ on_both_databases! {
         database.clock.advance(LEASE_MS);
         let newer = database.another_worker().await;
         let owed = newer.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
-        assert_eq!(owed[0].evaluation.id, id);
+        assert_eq!(owed[0].score.evaluation.id, id);
     }
 }
 
@@ -313,8 +313,8 @@ on_both_databases! {
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
         database.store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
         let owed = database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap();
-        assert_eq!(owed[0].evaluation.score.as_ref().unwrap().label(), Some("pass"));
-        assert_eq!(owed[0].evaluation.segments["environment"], "production");
+        assert_eq!(owed[0].score.evaluation.score.as_ref().unwrap().label(), Some("pass"));
+        assert_eq!(owed[0].score.evaluation.segments["environment"], "production");
         let retry = DeliveryOutcome::Retry { due_at_ms: database.store.now_ms() + 1_000, error: "503".into() };
         database.store.finish_deliveries("otel", &[(id, retry)]).await.unwrap();
         assert!(database.store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().is_empty());

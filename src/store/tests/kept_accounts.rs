@@ -1,6 +1,6 @@
 //! The ledger's traces and deliveries are what the rows come to, whatever happened.
 
-use crate::model::Outcome;
+use crate::model::{Outcome, ScoreForm};
 use crate::store::{
     Conclusion, DeliveryOutcome, EvaluationResult, JudgeCall, LedgerProof, PlannedFrom, SettleTimes, Store,
 };
@@ -11,8 +11,8 @@ use crate::testing::records::{batch, kept_span, planned};
 const LEASE_MS: i64 = 60_000;
 const TIMES: SettleTimes = SettleTimes { settle_ms: 100, max_wait_ms: 120_000 };
 
-fn sinks(_: Outcome) -> Vec<String> {
-    vec!["otel".to_owned(), "stream".to_owned()]
+fn sinks(_: Outcome) -> Vec<(String, ScoreForm)> {
+    vec![("otel".to_owned(), ScoreForm::Span), ("stream".to_owned(), ScoreForm::Span)]
 }
 
 fn abstained(id: crate::model::EvaluationId) -> EvaluationResult {

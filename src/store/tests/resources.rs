@@ -6,6 +6,7 @@ use sqlx::Connection;
 
 use crate::model::TraceId;
 use crate::otlp::{Origin, wire};
+use crate::store::earlier_workers::connected;
 use crate::store::{KeptSpan, Pool, SettleTimes, Store};
 use crate::testing::databases::Database;
 use crate::testing::on_both_databases;
@@ -24,7 +25,7 @@ fn span_of(service: &str, trace: u64, span: u64) -> KeptSpan {
 
 /// Decides what is found out otherwise: whether a worker of an earlier release is connected.
 fn all_read_resources(store: &Store, known: bool) {
-    store.earlier_workers.connected.store(!known, Ordering::Relaxed);
+    store.earlier_workers.earliest.store(if known { 2 } else { 1 }, Ordering::Relaxed);
     store.earlier_workers.asked_at_ms.store(store.now_ms(), Ordering::Relaxed);
 }
 
@@ -119,9 +120,9 @@ async fn a_connection_is_known_by_the_name_of_its_release() {
     let database = Database::postgres().await;
     let Pool::Postgres(pool) = &database.store.pool else { unreachable!() };
     let name = format!("judged test {}", uuid::Uuid::now_v7());
-    assert!(!super::super::earlier_workers::is_connected(pool, &name).await.unwrap());
+    assert!(!connected(pool).await.unwrap().contains(&name));
     let options: sqlx::postgres::PgConnectOptions = database.url.parse().unwrap();
     let earlier = sqlx::PgConnection::connect_with(&options.application_name(&name)).await.unwrap();
-    assert!(super::super::earlier_workers::is_connected(pool, &name).await.unwrap());
+    assert!(connected(pool).await.unwrap().contains(&name));
     earlier.close().await.unwrap();
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use super::error::{DeliveryError, SinkConfigError};
 use super::http::{self, Answer};
 use super::settings;
-use super::{native, payload};
+use super::{native, score_attributes};
 use crate::config::sinks::{MlflowTarget, SinkConfig};
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
@@ -134,7 +134,7 @@ fn assessment_id(evaluation: &Evaluation) -> String {
 }
 
 fn assessment(evaluation: &Evaluation) -> Map<String, Json> {
-    let source_type = if payload::is_by_model(evaluation) { "LLM_JUDGE" } else { "CODE" };
+    let source_type = if score_attributes::is_by_model(evaluation) { "LLM_JUDGE" } else { "CODE" };
     let source_id = evaluation.judge_model.as_deref().unwrap_or(&evaluation.judge);
     let at = native::time(evaluation.finished_at_ms.unwrap_or(evaluation.created_at_ms));
     let mut assessment = Map::from_iter([
@@ -164,7 +164,7 @@ fn feedback(evaluation: &Evaluation) -> Json {
         },
         _ => json!({
             "error": {
-                "error_code": payload::error_type(evaluation),
+                "error_code": score_attributes::error_type(evaluation),
                 "error_message": evaluation.rationale.as_deref().unwrap_or_default(),
             }
         }),

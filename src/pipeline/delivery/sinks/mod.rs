@@ -14,6 +14,7 @@ mod otlp_http;
 pub mod payload;
 mod phoenix;
 mod refusal;
+mod score_attributes;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ pub use otlp::OtlpSink;
 pub use phoenix::PhoenixSink;
 
 use crate::config::sinks::{SinkConfig, SinkTarget, SinkType};
-use crate::model::Evaluation;
+use crate::model::{Evaluation, ScoreForm, WriteBack};
 
 /// A configured sink.
 #[derive(Debug)]
@@ -89,17 +90,27 @@ impl Sink {
         }
     }
 
-    /// Delivers; the results are in the order of the evaluations. What a sink has no place for (an abstention in most,
+    /// Under whose resource it writes a score that becomes owed now.
+    pub fn form(&self) -> ScoreForm {
+        match &self.kind {
+            Kind::Otlp(sink) => sink.form(),
+            // They attach a score by the id of the span or trace.
+            Kind::Mlflow(_) | Kind::Phoenix(_) | Kind::Langfuse(_) => ScoreForm::Judged,
+        }
+    }
+
+    /// Delivers; the results are in the order of the scores. What a sink has no place for (an abstention in most,
     /// anything not judged in all) is done by doing nothing.
-    pub async fn deliver(&self, evaluations: &[Evaluation]) -> Vec<Result<(), DeliveryError>> {
-        let mut results: Vec<Result<(), DeliveryError>> = evaluations.iter().map(|_| Ok(())).collect();
-        let told: Vec<usize> = (0..evaluations.len()).filter(|index| payload::is_told(&evaluations[*index])).collect();
+    pub async fn deliver(&self, scores: &[&WriteBack]) -> Vec<Result<(), DeliveryError>> {
+        let mut results: Vec<Result<(), DeliveryError>> = scores.iter().map(|_| Ok(())).collect();
+        let is_told = |index: &usize| payload::is_told(&scores[*index].evaluation);
+        let told: Vec<usize> = (0..scores.len()).filter(is_told).collect();
         if told.is_empty() {
             return results;
         }
-        let subset: Vec<&Evaluation> = told.iter().map(|index| &evaluations[*index]).collect();
+        let subset: Vec<&Evaluation> = told.iter().map(|index| &scores[*index].evaluation).collect();
         let delivered = match &self.kind {
-            Kind::Otlp(sink) => sink.deliver(&subset).await,
+            Kind::Otlp(sink) => sink.deliver(&told.iter().map(|index| scores[*index]).collect::<Vec<_>>()).await,
             Kind::Mlflow(sink) => sink.deliver(&subset).await,
             Kind::Phoenix(sink) => sink.deliver(&subset).await,
             Kind::Langfuse(sink) => sink.deliver(&subset).await,

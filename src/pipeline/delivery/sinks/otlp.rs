@@ -3,7 +3,7 @@
 //! Spans have deterministic ids, so that backends can tell a repetition; log events have not. So the events go last: a
 //! crash in between repeats only what can be recognised. Within a process what was already accepted is remembered.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -11,8 +11,9 @@ use super::error::{DeliveryError, Disposition, SinkConfigError, fail};
 use super::otlp_export::Export;
 use super::settings;
 use super::{otlp_grpc, otlp_http, payload};
+use crate::config::ScoreResource;
 use crate::config::sinks::{OtlpProtocol, OtlpTarget, SinkConfig};
-use crate::model::{Evaluation, EvaluationId};
+use crate::model::{EvaluationId, ScoreForm, WriteBack};
 use crate::otlp::Signal;
 use crate::secrets::Variables;
 
@@ -25,7 +26,7 @@ pub struct OtlpSink {
     logs: bool,
     /// The backend said that it takes no logs (Jaeger, for example).
     takes_no_logs: AtomicBool,
-    resource: BTreeMap<String, String>,
+    resource: ScoreResource,
     /// Evaluations whose span was accepted and whose event is still owed.
     spans_accepted: Mutex<HashSet<EvaluationId>>,
 }
@@ -62,47 +63,51 @@ impl OtlpSink {
         })
     }
 
-    pub(super) async fn deliver(&self, evaluations: &[&Evaluation]) -> Vec<Result<(), DeliveryError>> {
-        let mut results: Vec<Result<(), DeliveryError>> = evaluations.iter().map(|_| Ok(())).collect();
+    pub(super) fn form(&self) -> ScoreForm {
+        self.resource.form
+    }
+
+    pub(super) async fn deliver(&self, scores: &[&WriteBack]) -> Vec<Result<(), DeliveryError>> {
+        let mut results: Vec<Result<(), DeliveryError>> = scores.iter().map(|_| Ok(())).collect();
         if self.spans {
             let owed: Vec<usize> = {
                 let accepted = self.spans_accepted.lock().unwrap_or_else(PoisonError::into_inner);
-                (0..evaluations.len()).filter(|index| !accepted.contains(&evaluations[*index].id)).collect()
+                (0..scores.len()).filter(|index| !accepted.contains(&scores[*index].evaluation.id)).collect()
             };
-            self.send(Signal::Traces, evaluations, owed, &mut results).await;
+            self.send(Signal::Traces, scores, owed, &mut results).await;
         }
         if self.logs && !self.takes_no_logs.load(Ordering::Relaxed) {
-            let owed: Vec<usize> = (0..evaluations.len()).filter(|index| results[*index].is_ok()).collect();
+            let owed: Vec<usize> = (0..scores.len()).filter(|index| results[*index].is_ok()).collect();
             if self.spans {
-                self.remember_spans(evaluations, &owed);
+                self.remember_spans(scores, &owed);
             }
-            self.send(Signal::Logs, evaluations, owed, &mut results).await;
+            self.send(Signal::Logs, scores, owed, &mut results).await;
         }
-        self.forget_finished(evaluations, &results);
+        self.forget_finished(scores, &results);
         results
     }
 
-    fn remember_spans(&self, evaluations: &[&Evaluation], accepted: &[usize]) {
+    fn remember_spans(&self, scores: &[&WriteBack], accepted: &[usize]) {
         let mut spans = self.spans_accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        spans.extend(accepted.iter().map(|index| evaluations[*index].id));
+        spans.extend(accepted.iter().map(|index| scores[*index].evaluation.id));
     }
 
-    fn forget_finished(&self, evaluations: &[&Evaluation], results: &[Result<(), DeliveryError>]) {
+    fn forget_finished(&self, scores: &[&WriteBack], results: &[Result<(), DeliveryError>]) {
         let mut spans = self.spans_accepted.lock().unwrap_or_else(PoisonError::into_inner);
-        for (evaluation, result) in evaluations.iter().zip(results) {
+        for (score, result) in scores.iter().zip(results) {
             let finished = result.as_ref().err().is_none_or(|error| error.disposition() == Disposition::GiveUp);
             if finished {
-                spans.remove(&evaluation.id);
+                spans.remove(&score.evaluation.id);
             }
         }
     }
 
-    /// Sends the evaluations at `owed`. A request that is refused as a whole is halved until the one at fault is alone:
+    /// Sends the scores at `owed`. A request that is refused as a whole is halved until the one at fault is alone:
     /// it must not take the others with it.
     async fn send(
         &self,
         signal: Signal,
-        evaluations: &[&Evaluation],
+        scores: &[&WriteBack],
         owed: Vec<usize>,
         results: &mut [Result<(), DeliveryError>],
     ) {
@@ -111,7 +116,7 @@ impl OtlpSink {
             if part.is_empty() {
                 continue;
             }
-            let batch: Vec<&Evaluation> = part.iter().map(|index| evaluations[*index]).collect();
+            let batch: Vec<&WriteBack> = part.iter().map(|index| scores[*index]).collect();
             match self.export(signal, &batch).await {
                 Ok(Export::Accepted) => {}
                 Ok(Export::PartlyRejected { rejected, message }) => {
@@ -131,16 +136,20 @@ impl OtlpSink {
         }
     }
 
-    async fn export(&self, signal: Signal, batch: &[&Evaluation]) -> Result<Export, DeliveryError> {
+    async fn export(&self, signal: Signal, batch: &[&WriteBack]) -> Result<Export, DeliveryError> {
         match (&self.transport, signal) {
             (Transport::Http(http), Signal::Traces) => {
-                http.traces(&payload::traces_request(batch, &self.resource)).await
+                http.traces(&payload::traces_request(batch, &self.resource.attributes)).await
             }
-            (Transport::Http(http), Signal::Logs) => http.logs(&payload::logs_request(batch, &self.resource)).await,
+            (Transport::Http(http), Signal::Logs) => {
+                http.logs(&payload::logs_request(batch, &self.resource.attributes)).await
+            }
             (Transport::Grpc(grpc), Signal::Traces) => {
-                grpc.traces(payload::traces_request(batch, &self.resource)).await
+                grpc.traces(payload::traces_request(batch, &self.resource.attributes)).await
             }
-            (Transport::Grpc(grpc), Signal::Logs) => grpc.logs(payload::logs_request(batch, &self.resource)).await,
+            (Transport::Grpc(grpc), Signal::Logs) => {
+                grpc.logs(payload::logs_request(batch, &self.resource.attributes)).await
+            }
         }
     }
 

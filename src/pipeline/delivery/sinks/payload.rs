@@ -3,48 +3,60 @@
 //! A span that was exported cannot be amended, and sending its id again loses or doubles it, depending on the backend.
 //! So the event names the judged span, and the score also travels on a span of its own in the same trace: child of the
 //! judged span for the tree views, linked to it because a link is what OpenInference lets identify the target.
+//!
+//! Both stand under the judged span's resource and at its end, so that a search by service, time and verdict finds them and
+//! the trace stays as long as it was; or, where a sink asks for it, under judged's own resource at the time of judging.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::conventions::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
-use crate::model::{Evaluation, Outcome, Score, SubjectKind};
+use super::score_attributes::{self, Attributes};
+use crate::conventions::{EVALUATION_EVENT, OWN_NAME};
+use crate::model::{Evaluation, JudgedSpan, Outcome, Score, WriteBack};
+use crate::otlp::resource_to_wire;
 use crate::otlp::wire::any_value::Value;
 use crate::otlp::wire::span::{Link, SpanKind};
-use crate::otlp::wire::status::StatusCode;
 use crate::otlp::wire::{
-    AnyValue, ExportLogsServiceRequest, ExportTraceServiceRequest, InstrumentationScope, KeyValue, LogRecord, Resource,
-    ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span, Status,
+    AnyValue, ExportLogsServiceRequest, ExportTraceServiceRequest, InstrumentationScope, LogRecord, Resource,
+    ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span,
 };
 
-/// The judge that is no model.
-use crate::judges::BASELINE;
-use crate::judges::baseline::MODEL as BASELINE_MODEL;
 /// `INFO` of the log data model.
-const SEVERITY_INFO: i32 = 9;
+const SEVERITY_INFO: (i32, &str) = (9, "INFO");
+/// `WARN` of the log data model.
+const SEVERITY_WARN: (i32, &str) = (13, "WARN");
+/// The W3C trace flag of a trace that is recorded: a span that was exported is.
+const SAMPLED: u32 = 1;
+/// How long the span of a score lasts at the end of the judged one, in nanoseconds: backends warn of none at all.
+const SPAN_NANOS: u64 = 1_000;
+/// Characters of the reasons in the line that log viewers list.
+const LONGEST_REASONS: usize = 300;
 
 /// Whether an evaluation is told to anybody: what was judged, or could not be.
 pub fn is_told(evaluation: &Evaluation) -> bool {
     matches!(evaluation.outcome, Outcome::Scored | Outcome::Abstained | Outcome::Failed)
 }
 
-/// The log events of `evaluations`.
-pub fn logs_request(evaluations: &[&Evaluation], resource: &BTreeMap<String, String>) -> ExportLogsServiceRequest {
-    let log_records = evaluations.iter().map(|evaluation| log_record(evaluation)).collect();
-    let scope_logs = vec![ScopeLogs { scope: Some(scope()), log_records, ..ScopeLogs::default() }];
-    let resource = Some(resource_of(resource));
-    ExportLogsServiceRequest { resource_logs: vec![ResourceLogs { resource, scope_logs, ..ResourceLogs::default() }] }
+/// The log events of `scores`; `more` are attributes of the resource besides those it has.
+pub fn logs_request(scores: &[&WriteBack], more: &BTreeMap<String, String>) -> ExportLogsServiceRequest {
+    let block = |(resource, scores): (Resource, Vec<&WriteBack>)| {
+        let log_records = scores.into_iter().map(log_record).collect();
+        let scope_logs = vec![ScopeLogs { scope: Some(scope()), log_records, ..ScopeLogs::default() }];
+        ResourceLogs { resource: Some(resource), scope_logs, ..ResourceLogs::default() }
+    };
+    ExportLogsServiceRequest { resource_logs: by_resource(scores, more).into_iter().map(block).collect() }
 }
 
-/// The EVALUATOR spans of `evaluations`.
-pub fn traces_request(evaluations: &[&Evaluation], resource: &BTreeMap<String, String>) -> ExportTraceServiceRequest {
-    let spans = evaluations.iter().map(|evaluation| evaluator_span(evaluation)).collect();
-    let scope_spans = vec![ScopeSpans { scope: Some(scope()), spans, ..ScopeSpans::default() }];
-    let resource = Some(resource_of(resource));
-    ExportTraceServiceRequest {
-        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
-    }
+/// The EVALUATOR spans of `scores`; `more` are attributes of the resource besides those it has.
+pub fn traces_request(scores: &[&WriteBack], more: &BTreeMap<String, String>) -> ExportTraceServiceRequest {
+    let block = |(resource, scores): (Resource, Vec<&WriteBack>)| {
+        let spans = scores.into_iter().map(evaluator_span).collect();
+        let scope_spans = vec![ScopeSpans { scope: Some(scope()), spans, ..ScopeSpans::default() }];
+        ResourceSpans { resource: Some(resource), scope_spans, ..ResourceSpans::default() }
+    };
+    ExportTraceServiceRequest { resource_spans: by_resource(scores, more).into_iter().map(block).collect() }
 }
 
 fn scope() -> InstrumentationScope {
@@ -55,52 +67,119 @@ fn scope() -> InstrumentationScope {
     }
 }
 
-fn resource_of(more: &BTreeMap<String, String>) -> Resource {
+/// The scores with the resource they stand under, those of one resource together, in the order of their first.
+fn by_resource<'s>(scores: &[&'s WriteBack], more: &BTreeMap<String, String>) -> Vec<(Resource, Vec<&'s WriteBack>)> {
+    let address = |score: &WriteBack| score.judged_span.as_ref().map(|span| Arc::as_ptr(&span.resource).addr());
+    let mut blocks: Vec<(Option<usize>, Resource, Vec<&WriteBack>)> = Vec::new();
+    for score in scores {
+        let address = address(score);
+        match blocks.iter_mut().find(|(of, _, _)| *of == address) {
+            Some((_, _, together)) => together.push(score),
+            None => blocks.push((address, resource_of(score.judged_span.as_ref(), more), vec![score])),
+        }
+    }
+    blocks.into_iter().map(|(_, resource, scores)| (resource, scores)).collect()
+}
+
+/// The judged span's resource, else judged's own; what the sink adds wins.
+fn resource_of(judged_span: Option<&JudgedSpan>, more: &BTreeMap<String, String>) -> Resource {
+    let mut resource = judged_span.map_or_else(own_resource, |span| resource_to_wire(&span.resource));
+    resource.attributes.retain(|pair| !more.contains_key(&pair.key));
+    let mut added = Attributes::default();
+    for (key, value) in more {
+        added.text(key, value);
+    }
+    resource.attributes.extend(added.0);
+    resource
+}
+
+fn own_resource() -> Resource {
     let mut attributes = Attributes::default();
     attributes.text("service.name", OWN_NAME);
     attributes.text("service.version", env!("CARGO_PKG_VERSION"));
-    for (key, value) in more.iter().filter(|(key, _)| !matches!(key.as_str(), "service.name" | "service.version")) {
-        attributes.text(key, value);
-    }
     Resource { attributes: attributes.0, ..Resource::default() }
 }
 
-fn log_record(evaluation: &Evaluation) -> LogRecord {
-    let time = nanos(evaluation.finished_at_ms.unwrap_or(evaluation.created_at_ms));
+fn log_record(score: &WriteBack) -> LogRecord {
+    let evaluation = &score.evaluation;
+    let judged_at = judged_at(evaluation);
+    let (severity_number, severity_text) =
+        if evaluation.outcome == Outcome::Failed { SEVERITY_WARN } else { SEVERITY_INFO };
+    let mut attributes = score_attributes::of_result(score);
+    attributes.maybe("session.id", evaluation.session_id.as_deref());
+    // Application Insights lists a record as a custom event by this name.
+    attributes.text("microsoft.custom_event.name", EVALUATION_EVENT);
     LogRecord {
-        time_unix_nano: time,
-        observed_time_unix_nano: time,
-        severity_number: SEVERITY_INFO,
-        severity_text: "INFO".to_owned(),
+        time_unix_nano: score.judged_span.as_ref().map_or(judged_at, |span| span.end),
+        observed_time_unix_nano: judged_at,
+        severity_number,
+        severity_text: severity_text.to_owned(),
+        body: Some(AnyValue { value: Some(Value::StringValue(line(evaluation))) }),
         event_name: EVALUATION_EVENT.to_owned(),
         trace_id: evaluation.trace_id.as_bytes().to_vec(),
         span_id: evaluation.span_id.as_bytes().to_vec(),
-        attributes: result_attributes(evaluation).0,
+        flags: SAMPLED,
+        attributes: attributes.0,
         ..LogRecord::default()
     }
 }
 
-fn evaluator_span(evaluation: &Evaluation) -> Span {
-    let end_ms = evaluation.finished_at_ms.unwrap_or(evaluation.created_at_ms);
-    let start_ms = end_ms.saturating_sub(evaluation.latency_ms.unwrap_or(0).max(0));
+fn evaluator_span(score: &WriteBack) -> Span {
+    let evaluation = &score.evaluation;
     let trace_id = evaluation.trace_id.as_bytes().to_vec();
     let judged_span = evaluation.span_id.as_bytes().to_vec();
-    let status = (evaluation.outcome == Outcome::Failed)
-        .then(|| Status { message: evaluation.rationale.clone().unwrap_or_default(), code: StatusCode::Error as i32 });
-    let mut attributes = result_attributes(evaluation);
-    annotate(&mut attributes, evaluation);
+    let (name, start, end) = if let Some(span) = &score.judged_span {
+        let name = format!("evaluate {}: {}", evaluation.rubric, verdict(evaluation));
+        (name, span.end.saturating_sub(SPAN_NANOS), span.end)
+    } else {
+        let end = judged_at(evaluation);
+        let lasted = nanos(evaluation.latency_ms.unwrap_or(0));
+        (format!("evaluate {}", evaluation.rubric), end.saturating_sub(lasted), end)
+    };
+    let mut attributes = score_attributes::of_result(score);
+    score_attributes::annotate(&mut attributes, evaluation);
     Span {
         trace_id: trace_id.clone(),
         span_id: span_id(evaluation).to_vec(),
         parent_span_id: judged_span.clone(),
-        name: format!("evaluate {}", evaluation.rubric),
+        flags: SAMPLED,
+        name,
         kind: SpanKind::Internal as i32,
-        start_time_unix_nano: nanos(start_ms),
-        end_time_unix_nano: nanos(end_ms),
+        start_time_unix_nano: start,
+        end_time_unix_nano: end,
         attributes: attributes.0,
-        links: vec![Link { trace_id, span_id: judged_span, ..Link::default() }],
-        status,
+        links: vec![Link { trace_id, span_id: judged_span, flags: SAMPLED, ..Link::default() }],
+        // No status: a judge that failed is no error of the application whose trace this is.
         ..Span::default()
+    }
+}
+
+/// The verdict in a few characters: `2 (fail)`, `0.84`, `polite`, `abstained`, `failed`.
+fn verdict(evaluation: &Evaluation) -> String {
+    match &evaluation.score {
+        Some(score @ Score::Number { number, .. }) => {
+            // Two digits: a name for every value would be a name for every span.
+            let number = (number * 100.0).round() / 100.0;
+            score.label().map_or_else(|| number.to_string(), |label| format!("{number} ({label})"))
+        }
+        Some(score) => score.label().unwrap_or_default().to_owned(),
+        None => evaluation.outcome.as_str().to_owned(),
+    }
+}
+
+/// What a list of log lines shows of a score: `faithfulness: 2 (fail). The tour is not in the documents.`
+fn line(evaluation: &Evaluation) -> String {
+    let reasons = evaluation.rationale.as_deref().unwrap_or_default();
+    let cut = reasons.char_indices().nth(LONGEST_REASONS).map_or(reasons.len(), |(at, _)| at);
+    let more = if cut < reasons.len() { "…" } else { "" };
+    let (rubric, verdict, reasons) = (&evaluation.rubric, verdict(evaluation), &reasons[..cut]);
+    match (evaluation.outcome, reasons.is_empty()) {
+        (Outcome::Failed, true) => format!("{rubric}: not judged ({})", score_attributes::error_type(evaluation)),
+        (Outcome::Failed, false) => {
+            format!("{rubric}: not judged ({}): {reasons}{more}", score_attributes::error_type(evaluation))
+        }
+        (_, true) => format!("{rubric}: {verdict}"),
+        (_, false) => format!("{rubric}: {verdict}. {reasons}{more}"),
     }
 }
 
@@ -113,102 +192,10 @@ pub fn span_id(evaluation: &Evaluation) -> [u8; 8] {
     if id == [0; 8] { [1; 8] } else { id }
 }
 
-/// The conventions' attributes of an evaluation result, and judged's own, which say who judged how.
-fn result_attributes(evaluation: &Evaluation) -> Attributes {
-    let mut attributes = Attributes::default();
-    attributes.text("gen_ai.evaluation.name", &evaluation.rubric);
-    if let Some(score) = &evaluation.score {
-        attributes.number("gen_ai.evaluation.score.value", score.number());
-        attributes.maybe("gen_ai.evaluation.score.label", score.label());
-    }
-    if evaluation.outcome == Outcome::Failed {
-        attributes.text("error.type", error_type(evaluation));
-    } else {
-        attributes.maybe("gen_ai.evaluation.explanation", evaluation.rationale.as_deref());
-    }
-    attributes.maybe("gen_ai.response.id", evaluation.response_id.as_deref());
-    attributes.text(EVALUATION_ID, &evaluation.id.to_string());
-    attributes.text("judged.outcome", evaluation.outcome.as_str());
-    attributes.text("judged.subject", evaluation.subject_kind.as_str());
-    attributes.text("judged.rubric.name", &evaluation.rubric);
-    attributes.int("judged.rubric.version", Some(i64::from(evaluation.rubric_version)));
-    attributes.text("judged.rubric.hash", &evaluation.rubric_hash.to_string());
-    attributes.text("judged.judge", &evaluation.judge);
-    attributes.maybe("judged.judge.model", evaluation.judge_model.as_deref());
-    attributes.text("judged.scale", evaluation.scale.name());
-    attributes.number("judged.value", evaluation.score.as_ref().and_then(Score::value));
-    attributes.number("judged.inclusion_probability", Some(evaluation.inclusion_probability.get()));
-    attributes.number("judged.cost_usd", evaluation.cost_usd);
-    attributes
-}
-
-/// The same as an OpenInference annotation of the linked span, its trace or its session.
-fn annotate(attributes: &mut Attributes, evaluation: &Evaluation) {
-    attributes.text("openinference.span.kind", "EVALUATOR");
-    let scope = match evaluation.subject_kind {
-        SubjectKind::Generation => "",
-        SubjectKind::Trace => "trace.",
-        SubjectKind::Session => "session.",
-    };
-    attributes.maybe("session.id", evaluation.session_id.as_deref());
-    if evaluation.outcome == Outcome::Failed {
-        // An annotation needs a score, a label or an explanation; a failure has none of them.
-        return;
-    }
-    let key = |field: &str| format!("{scope}annotations.0.annotation.{field}");
-    attributes.text(&key("name"), &evaluation.rubric);
-    attributes.text(&key("annotator_kind"), if is_by_model(evaluation) { "LLM" } else { "CODE" });
-    attributes.text(&key("identifier"), &evaluation.id.to_string());
-    if let Some(score) = &evaluation.score {
-        attributes.number(&key("score"), score.number().or(score.value()));
-        attributes.maybe(&key("label"), score.label());
-    }
-    attributes.maybe(&key("explanation"), evaluation.rationale.as_deref());
-}
-
-/// Whether a model judged, rather than the offline scorer.
-pub(super) fn is_by_model(evaluation: &Evaluation) -> bool {
-    evaluation.judge != BASELINE && evaluation.judge_model.as_deref() != Some(BASELINE_MODEL)
-}
-
-/// The code of a failure; `_OTHER` is OpenTelemetry's word for one that has none.
-pub(super) fn error_type(evaluation: &Evaluation) -> &str {
-    evaluation.reason.as_deref().unwrap_or("_OTHER")
+fn judged_at(evaluation: &Evaluation) -> u64 {
+    nanos(evaluation.finished_at_ms.unwrap_or(evaluation.created_at_ms))
 }
 
 fn nanos(ms: i64) -> u64 {
     u64::try_from(ms).unwrap_or(0).saturating_mul(1_000_000)
-}
-
-/// Wire attributes under construction.
-#[derive(Default)]
-struct Attributes(Vec<KeyValue>);
-
-impl Attributes {
-    fn push(&mut self, key: &str, value: Value) {
-        let value = Some(AnyValue { value: Some(value) });
-        self.0.push(KeyValue { key: key.to_owned(), value, ..KeyValue::default() });
-    }
-
-    fn text(&mut self, key: &str, text: &str) {
-        self.push(key, Value::StringValue(text.to_owned()));
-    }
-
-    fn maybe(&mut self, key: &str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.text(key, text);
-        }
-    }
-
-    fn number(&mut self, key: &str, number: Option<f64>) {
-        if let Some(number) = number.filter(|number| number.is_finite()) {
-            self.push(key, Value::DoubleValue(number));
-        }
-    }
-
-    fn int(&mut self, key: &str, number: Option<i64>) {
-        if let Some(number) = number {
-            self.push(key, Value::IntValue(number));
-        }
-    }
 }

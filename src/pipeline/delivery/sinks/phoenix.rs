@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use super::error::{DeliveryError, SinkConfigError, fail};
 use super::http::{self, Answer};
 use super::settings;
-use super::{native, payload};
+use super::{native, score_attributes};
 use crate::config::sinks::{PhoenixTarget, SinkConfig};
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
@@ -157,7 +157,7 @@ fn annotation(evaluation: &Evaluation) -> Json {
     }
     let mut annotation = json!({
         "name": evaluation.rubric,
-        "annotator_kind": if payload::is_by_model(evaluation) { "LLM" } else { "CODE" },
+        "annotator_kind": if score_attributes::is_by_model(evaluation) { "LLM" } else { "CODE" },
         "result": result,
         "metadata": native::metadata(evaluation),
         "identifier": format!("judged/v{}/{}", evaluation.rubric_version, evaluation.judge),

@@ -4,12 +4,14 @@ mod annotations;
 mod native;
 mod otlp;
 mod real;
+mod write_back;
 
 use std::collections::BTreeMap;
 
 use crate::config::sinks::SinkConfig;
 use crate::model::{
     ContentHash, Evaluation, EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId,
+    WriteBack,
 };
 use crate::pipeline::delivery::sinks::{DeliveryError, Disposition, Sink, SinkConfigError};
 
@@ -69,6 +71,19 @@ pub fn abstained(number: u8) -> Evaluation {
     Evaluation { outcome: Outcome::Abstained, score: None, ..evaluation(number) }
 }
 
+/// Delivers evaluations whose judged span is not known.
+pub trait DeliverAll {
+    async fn deliver_all(&self, evaluations: &[Evaluation]) -> Vec<Result<(), DeliveryError>>;
+}
+
+impl DeliverAll for Sink {
+    async fn deliver_all(&self, evaluations: &[Evaluation]) -> Vec<Result<(), DeliveryError>> {
+        let unplaced = |evaluation| WriteBack { evaluation, judged_span: None, replaces: None };
+        let scores: Vec<WriteBack> = evaluations.iter().cloned().map(unplaced).collect();
+        self.deliver(&scores.iter().collect::<Vec<_>>()).await
+    }
+}
+
 /// A sink from its TOML; the variable `SECRET` holds `hush`.
 pub fn build(toml: &str) -> Result<Sink, SinkConfigError> {
     let config: SinkConfig = toml::from_str(toml).unwrap();
@@ -107,7 +122,7 @@ fn a_sink_that_cannot_work_is_refused_with_the_remedy() {
 async fn secrets_show_in_no_error_and_no_debug_output() {
     let sink = sink("name = 'a'\ntype = 'phoenix'\nurl = 'http://user:hush@127.0.0.1:1'\napi_key_env = 'SECRET'");
     assert!(!format!("{sink:?}").contains("Bearer hush"));
-    let error = sink.deliver(&[evaluation(2)]).await.remove(0).unwrap_err();
+    let error = sink.deliver_all(&[evaluation(2)]).await.remove(0).unwrap_err();
     let mut shown = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {

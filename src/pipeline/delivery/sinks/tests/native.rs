@@ -9,7 +9,7 @@ use crate::pipeline::delivery::sinks::{DeliveryError, Disposition, Sink};
 use axum::http::Method;
 use serde_json::{Value as Json, json};
 
-use super::{abstained, dispositions, evaluation, failed, sink, span_id, trace_id};
+use super::{DeliverAll, abstained, dispositions, evaluation, failed, sink, span_id, trace_id};
 use crate::testing::fake_api::{Asked, FakeApi};
 
 const TRACE: &str = "tr-01010101010101010101010101010101";
@@ -71,8 +71,8 @@ async fn mlflow_server() -> FakeApi {
 async fn mlflow_gets_an_assessment_once_however_often_it_is_delivered() {
     let api = mlflow_server().await;
     let sink = mlflow(&api);
-    assert_eq!(dispositions(&sink.deliver(&[evaluation(2)]).await), [None]);
-    assert_eq!(dispositions(&sink.deliver(&[evaluation(2)]).await), [None]);
+    assert_eq!(dispositions(&sink.deliver_all(&[evaluation(2)]).await), [None]);
+    assert_eq!(dispositions(&sink.deliver_all(&[evaluation(2)]).await), [None]);
     let asked = api.asked();
     let methods: Vec<&Method> = asked.iter().map(|asked| &asked.method).collect();
     assert_eq!(methods, [&Method::POST, &Method::POST, &Method::GET]);
@@ -85,8 +85,8 @@ async fn mlflow_gets_a_later_revision_in_place_of_the_earlier() {
     let api = mlflow_server().await;
     let sink = mlflow(&api);
     let first = evaluation(2);
-    sink.deliver(std::slice::from_ref(&first)).await;
-    assert_eq!(dispositions(&sink.deliver(&[later_revision(&first)]).await), [None]);
+    sink.deliver_all(std::slice::from_ref(&first)).await;
+    assert_eq!(dispositions(&sink.deliver_all(&[later_revision(&first)]).await), [None]);
     let patched = api.asked().pop().unwrap();
     assert_eq!(patched.method, Method::PATCH);
     assert_eq!(patched.body["assessment"]["feedback"]["value"], 2.0);
@@ -97,7 +97,7 @@ async fn mlflow_gets_a_later_revision_in_place_of_the_earlier() {
 async fn mlflow_without_the_trace_is_asked_again_later() {
     let api = mlflow_server().await;
     let elsewhere = Evaluation { trace_id: trace_id(9), ..evaluation(2) };
-    let results = mlflow(&api).deliver(&[elsewhere, evaluation(3)]).await;
+    let results = mlflow(&api).deliver_all(&[elsewhere, evaluation(3)]).await;
     assert_eq!(dispositions(&results), [Some(Disposition::Retry { after: Some(Duration::from_secs(30)) }), None]);
     assert!(matches!(results[0], Err(DeliveryError::NotThereYet { .. })));
 }
@@ -105,7 +105,7 @@ async fn mlflow_without_the_trace_is_asked_again_later() {
 #[tokio::test]
 async fn mlflow_is_told_of_failures_as_errors_and_not_of_abstentions() {
     let api = mlflow_server().await;
-    assert_eq!(dispositions(&mlflow(&api).deliver(&[abstained(2), failed(3)]).await), [None, None]);
+    assert_eq!(dispositions(&mlflow(&api).deliver_all(&[abstained(2), failed(3)]).await), [None, None]);
     let [asked] = api.asked().try_into().unwrap();
     let error = json!({ "error": { "error_code": "unparseable_reply", "error_message": "the reply is not JSON" } });
     assert_eq!(asked.body["assessment"]["feedback"], error);
@@ -115,7 +115,10 @@ async fn mlflow_is_told_of_failures_as_errors_and_not_of_abstentions() {
 async fn mlflow_whose_database_is_down_is_tried_again() {
     let api =
         FakeApi::start(|asked| if asked.method == Method::POST { (500, json!({})) } else { (404, json!({})) }).await;
-    assert_eq!(dispositions(&mlflow(&api).deliver(&[evaluation(2)]).await), [Some(Disposition::Retry { after: None })]);
+    assert_eq!(
+        dispositions(&mlflow(&api).deliver_all(&[evaluation(2)]).await),
+        [Some(Disposition::Retry { after: None })]
+    );
 }
 
 /// Behaves as Phoenix 20 does: refuses a whole synchronous request for one unknown target.
@@ -138,7 +141,7 @@ async fn phoenix_gets_a_batch_of_annotations() {
     let api = phoenix_server("").await;
     let whole =
         Evaluation { subject: SubjectId::of_trace(trace_id(1)), subject_kind: SubjectKind::Trace, ..evaluation(9) };
-    let results = phoenix(&api).deliver(&[evaluation(2), abstained(3), failed(4), evaluation(5), whole]).await;
+    let results = phoenix(&api).deliver_all(&[evaluation(2), abstained(3), failed(4), evaluation(5), whole]).await;
     assert_eq!(dispositions(&results), [None; 5]);
     let asked = api.asked();
     assert_eq!((asked[0].path.as_str(), asked[0].query.as_str()), ("/v1/span_annotations", "sync=true"));
@@ -152,7 +155,7 @@ async fn phoenix_gets_a_batch_of_annotations() {
 #[tokio::test]
 async fn phoenix_without_one_span_takes_the_others() {
     let api = phoenix_server("0303030303030303").await;
-    let results = phoenix(&api).deliver(&[evaluation(2), evaluation(3), evaluation(4)]).await;
+    let results = phoenix(&api).deliver_all(&[evaluation(2), evaluation(3), evaluation(4)]).await;
     let later = Some(Disposition::Retry { after: Some(Duration::from_secs(30)) });
     assert_eq!(dispositions(&results), [None, later, None]);
     assert!(results[1].as_ref().unwrap_err().to_string().contains(&span_id(3).to_string()));
@@ -163,7 +166,7 @@ async fn phoenix_refusing_one_annotation_takes_the_others() {
     let api = phoenix_server("").await;
     let mut batch: Vec<Evaluation> = (2..9).map(evaluation).collect();
     batch[3].rubric = "note".to_owned();
-    let results = phoenix(&api).deliver(&batch).await;
+    let results = phoenix(&api).deliver_all(&batch).await;
     let refused: Vec<usize> = (0..7).filter(|index| results[*index].is_err()).collect();
     assert_eq!(refused, [3]);
     assert_eq!(results[3].as_ref().unwrap_err().disposition(), Disposition::GiveUp);
@@ -174,8 +177,8 @@ async fn langfuse_gets_a_list_of_scores_with_stable_ids() {
     let api = FakeApi::start(|_| (200, json!({}))).await;
     let sink = langfuse(&api);
     let first = evaluation(2);
-    assert_eq!(dispositions(&sink.deliver(&[first.clone(), abstained(3), failed(4)]).await), [None; 3]);
-    sink.deliver(&[later_revision(&first)]).await;
+    assert_eq!(dispositions(&sink.deliver_all(&[first.clone(), abstained(3), failed(4)]).await), [None; 3]);
+    sink.deliver_all(&[later_revision(&first)]).await;
     let asked = api.asked();
     assert_eq!(asked[0].path, "/api/public/scores");
     assert_eq!(asked[0].headers["authorization"], "Basic cGs6aHVzaA==");
@@ -191,8 +194,8 @@ async fn langfuse_that_takes_no_lists_gets_scores_one_by_one_from_then_on() {
         FakeApi::start(|asked| if asked.body.is_array() { (400, json!({})) } else { (200, json!({ "id": "x" })) })
             .await;
     let sink = langfuse(&api);
-    assert_eq!(dispositions(&sink.deliver(&[evaluation(2), evaluation(3)]).await), [None, None]);
-    assert_eq!(dispositions(&sink.deliver(&[evaluation(4)]).await), [None]);
+    assert_eq!(dispositions(&sink.deliver_all(&[evaluation(2), evaluation(3)]).await), [None, None]);
+    assert_eq!(dispositions(&sink.deliver_all(&[evaluation(4)]).await), [None]);
     let shapes: Vec<bool> = api.asked().iter().map(|asked| asked.body.is_array()).collect();
     assert_eq!(shapes, [true, false, false, false]);
 }
@@ -205,7 +208,7 @@ async fn langfuse_can_refuse_a_part_of_a_list() {
         (207, json!({ "successes": [], "errors": [{ "id": id, "status": 400, "message": "bad" }] }))
     })
     .await;
-    let results = langfuse(&api).deliver(&[evaluation(2), refused]).await;
+    let results = langfuse(&api).deliver_all(&[evaluation(2), refused]).await;
     assert_eq!(dispositions(&results), [None, Some(Disposition::GiveUp)]);
 }
 
@@ -225,7 +228,7 @@ async fn langfuse_values_follow_the_scale() {
         subject_kind: SubjectKind::Session,
         ..of(4, &categorical, Score::of_label(&categorical, "rude"))
     };
-    langfuse(&api).deliver(&[of(2, &binary, Score::of_number(&binary, 1.0)), session]).await;
+    langfuse(&api).deliver_all(&[of(2, &binary, Score::of_number(&binary, 1.0)), session]).await;
     let body = api.asked().pop().unwrap().body;
     assert_eq!((&body[0]["dataType"], &body[0]["value"]), (&json!("BOOLEAN"), &json!(1)));
     assert_eq!((&body[1]["dataType"], &body[1]["value"]), (&json!("CATEGORICAL"), &json!("rude")));
@@ -237,7 +240,7 @@ async fn a_wrong_key_loses_no_score() {
     let api = FakeApi::start(|_| (401, json!({ "message": "who are you" }))).await;
     let minute = [Some(Disposition::Retry { after: Some(Duration::from_mins(1)) })];
     for sink in [mlflow(&api), phoenix(&api), langfuse(&api)] {
-        assert_eq!(dispositions(&sink.deliver(&[evaluation(2)]).await), minute, "{}", sink.type_name());
+        assert_eq!(dispositions(&sink.deliver_all(&[evaluation(2)]).await), minute, "{}", sink.type_name());
         sink.check().await.unwrap_err();
     }
 }

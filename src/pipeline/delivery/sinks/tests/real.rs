@@ -11,7 +11,7 @@ use crate::pipeline::delivery::sinks::{Disposition, Sink};
 use prost::Message;
 use serde_json::Value as Json;
 
-use super::{dispositions, evaluation, failed, sink};
+use super::{DeliverAll, dispositions, evaluation, failed, sink};
 
 const MLFLOW: &str = "JUDGED_TEST_MLFLOW_URL";
 const PHOENIX: &str = "JUDGED_TEST_PHOENIX_URL";
@@ -97,7 +97,7 @@ async fn json(url: &str) -> Json {
 /// Delivers until the backend has inserted the span.
 async fn deliver_when_there(sink: &Sink, evaluation: &Evaluation) {
     for _ in 0..60 {
-        match dispositions(&sink.deliver(std::slice::from_ref(evaluation)).await)[0] {
+        match dispositions(&sink.deliver_all(std::slice::from_ref(evaluation)).await)[0] {
             None => return,
             Some(Disposition::Retry { .. }) => tokio::time::sleep(Duration::from_secs(1)).await,
             Some(Disposition::GiveUp) => panic!("given up"),
@@ -113,7 +113,7 @@ async fn mlflow_has_exactly_one_assessment_after_two_deliveries() {
     let sink = sink(&format!("name = 'm'\ntype = 'mlflow'\nurl = '{url}'\nexperiment_id = '0'\ntimeout = '60s'"));
     sink.check().await.unwrap();
     let scored = fresh(evaluation(2));
-    let missing = sink.deliver(std::slice::from_ref(&scored)).await;
+    let missing = sink.deliver_all(std::slice::from_ref(&scored)).await;
     assert_eq!(
         dispositions(&missing),
         [Some(Disposition::Retry { after: Some(Duration::from_secs(30)) })],
@@ -165,7 +165,7 @@ async fn mlflow_shows_one_evaluator_span_in_the_judged_trace() {
     send_trace(&url, &scored, "").await;
     let before = spans_in_mlflow(&url, &scored).await;
     for sink in &sinks {
-        let results = sink.deliver(std::slice::from_ref(&scored)).await;
+        let results = sink.deliver_all(std::slice::from_ref(&scored)).await;
         assert_eq!(dispositions(&results), [None], "{results:?}");
     }
     assert_eq!(spans_in_mlflow(&url, &scored).await, before + 1);
@@ -185,7 +185,7 @@ async fn phoenix_has_exactly_one_annotation_after_two_deliveries() {
     let (scored, absent) = (fresh(evaluation(2)), fresh(evaluation(3)));
     send_trace(&url, &scored, "judged-test").await;
     deliver_when_there(&sink, &scored).await;
-    let results = sink.deliver(&[absent, scored.clone()]).await;
+    let results = sink.deliver_all(&[absent, scored.clone()]).await;
     assert_eq!(dispositions(&results), [Some(Disposition::Retry { after: Some(Duration::from_secs(30)) }), None]);
 
     let read = format!("{url}/v1/projects/judged-test/span_annotations?span_ids={}", scored.span_id);
