@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{duration, lease};
 
 /// When a trace is complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct AssemblyConfig {
     #[serde(with = "duration")]
     pub session_idle: Duration,
     /// A worker that dies while it assembles gives its traces back after this long.
-    #[serde(with = "duration")]
+    #[serde(with = "lease")]
     pub lease: Duration,
     /// Whether what was cut off, or may have been, is judged as if it were whole.
     pub judge_cut: bool,

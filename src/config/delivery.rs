@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::lease;
 
 /// How owed deliveries are worked on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeliveryConfig {
     /// A worker that dies gives its deliveries back after this long. A batch that takes longer is sent twice.
-    #[serde(with = "duration")]
+    #[serde(with = "lease")]
     pub lease: Duration,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::duration;
+use super::{duration, lease};
 
 /// How pending evaluations are worked on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct EvaluationConfig {
     /// A judge that is away is tried this often, minutes apart, before the evaluation ends as `failed`.
     pub attempts: u32,
     /// A worker that dies gives its evaluations back after this long.
-    #[serde(with = "duration")]
+    #[serde(with = "lease")]
     pub lease: Duration,
 }
 

@@ -13,6 +13,7 @@ mod environment;
 mod evaluation;
 pub mod intake;
 pub mod judges;
+pub mod lease;
 pub mod privacy;
 mod rubrics;
 pub mod sampling;

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{Store, StoreError, transaction};
+use crate::config::lease::LONGEST;
 
 /// No lease is longer: one that ends later was taken by a clock that went wrong, and is none.
-const LONGEST_LEASE_MS: i64 = 12 * 3_600_000;
+const LONGEST_LEASE_MS: i64 = LONGEST.as_millis() as i64;
 
 /// Identifiers renewed or released in one statement.
 const KEYS_PER_STATEMENT: usize = 64;
