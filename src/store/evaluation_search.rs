@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::evaluation_queries::{OF_EVALUATIONS, SUMMARY_COLUMNS, SummaryRow};
 use super::{EvaluationSummary, PageCursor, Store, StoreError, read, rows};
-use crate::model::{Outcome, TraceId};
+use crate::model::{HOUR_MS, Outcome, TraceId};
 
 /// Which evaluations to show; what is absent does not restrict.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,8 +65,6 @@ const LONGEST_STRETCH: u64 = 20_000;
 /// Labels and outcomes that an index holds: those that are looked for among many others. The words are those of the index.
 const RARE_LABEL: &str = "label IS NOT NULL AND label <> 'pass'";
 const RARE_OUTCOME: &str = "outcome NOT IN ('scored', 'filtered', 'sampled_out', 'pending')";
-
-const ONE_HOUR_MS: i64 = 3_600_000;
 
 /// The index that a search follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,20 +120,23 @@ impl Store {
             search.of_trace(trace, after).await?;
             return search.page(None, 0);
         }
-        let (mut length, mut looked) = (FIRST_STRETCH, 0);
+        let (mut length, mut looked, mut has_looked) = (FIRST_STRETCH, 0, false);
         for mut stretch in search.stretches(after).await? {
             loop {
-                if looked > 0 && start.elapsed() >= patience {
+                if std::mem::replace(&mut has_looked, true) && start.elapsed() >= patience {
                     return search.page(Some(stretch.after), looked);
                 }
                 let begin = Instant::now();
                 let end = search.end_of(stretch, length).await?;
                 search.match_in(stretch, end).await?;
-                looked += length;
                 if search.is_full() {
                     return search.page(None, looked);
                 }
-                let Some(end) = end else { break };
+                let Some(end) = end else {
+                    looked += search.left_in(stretch).await?;
+                    break;
+                };
+                looked += length;
                 stretch.after = end;
                 length = next_length(length, begin.elapsed(), patience.saturating_sub(start.elapsed()));
             }
@@ -218,9 +219,9 @@ impl Search<'_> {
         let mut stretches: Vec<Stretch> = Vec::new();
         for hour_ms in hours {
             match stretches.last_mut() {
-                Some(last) if last.from_ms == hour_ms + ONE_HOUR_MS => last.from_ms = hour_ms,
+                Some(last) if last.from_ms == hour_ms + HOUR_MS => last.from_ms = hour_ms,
                 _ => {
-                    let begin = PageCursor::before(hour_ms + ONE_HOUR_MS);
+                    let begin = PageCursor::before(hour_ms + HOUR_MS);
                     let after = if after.created_at_ms < begin.created_at_ms { after } else { begin };
                     stretches.push(Stretch { after, from_ms: hour_ms });
                 }
@@ -260,6 +261,18 @@ impl Search<'_> {
             select.build_query_as().fetch_optional(pool).await?
         });
         Ok(found.map(|(created_at_ms, id)| PageCursor { created_at_ms, id: id.into() }))
+    }
+
+    /// How many evaluations a stretch has whose end was reached: less than one looks at in one go.
+    async fn left_in(&self, stretch: Stretch) -> Result<u64, StoreError> {
+        let (number,): (i64,) = read!(self.store, DB, pool => {
+            let mut select = QueryBuilder::<DB>::new("SELECT count(*) FROM evaluations e WHERE e.created_at_ms >= ");
+            select.push_bind(stretch.from_ms);
+            push_index!(select, self.index);
+            push_stretch!(select, stretch, None::<PageCursor>);
+            select.build_query_as().fetch_one(pool).await?
+        });
+        Ok(number.max(0) as u64)
     }
 
     /// Finds what passes the filter in a stretch up to `end`, as far as the page has room.

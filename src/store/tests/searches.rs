@@ -68,6 +68,7 @@ on_both_databases! {
     a_search_that_ran_out_of_patience_goes_on_where_it_stood(database) {
         ten_days(&database).await;
         let store = &database.store;
+        let planned = all(store, &EvaluationFilter::default(), 500).await.len() as u64;
         for filter in [
             EvaluationFilter { text: Some("overlap".into()), ..EvaluationFilter::default() },
             EvaluationFilter { segment: Some(("environment".into(), "nowhere".into())), ..EvaluationFilter::default() },
@@ -75,13 +76,14 @@ on_both_databases! {
             EvaluationFilter { label: Some("fail".into()), documents_below: Some(2), ..EvaluationFilter::default() },
         ] {
             let whole = all(store, &filter, 500).await;
-            let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+            let (mut found, mut after, mut pages, mut looked) = (Vec::new(), None, 0, 0);
             loop {
                 let page = store.evaluation_page(&filter, after, 500, Duration::ZERO).await.unwrap();
                 found.extend(page.evaluations);
                 pages += 1;
                 if let Some(searched) = page.searched {
                     assert!(searched.evaluations > 0);
+                    looked += searched.evaluations;
                     assert_eq!(page.next.map(|next| next.created_at_ms), Some(searched.until_ms));
                 }
                 after = page.next;
@@ -90,6 +92,7 @@ on_both_databases! {
                 }
             }
             assert!(pages > 1, "{filter:?}");
+            assert!(looked <= planned, "{looked} of {planned}, {filter:?}");
             assert_eq!(found, whole, "{filter:?}");
         }
         let unknown = EvaluationFilter { judge: Some("nobody".into()), ..EvaluationFilter::default() };
