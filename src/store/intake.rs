@@ -8,7 +8,7 @@ use sqlx::QueryBuilder;
 use super::resources::{ResourcePlaces, store_resources};
 use super::rows::push_list;
 use super::{Store, StoreError, read, transaction};
-use crate::model::{Probability, SpanId, TraceId, UnixNanos};
+use crate::model::{Probability, SpanId, TraceId, UnixNanos, hour_start};
 use crate::otlp::Signal;
 
 /// A span that passed the prefilter, redacted.
@@ -39,9 +39,8 @@ pub struct KeptLogRecord {
     pub u: f64,
     /// SHA-256 of resource and body: a log record has no id of its own.
     pub digest: [u8; 32],
-    /// OTLP protobuf: what emitted it, as the field of a resource block. Empty where that is unknown.
-    pub resource: Arc<[u8]>,
-    /// OTLP protobuf: one log record in a resource block without its resource.
+    /// OTLP protobuf: one log record in a resource block without its resource, which nothing that is read from a log record
+    /// depends on.
     pub body: Vec<u8>,
 }
 
@@ -110,8 +109,6 @@ struct TraceArrival {
 /// Rows of one bulk statement: STYLE-measured optimum of both databases, far below their parameter limits.
 const ROWS_PER_STATEMENT: usize = 100;
 
-const ONE_HOUR_MS: i64 = 3_600_000;
-
 /// A trace that goes on growing is assembled again at the latest after so many times the longest wait for a root, or after
 /// half an hour.
 const LATE_WAITS: i64 = 5;
@@ -165,14 +162,12 @@ impl Store {
                         }
                     }
                     for logs in in_key_order(&batch.logs, |log| (log.trace_id, log.digest)).chunks(ROWS_PER_STATEMENT) {
-                        let mut insert = QueryBuilder::<DB>::new("INSERT INTO log_records (trace_id, digest, received_at_ms, resource, body) ");
+                        let mut insert = QueryBuilder::<DB>::new("INSERT INTO log_records (trace_id, digest, received_at_ms, body) ");
                         insert.push_values(logs, |mut row, log| {
-                            let (resource, body) = resources.columns(&log.resource, &log.body);
                             row.push_bind(log.trace_id.as_bytes().as_slice())
                                 .push_bind(log.digest.as_slice())
                                 .push_bind(now_ms)
-                                .push_bind(resource)
-                                .push_bind(body.as_ref());
+                                .push_bind(log.body.as_slice());
                         });
                         insert.push(" ON CONFLICT (trace_id, digest) DO NOTHING RETURNING trace_id, digest");
                         let stored: Vec<(Vec<u8>, Vec<u8>)> = insert.build_query_as().fetch_all(&mut *tx).await?;
@@ -262,7 +257,7 @@ impl Store {
                      own_unmarked = account.own_unmarked + excluded.own_unmarked, \
                      other_evaluators = account.other_evaluators + excluded.other_evaluators",
                 )
-                .bind(now_ms - now_ms.rem_euclid(ONE_HOUR_MS))
+                .bind(hour_start(now_ms))
                 .bind(&self.worker)
                 .bind(signal)
                 .bind(account.received)
@@ -300,9 +295,7 @@ impl Store {
 }
 
 fn resources_of(batches: &[IntakeBatch]) -> impl Iterator<Item = &Arc<[u8]>> {
-    batches.iter().flat_map(|batch| {
-        batch.spans.iter().map(|span| &span.resource).chain(batch.logs.iter().map(|log| &log.resource))
-    })
+    batches.iter().flat_map(|batch| batch.spans.iter().map(|span| &span.resource))
 }
 
 fn in_key_order<T, K: Ord>(records: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {

@@ -437,13 +437,12 @@ fn log_record(
         return Err(Refusal::TooDeep(span_id));
     }
     redactor.redact_log_record(&mut record);
-    let (resource, body) = (Arc::clone(emitter.origin.resource()), emitter.origin.log_record_to_bytes(&record));
+    let body = emitter.origin.log_record_to_bytes(&record);
     Ok(KeptLogRecord {
         trace_id: candidate.trace_id,
         span_id,
         u: candidate.u,
-        digest: Sha256::new().chain_update(&resource).chain_update(&body).finalize().into(),
-        resource,
+        digest: Sha256::new().chain_update(emitter.origin.resource()).chain_update(&body).finalize().into(),
         body,
     })
 }
