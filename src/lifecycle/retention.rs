@@ -1,4 +1,4 @@
-//! Deletes what is older than it may become: content, never scores.
+//! Deletes what is older than it may become: content and what was counted of it, never scores.
 //!
 //! One process of a deployment does it, in steps that commit by themselves, and rests after each for as long as it took:
 //! intake waits for no more than one step, and never for all of them.
@@ -23,6 +23,9 @@ const REST: (Duration, Duration) = (Duration::from_millis(10), Duration::from_se
 
 const ONE_DAY_MS: i64 = 86_400_000;
 
+/// What weakened evaluations is counted by hour for so long: what is set up otherwise since has no use for more.
+const PROBLEM_DAYS: i64 = 90;
+
 /// Deletes until `soft` is cancelled.
 pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken) -> Result<(), StoreError> {
     while !soft.is_cancelled() {
@@ -46,6 +49,7 @@ pub(super) async fn retain(store: Store, config: Config, soft: CancellationToken
 async fn forget(store: &Store, config: &Config, soft: &CancellationToken) -> Result<(), StoreError> {
     forget_content(store, config.privacy.retention_days, soft).await?;
     forget_resources(store, config.privacy.retention_days).await?;
+    store.forget_problems(store.now_ms() - PROBLEM_DAYS * ONE_DAY_MS).await?;
     forget_batches(store, config.store.keep_digests, soft).await
 }
 

@@ -24,7 +24,7 @@ macro_rules! account_planned {
                  VALUES ($1, $2, $3, $4, $5, $6) \
                  ON CONFLICT (hour_ms, worker, rubric, version, judge) DO UPDATE SET subjects = account.subjects + excluded.subjects",
             )
-            .bind($now_ms - $now_ms.rem_euclid(3_600_000))
+            .bind($crate::model::hour_start($now_ms))
             .bind($store.worker())
             .bind(rubric)
             .bind(version)
