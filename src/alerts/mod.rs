@@ -5,11 +5,11 @@
 //! at which it likely began. A flag that began before the latest episode was resolved is that episode still: one that
 //! a person resolved stays so, one that had gone by itself comes back. What began later is a new episode.
 
-use crate::model::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
+use crate::model::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState, HOUR_MS};
 use crate::report::{Flag, ReportData};
 
 /// A receiver that forgets is reminded of an unresolved alert this often.
-pub const REMIND_AFTER_MS: i64 = 3_600_000;
+pub const REMIND_AFTER_MS: i64 = HOUR_MS;
 
 /// What the report flags, with the version that counts now.
 pub fn findings(report: &ReportData) -> Vec<AlertFinding> {
@@ -114,8 +114,6 @@ mod tests {
     use super::*;
     use crate::model::{Attribution, DriftKind, Estimate};
 
-    const HOUR: i64 = 3_600_000;
-
     fn finding(since_ms: i64) -> AlertFinding {
         AlertFinding {
             rubric: "faithfulness".into(),
@@ -135,7 +133,7 @@ mod tests {
 
     /// The alerts after a look, and what was told.
     fn look(known: &mut Vec<Alert>, findings: &[AlertFinding], now_ms: i64) -> Vec<AlertEvent> {
-        let changes = reconcile(known, findings, now_ms, HOUR);
+        let changes = reconcile(known, findings, now_ms, HOUR_MS);
         let told = changes.iter().filter_map(|change| change.event).collect();
         for AlertChange { alert, .. } in changes {
             known.retain(|old| old.id != alert.id);
@@ -171,17 +169,17 @@ mod tests {
         assert_eq!(look(&mut known, &[], 200), []);
         assert_eq!(look(&mut known, &[finding(5)], 300), [], "back again: it did not flap");
         assert_eq!(look(&mut known, &[], 400), []);
-        assert_eq!(look(&mut known, &[], 399 + HOUR), [AlertEvent::Standing], "it is not over yet");
-        assert_eq!(look(&mut known, &[], 400 + HOUR), [AlertEvent::Resolved]);
+        assert_eq!(look(&mut known, &[], 399 + HOUR_MS), [AlertEvent::Standing], "it is not over yet");
+        assert_eq!(look(&mut known, &[], 400 + HOUR_MS), [AlertEvent::Resolved]);
         assert_eq!(known[0].resolved_by, None);
-        assert_eq!(look(&mut known, &[], 401 + HOUR), []);
+        assert_eq!(look(&mut known, &[], 401 + HOUR_MS), []);
     }
 
     #[test]
     fn after_a_long_standstill_one_look_without_the_flag_resolves_nothing() {
         let mut known = Vec::new();
         look(&mut known, &[finding(5)], 100);
-        let told = look(&mut known, &[], 100 + 100 * HOUR);
+        let told = look(&mut known, &[], 100 + 100 * HOUR_MS);
         assert!(!told.contains(&AlertEvent::Resolved), "{told:?}");
     }
 
@@ -190,8 +188,8 @@ mod tests {
         let mut known = Vec::new();
         look(&mut known, &[finding(5)], 100);
         look(&mut known, &[], 200);
-        look(&mut known, &[], 200 + HOUR);
-        assert_eq!(look(&mut known, &[finding(5)], 300 + HOUR), [AlertEvent::Opened]);
+        look(&mut known, &[], 200 + HOUR_MS);
+        assert_eq!(look(&mut known, &[finding(5)], 300 + HOUR_MS), [AlertEvent::Opened]);
         assert_eq!((known.len(), known[0].state, known[0].resolved_at_ms), (1, AlertState::Open, None));
     }
 
@@ -210,8 +208,8 @@ mod tests {
     fn receivers_that_forget_are_reminded_each_hour() {
         let mut known = Vec::new();
         look(&mut known, &[finding(5)], 100);
-        assert_eq!(look(&mut known, &[finding(5)], 99 + HOUR), []);
-        assert_eq!(look(&mut known, &[finding(5)], 100 + HOUR), [AlertEvent::Standing]);
-        assert_eq!(look(&mut known, &[finding(5)], 200 + HOUR), []);
+        assert_eq!(look(&mut known, &[finding(5)], 99 + HOUR_MS), []);
+        assert_eq!(look(&mut known, &[finding(5)], 100 + HOUR_MS), [AlertEvent::Standing]);
+        assert_eq!(look(&mut known, &[finding(5)], 200 + HOUR_MS), []);
     }
 }

@@ -94,7 +94,7 @@ async fn list(store: &Store, all: bool, format: Format, output: &mut Output) -> 
     let alerts = if all { store.alerts().await? } else { store.unresolved_alerts().await? };
     match format {
         Format::Json => {
-            let mut states = store.alert_delivery_states().await?;
+            let mut states = store.alert_delivery_states(&alerts).await?;
             let listed: Vec<Listed> = alerts
                 .into_iter()
                 .map(|alert| Listed { deliveries: states.remove(&alert.id).unwrap_or_default(), alert })

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::lease::Queue;
 use super::outbox::{DeliveryOutcome, Outbox};
+use super::rows::push_list;
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{Alert, AlertDeliveryId, AlertEvent, AlertId, DeliveryStatus};
 
@@ -60,6 +62,8 @@ row! {
     }
 }
 
+const ALERTS_PER_STATEMENT: usize = 100;
+
 const OWED: Outbox = Outbox {
     queue: Queue {
         table: "alert_deliveries",
@@ -103,16 +107,22 @@ impl Store {
         self.owed_by_receiver(&OWED).await
     }
 
-    /// How far the messages about each alert are, in order; reminders are left out.
-    pub async fn alert_delivery_states(&self) -> Result<BTreeMap<AlertId, Vec<AlertDeliveryState>>, StoreError> {
-        let found: Vec<StateRow> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT alert_id, webhook, event, state, attempts, last_error FROM alert_deliveries \
-                 WHERE event <> 'standing' ORDER BY alert_id, webhook, sequence",
-            )
-            .fetch_all(pool)
-            .await?
-        });
+    /// How far the messages about each of these alerts are, in order; reminders are left out.
+    pub async fn alert_delivery_states(
+        &self,
+        alerts: &[Alert],
+    ) -> Result<BTreeMap<AlertId, Vec<AlertDeliveryState>>, StoreError> {
+        let mut found: Vec<StateRow> = Vec::new();
+        for alerts in alerts.chunks(ALERTS_PER_STATEMENT) {
+            found.extend::<Vec<StateRow>>(read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new(
+                    "SELECT alert_id, webhook, event, state, attempts, last_error FROM alert_deliveries \
+                     WHERE event <> 'standing' AND alert_id IN ",
+                );
+                push_list(&mut select, alerts.iter().map(|alert| alert.id.as_uuid()));
+                select.push(" ORDER BY alert_id, webhook, sequence").build_query_as().fetch_all(pool).await?
+            }));
+        }
         let mut states: BTreeMap<AlertId, Vec<AlertDeliveryState>> = BTreeMap::new();
         for row in found {
             states.entry(row.alert_id.into()).or_default().push(AlertDeliveryState {

@@ -12,6 +12,21 @@ use crate::model::{
     Named as _,
 };
 
+/// Where the next page of alerts begins: after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertCursor {
+    /// Milliseconds since the Unix epoch.
+    pub first_seen_ms: i64,
+    pub id: AlertId,
+}
+
+impl AlertCursor {
+    /// Behind `last`.
+    pub fn after(last: &Alert) -> Self {
+        Self { first_seen_ms: last.first_seen_ms, id: last.id }
+    }
+}
+
 /// What a webhook wants to hear of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertRoute {
@@ -141,6 +156,29 @@ impl Store {
             sqlx::query_as(AssertSqlSafe(format!("SELECT {COLUMNS} FROM alerts ORDER BY first_seen_ms DESC, id")))
                 .fetch_all(pool)
                 .await?
+        });
+        read_back(found)
+    }
+
+    /// The next `limit` alerts, the latest first; only those that are over where `is_over`.
+    pub async fn alert_page(
+        &self,
+        is_over: bool,
+        after: Option<AlertCursor>,
+        limit: usize,
+    ) -> Result<Vec<Alert>, StoreError> {
+        let (before_ms, id) = after.map_or((i64::MAX, Uuid::nil()), |after| (after.first_seen_ms, after.id.as_uuid()));
+        let over = if is_over { " AND state = 'resolved'" } else { "" };
+        let found: Vec<AlertRow> = read!(self, DB, pool => {
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM alerts WHERE first_seen_ms <= $1 AND (first_seen_ms < $1 OR id > $2){over} \
+                 ORDER BY first_seen_ms DESC, id LIMIT $3"
+            )))
+            .bind(before_ms)
+            .bind(id)
+            .bind(limit as i64)
+            .fetch_all(pool)
+            .await?
         });
         read_back(found)
     }

@@ -1,7 +1,7 @@
 //! What moved and is not settled; who looks after it.
 
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, http::StatusCode};
@@ -10,28 +10,59 @@ use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
 use super::auth::cookie;
+use super::filter::{place, written_place};
 use super::labelling::{ANNOTATOR, name, remember};
 use super::percent::decoded;
 use super::problem::PageError;
 use super::state::{Shared, Web};
-use crate::model::{Alert, AlertChange, AlertId, AlertState};
+use crate::model::{Alert, AlertChange, AlertId};
+use crate::store::AlertCursor;
 
-/// How many alerts that are over are shown.
+/// How many alerts that are over a page shows.
 const PAST: usize = 50;
 
-/// The alerts that are not over, and the latest of those that are.
-pub(super) async fn page(State(web): State<Shared>, headers: HeaderMap) -> Result<Response, PageError> {
-    let mut states = web.parts.store.alert_delivery_states().await?;
-    let mut card = |alert: &Alert| {
+/// How many alerts a program gets at once.
+const MOST: usize = 500;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Beginning {
+    after: String,
+}
+
+impl Beginning {
+    fn cursor(&self) -> Result<Option<AlertCursor>, PageError> {
+        Ok(place(&self.after)?.map(|(first_seen_ms, id)| AlertCursor { first_seen_ms, id: id.into() }))
+    }
+}
+
+/// Cuts alerts to a page, and says where the next one begins.
+fn cut(alerts: &mut Vec<Alert>, limit: usize) -> Option<String> {
+    let has_more = alerts.len() > limit;
+    alerts.truncate(limit);
+    let last = alerts.last().filter(|_| has_more).map(AlertCursor::after)?;
+    Some(written_place(last.first_seen_ms, last.id))
+}
+
+/// The alerts that are not over, and a page of those that are.
+pub(super) async fn page(
+    State(web): State<Shared>,
+    Query(from): Query<Beginning>,
+    headers: HeaderMap,
+) -> Result<Response, PageError> {
+    let (store, after) = (&web.parts.store, from.cursor()?);
+    let open = store.unresolved_alerts().await?;
+    let mut past = store.alert_page(true, after, PAST + 1).await?;
+    let next = cut(&mut past, PAST);
+    let mut states = store.alert_delivery_states(&open).await?;
+    let card = |alert: &Alert| {
         let deliveries = states.remove(&alert.id).unwrap_or_default();
         context! { deliveries => Value::from(Serde(&deliveries)), ..shown(alert) }
     };
-    let open: Vec<Value> = web.parts.store.unresolved_alerts().await?.iter().map(&mut card).collect();
-    let all = web.parts.store.alerts().await?;
-    let past: Vec<Value> =
-        all.iter().filter(|alert| alert.state == AlertState::Resolved).take(PAST).map(&mut card).collect();
+    let open: Vec<Value> = open.iter().map(card).collect();
+    let past: Vec<Value> = past.iter().map(shown).collect();
     let by = cookie(&headers, ANNOTATOR).and_then(decoded).as_deref().and_then(name);
-    web.pages.render("alerts.html", context! { here => "/alerts", open, past, by })
+    web.pages.render("alerts.html", context! { here => "/alerts", open, past, next, first => after.is_none(), by })
 }
 
 /// An alert as the templates read it.
@@ -69,10 +100,11 @@ pub(super) async fn settle_api(
     Ok((StatusCode::OK, Json(alert)).into_response())
 }
 
-/// Every alert, the latest first, for programs.
-pub(super) async fn list_api(State(web): State<Shared>) -> Result<Response, PageError> {
-    let alerts = web.parts.store.alerts().await?;
-    Ok(Json(serde_json::json!({ "alerts": alerts })).into_response())
+/// Every alert, the latest first, for programs; `next` continues.
+pub(super) async fn list_api(State(web): State<Shared>, Query(from): Query<Beginning>) -> Result<Response, PageError> {
+    let mut alerts = web.parts.store.alert_page(false, from.cursor()?, MOST + 1).await?;
+    let next = cut(&mut alerts, MOST);
+    Ok(Json(serde_json::json!({ "alerts": alerts, "next": next })).into_response())
 }
 
 impl Web {

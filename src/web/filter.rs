@@ -57,13 +57,7 @@ impl FilterForm {
 
     /// Where the page begins.
     pub(super) fn after(&self) -> Result<Option<PageCursor>, PageError> {
-        let wrong = || PageError::BadRequest("`after` is the `next` of the page before".to_owned());
-        let Some(text) = given(&self.after) else { return Ok(None) };
-        let (created_at_ms, id) = text.split_once('_').ok_or_else(wrong)?;
-        Ok(Some(PageCursor {
-            created_at_ms: created_at_ms.parse().map_err(|_| wrong())?,
-            id: id.parse().map_err(|_| wrong())?,
-        }))
+        Ok(place(&self.after)?.map(|(created_at_ms, id)| PageCursor { created_at_ms, id: id.into() }))
     }
 
     /// How many.
@@ -89,7 +83,20 @@ impl FilterForm {
 
 /// A cursor as an address writes it.
 pub(super) fn written(cursor: PageCursor) -> String {
-    format!("{}_{}", cursor.created_at_ms, cursor.id)
+    written_place(cursor.created_at_ms, cursor.id)
+}
+
+/// A place in a list in order of time, as an address writes it.
+pub(super) fn written_place(ms: i64, id: impl std::fmt::Display) -> String {
+    format!("{ms}_{id}")
+}
+
+/// The place that [`written_place`] wrote; none where nothing is given.
+pub(super) fn place(after: &str) -> Result<Option<(i64, uuid::Uuid)>, PageError> {
+    let wrong = || PageError::BadRequest("`after` is the `next` of the page before".to_owned());
+    let Some(text) = given(after) else { return Ok(None) };
+    let (ms, id) = text.split_once('_').ok_or_else(wrong)?;
+    Ok(Some((ms.parse().map_err(|_| wrong())?, id.parse().map_err(|_| wrong())?)))
 }
 
 fn given(text: &str) -> Option<&str> {

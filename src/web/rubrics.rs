@@ -1,5 +1,7 @@
 //! Rubrics with their versions, and what changed from one to the next.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use minijinja::{Value, context};
@@ -8,16 +10,51 @@ use similar::{ChangeTag, TextDiff};
 
 use super::problem::PageError;
 use super::state::Shared;
+use crate::rubrics::Rubric;
 
-/// All rubrics.
-pub(super) async fn list(State(web): State<Shared>) -> Result<Response, PageError> {
+/// Rubric versions on a page.
+const PAGE: usize = 100;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Beginning {
+    after: String,
+}
+
+impl Beginning {
+    /// The name and version behind which the page begins.
+    fn key(&self) -> Result<Option<(&str, u32)>, PageError> {
+        if self.after.is_empty() {
+            return Ok(None);
+        }
+        let key = self.after.rsplit_once(':').and_then(|(name, version)| Some((name, version.parse().ok()?)));
+        key.map(Some).ok_or_else(|| PageError::BadRequest("`after` is the `next` of the page before".to_owned()))
+    }
+}
+
+fn key(rubric: &Rubric) -> (&str, u32) {
+    (&rubric.name, rubric.version)
+}
+
+/// Those behind `after` in order, and where the next page begins.
+fn page(all: Vec<Arc<Rubric>>, after: Option<(&str, u32)>, limit: usize) -> (Vec<Arc<Rubric>>, Option<String>) {
+    let mut page = all;
+    page.retain(|rubric| after.is_none_or(|after| key(rubric) > after));
+    let has_more = page.len() > limit;
+    page.truncate(limit);
+    let last = page.last().filter(|_| has_more).map(|last| key(last));
+    let next = last.map(|(name, version)| format!("{name}:{version}"));
+    (page, next)
+}
+
+/// A page of rubric versions.
+pub(super) async fn list(State(web): State<Shared>, Query(from): Query<Beginning>) -> Result<Response, PageError> {
     let aliases = web.parts.store.rubric_aliases().await?;
     let active = web.parts.catalogue.active();
     let published = web.parts.store.rubric_versions().await?;
-    let rubrics: Vec<Value> = web
-        .parts
-        .catalogue
-        .all()
+    let after = from.key()?;
+    let (page, next) = page(web.parts.catalogue.all(), after, PAGE);
+    let rubrics: Vec<Value> = page
         .iter()
         .map(|rubric| {
             let known = published
@@ -43,7 +80,8 @@ pub(super) async fn list(State(web): State<Shared>) -> Result<Response, PageErro
         })
         .collect();
     let findings: Vec<String> = web.parts.catalogue.findings().iter().map(ToString::to_string).collect();
-    web.pages.render("rubrics.html", context! { here => "/rubrics", rubrics, findings })
+    let first = after.is_none();
+    web.pages.render("rubrics.html", context! { here => "/rubrics", rubrics, findings, next, first })
 }
 
 #[derive(Debug, Deserialize)]
@@ -95,4 +133,28 @@ fn difference(before: &str, after: &str) -> Vec<Value> {
             context! { kind, text => change.value().trim_end_matches('\n') }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::evaluated::rubrics;
+
+    #[test]
+    fn versions_come_a_page_at_a_time() {
+        let mut all: Vec<Arc<Rubric>> = rubrics().into_iter().map(Arc::new).collect();
+        all.sort_by(|one, other| key(one).cmp(&key(other)));
+        let (mut found, mut from) = (Vec::new(), Beginning::default());
+        loop {
+            let (page, next) = page(all.clone(), from.key().unwrap(), 2);
+            found.extend(page);
+            let Some(after) = next else { break };
+            from = Beginning { after };
+        }
+        let keys = |rubrics: &[Arc<Rubric>]| {
+            rubrics.iter().map(|rubric| (rubric.name.clone(), rubric.version)).collect::<Vec<_>>()
+        };
+        assert_eq!((keys(&found), all.len() > 2), (keys(&all), true));
+        assert!(Beginning { after: "x".into() }.key().is_err());
+    }
 }

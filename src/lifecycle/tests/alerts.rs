@@ -9,13 +9,13 @@ use crate::alerts::reconcile;
 use crate::config::{AlertsConfig, Config};
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::model::{
-    Alert, AlertEvent, AlertFinding, AlertState, DeliveryStatus, DriftKind, Label, LabelStream, Outcome, Scale, Score,
-    SubjectId,
+    Alert, AlertEvent, AlertFinding, AlertId, AlertState, DeliveryStatus, DriftKind, HOUR_MS, Label, LabelStream,
+    Outcome, Scale, Score, SubjectId,
 };
 use crate::pipeline::delivery::webhooks::{Notification, Webhook, WebhookConfigError, sample};
 use crate::store::{
-    AlertRoute, AlertWrite, CalibrationSnapshot, Conclusion, DeliveryOutcome, EvaluationResult, JudgeCall, PlannedFrom,
-    Stage, Store,
+    AlertCursor, AlertRoute, AlertWrite, CalibrationSnapshot, Conclusion, DeliveryOutcome, EvaluationResult, JudgeCall,
+    PlannedFrom, Stage, Store,
 };
 use crate::telemetry::Metrics;
 use base64::Engine as _;
@@ -30,7 +30,6 @@ use crate::testing::records::{planned, span_id, trace_id};
 
 const DUTY: &str = "calibration";
 const LEASE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 3_600_000;
 
 fn finding(kind: DriftKind) -> AlertFinding {
     AlertFinding { kind, ..sample(START_MS - HOUR_MS).finding }
@@ -137,7 +136,7 @@ on_both_databases! {
 
         look(store, &[finding(DriftKind::Agreement)]).await;
         assert!(store.unresolved_alerts().await.unwrap().is_empty(), "what a person resolved stays resolved");
-        let states = store.alert_delivery_states().await.unwrap();
+        let states = store.alert_delivery_states(&store.alerts().await.unwrap()).await.unwrap();
         assert_eq!(states[&id].iter().filter(|state| state.state == DeliveryStatus::Sent).count(), 2);
     }
 }
@@ -240,7 +239,8 @@ on_both_databases! {
             let decide = |known: &[Alert]| reconcile(known, &[AlertFinding { rubric: rubric.clone(), ..finding(DriftKind::Agreement) }], now_ms, i64::MAX);
             database.store.reconcile_alerts(DUTY, &generic(), &decide).await.unwrap();
             until_asked(&database, webhooks, &api, times, HOUR_MS).await;
-            let states = database.store.alert_delivery_states().await.unwrap();
+            let alerts = database.store.alerts().await.unwrap();
+            let states = database.store.alert_delivery_states(&alerts).await.unwrap();
             let state = states.values().flatten().find(|state| state.attempts as usize == api.asked().len()).unwrap();
             assert_eq!(state.state, DeliveryStatus::GivenUp);
             assert!(state.last_error.as_deref().unwrap().contains(&status.to_string()), "{state:?}");
@@ -363,5 +363,29 @@ on_both_databases! {
         let kept: Vec<String> = store.snapshots(0).await.unwrap().into_iter().map(|taken| taken.content).collect();
         assert_eq!(kept, ["{\"labels\":1}", "{\"labels\":2}", "{\"labels\":2}"]);
         assert_eq!(store.snapshots(START_MS + 1).await.unwrap().len(), 2);
+    }
+}
+
+on_both_databases! {
+    alerts_come_a_page_at_a_time(database) {
+        let store = &database.store;
+        assert!(store.take_lead(DUTY, HOUR_MS).await.unwrap());
+        for kind in [DriftKind::Agreement, DriftKind::Judge, DriftKind::Rater] {
+            database.clock.advance(1_000);
+            look(store, &[finding(kind)]).await;
+        }
+        let all = store.alerts().await.unwrap();
+        let mut paged: Vec<Alert> = Vec::new();
+        while paged.len() < all.len() {
+            let page = store.alert_page(false, paged.last().map(AlertCursor::after), 2).await.unwrap();
+            assert!((1..=2).contains(&page.len()));
+            paged.extend(page);
+        }
+        assert_eq!((all.len(), &paged), (3, &all));
+        store.change_alert(all[1].id, &routes(), &|alert| alert.resolved(Some("ada"), START_MS)).await.unwrap();
+        let over: Vec<AlertId> = store.alert_page(true, None, 10).await.unwrap().iter().map(|alert| alert.id).collect();
+        assert_eq!(over, [all[1].id]);
+        let states = store.alert_delivery_states(&all[1..2]).await.unwrap();
+        assert_eq!(states.keys().copied().collect::<Vec<_>>(), over);
     }
 }
