@@ -108,7 +108,11 @@ impl Look {
         let mut log = store.drift_log(rubric, judge).await?;
         let known = log.len();
         log.extend(unseen.iter().cloned());
-        let report = look(&log, scale);
+        let report = apart({
+            let scale = scale.clone();
+            move || look(&log, &scale)
+        })
+        .await;
         let raised_before = before.map_or_else(Vec::new, |before| before.raised_otherwise(is_current, &report));
         Ok(Self { known: Some(known), unseen, said: Said { report, raised_before } })
     }
@@ -139,6 +143,15 @@ impl Said {
         let mut report = self.report;
         report.flags.extend(self.raised_before);
         report
+    }
+}
+
+/// Detectors take seconds where there are many labels, and the thread of a task has other things to do meanwhile. A panic goes
+/// on in the task.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 

@@ -41,7 +41,8 @@ pub struct LabelLine {
     pub rationale: Option<String>,
     /// When, as RFC 3339.
     pub labelled_at: Option<jiff::Timestamp>,
-    /// When judged first saw it, as `labels export` writes it; it counts in a database without labels only.
+    /// When judged first saw it, as `labels export` writes it; it counts as long as there are no
+    /// labels but such, and none was looked at for drift.
     pub first_seen_at: Option<jiff::Timestamp>,
     /// `uniform` or `targeted`, when judged drew the subject; absent means unknown.
     pub stream: Option<LabelStream>,
@@ -133,6 +134,9 @@ pub enum LabelError {
     /// A subject judged never kept.
     #[error("{0} is not among the kept subjects: it was sampled out, never received, or belongs to another database")]
     UnknownSubject(String),
+    /// Nothing was seen before it happened.
+    #[error("`first_seen_at` is {0}, which is still to come; leave it out, or set the clock of this machine")]
+    SeenInFuture(jiff::Timestamp),
     /// A trace in which the rubric may mean several generations.
     #[error("trace {trace} has {count} subjects of kind {kind}; name one with `span_id`")]
     Ambiguous {
@@ -207,8 +211,8 @@ pub async fn import(
     lines: Lines,
 ) -> Result<Import, StoreError> {
     let (mut import, labels) = resolve_all(store, rubrics, lines).await?;
-    // Elsewhere labels of its own were seen before, and nothing is put between them.
-    let is_restored = store.has_no_labels().await?;
+    // Elsewhere labels of its own were seen before, and nothing is put between them. An export may come in several files.
+    let is_restored = store.has_only_restored_labels().await?;
     let seen: Vec<(&Label, Option<i64>)> =
         labels.iter().map(|resolved| (&resolved.label, resolved.first_seen_ms.filter(|_| is_restored))).collect();
     import.stored = store.insert_labels_seen(&seen).await?;
@@ -282,6 +286,9 @@ async fn resolve(
     line: LabelLine,
     now_ms: i64,
 ) -> Result<Result<Resolved, LabelError>, StoreError> {
+    if let Some(seen) = line.first_seen_at.filter(|seen| seen.as_millisecond() > now_ms) {
+        return Ok(Err(LabelError::SeenInFuture(seen)));
+    }
     let checked = check(rubrics, line);
     let (line, rubric, annotator, score, target) = match checked {
         Ok(checked) => checked,

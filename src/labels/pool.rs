@@ -7,11 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::queue::{self, BUDGET, Done, Drawn, Pool, WINDOW_DAYS};
-use crate::model::SubjectId;
+use crate::model::{HOUR_MS, SubjectId, hour_start};
 use crate::store::{FirstScore, KeptPool, PoolCandidate, PoolChange, PoolHour, PoolPosition, Store, StoreError};
 
-const ONE_HOUR_MS: i64 = 3_600_000;
-const WINDOW_MS: i64 = WINDOW_DAYS * 24 * ONE_HOUR_MS;
+const WINDOW_MS: i64 = WINDOW_DAYS * 24 * HOUR_MS;
 
 /// Scores are taken in this long after they were finished: by then the transactions that stored them are over, on workers
 /// with other clocks as well. Until then they are read as they are.
@@ -34,14 +33,13 @@ pub async fn drawn(store: &Store, rubric: &str, baselines: &[String]) -> Result<
 /// pool, unless nothing else has judged yet: then they are what there is to hold against people.
 async fn of_store(store: &Store, rubric: &str, baselines: &[String]) -> Result<Pool, StoreError> {
     let since_ms = window_start(store.now_ms());
-    let kept_until = store.pool_position(baselines).await?;
-    let range = (kept_until.unwrap_or(start_of(since_ms)), i64::MAX);
-    let latest = store.first_scores(Some(rubric), baselines, range, WINDOW_MS, i64::MAX).await?;
+    let (kept_until, kept) = kept_pools(store, rubric, baselines, since_ms).await?;
+    let latest = store
+        .first_scores(Some(rubric), baselines, (begin(kept_until, since_ms), i64::MAX), WINDOW_MS, i64::MAX)
+        .await?;
     let mut pool = Pool::default();
-    for by_baseline in [false, true] {
-        if kept_until.is_some() {
-            pool = of_kept(store.kept_pool(rubric, by_baseline, since_ms).await?);
-        }
+    for (by_baseline, kept) in kept {
+        pool = of_kept(kept);
         for one in latest.iter().filter(|one| one.by_baseline == by_baseline) {
             pool.add(one.subject, queue::doubt(one.value));
         }
@@ -50,6 +48,34 @@ async fn of_store(store: &Store, rubric: &str, baselines: &[String]) -> Result<P
         }
     }
     Ok(pool)
+}
+
+/// What is kept ready, of judges and of baselines, and how far: all as it stands at one moment, though a worker may be taking
+/// scores in.
+async fn kept_pools(
+    store: &Store,
+    rubric: &str,
+    baselines: &[String],
+    since_ms: i64,
+) -> Result<(Option<PoolPosition>, [(bool, KeptPool); 2]), StoreError> {
+    let mut position = store.pool_position(baselines).await?;
+    while position.is_some() {
+        let kept = [
+            (false, store.kept_pool(rubric, false, since_ms).await?),
+            (true, store.kept_pool(rubric, true, since_ms).await?),
+        ];
+        let now = store.pool_position(baselines).await?;
+        if now == position {
+            return Ok((position, kept));
+        }
+        position = now;
+    }
+    Ok((None, [false, true].map(|by_baseline| (by_baseline, KeptPool::default()))))
+}
+
+/// Behind which score those begin that are not in the pool: none before the window, for however long nobody took any in.
+fn begin(kept_until: Option<PoolPosition>, since_ms: i64) -> PoolPosition {
+    kept_until.filter(|position| position.finished_at_ms >= since_ms).unwrap_or(start_of(since_ms))
 }
 
 fn of_kept(kept: KeptPool) -> Pool {
@@ -65,8 +91,8 @@ pub async fn take_in(store: &Store, baselines: &[String]) -> Result<bool, StoreE
     let now_ms = store.now_ms();
     let (since_ms, until_ms) = (window_start(now_ms), now_ms - SETTLED_AFTER_MS);
     let from = store.pool_position(baselines).await?;
-    let begin = from.unwrap_or(start_of(since_ms));
-    let scores = store.first_scores(None, baselines, (begin, until_ms), WINDOW_MS, STEP).await?;
+    let range = (begin(from, since_ms), until_ms);
+    let scores = store.first_scores(None, baselines, range, WINDOW_MS, STEP).await?;
     let more = scores.len() as i64 == STEP;
     let Some(to) = scores.last().map(|last| last.position) else { return Ok(false) };
     let mut changes = Vec::new();
@@ -81,11 +107,7 @@ pub async fn take_in(store: &Store, baselines: &[String]) -> Result<bool, StoreE
 
 /// The window begins with a whole hour.
 fn window_start(now_ms: i64) -> i64 {
-    hour_of(now_ms - WINDOW_MS)
-}
-
-fn hour_of(ms: i64) -> i64 {
-    ms - ms.rem_euclid(ONE_HOUR_MS)
+    hour_start(now_ms - WINDOW_MS)
 }
 
 fn start_of(since_ms: i64) -> PoolPosition {
@@ -105,7 +127,7 @@ fn change(rubric: &str, by_baseline: bool, kept: KeptPool, scores: &[&FirstScore
     let mut hours: BTreeMap<i64, PoolHour> = BTreeMap::new();
     let mut come: BTreeMap<SubjectId, PoolCandidate> = BTreeMap::new();
     for score in scores {
-        let hour_ms = hour_of(score.position.finished_at_ms);
+        let hour_ms = hour_start(score.position.finished_at_ms);
         let doubt = queue::doubt(score.value);
         let hour = hours.entry(hour_ms).or_insert(PoolHour { hour_ms, number: 0, doubt: 0.0 });
         hour.number += 1;
@@ -156,7 +178,7 @@ mod tests {
             subject: SubjectId::of_session(&number.to_string()),
             by_baseline: false,
             value: Some(value),
-            position: PoolPosition { finished_at_ms: hour * ONE_HOUR_MS + number as i64, id: uuid::Uuid::nil() },
+            position: PoolPosition { finished_at_ms: hour * HOUR_MS + number as i64, id: uuid::Uuid::nil() },
         }
     }
 
@@ -185,11 +207,11 @@ mod tests {
             let done = change("r", false, kept.clone(), &scores);
             apply(&mut kept, done);
         }
-        let is_in = |hour_ms: i64| hour_ms >= since_hour * ONE_HOUR_MS;
+        let is_in = |hour_ms: i64| hour_ms >= since_hour * HOUR_MS;
         kept.hours.retain(|hour| is_in(hour.hour_ms));
         kept.candidates.retain(|one| is_in(one.hour_ms));
         let mut all = Pool::default();
-        for score in scores.iter().filter(|score| is_in(hour_of(score.position.finished_at_ms))) {
+        for score in scores.iter().filter(|score| is_in(hour_start(score.position.finished_at_ms))) {
             all.add(score.subject, queue::doubt(score.value));
         }
         let draws = [draw("r", &of_kept(kept.clone()), BUDGET), draw("r", &all, BUDGET)];
@@ -256,6 +278,15 @@ mod tests {
             assert_eq!(later, [], "all of it was taken in");
             let (of_others, _) = drawn(store, "faithfulness", &[]).await.unwrap();
             assert!(!of_others.is_empty(), "a pool that was made for other baselines is not used");
+
+            database.execute("UPDATE label_pool_position SET finished_at_ms = 0").await;
+            database.execute("DELETE FROM label_pool_hours").await;
+            database.execute("DELETE FROM label_pool").await;
+            let (behind, _) = drawn(store, "faithfulness", &baselines).await.unwrap();
+            assert_same(&[behind, without]);
+            database.clock.advance(2 * WINDOW_MS);
+            assert_eq!(drawn(store, "faithfulness", &baselines).await.unwrap().0, [], "what is older than the window is not drawn");
+            database.clock.advance(-2 * WINDOW_MS);
 
             database.execute("UPDATE evaluations SET outcome = 'superseded' WHERE rubric = 'faithfulness'").await;
             assert_eq!(drawn(store, "faithfulness", &baselines).await.unwrap().0, []);

@@ -3,6 +3,7 @@
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
+use super::dialect::Dialect;
 use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::{Label, LabelStream, Named as _, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
@@ -86,13 +87,17 @@ impl Store {
         let numbered: Vec<(i64, &(&Label, Option<i64>))> = (0..).zip(labels).collect();
         let inserted = transaction!(self, DB, tx => {
             let mut inserted = 0;
+            // Who comes later is seen later: without the lock, two would read the same latest one.
+            if let Some(lock) = <DB as Dialect>::LOCK_LABELS {
+                sqlx::query(lock).execute(&mut *tx).await?;
+            }
             let (latest_ms,): (Option<i64>,) =
                 sqlx::query_as("SELECT max(imported_at_ms) FROM labels").fetch_one(&mut *tx).await?;
             let seen_at_ms = latest_ms.map_or(now_ms, |latest_ms| now_ms.max(latest_ms + 1));
             for labels in numbered.chunks(50) {
                 let mut insert = QueryBuilder::<DB>::new(
                     "INSERT INTO labels (subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, \
-                     probability, imported_at_ms, line) ",
+                     probability, imported_at_ms, line, restored) ",
                 );
                 insert.push_values(labels, |mut row, (line, (label, first_seen_ms))| {
                     row.push_bind(label.subject.as_uuid())
@@ -106,7 +111,8 @@ impl Store {
                         .push_bind(label.stream.as_str())
                         .push_bind(label.probability.map(f64::from))
                         .push_bind(first_seen_ms.unwrap_or(seen_at_ms))
-                        .push_bind(*line);
+                        .push_bind(*line)
+                        .push_bind(first_seen_ms.is_some());
                 });
                 insert.push(" ON CONFLICT (subject_id, rubric, annotator, labelled_at_ms) DO NOTHING");
                 inserted += insert.build().execute(&mut *tx).await?.rows_affected();
@@ -116,10 +122,14 @@ impl Store {
         Ok(inserted)
     }
 
-    /// Whether no label was ever stored.
-    pub async fn has_no_labels(&self) -> Result<bool, StoreError> {
+    /// Whether every label that there is was first seen by another database, and none was looked at for drift yet.
+    pub async fn has_only_restored_labels(&self) -> Result<bool, StoreError> {
         let (found,): (bool,) = read!(self, DB, pool => {
-            sqlx::query_as("SELECT EXISTS (SELECT 1 FROM labels)").fetch_one(pool).await?
+            sqlx::query_as(
+                "SELECT EXISTS (SELECT 1 FROM labels WHERE NOT restored) OR EXISTS (SELECT 1 FROM drift_log)",
+            )
+            .fetch_one(pool)
+            .await?
         });
         Ok(!found)
     }

@@ -216,15 +216,25 @@ on_both_databases! {
         let lines = || read_lines(LabelFormat::JsonLines, &exported.join("\n"));
         let other = Database::sqlite().await;
         judged(&other.store, 0..4, 0).await;
-        import(&other.store, &rubrics, lines()).await.unwrap();
-        assert_eq!(other.store.labels_as_seen().await.unwrap(), seen);
+        other.clock.advance(DAY_MS);
+        let (first, second) = exported.split_at(2);
+        for file in [second, first] {
+            import(&other.store, &rubrics, read_lines(LabelFormat::JsonLines, &file.join("\n"))).await.unwrap();
+        }
+        assert_eq!(other.store.labels_as_seen().await.unwrap(), seen, "from several files too");
+
+        let early = Database::sqlite().await;
+        judged(&early.store, 0..4, 0).await;
+        let refused = import(&early.store, &rubrics, lines()).await.unwrap().refused;
+        assert_eq!(refused.len(), 3, "nothing was seen before it happened");
 
         let used = Database::sqlite().await;
         judged(&used.store, 0..4, 0).await;
+        used.clock.advance(DAY_MS);
         used.store.insert_labels(&[label(0, true, START_MS)]).await.unwrap();
         import(&used.store, &rubrics, lines()).await.unwrap();
         let found = used.store.labels_as_seen().await.unwrap();
-        assert!(found.iter().skip(1).all(|(_, seen_ms)| *seen_ms == START_MS + 1), "it has seen them now: {found:?}");
+        assert!(found.iter().skip(1).all(|(_, seen_ms)| *seen_ms == START_MS + DAY_MS + 1), "it has seen them now: {found:?}");
     }
 }
 
