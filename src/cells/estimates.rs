@@ -1,11 +1,15 @@
 //! Means and shares with their intervals, as they follow from sums.
 //!
-//! Hájek's mean is `Σ A / Σ W`; its variance between conversations is `n/(n-1) Σ (A - mean W)² / (Σ W)²`, which multiplies out
-//! to the sums of squares that a cell keeps. Where no conversation has two scores, this is the variance of independent
-//! draws.
+//! Hájek's mean is `Σ w y / Σ w` over scores. Its variance between conversations is `n/(n-1) Σ (A - mean W)² / (Σ W)²`, which
+//! multiplies out to the sums of squares that a cell keeps. Where no conversation has two scores, this is the variance of
+//! independent draws.
+//!
+//! A conversation counts in the hour of its first score: over part of the time, the scores and the conversations are not those
+//! of each other. The mean is that of the scores; its variance is taken from the conversations that began, and not less than
+//! if their scores were as few as those at hand.
 
 use super::fixed::{number, number_squared};
-use super::sums::Sums;
+use super::sums::{LevelSums, Sums};
 use crate::statistics::distribution::two_sided_z;
 use crate::statistics::survey::{MIN_EFFECTIVE, Weighted};
 use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason, wilson};
@@ -13,8 +17,11 @@ use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason, wilson};
 /// Below this part of what it is the difference of, a variance is rounding.
 const ROUNDING: f64 = 1e-9;
 
-/// Sums over conversations of one quantity Y beside the weights.
+/// Sums of one quantity Y beside the weights.
 struct Quantity {
+    /// Over scores.
+    rows: i128,
+    /// Over conversations.
     y: i128,
     /// Of Y², at most.
     yy: f64,
@@ -40,7 +47,7 @@ impl Sums {
         if self.sided < self.weighted || self.sided == 0 {
             return Reason::NoPairs.into();
         }
-        self.share(&Quantity { y: self.p, yy: number_squared(self.pp), yw: self.pw })
+        self.share(&Quantity { rows: self.rows_p, y: self.p, yy: number_squared(self.pp), yw: self.pw })
     }
 
     /// How many scores lie on the levels that `of` names.
@@ -55,7 +62,8 @@ impl Sums {
         let squares = own.iter().map(|sums| number_squared(sums.ll));
         // How often two levels meet in a conversation is not kept: at most so that they always do.
         let yy = if self.is_shared() { squares.map(f64::sqrt).sum::<f64>().powi(2) } else { squares.sum() };
-        self.share(&Quantity { y: own.iter().map(|sums| sums.l).sum(), yy, yw: own.iter().map(|sums| sums.lw).sum() })
+        let sum = |of: fn(&LevelSums) -> i128| own.iter().map(|sums| of(sums)).sum();
+        self.share(&Quantity { rows: sum(|one| one.rows), y: sum(|one| one.l), yy, yw: sum(|one| one.lw) })
     }
 
     /// The difference `self - before` of the means of two independent sets of conversations.
@@ -76,6 +84,11 @@ impl Sums {
         }
     }
 
+    /// The sums of weight times value and of weights, over scores.
+    pub fn rows(&self) -> (f64, f64) {
+        (number(self.rows_a), number(self.rows_w))
+    }
+
     /// Conversations, and of them `Σ A`, `Σ W`, `Σ A²`, `Σ A W` and `Σ W²`.
     pub fn conversations(&self) -> (f64, [f64; 5]) {
         let squares = [self.aa, self.aw, self.ww].map(number_squared);
@@ -83,7 +96,7 @@ impl Sums {
     }
 
     fn value(&self) -> Quantity {
-        Quantity { y: self.a, yy: number_squared(self.aa), yw: self.aw }
+        Quantity { rows: self.rows_a, y: self.a, yy: number_squared(self.aa), yw: self.aw }
     }
 
     /// Whether a conversation has two scores.
@@ -91,9 +104,16 @@ impl Sums {
         self.clusters < self.weighted
     }
 
+    /// The mean of scores.
+    fn mean_of(&self, of: &Quantity) -> Result<f64, Reason> {
+        if self.rows_w > 0 { Ok(number(of.rows) / number(self.rows_w)) } else { Err(Reason::NoPairs) }
+    }
+
     fn ratio(&self, of: &Quantity) -> Result<Weighted, Reason> {
+        let value = self.mean_of(of)?;
         if self.w <= 0 {
-            return Err(Reason::NoPairs);
+            // Every conversation of these scores began elsewhere.
+            return Err(Reason::FewEffective);
         }
         let total = number(self.w);
         let mean = number(of.y) / total;
@@ -101,23 +121,23 @@ impl Sums {
         let rest = mean.mul_add(mean * ww, (-2.0 * mean).mul_add(yw, of.yy));
         let rest = if rest <= ROUNDING * (of.yy + mean * mean * ww) { 0.0 } else { rest };
         let n = self.clusters as f64;
-        let variance = n / (n - 1.0).max(1.0) * rest / (total * total);
-        Ok(Weighted { value: mean, standard_error: variance.sqrt(), degrees_of_freedom: n - 1.0 })
+        let begun_per_row = (total / number(self.rows_w)).max(1.0);
+        let variance = n / (n - 1.0).max(1.0) * rest / (total * total) * begun_per_row;
+        Ok(Weighted { value, standard_error: variance.sqrt(), degrees_of_freedom: n - 1.0 })
     }
 
     fn weighted_mean(&self, of: &Quantity) -> Estimate {
-        let weighted = match self.ratio(of) {
-            Ok(weighted) => weighted,
-            Err(reason) => return reason.into(),
-        };
-        let interval = if self.effective() < MIN_EFFECTIVE {
-            Err(Reason::FewEffective)
-        } else if weighted.standard_error <= 0.0 {
-            Err(Reason::NoVariance)
-        } else {
-            weighted.interval(CONFIDENCE).map(|interval| interval.clamped(0.0, 1.0))
-        };
-        Estimate::new(Ok(weighted.value.clamp(0.0, 1.0)), interval)
+        let value = self.mean_of(of).map(|mean| mean.clamp(0.0, 1.0));
+        let interval = self.ratio(of).and_then(|weighted| {
+            if self.effective() < MIN_EFFECTIVE {
+                Err(Reason::FewEffective)
+            } else if weighted.standard_error <= 0.0 {
+                Err(Reason::NoVariance)
+            } else {
+                weighted.interval(CONFIDENCE).map(|interval| interval.clamped(0.0, 1.0))
+            }
+        });
+        Estimate::new(value, interval)
     }
 
     /// Wilson's interval at the effective size; the one between conversations where they hold several scores.
@@ -125,7 +145,7 @@ impl Sums {
         if self.is_shared() {
             return self.weighted_mean(of);
         }
-        let mean = self.ratio(of).map(|mean| mean.value.clamp(0.0, 1.0));
+        let mean = self.mean_of(of).map(|mean| mean.clamp(0.0, 1.0));
         let effective = self.effective();
         Estimate::new(mean, mean.and_then(|mean| wilson(mean * effective, effective, CONFIDENCE)))
     }
@@ -194,6 +214,60 @@ mod tests {
         }
         assert_eq!(all.mean().reason(), Some(Reason::NoVariance));
         assert_eq!(all.pass_rate().reason(), Some(Reason::NoPairs), "a scale without a threshold passes nothing");
+    }
+
+    #[test]
+    fn scores_of_conversations_that_began_elsewhere_count_where_they_are() {
+        let score = |value: f64| FoldedScore {
+            level: format!("{value}"),
+            value: Some(Fixed::of(value)),
+            passes: Some(value > 0.5),
+            weight: Weight::of(Probability::ONE),
+        };
+        let (mut first, mut second) = (Sums::default(), Sums::default());
+        for conversation in 0..100 {
+            // Good answers in the first hour, bad ones in the second.
+            let (early, late) = (score(1.0), score(f64::from(u8::from(conversation % 10 == 0))));
+            let mut own = ConversationSums::default();
+            own.add(&early, 1);
+            own.add(&late, 1);
+            first.add_score(&early, 1);
+            first.add_conversation(&own, 1);
+            second.add_score(&late, 1);
+        }
+        assert_eq!((first.mean().value(), first.pass_rate().value()), (Some(1.0), Some(1.0)));
+        assert_eq!((second.mean().value(), second.pass_rate().value()), (Some(0.1), Some(0.1)));
+        assert_eq!(second.level_share(|level| level == "0").value(), Some(0.9));
+        assert_eq!(second.mean().interval(), None, "no conversation tells how far they spread");
+        let whole = {
+            first.add(&second, 1);
+            first
+        };
+        assert_eq!(whole.mean().value(), Some(0.55));
+        assert!(whole.mean().interval().is_some());
+    }
+
+    #[test]
+    fn a_few_heavy_scores_give_a_mean_and_no_interval() {
+        let mut all = Sums::default();
+        for number in 0..200 {
+            let value = f64::from(u8::from(number % 3 > 0));
+            let probability = if number < 10 { 0.001 } else { 1.0 };
+            let score = FoldedScore {
+                level: format!("{value}"),
+                value: Some(Fixed::of(value)),
+                passes: Some(value > 0.5),
+                weight: Weight::of(Probability::try_from(probability).unwrap()),
+            };
+            let mut own = ConversationSums::default();
+            own.add(&score, 1);
+            all.add_score(&score, 1);
+            all.add_conversation(&own, 1);
+        }
+        assert!(all.effective() < MIN_EFFECTIVE);
+        assert!(all.mean().value().is_some());
+        assert_eq!((all.mean().interval(), all.mean().reason()), (None, Some(Reason::FewEffective)));
+        assert_eq!(all.difference(&all).reason(), Some(Reason::FewEffective));
     }
 
     #[test]

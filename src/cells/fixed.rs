@@ -65,6 +65,11 @@ impl Fixed {
     pub fn units(self) -> i128 {
         i128::from(self.0)
     }
+
+    /// In which tenth of [0, 1] it lies: 0 to 9.
+    pub(super) fn tenth(self) -> i64 {
+        (self.0 * 10 / SCALE as i64).min(9)
+    }
 }
 
 /// A sum of values, of weights, or of products of the two, as a number.

@@ -76,8 +76,11 @@ pub struct JudgeUse {
     pub latency_ms: Option<i64>,
 }
 
-/// Numbers up to this far from 0 have a level of their own where they are whole.
-const WHOLE_LEVELS: f64 = 200.0;
+/// Whole numbers up to this far from 0 always have a level of their own.
+const PLAIN_LEVELS: f64 = 200.0;
+
+/// Beyond this, not every whole number is told from the next.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Begins the name of a level that is a tenth of the scale.
 const TENTH: &str = "tenth ";
@@ -92,17 +95,41 @@ impl FoldedScore {
             weight: Weight::of(probability),
         }
     }
+
+    /// The same on the tenth of the scale that its level lies in.
+    #[must_use]
+    pub fn in_tenth(mut self) -> Self {
+        if let Some(value) = self.value {
+            self.level = tenth(value);
+        }
+        self
+    }
 }
 
-/// A category stands for itself, a whole number too; other numbers fall into tenths of the scale, so that the levels of a scale
-/// stay countable.
+/// The level of a number so far from 0 that a scale may have any number of levels like it.
+pub fn large_level(score: &Score) -> Option<String> {
+    match score {
+        Score::Number { number, .. } if number.abs() > PLAIN_LEVELS && has_level(*number) => Some(level(score)),
+        Score::Number { .. } | Score::Category { .. } | Score::Pass(_) => None,
+    }
+}
+
+fn has_level(number: f64) -> bool {
+    number.fract() == 0.0 && number.abs() <= EXACT
+}
+
+/// A category stands for itself, a whole number too; other numbers fall into tenths of the scale.
 fn level(score: &Score) -> String {
     match score {
         Score::Category { label, .. } => label.clone(),
         Score::Pass(passes) => if *passes { crate::model::PASS } else { crate::model::FAIL }.to_owned(),
-        Score::Number { number, .. } if number.fract() == 0.0 && number.abs() <= WHOLE_LEVELS => format!("{number:.0}"),
-        Score::Number { value, .. } => format!("{TENTH}{:.0}", (value.clamp(0.0, 1.0) * 10.0).floor().min(9.0)),
+        Score::Number { number, .. } if has_level(*number) => format!("{number:.0}"),
+        Score::Number { value, .. } => tenth(Fixed::of(*value)),
     }
+}
+
+fn tenth(value: Fixed) -> String {
+    format!("{TENTH}{}", value.tenth())
 }
 
 /// Which tenth of a scale from `min` to `max` a level lies in; none of a category.
@@ -153,9 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_of_any_width_has_a_bounded_number_of_levels() {
-        let number = |number: f64, value: f64| level(&Score::Number { number, passes: None, value });
-        let levels = [number(4.0, 0.75), number(0.437, 0.437), number(1e6, 1.0)];
-        assert_eq!(levels, ["4", "tenth 4", "tenth 9"]);
+    fn whole_numbers_have_a_level_and_others_a_tenth_of_the_scale() {
+        let number = |number: f64, value: f64| Score::Number { number, passes: None, value };
+        let scores = [number(4.0, 0.75), number(0.437, 0.437), number(-500.0, 0.31), number(1e300, 1.0)];
+        assert_eq!(scores.each_ref().map(level), ["4", "tenth 4", "-500", "tenth 9"]);
+        assert_eq!(scores.each_ref().map(large_level), [None, None, Some("-500".to_owned()), None]);
+        assert_eq!(FoldedScore::of(&scores[2], Probability::ONE).in_tenth().level, "tenth 3");
+        let category = Score::Category { label: "500".into(), passes: Some(true) };
+        assert_eq!(large_level(&category), None);
     }
 }

@@ -7,15 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Release, Revisions};
 
-const HOUR_MS: i64 = 3_600_000;
-
 /// Bytes that a name or value keeps in a key.
 const MAX_BYTES: usize = 200;
 
-/// The hour, counted from the Unix epoch, that holds a moment.
-pub fn hour_of(ms: i64) -> i64 {
-    ms.div_euclid(HOUR_MS)
-}
+/// What the models of a judge are called together that came after as many as are told apart.
+pub const OTHER_MODELS: &str = "(other models)";
 
 /// Scores that may be compared: one rubric version, judge and provider-reported model, read and rendered in one way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,7 +21,7 @@ pub struct SeriesKey {
     pub version: u32,
     /// The judge's name.
     pub judge: String,
-    /// The model the provider says it was; none where none answered.
+    /// The model the provider says it was; none where none answered, and [`OTHER_MODELS`] for those beyond the bound.
     pub judge_model: Option<String>,
     /// The revisions behind what the judge said; none where it was never asked.
     pub revisions: Option<Revisions>,
@@ -76,11 +72,6 @@ fn bounded(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_hour_begins_on_the_hour_before_the_epoch_too() {
-        assert_eq!((hour_of(0), hour_of(3_599_999), hour_of(3_600_000), hour_of(-1)), (0, 0, 1, -1));
-    }
 
     #[test]
     fn values_from_outside_are_cut_and_fit_both_databases() {

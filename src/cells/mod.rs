@@ -21,12 +21,13 @@ pub use conversations::ConversationSums;
 pub use delta::{ByHour, CellAt, Delta};
 #[cfg(test)]
 pub use fixed::{Fixed, Weight};
-pub use folded::{Counted, Folded, FoldedScore, JudgeUse, tenth_of};
-pub use keys::{PartKey, SeriesKey, ValueOf, hour_of, release_of, segment_values};
+pub use folded::{Counted, Folded, FoldedScore, JudgeUse, large_level, tenth_of};
+pub use keys::{OTHER_MODELS, PartKey, SeriesKey, ValueOf, release_of, segment_values};
 pub use latency::Latencies;
 pub use scores::{HourScore, HourSums, scores_of_hour};
 pub use sums::Sums;
 
 /// The number of what cells hold and how it is computed; cells of another number are built anew. Since 2 they tell the scores of
-/// an hour apart by weight.
-pub const ALGORITHM: i64 = 2;
+/// an hour apart by weight; since 3 they sum up the scores of an hour beside its conversations, bound the models of a judge,
+/// and tell large levels apart.
+pub const ALGORITHM: i64 = 3;

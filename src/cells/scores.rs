@@ -57,17 +57,27 @@ impl Sums {
     }
 }
 
+/// So many scores of an hour are told one by one, about; of more, each that is told stands for several.
+const MOST_SCORES: u64 = 10_000;
+
 /// The scores of an hour, evenly mixed.
 pub fn scores_of_hour(sums: &HourSums) -> Vec<HourScore<'_>> {
-    let groups: Vec<Vec<HourScore<'_>>> =
-        sums.whole.draws().filter(|(_, draws)| draws.weight > 0).map(|(at, draws)| group(sums, at, draws)).collect();
+    let step = sums.scores().div_ceil(MOST_SCORES).max(1) as usize;
+    let groups: Vec<Vec<HourScore<'_>>> = sums
+        .whole
+        .draws()
+        .filter(|(_, draws)| draws.weight > 0)
+        .map(|(at, draws)| group(sums, at, draws, step))
+        .collect();
     let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
     let mut left: Vec<_> = groups.into_iter().map(Vec::into_iter).collect();
     mixed(&sizes).into_iter().filter_map(|group| left.get_mut(group)?.next()).collect()
 }
 
-fn group<'a>(sums: &'a HourSums, at: (&str, WeightClass), draws: &Draws) -> Vec<HourScore<'a>> {
-    let number_of = draws.scores.max(0) as usize;
+/// Every `step`th score of a group, at least one.
+fn group<'a>(sums: &'a HourSums, at: (&str, WeightClass), draws: &Draws, step: usize) -> Vec<HourScore<'a>> {
+    let all = draws.scores.max(0) as usize;
+    let number_of = all.div_ceil(step);
     let weight = number(draws.weight);
     let one = HourScore {
         value: (number(draws.weighted) / weight).clamp(0.0, 1.0),
@@ -80,8 +90,10 @@ fn group<'a>(sums: &'a HourSums, at: (&str, WeightClass), draws: &Draws) -> Vec<
             values.iter().map(|(value, own)| (value.as_str(), own.drawn_in(at))).filter(|(_, own)| *own > 0).collect();
         // The rest has none of the values that are told, or none at all.
         let told: usize = values.iter().map(|(_, own)| own).sum();
-        let sizes: Vec<usize> = values.iter().map(|(_, own)| *own).chain([number_of.saturating_sub(told)]).collect();
-        for (score, index) in scores.iter_mut().zip(mixed(&sizes)) {
+        let sizes: Vec<usize> = values.iter().map(|(_, own)| *own).chain([all.saturating_sub(told)]).collect();
+        // The hour's number shifts which ones are told: a rare value comes up in some hours.
+        let first = sums.hour.rem_euclid(step as i64) as usize % all.max(1);
+        for (score, index) in scores.iter_mut().zip(mixed(&sizes).into_iter().skip(first).step_by(step)) {
             score.segments.extend(values.get(index).map(|(value, _)| (name.as_str(), *value)));
         }
     }
@@ -150,6 +162,21 @@ mod tests {
             let ((n, w, a), (told_n, told_w, told_a)) = (sums(of), told_sums(of));
             assert!(n == told_n && close(told_w, w) && close(told_a, a), "{of:?}");
         }
+    }
+
+    #[test]
+    fn of_a_large_hour_a_bounded_number_is_told_with_the_same_sums() {
+        let scores: Vec<(f64, f64, &str)> = (0..45_000)
+            .map(|at| (f64::from(u8::from(at % 4 > 0)), 0.5, if at % 9 == 0 { "paid" } else { "free" }))
+            .collect();
+        let hour = HourSums::of(3, "plan", &scores);
+        let told = scores_of_hour(&hour);
+        assert!((9_000..=10_000).contains(&told.len()), "{}", told.len());
+        let weight: f64 = told.iter().map(|one| one.weight).sum();
+        let mean = told.iter().map(|one| one.weight * one.value).sum::<f64>() / weight;
+        assert!(close(weight, 90_000.0) && close(mean, 0.75), "{weight} {mean}");
+        let paid: f64 = told.iter().filter(|one| one.segments == [("plan", "paid")]).map(|one| one.weight).sum();
+        assert!((paid / weight - 1.0 / 9.0).abs() < 0.005, "{paid}");
     }
 
     #[test]

@@ -35,6 +35,12 @@ pub struct Sums {
     pub rows_w: i128,
     #[serde(skip_serializing_if = "is_zero")]
     pub rows_ww: i128,
+    /// Of these scores, the sum of weight times value, and that of the weights that pass: of the hour's own scores, while a
+    /// conversation counts with all of its scores in the hour of its first.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rows_a: i128,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rows_p: i128,
     /// Conversations. For each, W is the sum of its weights, A that of weight times value, P that of the weights that pass.
     #[serde(skip_serializing_if = "is_zero")]
     pub clusters: i128,
@@ -77,6 +83,9 @@ pub struct LevelSums {
     /// Scores.
     #[serde(rename = "n", skip_serializing_if = "is_zero")]
     pub scores: i128,
+    /// Their weights.
+    #[serde(rename = "r", skip_serializing_if = "is_zero")]
+    pub rows: i128,
     #[serde(rename = "w", skip_serializing_if = "is_zero")]
     pub l: i128,
     #[serde(rename = "ww", skip_serializing_if = "is_zero")]
@@ -152,15 +161,19 @@ impl Sums {
             self.weighted += sign;
             self.rows_w += sign * weight;
             self.rows_ww += sign * weight * weight;
+            self.rows_p += if score.passes == Some(true) { sign * weight } else { 0 };
         }
         let drawn = score.weight.zip(score.value).map(|(weight, value)| {
             (weight.class(), Draws { scores: 1, weight: weight.units(), weighted: weight.times(value) })
         });
-        self.add_level(
-            &score.level,
-            &LevelSums { scores: 1, draws: drawn.into_iter().collect(), ..LevelSums::default() },
-            times,
-        );
+        self.rows_a += drawn.map_or(0, |(_, drawn)| sign * drawn.weighted);
+        let own = LevelSums {
+            scores: 1,
+            rows: score.weight.map_or(0, super::fixed::Weight::units),
+            draws: drawn.into_iter().collect(),
+            ..LevelSums::default()
+        };
+        self.add_level(&score.level, &own, times);
     }
 
     /// Adds a conversation.
@@ -218,6 +231,7 @@ impl Sums {
         let of = i128::from(sign);
         let own = self.levels.entry(level.to_owned()).or_default();
         own.scores += of * sums.scores;
+        own.rows += of * sums.rows;
         own.l += of * sums.l;
         own.ll += of * sums.ll;
         own.lw += of * sums.lw;
@@ -254,7 +268,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    valued y yy sided weighted rows_w rows_ww clusters w ww a aa aw p pp pw priced cost input_tokens output_tokens
+    valued y yy sided weighted rows_w rows_ww rows_a rows_p clusters w ww a aa aw p pp pw priced cost input_tokens output_tokens
 }
 
 #[cfg(test)]

@@ -39,7 +39,11 @@ pub(super) struct Args {
 enum Action {
     /// Makes the statistics of scores anew from every stored evaluation. Workers may run meanwhile; what they store is counted
     /// as well, and reports are complete from the newest hours on.
-    Rebuild,
+    Rebuild {
+        /// Replaces statistics that a newer release of judged keeps; after going back to this one for good.
+        #[arg(long)]
+        newer_is_gone: bool,
+    },
 }
 
 /// Evaluations that are counted in one transaction.
@@ -58,8 +62,8 @@ struct Line<'a> {
 /// Prints.
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(config).await?;
-    if let Some(Action::Rebuild) = args.action {
-        return rebuild(&store, output).await;
+    if let Some(Action::Rebuild { newer_is_gone }) = args.action {
+        return rebuild(&store, newer_is_gone, output).await;
     }
     let now_ms = store.now_ms();
     let from_ms = args.since.map(|since| since.ms(now_ms));
@@ -83,8 +87,8 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-async fn rebuild(store: &Store, output: &mut Output) -> anyhow::Result<ExitCode> {
-    store.rebuild_cells().await?;
+async fn rebuild(store: &Store, newer_is_gone: bool, output: &mut Output) -> anyhow::Result<ExitCode> {
+    store.rebuild_cells(newer_is_gone).await?;
     let mut counted = 0;
     loop {
         let folding = store.fold(GROUP).await?;
@@ -93,8 +97,12 @@ async fn rebuild(store: &Store, output: &mut Output) -> anyhow::Result<ExitCode>
             break;
         }
     }
+    let set_aside = store.set_aside_evaluations().await?;
     store.close().await;
     output.say(format_args!("The statistics of scores are made anew from {counted} evaluations."))?;
+    if set_aside > 0 {
+        output.say(format_args!("Left out, because they cannot be read: {set_aside}; the log names them."))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,7 +14,10 @@ const RENEWAL: Duration = Duration::from_secs(30);
 /// Agreement, drift and alerts.
 pub(super) const CALIBRATION: &str = "calibration";
 
-/// Reading the whole ledger for its gauge.
+/// Adding to the sums of scores and to the ledger's totals.
+pub(super) const FOLDING: &str = "folding";
+
+/// Reading the ledger for its gauge.
 pub(super) const LEDGER: &str = "ledger";
 
 /// Deleting what is too old.

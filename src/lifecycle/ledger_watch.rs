@@ -1,8 +1,8 @@
 //! The gauge that tells whether the ledger balances.
 //!
-//! The ledger is exact because it is summed over every row there is, and that takes longer the longer judged has run. So
-//! one process of a deployment sums it, and rests in proportion to what it took: the sum costs a database connection at
-//! most one two-hundredth of its time, however much is stored.
+//! The ledger is read from kept totals, and from the rows while these are being built, which takes longer the more there are. So
+//! one process of a deployment reads it, and rests in proportion to what it took: it costs a database connection at most one
+//! two-hundredth of its time, however much is stored. That the totals are those of the rows is what `judged ledger --verify` proves.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::leadership::{LEDGER, holding, leads};
 use crate::store::{Store, StoreError};
 use crate::telemetry::StoreGauges;
 
-/// Rest for each second that the sum took.
+/// Rest for each second that reading took.
 const REST: u32 = 200;
 
 /// The longest rest: an account that does not balance is heard of within the hour.
@@ -29,7 +29,7 @@ impl LedgerWatch {
 
     /// Reads it, if it is time to and this process's duty.
     pub(super) async fn look(&mut self, gauges: &StoreGauges) -> Result<(), StoreError> {
-        // The duty is kept through the rest: otherwise every process would sum in turn.
+        // The duty is kept through the rest: otherwise every process would read in turn.
         if !leads(&self.store, LEDGER).await? || Instant::now() < self.next {
             return Ok(());
         }

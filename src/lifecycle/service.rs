@@ -262,8 +262,8 @@ impl Service {
                 },
             };
             lifecycle.spawn("calibration", calibration.watch(soft.clone()));
-            lifecycle.spawn("cells", cells::keep(self.store.clone(), soft.clone()));
         }
+        lifecycle.spawn("cells", cells::keep(self.store.clone(), soft.clone()));
         let queues = Queues {
             judges: self.judges.all().map(|judge| judge.name().to_owned()).collect(),
             sinks: self.sinks.iter().map(|sink| sink.name().to_owned()).collect(),

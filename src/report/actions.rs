@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::data::{Action, ContentReport, JudgeReport, LabelProgress, Moment, RubricReport, Urgency, Verdict};
 use super::traffic::Traffic;
 use super::words::{code, count, percent, plural};
+use crate::cells::OTHER_MODELS;
 use crate::conventions::ContentSwitch;
 use crate::model::{Named as _, ProblemCode, SubjectKind};
-use crate::store::{Ledger, ProblemCount};
+use crate::store::{CellsBuilt, Ledger, ProblemCount};
 
 /// The share of failures from which a judge needs attention.
 const FAILING: f64 = 0.05;
@@ -17,16 +18,36 @@ const WITHOUT_CONTENT: f64 = 0.02;
 const SERVICES: usize = 5;
 
 /// What to know of the sums that the numbers of the traffic are made of.
-pub(super) fn of_sums(traffic: &Traffic, complete_since_ms: Option<i64>) -> Vec<Action> {
+pub(super) fn of_sums(traffic: &Traffic, sums: CellsBuilt, set_aside: u64) -> Vec<Action> {
     let mut actions = Vec::new();
-    if let Some(since_ms) = complete_since_ms {
-        let from = if since_ms == i64::MAX {
-            "None of the scores are summed up yet".to_owned()
-        } else {
-            format!("Scores planned before {} are still being summed up", Moment(since_ms))
-        };
-        let text =
-            format!("{from}: numbers of the traffic are of the rest. A running judged goes on with it by itself.");
+    let going_on = |from: &str| {
+        format!("{from}: numbers of the traffic are of the rest. A running judged goes on with it by itself.")
+    };
+    let text = match sums {
+        CellsBuilt::Complete => None,
+        CellsBuilt::Since(i64::MAX) => Some(going_on("None of the scores are summed up yet")),
+        CellsBuilt::Since(ms) => {
+            Some(going_on(&format!("Scores planned before {} are still being summed up", Moment(ms))))
+        }
+        CellsBuilt::Foreign => Some(
+            "A newer release of judged keeps the sums of scores, which this one does not read: there are no numbers of the traffic. \
+             Make reports with the newer one; `judged calibration rebuild --newer-is-gone` after going back for good."
+                .to_owned(),
+        ),
+    };
+    actions.extend(text.map(|text| soon(&text, None)));
+    if set_aside > 0 {
+        let text = format!(
+            "{set_aside} evaluations cannot be read and are missing among the numbers of the traffic; the log of the workers names \
+             them. `judged calibration rebuild` tries them again."
+        );
+        actions.push(now(&text, None));
+    }
+    for judge in traffic.pooled_judges() {
+        let text = format!(
+            "The judge {judge} answered under more model names than are told apart; those that came last are pooled as {OTHER_MODELS}. \
+             Have its endpoint report stable names."
+        );
         actions.push(soon(&text, None));
     }
     for name in traffic.pooled_segments() {

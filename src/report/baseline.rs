@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ReportInput;
+use super::{ReportInput, Traffic};
 use crate::judges::{BASELINE, Judge, JudgeRequest};
 use crate::model::{EvaluationId, Prompt, SubjectId, Verdict};
 use crate::rubrics::Rubric;
@@ -61,6 +61,7 @@ pub async fn beside(store: &Store, rubrics: &[Arc<Rubric>], input: &mut ReportIn
             });
         }
     }
+    input.traffic.extend(Traffic::of_rows(&found));
     input.scored.extend(found);
     input.scored.sort_by_key(|one| (one.observed_at_ms, one.id));
     Ok(())

@@ -1,6 +1,6 @@
 //! What a report is made of: rows of the store and the rubrics' scales. Nothing else enters it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::drift::watch::{self as drift_watch, ScaleOf, Watched};
 use crate::model::{Alert, Label, PRODUCTION, Scale};
@@ -62,8 +62,10 @@ impl Default for ReportOptions {
 pub struct ReportInput {
     /// What was scored, summed up.
     pub traffic: Traffic,
-    /// From when on it is complete, milliseconds since the Unix epoch; none when all of it is.
-    pub complete_since_ms: Option<i64>,
+    /// How far it is complete.
+    pub sums: CellsBuilt,
+    /// Evaluations that cannot be read, and are not in it.
+    pub set_aside: u64,
     /// The scored evaluations of labelled answers, in order of observation.
     pub scored: Vec<ScoredEvaluation>,
     /// The scores in which worse answers would show, by rubric.
@@ -103,10 +105,13 @@ impl ReportInput {
             catch_up(store).await?;
         }
         let production = production(store).await?;
+        let scored = store.labelled_evaluations(0).await?;
         Ok(Self {
-            traffic: Traffic::default(),
-            complete_since_ms: None,
-            scored: store.labelled_evaluations(0).await?,
+            // Which series there are; labelled answers do not stand for the traffic, whose scores labels could correct.
+            traffic: Traffic::of_rows(&scored),
+            sums: CellsBuilt::Since(i64::MAX),
+            set_aside: 0,
+            scored,
             watched: watched::read(store, &production, &options.baselines).await?,
             drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
             outcomes: Vec::new(),
@@ -130,21 +135,22 @@ impl ReportInput {
     ) -> Result<Self, StoreError> {
         let since_ms = options.since_ms.unwrap_or(0);
         catch_up(store).await?;
-        let complete_since_ms = match store.cells_built().await? {
-            CellsBuilt::Complete | CellsBuilt::Foreign => None,
-            CellsBuilt::Since(since_ms) => Some(since_ms),
+        let sums = store.cells_built().await?;
+        let traffic = match sums {
+            CellsBuilt::Complete | CellsBuilt::Since(_) => Traffic::read(store, options.since_ms).await?,
+            // What they hold is not known to this release.
+            CellsBuilt::Foreign => Traffic::default(),
         };
-        let traffic = Traffic::read(store, options.since_ms).await?;
         let ledger = store.ledger(since_ms).await?;
         let outcomes = traffic.outcomes(&ledger.rubrics, store.latest_evaluation_ms().await?);
         let production = production(store).await?;
         let mut watched = watched::read(store, &production, &options.baselines).await?;
         // What is not reported on is not watched here either.
-        let named: BTreeSet<&str> = traffic.scored().map(|(key, _)| key.rubric.as_str()).collect();
-        watched.retain(|rubric, _| named.contains(rubric.as_str()));
+        watched.retain(|_, own| own.series.newest_ms >= since_ms);
         Ok(Self {
             traffic,
-            complete_since_ms,
+            sums,
+            set_aside: store.set_aside_evaluations().await?,
             scored: store.labelled_evaluations(since_ms).await?,
             watched,
             drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,

@@ -31,7 +31,6 @@ mod verdict;
 mod watched;
 pub mod words;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use data::*;
@@ -41,41 +40,14 @@ pub use traffic::Traffic;
 pub use watched::WatchedScores;
 
 use crate::agreement::ScaleReader;
+use crate::cells::{OTHER_MODELS, SeriesKey};
 use crate::model::{Alert, Label, LabelStream, Outcome, Revisions, Scale};
 use crate::statistics::CONFIDENCE;
-use crate::store::{OutcomeCount, ScoredEvaluation};
+use crate::store::{CellsBuilt, OutcomeCount, ScoredEvaluation};
 use traffic::SeriesTraffic;
 
 /// The number of the JSON format, in docs/formats.md.
 pub const FORMAT: u32 = 1;
-
-/// What makes scores comparable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct SeriesKey<'a> {
-    version: u32,
-    judge: &'a str,
-    judge_model: Option<&'a str>,
-    revisions: Revisions,
-}
-
-impl<'a> SeriesKey<'a> {
-    fn of(key: &'a crate::cells::SeriesKey) -> Self {
-        let revisions = key.revisions.unwrap_or(Revisions::FIRST);
-        Self { version: key.version, judge: &key.judge, judge_model: key.judge_model.as_deref(), revisions }
-    }
-
-    /// As cells know it.
-    fn of_rubric(&self, rubric: &str) -> crate::cells::SeriesKey {
-        crate::cells::SeriesKey {
-            rubric: rubric.to_owned(),
-            version: self.version,
-            judge: self.judge.to_owned(),
-            judge_model: self.judge_model.map(str::to_owned),
-            revisions: Some(self.revisions),
-            replay: false,
-        }
-    }
-}
 
 impl ReportData {
     /// Computes the report.
@@ -91,7 +63,7 @@ impl ReportData {
         let progress = label_progress(&labels, abstained.len() as u64);
         let content = contents(input);
         let judges = judges::report(&input.outcomes, &input.traffic);
-        let mut actions = actions::of_sums(&input.traffic, input.complete_since_ms);
+        let mut actions = actions::of_sums(&input.traffic, input.sums, input.set_aside);
         actions.extend(actions::actions(&rubrics, &progress, &content, &judges, &input.ledger));
         let periods = || input.traffic.scored().filter_map(|(_, traffic)| traffic.period());
         let (from, until) = (periods().map(|(from, _)| from).min(), periods().map(|(_, until)| until).max());
@@ -100,7 +72,7 @@ impl ReportData {
             simulation: input.options.simulation.clone(),
             generated_at: input.options.generated_at_ms.or_else(|| newest(input)).map(Moment),
             period: from.zip(until).map(|(from, until)| (Moment(from), Moment(until))),
-            complete_since: input.complete_since_ms.map(complete_since),
+            complete_since: complete_since(input.sums),
             confidence: CONFIDENCE,
             headline: actions::headline(&rubrics),
             actions,
@@ -115,9 +87,14 @@ impl ReportData {
     }
 }
 
-/// Before the first scores are summed up no moment is complete.
-fn complete_since(ms: i64) -> Moment {
-    Moment(if ms == i64::MAX { jiff::Timestamp::MAX.as_millisecond() } else { ms })
+/// None where everything is summed up. Before the first scores are, no moment is complete.
+fn complete_since(sums: CellsBuilt) -> Option<Moment> {
+    let latest = jiff::Timestamp::MAX.as_millisecond();
+    match sums {
+        CellsBuilt::Complete => None,
+        CellsBuilt::Since(ms) => Some(Moment(ms.min(latest))),
+        CellsBuilt::Foreign => Some(Moment(latest)),
+    }
 }
 
 fn alert(alert: &Alert) -> AlertReport {
@@ -206,66 +183,71 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     let scale_of = |version: u32| facts.iter().find(|facts| facts.version == version).map(|facts| &facts.scale);
     let readers: BTreeMap<u32, ScaleReader> =
         facts.iter().map(|facts| (facts.version, ScaleReader::of(&facts.scale))).collect();
-    let mut members: BTreeMap<SeriesKey<'_>, Vec<&ScoredEvaluation>> = BTreeMap::new();
+    let mut members: BTreeMap<SeriesKey, Vec<&ScoredEvaluation>> = BTreeMap::new();
     for evaluation in input.scored.iter().filter(|evaluation| evaluation.rubric == name) {
-        members.entry(key_of(evaluation)).or_default().push(evaluation);
+        members.entry(key_of(evaluation, &input.traffic)).or_default().push(evaluation);
     }
     for (key, _) in input.traffic.scored().filter(|(key, _)| key.rubric == name) {
-        members.entry(SeriesKey::of(key)).or_default();
+        members.entry(key.clone()).or_default();
     }
     let counts: Vec<&OutcomeCount> =
         input.outcomes.iter().filter(|count| count.rubric == name && !count.replay).collect();
     for count in &counts {
         let known = members.keys().any(|key| key.version == count.version && key.judge == count.judge);
         if !known {
-            let revisions = count.revisions.unwrap_or(Revisions::FIRST);
-            let key = SeriesKey { version: count.version, judge: &count.judge, judge_model: None, revisions };
-            members.insert(key, Vec::new());
+            let revisions = Some(count.revisions.unwrap_or(Revisions::FIRST));
+            members.insert(SeriesKey { judge_model: None, revisions, ..series_of(count) }, Vec::new());
         }
     }
     // What is flagged of scores that nobody labelled still names its version.
     if let Some(WatchedScores { series, .. }) = input.watched.get(name) {
-        let judge_model = series.judge_model.as_deref();
-        let revisions = series.revisions;
-        members.entry(SeriesKey { version: series.version, judge: &series.judge, judge_model, revisions }).or_default();
+        members.entry(series.key()).or_default();
     }
     let is_baseline = |judge: &str| input.options.baselines.iter().any(|baseline| baseline == judge);
-    let mut order: Vec<SeriesKey<'_>> = members.keys().copied().collect();
+    let mut order: Vec<&SeriesKey> = members.keys().collect();
     let production = input.production.get(name).copied();
-    let traffic: BTreeMap<SeriesKey<'_>, Cow<'_, SeriesTraffic>> =
-        members.iter().map(|(key, own)| (*key, traffic_of(&input.traffic, name, key, own))).collect();
+    let nothing = SeriesTraffic::default();
+    let traffic: BTreeMap<&SeriesKey, &SeriesTraffic> =
+        members.keys().map(|key| (key, input.traffic.of(key).unwrap_or(&nothing))).collect();
     order.sort_by_key(|key| {
         let last = traffic[key].period().map(|(_, last)| last);
-        std::cmp::Reverse((!is_baseline(key.judge), last.is_some(), production == Some(key.version), last, key.version))
+        std::cmp::Reverse((
+            !is_baseline(&key.judge),
+            last.is_some(),
+            production == Some(key.version),
+            last,
+            key.version,
+        ))
     });
 
     let humans = humans::by_subject(labels, name);
-    let current = order.first().copied().filter(|key| traffic[key].scored() > 0);
-    let hours = order.first().map_or(24, |key| scores::width(&traffic[key]));
+    let has_scores = |key: &&SeriesKey| traffic[*key].scored() > 0 || !members[*key].is_empty();
+    let current = order.first().copied().filter(has_scores);
+    let hours = order.first().map_or(24, |key| scores::width(traffic[key]));
     let mut telling = Vec::new();
     // Of a version whose scale is not known nothing is paired; what is said of no pairs is the same on every scale.
     let unread = ScaleReader::of(&Scale::Binary { pass: String::new(), fail: String::new() });
     let series: Vec<SeriesReport> = order
         .iter()
-        .map(|key| {
+        .map(|&key| {
             let (scale, reader) = (scale_of(key.version), readers.get(&key.version));
             let baseline = baseline_for(key, &members, &is_baseline);
             let none = (pairing::Pairs::default(), pairing::Pairs::default());
             let (drawn, unknown) = reader.map_or(none, |reader| pairing::pair(&members[key], &humans, reader));
-            if current == Some(*key)
+            if current == Some(key)
                 && let (Some(scale), Some(reader)) = (scale, reader)
             {
                 telling = disagreements::most_telling(&[&drawn, &unknown], &humans, reader, scale);
             }
             series_report(
-                *key,
-                &traffic[key],
+                key,
+                traffic[key],
                 (&drawn, &unknown),
                 (scale, reader.unwrap_or(&unread)),
                 &baseline,
                 (&counts, &order),
-                hours,
-                is_baseline(key.judge),
+                (hours, input.sums == CellsBuilt::Complete),
+                is_baseline(&key.judge),
             )
         })
         .collect();
@@ -282,7 +264,7 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
         scale: facts.map(|facts| facts.scale.name().to_owned()),
         scale_text: facts.map(|facts| facts.scale_text.clone()),
         verdict: verdict::verdict(current_index.and_then(|index: usize| series.get(index)), &human_report, &flags),
-        change: scores::change(order.first().map_or(&SeriesTraffic::default(), |key| &traffic[key])),
+        change: scores::change(order.first().map_or(&nothing, |key| traffic[key])),
         current: current_index,
         series,
         humans: human_report,
@@ -290,66 +272,64 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     }
 }
 
-/// What a series scored; of a baseline that is made for the report alone, what its rows come to.
-fn traffic_of<'a>(
-    traffic: &'a Traffic,
-    rubric: &str,
-    key: &SeriesKey<'_>,
-    rows: &[&ScoredEvaluation],
-) -> Cow<'a, SeriesTraffic> {
-    let cells = key.of_rubric(rubric);
-    match traffic.of(&cells) {
-        Some(own) if own.scored() > 0 => Cow::Borrowed(own),
-        _ => Cow::Owned(Traffic::of_rows(rows.iter().copied()).of(&cells).cloned().unwrap_or_default()),
+/// The series of an evaluation: that of its model, or where the sums do not tell it apart, that of the other models.
+fn key_of(evaluation: &ScoredEvaluation, traffic: &Traffic) -> SeriesKey {
+    let own = traffic::series_of(evaluation);
+    if traffic.of(&own).is_some() {
+        return own;
     }
+    let others = SeriesKey { judge_model: Some(OTHER_MODELS.to_owned()), ..own.clone() };
+    if traffic.of(&others).is_some() { others } else { own }
 }
 
-fn key_of(evaluation: &ScoredEvaluation) -> SeriesKey<'_> {
+/// The series that an outcome is counted in.
+fn series_of(count: &OutcomeCount) -> SeriesKey {
     SeriesKey {
-        version: evaluation.version,
-        judge: &evaluation.judge,
-        judge_model: evaluation.judge_model.as_deref(),
-        revisions: evaluation.revisions,
+        rubric: count.rubric.clone(),
+        version: count.version,
+        judge: count.judge.clone(),
+        judge_model: count.judge_model.clone(),
+        revisions: count.revisions,
+        replay: count.replay,
     }
 }
 
 /// The baseline's verdicts under the same rubric version, and the same revisions where there are any; none for the baseline
 /// itself.
 fn baseline_for<'a>(
-    key: &SeriesKey<'_>,
-    members: &BTreeMap<SeriesKey<'a>, Vec<&'a ScoredEvaluation>>,
+    key: &SeriesKey,
+    members: &'a BTreeMap<SeriesKey, Vec<&'a ScoredEvaluation>>,
     is_baseline: &dyn Fn(&str) -> bool,
 ) -> agreement::Baseline<'a> {
-    if is_baseline(key.judge) {
+    if is_baseline(&key.judge) {
         return None;
     }
-    let mut baselines = members.iter().filter(|(other, _)| is_baseline(other.judge) && other.version == key.version);
+    let mut baselines = members.iter().filter(|(other, _)| is_baseline(&other.judge) && other.version == key.version);
     let (baseline, evaluations) =
         baselines.clone().find(|(other, _)| other.revisions == key.revisions).or_else(|| baselines.next())?;
-    Some((baseline.judge, evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()))
+    Some((&baseline.judge, evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()))
 }
 
 #[expect(clippy::too_many_arguments, reason = "a series is where everything meets")]
 fn series_report(
-    key: SeriesKey<'_>,
+    key: &SeriesKey,
     traffic: &SeriesTraffic,
     (drawn, unknown): (&pairing::Pairs<'_>, &pairing::Pairs<'_>),
     (scale, reader): (Option<&Scale>, &ScaleReader),
     baseline: &agreement::Baseline<'_>,
-    (counts, order): (&[&OutcomeCount], &[SeriesKey<'_>]),
-    hours: u32,
+    (counts, order): (&[&OutcomeCount], &[&SeriesKey]),
+    (hours, is_complete): (u32, bool),
     is_baseline: bool,
 ) -> SeriesReport {
     // What has no model (nothing was asked, or nothing answered) stands with the newest series of its judge.
     let newest = order.iter().find(|other| other.version == key.version && other.judge == key.judge) == Some(&key);
     let own = counts.iter().filter(|count| {
-        let model = count.judge_model.as_deref();
         count.version == key.version
             && count.judge == key.judge
             && match count.revisions {
-                Some(revisions) => {
-                    let own = SeriesKey { judge_model: model, revisions, ..key };
-                    own == key || (newest && !order.contains(&own))
+                Some(_) => {
+                    let own = series_of(count);
+                    own == *key || (newest && !order.contains(&&own))
                 }
                 None => newest,
             }
@@ -370,9 +350,9 @@ fn series_report(
     let period = traffic.period();
     SeriesReport {
         version: key.version,
-        judge: key.judge.to_owned(),
-        judge_model: key.judge_model.map(str::to_owned),
-        revisions: key.revisions,
+        judge: key.judge.clone(),
+        judge_model: key.judge_model.clone(),
+        revisions: key.revisions.unwrap_or(Revisions::FIRST),
         baseline: is_baseline,
         from: period.map(|(from, _)| Moment(from)),
         until: period.map(|(_, until)| Moment(until)),
@@ -386,7 +366,7 @@ fn series_report(
         timeline: scores::timeline(traffic, hours),
         agreement_unknown: (!unknown.rows.is_empty()).then(|| agreement_of(unknown)),
         agreement,
-        quality: quality::report(traffic, drawn),
+        quality: quality::report(traffic, drawn, is_complete),
         segments: scores::segments(traffic, drawn, reader, whole),
     }
 }

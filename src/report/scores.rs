@@ -8,11 +8,10 @@ use super::pairing::Pairs;
 use super::traffic::SeriesTraffic;
 use crate::agreement::{Observation, ScaleReader, raw_agreement};
 use crate::cells::{Sums, ValueOf, segment_values, tenth_of};
-use crate::model::{FAIL, Outcome, PASS, Scale};
+use crate::model::{FAIL, HOUR_MS, Outcome, PASS, Scale, hour_start};
 use crate::statistics::survey::MIN_EFFECTIVE;
 use crate::statistics::{Estimate, Reason};
 
-const HOUR_MS: i64 = 3_600_000;
 /// Widths that a point of a timeline may have, in hours.
 const WIDTHS: [u32; 9] = [1, 3, 6, 12, 24, 48, 168, 336, 672];
 /// The last of these: where no width gives honest intervals, a day is what people look for.
@@ -101,7 +100,7 @@ pub(super) fn change(traffic: &SeriesTraffic) -> Change {
         return Change { split_at: None, before: nothing, since: nothing, difference: nothing };
     };
     let split = if until - from >= 2 * RECENT_MS { until - RECENT_MS } else { from + (until - from) / 2 };
-    let split = split - split.rem_euclid(HOUR_MS);
+    let split = hour_start(split);
     let (before, recent) = (traffic.between(i64::MIN, split), traffic.between(split, i64::MAX));
     Change {
         split_at: Some(Moment(split)),

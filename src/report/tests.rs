@@ -232,3 +232,25 @@ async fn a_flag_is_shown_and_outweighs_the_labels() {
     assert!(page.contains("Replay the anchors."));
     assert!(markdown::render(&report).contains("Replay the anchors."));
 }
+
+/// Scenario: nothing of the traffic is summed up in a way that this release knows. Guarantee: labelled answers are not told as
+/// the traffic, agreement and the watch on answers stand, and the report says what is missing.
+#[tokio::test]
+async fn labelled_answers_are_not_told_as_the_traffic() {
+    let database = Database::sqlite().await;
+    ten_days(&database).await;
+    database.execute("UPDATE cell_state SET algorithm = 1000").await;
+    let input = ReportInput::read(&database.store, rubric_facts(), Vec::new(), ReportOptions::default()).await.unwrap();
+    assert!(!input.watched.is_empty());
+    let report = ReportData::build(&input);
+    let series = || report.rubrics.iter().flat_map(|rubric| &rubric.series);
+    assert!(series().count() > 2 && series().all(|series| series.scored == 0 && series.mean_value.value().is_none()));
+    assert!(series().any(|series| series.agreement.raw_agreement().interval().is_some()));
+    assert!(series().all(|series| series.quality.method == crate::statistics::ppi::Method::LabelsOnly));
+    assert!(report.complete_since.is_some());
+    assert!(
+        report.actions.iter().any(|action| action.text.contains("A newer release of judged")),
+        "{:?}",
+        report.actions
+    );
+}

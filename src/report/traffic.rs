@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::cells::{
-    Counted, Delta, Folded, FoldedScore, JudgeUse, Latencies, PartKey, SeriesKey, Sums, ValueOf, hour_of,
+    Counted, Delta, Folded, FoldedScore, JudgeUse, Latencies, OTHER_MODELS, PartKey, SeriesKey, Sums, ValueOf,
     segment_values,
 };
-use crate::model::{Outcome, Release};
+use crate::model::{HOUR_MS, Outcome, Release, hour_of};
 use crate::store::{EvaluationAccount, OutcomeCount, PartSums, ScoredEvaluation, Store, StoreError};
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// The sums of one series, all releases together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,6 +65,13 @@ impl Traffic {
         traffic
     }
 
+    /// Adds series that it does not have.
+    pub(super) fn extend(&mut self, others: Self) {
+        for (key, series) in others.0 {
+            self.0.entry(key).or_insert(series);
+        }
+    }
+
     fn add(&mut self, part: &PartSums) {
         let series = self.0.entry(part.series.clone()).or_default();
         let place = match (&part.part.segment, part.hour) {
@@ -94,6 +99,12 @@ impl Traffic {
     pub(super) fn pooled_segments(&self) -> std::collections::BTreeSet<&str> {
         let segments = self.0.values().flat_map(|series| &series.segments);
         segments.filter(|(_, values)| values.contains_key(&ValueOf::Other)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The judges some of whose models are pooled because there are too many.
+    pub(super) fn pooled_judges(&self) -> std::collections::BTreeSet<&str> {
+        let pooled = self.0.keys().filter(|key| key.judge_model.as_deref() == Some(OTHER_MODELS));
+        pooled.map(|key| key.judge.as_str()).collect()
     }
 
     /// How long the calls of a judge and model took that gave a verdict or failed to.
@@ -138,7 +149,8 @@ impl SeriesTraffic {
     }
 }
 
-fn series_of(row: &ScoredEvaluation) -> SeriesKey {
+/// The series of a row.
+pub(super) fn series_of(row: &ScoredEvaluation) -> SeriesKey {
     SeriesKey {
         rubric: row.rubric.clone(),
         version: row.version,

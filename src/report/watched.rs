@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::cells::{HourSums, scores_of_hour};
 use crate::drift::QUALITY_BASELINE;
-use crate::model::Probability;
+use crate::model::{HOUR_MS, Probability};
 use crate::store::{CellsBuilt, Extent, ScoreSeries, SeriesScore, Store, StoreError};
 
 /// The oldest scores of a series, among which every baseline must stand, so that a lasting fall never becomes one.
 pub(super) const FIRST: u32 = 20_000;
 /// The newest scores of a series that are watched: with the oldest some tens of megabytes at most.
 const NEWEST: u32 = 30_000;
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// The scores of a series, the oldest first; in a long series some in the middle are left out.
 #[derive(Debug, Clone, PartialEq)]

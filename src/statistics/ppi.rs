@@ -148,6 +148,16 @@ mod tests {
         assert_eq!((ppi.lambda, ppi.mean), (0.0, 0.5));
     }
 
+    /// By scipy: Wilson's limits at 100 draws with the quantile of t at 39 degrees of freedom.
+    #[test]
+    fn limits_are_wilsons_at_as_many_draws_as_have_this_error_with_the_quantile_of_t() {
+        let ppi = PpiMean { mean: 0.8, standard_error: 0.04, lambda: 0.5, degrees_of_freedom: 39.0 };
+        let interval = ppi.interval(0.95).unwrap();
+        assert!((interval.low - 0.708_035_067_9).abs() < 1e-9 && (interval.high - 0.868_382_100_1).abs() < 1e-9);
+        let beyond = PpiMean { mean: 1.02, ..ppi };
+        assert!(beyond.interval(0.95).is_err(), "no draws have no error and no variance");
+    }
+
     #[test]
     fn no_labels_no_mean() {
         let others = Unlabelled { clusters: 10.0, mean: 0.5, variance: 0.2 };

@@ -18,8 +18,8 @@ pub(super) trait Dialect {
     const FOR_UPDATE: &'static str;
     /// A statement after which nobody adds evaluations or labels until the transaction ends.
     const STAND_STILL: &'static str;
-    /// Keeps other transactions from adding labels until this one ends; readers go on.
-    const LOCK_LABELS: Option<&'static str>;
+    /// A statement after which nobody else adds labels until the transaction ends; readers go on.
+    const LOCK_LABELS: &'static str;
 }
 
 impl Dialect for sqlx::Sqlite {
@@ -29,7 +29,7 @@ impl Dialect for sqlx::Sqlite {
     const HOLD: &'static str = "";
     const FOR_UPDATE: &'static str = "";
     const STAND_STILL: &'static str = "SELECT 1";
-    const LOCK_LABELS: Option<&'static str> = None;
+    const LOCK_LABELS: &'static str = "SELECT 1";
 }
 
 impl Dialect for sqlx::Postgres {
@@ -39,7 +39,7 @@ impl Dialect for sqlx::Postgres {
     const HOLD: &'static str = " FOR SHARE";
     const FOR_UPDATE: &'static str = " FOR UPDATE";
     const STAND_STILL: &'static str = "LOCK TABLE evaluations, planning_account, labels IN SHARE MODE";
-    const LOCK_LABELS: Option<&'static str> = Some("LOCK TABLE labels IN SHARE ROW EXCLUSIVE MODE");
+    const LOCK_LABELS: &'static str = "LOCK TABLE labels IN SHARE ROW EXCLUSIVE MODE";
 }
 
 /// Whether a database's own error may go away: busy, locked, full, read-only for now, starting up, or out of connections.

@@ -27,7 +27,7 @@ const SCANNED: &str = "SELECT 'scanned', rubric, version, judge, outcome, CASE W
     NULL FROM evaluations WHERE created_at_ms >= $1 \
     GROUP BY rubric, version, judge, outcome, CASE WHEN outcome = 'filtered' THEN reason END";
 
-/// Of what is queued, what it has become, and what it was counted as. The plus keeps SQLite from reading all that was planned since
+/// Of what is queued or set aside, what it has become, and what it was counted as. The plus keeps SQLite from reading all that was planned since
 /// instead of the index of what is pending.
 const KEPT: &str = "SELECT 'state', '', 0, '', NULL, NULL, CASE WHEN complete AND algorithm = $2 THEN 1 ELSE 0 END, NULL \
     FROM cell_state \
@@ -37,7 +37,8 @@ const KEPT: &str = "SELECT 'state', '', 0, '', NULL, NULL, CASE WHEN complete AN
     WHERE outcome = 'pending' AND +created_at_ms >= $1 GROUP BY rubric, version, judge, outcome \
     UNION ALL SELECT 'queued', rubric, version, judge, outcome, CASE WHEN outcome = 'filtered' THEN reason END, \
     (SELECT epoch FROM cell_state), folded FROM evaluations \
-    WHERE id IN (SELECT evaluation_id FROM evaluation_changes) AND created_at_ms >= $1";
+    WHERE id IN (SELECT evaluation_id FROM evaluation_changes UNION SELECT evaluation_id FROM evaluations_set_aside) \
+    AND created_at_ms >= $1";
 
 row! {
     struct PartRow {

@@ -88,9 +88,7 @@ impl Store {
         let inserted = transaction!(self, DB, tx => {
             let mut inserted = 0;
             // Who comes later is seen later: without the lock, two would read the same latest one.
-            if let Some(lock) = <DB as Dialect>::LOCK_LABELS {
-                sqlx::query(lock).execute(&mut *tx).await?;
-            }
+            sqlx::query(<DB as Dialect>::LOCK_LABELS).execute(&mut *tx).await?;
             let (latest_ms,): (Option<i64>,) =
                 sqlx::query_as("SELECT max(imported_at_ms) FROM labels").fetch_one(&mut *tx).await?;
             let seen_at_ms = latest_ms.map_or(now_ms, |latest_ms| now_ms.max(latest_ms + 1));

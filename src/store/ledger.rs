@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ProblemCount, Store, StoreError, read};
-use crate::model::Outcome;
+use crate::model::{Outcome, hour_start};
 
 /// Records received, and what became of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -177,7 +177,7 @@ pub struct Ledger {
 impl Store {
     /// Reads the ledger of everything since `since_ms` (whole hours: the hour that holds it counts in full).
     pub async fn ledger(&self, since_ms: i64) -> Result<Ledger, StoreError> {
-        let since_ms = since_ms - since_ms.rem_euclid(3_600_000);
+        let since_ms = hour_start(since_ms);
         let intake = self.intake_accounts(since_ms).await?;
         let traces = self.trace_account(since_ms).await?;
         let rubrics = self.evaluation_accounts(since_ms).await?;

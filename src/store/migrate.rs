@@ -141,6 +141,8 @@ const BOTH: (Migrations, Migrations) = migrations![
     21 "kept accounts" "0021_kept_accounts.sql",
     22 "production" "0022_production.sql",
     23 "write back" "0023_write_back.sql",
+    24 "set aside" "0024_set_aside.sql",
+    25 "restored labels" "0025_restored_labels.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -65,7 +65,7 @@ use sqlx::sqlite::{
 use uuid::Uuid;
 
 pub use alert_deliveries::{AlertDeliveryState, OwedAlert};
-pub use alerts::{AlertRoute, AlertWrite};
+pub use alerts::{AlertCursor, AlertRoute, AlertWrite};
 pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use budgets::{Allotted, Ceiling};
@@ -123,6 +123,12 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the database refused or dropped a statement")]
     Database(#[from] sqlx::Error),
+    /// The sums of scores are those of a newer release.
+    #[error(
+        "the statistics of scores are kept by a newer release of judged: make them anew with that one, or pass --newer-is-gone if \
+         it will not come back"
+    )]
+    NewerCells,
     /// A row that this version of judged cannot have written.
     #[error(
         "column {column} of {table}{} holds {found}, which this version of judged does not know; \
@@ -165,7 +171,7 @@ impl StoreError {
                         | sqlx::Error::Tls(_)
                 ) || error.as_database_error().is_some_and(dialect::is_transient)
             }
-            Self::Url(_) | Self::Migrate(_) | Self::Inconsistent { .. } => false,
+            Self::Url(_) | Self::Migrate(_) | Self::NewerCells | Self::Inconsistent { .. } => false,
         }
     }
 }

@@ -6,8 +6,6 @@ use super::{CellsBuilt, Store, StoreError, read, row, rows};
 use crate::cells::SeriesKey;
 use crate::model::{Probability, Revisions};
 
-const HOUR_MS: i64 = 3_600_000;
-
 /// Scores that may be compared with each other: those of one rubric version by one judge and model, with what it was shown
 /// read and rendered in one way.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +20,7 @@ pub struct ScoreSeries {
     pub judge_model: Option<String>,
     /// The revisions behind the scores.
     pub revisions: Revisions,
-    /// When its newest evaluation was planned, milliseconds since the Unix epoch.
+    /// When its newest score was planned, milliseconds since the Unix epoch.
     pub newest_ms: i64,
 }
 
@@ -39,6 +37,20 @@ pub struct SeriesScore {
     pub model: Option<String>,
     /// Segment name → value.
     pub segments: BTreeMap<String, String>,
+}
+
+impl ScoreSeries {
+    /// What cells know it by.
+    pub fn key(&self) -> SeriesKey {
+        SeriesKey {
+            rubric: self.rubric.clone(),
+            version: self.version,
+            judge: self.judge.clone(),
+            judge_model: self.judge_model.clone(),
+            revisions: Some(self.revisions),
+            replay: false,
+        }
+    }
 }
 
 row! {
@@ -77,53 +89,15 @@ impl Store {
         if self.cells_built().await? != CellsBuilt::Complete {
             return self.scanned_series().await;
         }
-        let mut found: BTreeMap<SeriesKey, i64> = BTreeMap::new();
-        for part in self.latest_hours().await? {
-            let hour = found.entry(part.0).or_insert(part.1);
-            *hour = part.1.max(*hour);
-        }
-        let newest_of = |rubric: &str| {
-            let own = found.iter().filter(|(key, _)| key.rubric == rubric);
-            own.map(|(_, hour)| *hour).max()
+        let series = |(key, newest_ms): (SeriesKey, i64)| ScoreSeries {
+            rubric: key.rubric,
+            version: key.version,
+            judge: key.judge,
+            judge_model: key.judge_model,
+            revisions: key.revisions.unwrap_or(Revisions::FIRST),
+            newest_ms,
         };
-        let mut series = Vec::with_capacity(found.len());
-        for (key, hour) in &found {
-            // Which of several is the newest is asked to the millisecond; of the others the hour is enough.
-            let is_newest = newest_of(&key.rubric) == Some(*hour);
-            let mut one = ScoreSeries {
-                rubric: key.rubric.clone(),
-                version: key.version,
-                judge: key.judge.clone(),
-                judge_model: key.judge_model.clone(),
-                revisions: key.revisions.unwrap_or(Revisions::FIRST),
-                newest_ms: hour * HOUR_MS,
-            };
-            if is_newest {
-                one.newest_ms = self.newest_planned_ms(&one).await?.unwrap_or(one.newest_ms);
-            }
-            series.push(one);
-        }
-        Ok(series)
-    }
-
-    /// When the newest score of a series was planned.
-    async fn newest_planned_ms(&self, series: &ScoreSeries) -> Result<Option<i64>, StoreError> {
-        let found: Option<(i64,)> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT created_at_ms FROM evaluations WHERE outcome = 'scored' AND anchor_round IS NULL AND value IS NOT NULL \
-                 AND rubric = $1 AND version = $2 AND judge = $3 AND COALESCE(judge_model, '') = $4 \
-                 AND COALESCE(reading, 1) = $5 AND COALESCE(rendering, 1) = $6 ORDER BY created_at_ms DESC LIMIT 1",
-            )
-            .bind(&series.rubric)
-            .bind(i64::from(series.version))
-            .bind(&series.judge)
-            .bind(series.judge_model.as_deref().unwrap_or_default())
-            .bind(i64::from(series.revisions.reading))
-            .bind(i64::from(series.revisions.rendering))
-            .fetch_optional(pool)
-            .await?
-        });
-        Ok(found.map(|(newest,)| newest))
+        Ok(self.valued_series().await?.into_iter().map(series).collect())
     }
 
     /// The same by a scan, as long as cells are being built.

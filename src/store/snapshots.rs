@@ -1,6 +1,7 @@
 //! What calibration said, as it was said: labels and scores change afterwards, and last month's numbers must not.
 
 use super::{Store, StoreError, read, row, rows, transaction};
+use crate::model::HOUR_MS;
 
 /// What calibration says of a rubric version and a judge.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +31,7 @@ pub struct TakenSnapshot {
 const UNCHANGED_MS: i64 = 86_400_000;
 
 /// Numbers that change are noted at most so often: every label changes them.
-const CHANGED_MS: i64 = 3_600_000;
+const CHANGED_MS: i64 = HOUR_MS;
 
 row! {
     struct SnapshotRow {

@@ -9,13 +9,15 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{
     CutParts, Document, Emitter, EvaluationId, Label, LabelStream, Outcome, Probability, Problem, ProblemCode, Release,
-    Scale, Score, ScoreForm, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
+    Revisions, Scale, Score, ScoreForm, Subject, SubjectContent, SubjectId, SubjectKind, SubjectProblem,
 };
 use crate::report::RubricFacts;
 use crate::rubrics::Rubric;
-use crate::store::{Conclusion, EvaluationResult, JudgeCall, PlannedEvaluation, PlannedFrom, PlannedSubject};
+use crate::store::{
+    Conclusion, EvaluationResult, JudgeCall, PlannedEvaluation, PlannedFrom, PlannedSubject, ScoredEvaluation,
+};
 
-use super::databases::Database;
+use super::databases::{Database, START_MS};
 use super::records::{span_id, trace_id};
 
 /// A rubric on five levels whose judge is too kind.
@@ -353,4 +355,30 @@ fn labels(truths: &[Truth], start_ms: i64, numbers: &mut Numbers) -> Vec<Label> 
         }
     }
     labels
+}
+
+/// A score of an answer that stands for itself.
+pub fn scored_evaluation(number: u64, score: Score, inclusion_probability: Probability) -> ScoredEvaluation {
+    let subject = SubjectId::of_session(&number.to_string());
+    ScoredEvaluation {
+        id: EvaluationId::derive(subject, 0, "faithfulness", 1, "default"),
+        subject,
+        trace_id: trace_id(number),
+        span_id: span_id(number),
+        session_id: None,
+        content_digest: number.to_be_bytes().to_vec(),
+        rubric: "faithfulness".into(),
+        version: 1,
+        judge: "default".into(),
+        judge_model: None,
+        score,
+        rationale: None,
+        inclusion_probability,
+        latency_ms: None,
+        observed_at_ms: START_MS,
+        finished_at_ms: None,
+        model: None,
+        segments: BTreeMap::new(),
+        revisions: Revisions::FIRST,
+    }
 }

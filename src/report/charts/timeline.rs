@@ -3,6 +3,7 @@
 use super::super::data::{Moment, Point, Timeline};
 use super::super::words;
 use super::Svg;
+use crate::model::HOUR_MS;
 
 /// One series on the chart.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +21,6 @@ pub(super) const LEFT: f64 = 40.0;
 pub(super) const RIGHT: f64 = 14.0;
 pub(super) const TOP: f64 = 24.0;
 pub(super) const BOTTOM: f64 = 26.0;
-const HOUR_MS: i64 = 3_600_000;
 
 /// Draws `courses` over their common time, values from 0 to 1.
 pub fn timeline(class: &str, width: f64, title: &str, courses: &[Course<'_>]) -> String {

@@ -9,15 +9,16 @@ use sqlx::QueryBuilder;
 
 use super::evaluation::Evaluation;
 use super::transaction::{Open, within};
-use crate::cells::{PartKey, SeriesKey, ValueOf};
+use crate::cells::{FoldedScore, OTHER_MODELS, PartKey, SeriesKey, ValueOf};
 use crate::model::Release;
 use crate::store::StoreError;
 use crate::store::rows::{self, push_list};
 
-/// So many values of a segment, and so many releases, have cells of their own: those that came first.
+/// So many values of a segment, releases, models of a judge and large levels of a rubric version are told apart: those that
+/// came first.
 pub(super) const MOST_VALUES: usize = 100;
 
-/// What names the releases among the attributes; segments follow a name that begins otherwise.
+/// What names the releases among the attributes; the others follow a name that begins otherwise.
 const RELEASE: &str = "release";
 
 const KEYS_PER_STATEMENT: usize = 200;
@@ -39,9 +40,16 @@ impl Dictionary {
             for (name, value) in evaluation.values() {
                 values.admit(segment(&name), value);
             }
+            let series = evaluation.series();
+            if let Some(model) = &series.judge_model {
+                values.admit(models(&series), model.clone());
+            }
+            if let Some(level) = &evaluation.large_level {
+                values.admit(levels(&series), level.clone());
+            }
         }
         values.store(tx).await?;
-        let wanted: BTreeSet<SeriesKey> = placed().map(Evaluation::series).collect();
+        let wanted: BTreeSet<SeriesKey> = placed().map(|evaluation| values.series(evaluation)).collect();
         let series = numbers(tx, "cell_series", wanted, |_| None).await?;
         let mut dictionary = Self { values, series, parts: BTreeMap::new() };
         let mut wanted = BTreeSet::new();
@@ -60,20 +68,43 @@ impl Dictionary {
         Ok((series, keys.iter().filter_map(|key| self.parts.get(key)).copied().collect()))
     }
 
+    /// The number of an evaluation's series.
+    pub(super) fn series_of(&self, evaluation: &Evaluation) -> Option<i64> {
+        self.series.get(&self.values.series(evaluation)).copied()
+    }
+
+    /// The score as it counts: on a level of its own, or on a tenth of the scale.
+    pub(super) fn score_of(&self, evaluation: &Evaluation) -> Option<FoldedScore> {
+        let score = evaluation.score.clone()?;
+        let is_pooled = evaluation
+            .large_level
+            .as_ref()
+            .is_some_and(|level| !self.values.knows(&levels(&evaluation.series()), level));
+        Some(if is_pooled { score.in_tenth() } else { score })
+    }
+
     fn keys_of(&self, evaluation: &Evaluation) -> Result<Vec<(i64, PartKey)>, StoreError> {
-        let Some(series) = self.series.get(&evaluation.series()) else { return Ok(Vec::new()) };
+        let Some(series) = self.series_of(evaluation) else { return Ok(Vec::new()) };
         let release = self.values.release(evaluation.release())?;
         let whole = PartKey { release: release.clone(), segment: None };
         let segments = evaluation.values().map(|(name, value)| {
             let value = self.values.one_or_other(&segment(&name), value);
             PartKey { release: release.clone(), segment: Some((name, value)) }
         });
-        Ok(std::iter::once(whole).chain(segments).map(|part| (*series, part)).collect())
+        Ok(std::iter::once(whole).chain(segments).map(|part| (series, part)).collect())
     }
 }
 
 fn segment(name: &str) -> String {
     format!("segment:{name}")
+}
+
+fn models(series: &SeriesKey) -> String {
+    format!("models:{}", series.judge)
+}
+
+fn levels(series: &SeriesKey) -> String {
+    format!("levels:{}:{}", series.version, series.rubric)
 }
 
 /// The values that have cells of their own, by attribute.
@@ -107,9 +138,20 @@ impl Values {
         Ok(())
     }
 
+    fn knows(&self, attribute: &str, value: &str) -> bool {
+        self.known.get(attribute).is_some_and(|known| known.contains(value))
+    }
+
     fn one_or_other(&self, attribute: &str, value: String) -> ValueOf<String> {
-        let is_known = self.known.get(attribute).is_some_and(|known| known.contains(&value));
-        if is_known { ValueOf::One(value) } else { ValueOf::Other }
+        if self.knows(attribute, &value) { ValueOf::One(value) } else { ValueOf::Other }
+    }
+
+    fn series(&self, evaluation: &Evaluation) -> SeriesKey {
+        let mut series = evaluation.series();
+        if series.judge_model.as_ref().is_some_and(|model| !self.knows(&models(&series), model)) {
+            series.judge_model = Some(OTHER_MODELS.to_owned());
+        }
+        series
     }
 
     fn release(&self, release: Release) -> Result<ValueOf<Release>, StoreError> {

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::cells::{Folded, FoldedScore, JudgeUse, SeriesKey, hour_of, release_of, segment_values};
-use crate::model::{Outcome, Release, Revisions};
+use crate::cells::{Folded, FoldedScore, JudgeUse, SeriesKey, large_level, release_of, segment_values};
+use crate::model::{Outcome, Release, Revisions, hour_of, hour_start};
 use crate::store::{StoreError, row, rows};
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// An account of the ledger: rubric, version, judge, hour, outcome, reason.
 pub(super) type TotalOf = (String, i64, String, i64, String, String);
@@ -50,6 +48,10 @@ pub(super) struct Evaluation {
     row: EvaluationRow,
     pub(super) outcome: Outcome,
     pub(super) segments: BTreeMap<String, String>,
+    /// Its score; none of an evaluation that has none.
+    pub(super) score: Option<FoldedScore>,
+    /// Its level, where the scale may have any number of levels like it.
+    pub(super) large_level: Option<String>,
     /// As cells of this epoch counted it.
     pub(super) before: Option<Folded>,
 }
@@ -69,14 +71,25 @@ impl EvaluationRow {
         let read = |row: Self| {
             let before: Option<Folded> =
                 row.folded.as_deref().map(|text| rows::json("evaluations", "folded", text)).transpose()?;
+            let outcome = rows::outcome(&row.outcome)?;
+            let score = if outcome == Outcome::Scored { row.score()? } else { None };
             Ok(Evaluation {
-                outcome: rows::outcome(&row.outcome)?,
+                outcome,
+                large_level: score.as_ref().and_then(|(_, level)| level.clone()),
+                score: score.map(|(score, _)| score),
                 segments: rows::json("subjects", "segments", &row.segments)?,
                 before: before.filter(|folded| folded.epoch == epoch),
                 row,
             })
         };
         read(self).map_err(|error: StoreError| error.in_row(id))
+    }
+
+    /// With its level, where that is a large one.
+    fn score(&self) -> Result<Option<(FoldedScore, Option<String>)>, StoreError> {
+        let probability = rows::probability("evaluations", "inclusion_probability", self.inclusion_probability)?;
+        let score = rows::score("evaluations", self.score, self.label.clone(), self.value)?;
+        Ok(score.map(|score| (FoldedScore::of(&score, probability), large_level(&score))))
     }
 }
 
@@ -98,6 +111,7 @@ impl Evaluation {
         }
     }
 
+    /// Its series, as if every model had one of its own.
     pub(super) fn series(&self) -> SeriesKey {
         let row = &self.row;
         let was_asked = row.rendering.is_some()
@@ -134,15 +148,9 @@ impl Evaluation {
         hour_of(self.row.observed_at_ms)
     }
 
-    /// Its score; `None` of an evaluation that has none.
-    pub(super) fn score(&self) -> Result<Option<FoldedScore>, StoreError> {
-        if self.outcome != Outcome::Scored {
-            return Ok(None);
-        }
-        let row = &self.row;
-        let probability = rows::probability("evaluations", "inclusion_probability", row.inclusion_probability)?;
-        let score = rows::score("evaluations", row.score, row.label.clone(), row.value)?;
-        Ok(score.map(|score| FoldedScore::of(&score, probability)))
+    /// When it was planned, where it has a score on [0, 1].
+    pub(super) fn planned_and_valued(&self) -> Option<i64> {
+        self.score.as_ref().and_then(|score| score.value).map(|_| self.row.created_at_ms)
     }
 
     pub(super) fn judge_use(&self) -> Option<JudgeUse> {
@@ -158,7 +166,7 @@ impl Evaluation {
             row.rubric.clone(),
             row.version,
             row.judge.clone(),
-            row.created_at_ms - row.created_at_ms.rem_euclid(HOUR_MS),
+            hour_start(row.created_at_ms),
             folded.outcome.as_str().to_owned(),
             reason.unwrap_or_default(),
         )

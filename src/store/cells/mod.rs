@@ -14,6 +14,7 @@ mod kept_accounts;
 mod placing;
 mod reading;
 mod series_hours;
+mod set_aside;
 #[cfg(test)]
 mod tests;
 mod transaction;

@@ -26,7 +26,7 @@ pub(super) fn place(
 
 fn counted(evaluation: &Evaluation, dictionary: &Dictionary) -> Result<Counted, StoreError> {
     let (series, parts) = dictionary.parts_of(evaluation)?;
-    let score = evaluation.score()?;
+    let score = dictionary.score_of(evaluation);
     let has_weight = score.as_ref().is_some_and(|score| score.weight.is_some());
     let session = evaluation.session_id().filter(|_| has_weight);
     Ok(Counted {

@@ -1,5 +1,7 @@
 //! Reading cells.
 
+use std::collections::BTreeMap;
+
 use crate::cells::{ALGORITHM, PartKey, SeriesKey, Sums};
 use crate::store::{Store, StoreError, read, rows};
 
@@ -20,7 +22,7 @@ pub enum CellsBuilt {
     Complete,
     /// They hold those planned since, milliseconds since the Unix epoch; older ones are being added.
     Since(i64),
-    /// A worker of a newer version keeps them.
+    /// A worker of a newer release keeps them, in a way that is not known here.
     Foreign,
 }
 
@@ -53,27 +55,26 @@ impl Store {
         parts(found)
     }
 
-    /// The latest hour of each series with scores on [0, 1], but for anchors that were judged again; a series stands there once
-    /// for each release.
-    pub(in crate::store) async fn latest_hours(&self) -> Result<Vec<(SeriesKey, i64)>, StoreError> {
+    /// Each series with scores on [0, 1], but for anchors that were judged again, and when the newest of them was planned; one
+    /// that was superseded since counts.
+    pub(in crate::store) async fn valued_series(&self) -> Result<BTreeMap<SeriesKey, i64>, StoreError> {
         let found: Vec<(String, i64, String)> = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT s.key, (SELECT max(hour) FROM cells c WHERE c.part_id = p.id) AS latest, t.sums FROM cell_parts p \
-                 JOIN cell_series s ON s.id = p.series_id JOIN cell_totals t ON t.part_id = p.id \
-                 WHERE p.whole AND EXISTS (SELECT 1 FROM cells c WHERE c.part_id = p.id)",
+                "SELECT s.key, s.newest_planned_ms, t.sums FROM cell_parts p \
+                 JOIN cell_series s ON s.id = p.series_id JOIN cell_totals t ON t.part_id = p.id WHERE p.whole",
             )
             .fetch_all(pool)
             .await?
         });
-        let mut latest = Vec::with_capacity(found.len());
-        for (series, hour, sums) in found {
+        let mut newest = BTreeMap::new();
+        for (series, planned_ms, sums) in found {
             let series: SeriesKey = rows::json("cell_series", "key", &series)?;
             let sums: Sums = rows::json("cell_totals", "sums", &sums)?;
             if !series.replay && sums.valued > 0 {
-                latest.push((series, hour));
+                newest.insert(series, planned_ms);
             }
         }
-        Ok(latest)
+        Ok(newest)
     }
 
     /// The sums of every hour since `hour`, in order of time: of wholes of releases, or of segment values as well.

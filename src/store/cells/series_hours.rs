@@ -44,14 +44,7 @@ impl Store {
     }
 
     async fn series_id(&self, series: &ScoreSeries) -> Result<Option<i64>, StoreError> {
-        let wanted = SeriesKey {
-            rubric: series.rubric.clone(),
-            version: series.version,
-            judge: series.judge.clone(),
-            judge_model: series.judge_model.clone(),
-            revisions: Some(series.revisions),
-            replay: false,
-        };
+        let wanted = series.key();
         let found: Vec<(i64, String)> = read!(self, DB, pool => {
             sqlx::query_as("SELECT id, key FROM cell_series").fetch_all(pool).await?
         });

@@ -5,16 +5,16 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::cells::ValueOf;
-use crate::model::{EvaluationId, Outcome, Probability, Release, Score};
+use crate::cells::{OTHER_MODELS, ValueOf};
+use crate::model::{EvaluationId, HOUR_MS, Outcome, Probability, Release, Score};
 use crate::store::{
     CellsBuilt, Conclusion, EvaluationResult, JudgeCall, LedgerProof, PartSums, PlannedFrom, PlannedSubject, Store,
+    StoreError,
 };
 use crate::testing::databases::Database;
 use crate::testing::on_both_databases;
 use crate::testing::records::planned;
 
-const HOUR_MS: i64 = 3_600_000;
 const LEASE_MS: i64 = 60_000;
 
 /// Numbers that look random and are the same in every run.
@@ -168,7 +168,7 @@ on_both_databases! {
             assert!(matches!(other.verify_ledger().await.unwrap(), LedgerProof::Equal { .. }));
             let ledger = other.ledger(0).await.unwrap();
 
-            other.rebuild_cells().await.unwrap();
+            other.rebuild_cells(false).await.unwrap();
             assert_eq!(other.ledger(0).await.unwrap(), ledger, "while cells are built the rows are summed");
             other.fold(5).await.unwrap();
             happen(&database, &mut numbers, &mut known).await;
@@ -177,7 +177,7 @@ on_both_databases! {
             let anew = cells(&other).await;
 
             // What happened during the rebuild is in both once the first are kept up as well.
-            other.rebuild_cells().await.unwrap();
+            other.rebuild_cells(false).await.unwrap();
             fold_all(&other).await;
             assert_eq!(cells(&other).await, anew);
             let stored = other.ledger(0).await.unwrap().rubrics[0].scored;
@@ -196,7 +196,7 @@ on_both_databases! {
         }
         fold_all(&database.store).await;
         let kept_up = cells(&database.store).await;
-        database.store.rebuild_cells().await.unwrap();
+        database.store.rebuild_cells(false).await.unwrap();
         fold_all(&database.store).await;
         assert_eq!(cells(&database.store).await, kept_up);
     }
@@ -273,7 +273,7 @@ on_both_databases! {
         let LedgerProof::Differs { accounts, .. } = database.store.verify_ledger().await.unwrap() else { panic!("equal") };
         assert_eq!((accounts[0].outcome, accounts[0].kept, accounts[0].stored), (Outcome::Scored, 4, 3));
         assert!(!database.store.ledger(0).await.unwrap().balanced);
-        database.store.rebuild_cells().await.unwrap();
+        database.store.rebuild_cells(false).await.unwrap();
         fold_all(&database.store).await;
         assert!(database.store.ledger(0).await.unwrap().balanced);
     }
@@ -298,5 +298,108 @@ on_both_databases! {
         transaction.commit().await.unwrap();
         fold_all(&database.store).await;
         assert_eq!(scored(&database.store).await, 2);
+    }
+}
+
+on_both_databases! {
+    /// Scenario: rows that this release cannot read. Guarantee: the others are counted, the ledger balances, and a row that can be
+    /// read again is counted.
+    what_cannot_be_read_is_set_aside_and_the_rest_is_counted(database) {
+        let store = &database.store;
+        score_topics(store, 5).await;
+        let statement = "UPDATE subjects SET segments = 'no map' WHERE id IN \
+             (SELECT subject_id FROM evaluations ORDER BY id LIMIT 2)";
+        database.execute(statement).await;
+        fold_all(store).await;
+        assert_eq!((scored(store).await, store.set_aside_evaluations().await.unwrap()), (3, 2));
+        assert!(store.ledger(0).await.unwrap().balanced);
+        assert!(matches!(store.verify_ledger().await.unwrap(), LedgerProof::Equal { evaluations: 5, .. }));
+        store.rebuild_cells(false).await.unwrap();
+        fold_all(store).await;
+        assert_eq!((scored(store).await, store.set_aside_evaluations().await.unwrap()), (3, 2));
+
+        database.execute("UPDATE subjects SET segments = '{}' WHERE segments = 'no map'").await;
+        database.execute("UPDATE evaluations SET reason = reason").await;
+        fold_all(store).await;
+        assert_eq!((scored(store).await, store.set_aside_evaluations().await.unwrap()), (5, 0));
+    }
+}
+
+on_both_databases! {
+    /// Guarantee: which series is the newest is a matter of planning, as the rows have it, whatever the hour of the answers.
+    the_newest_series_is_the_one_that_was_planned_last(database) {
+        let store = &database.store;
+        for (trace, model, hours) in [(1, "early", 0), (2, "late", 500)] {
+            let mut plan = planned(trace, 0, Outcome::Pending, "an answer");
+            plan.subject.end = ((crate::testing::databases::START_MS - hours * HOUR_MS) as u64) * 1_000_000;
+            store.commit_plan(PlannedFrom::default(), &[plan]).await.unwrap();
+            let leased = store.lease_evaluations("default", 1, LEASE_MS).await.unwrap();
+            store.finish_evaluations(&[scored_by(leased[0].id, model, 1.0)], &|_| Vec::new()).await.unwrap();
+            database.clock.advance(1_000);
+        }
+        let by_rows = store.score_series().await.unwrap();
+        let newest = by_rows.iter().max_by_key(|series| series.newest_ms).unwrap();
+        assert_eq!(newest.judge_model.as_deref(), Some("late"));
+        fold_all(store).await;
+        assert_eq!(store.score_series().await.unwrap(), by_rows);
+    }
+}
+
+/// A score on the scale from -1,000,000 to 1,000,000.
+fn scored_by(id: EvaluationId, model: &str, number: f64) -> EvaluationResult {
+    let value = (number + 1e6) / 2e6;
+    let score = Score::Number { number, passes: Some(true), value };
+    let call = JudgeCall { model: Some(model.into()), ..JudgeCall::default() };
+    EvaluationResult::Final { id, conclusion: Conclusion::Scored { score, rationale: "fine".into() }, call }
+}
+
+on_both_databases! {
+    /// Scenario: a judge that answers under another name each time, and scores of any size. Guarantee: a bounded number of
+    /// series and levels, with the rest counted.
+    models_and_large_levels_are_pooled_beyond_a_bound(database) {
+        let store = &database.store;
+        let most = crate::store::cells::dictionary::MOST_VALUES as u64;
+        let plans: Vec<PlannedSubject> =
+            (0..most + 20).map(|trace| planned(trace, 0, Outcome::Pending, "an answer")).collect();
+        store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
+        let leased = store.lease_evaluations("default", 1_000, LEASE_MS).await.unwrap();
+        let result = |(number, one): (usize, &crate::store::LeasedEvaluation)| {
+            scored_by(one.id, &format!("model {number}"), 1_000.0 + number as f64)
+        };
+        let results: Vec<EvaluationResult> = leased.iter().enumerate().map(result).collect();
+        store.finish_evaluations(&results, &|_| Vec::new()).await.unwrap();
+        fold_all(store).await;
+        let totals = store.cell_totals().await.unwrap();
+        let pooled: Vec<u64> = totals
+            .iter()
+            .filter(|part| part.part.segment.is_none() && part.series.judge_model.as_deref() == Some(OTHER_MODELS))
+            .map(|part| part.sums.outcome(Outcome::Scored))
+            .collect();
+        assert_eq!(pooled, [20]);
+        let mut levels: BTreeMap<&str, i128> = BTreeMap::new();
+        for part in totals.iter().filter(|part| part.part.segment.is_none()) {
+            for (level, sums) in &part.sums.levels {
+                *levels.entry(level).or_default() += sums.scores;
+            }
+        }
+        assert_eq!((levels.len() as u64, levels["tenth 5"]), (most + 1, 20));
+    }
+}
+
+on_both_databases! {
+    /// Scenario: a worker of a newer release keeps the cells. Guarantee: this one neither changes nor replaces them, unless told that
+    /// the other will not come back.
+    cells_of_a_newer_release_are_left_alone(database) {
+        let store = &database.store;
+        score_topics(store, 3).await;
+        fold_all(store).await;
+        database.execute("UPDATE cell_state SET algorithm = algorithm + 1").await;
+        let before = cells(store).await;
+        assert!(matches!(store.rebuild_cells(false).await, Err(StoreError::NewerCells)));
+        store.fold(10).await.unwrap();
+        assert_eq!((cells(store).await, store.cells_built().await.unwrap()), (before.clone(), CellsBuilt::Foreign));
+        store.rebuild_cells(true).await.unwrap();
+        fold_all(store).await;
+        assert_eq!((cells(store).await, store.cells_built().await.unwrap()), (before, CellsBuilt::Complete));
     }
 }

@@ -15,7 +15,7 @@ use crate::store::rows::{self, push_list};
 use crate::store::{StoreError, row};
 
 /// Parameters stay below the databases' limits: at most 7 columns a row.
-const ROWS_PER_STATEMENT: usize = 200;
+pub(super) const ROWS_PER_STATEMENT: usize = 200;
 
 /// An open transaction.
 pub(super) enum Open<'t> {
@@ -100,6 +100,8 @@ impl Open<'_> {
     /// Empties what is computed. What has cells of its own, and the numbers of parts, stay.
     pub(super) async fn empty(&mut self) -> Result<(), StoreError> {
         for statement in [
+            "DELETE FROM evaluations_set_aside",
+            "UPDATE cell_series SET newest_planned_ms = 0",
             "DELETE FROM cells",
             "DELETE FROM cell_totals",
             "DELETE FROM cell_conversations",
@@ -166,6 +168,20 @@ impl Open<'_> {
             found.extend(page);
         }
         Ok(found)
+    }
+
+    /// Notes when the newest score of each series was planned.
+    pub(super) async fn note_newest(&mut self, newest: &BTreeMap<i64, i64>) -> Result<(), StoreError> {
+        for (series, planned_ms) in newest {
+            within!(self, DB, tx => {
+                sqlx::query("UPDATE cell_series SET newest_planned_ms = $1 WHERE id = $2 AND newest_planned_ms < $1")
+                    .bind(planned_ms)
+                    .bind(series)
+                    .execute(tx)
+                    .await?;
+            });
+        }
+        Ok(())
     }
 
     /// Notes in each evaluation's row what is counted of it now.
