@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::length_limits::{LengthLimit, Survey, says_that_it_was_cut, texts};
+use super::older_question;
 use super::span_view::Source;
 use crate::model::{
     CutPart, CutParts, Document, LogRecord, Message, Part, Problem, ProblemCode, Role, Span, Step, StepKind,
@@ -62,7 +63,7 @@ pub(super) fn report(source: &Source<'_>, read: Material<'_>) -> CutParts {
         cut = cut | read.absent() | CutPart::Steps.into();
     }
     cut = cut | cut_text(source, read);
-    cut | older_question(source, read)
+    cut | older_question::report(source, read.kind, read.input.unwrap_or_default())
 }
 
 /// Attributes and events beyond the limits on their number.
@@ -110,23 +111,6 @@ fn dropped(source: &Source<'_>, read: Material<'_>) -> CutParts {
     }
     cut = cut | cut_carriers(source, absent);
     cut
-}
-
-/// An answer of the assistant went in after the newest question: where each message is an attribute of its own, the
-/// question that was answered may have been dropped.
-fn older_question(source: &Source<'_>, read: Material<'_>) -> CutParts {
-    let answers = |message: &Message| {
-        message.role == Role::Assistant
-            && message.tool_calls().next().is_none()
-            && message.joined_text().is_some_and(|text| !text.trim().is_empty())
-    };
-    let newest = read.input.unwrap_or_default().iter().rev().find(|message| message.role != Role::System);
-    let is_older = read.kind == StepKind::Generation && newest.is_some_and(answers);
-    if !is_older {
-        return CutParts::NONE;
-    }
-    source.report(ProblemCode::NewerQuestionMissing, "the newest message that went in is an answer of the assistant");
-    CutParts::of(CutPart::Input, source.has_flattened_messages())
 }
 
 /// Events and log records of which limits left attributes out: their content, where they carry any, may be among them.
@@ -202,8 +186,8 @@ impl<'a> Found<'a> {
             count += 1;
             found.tails.insert(tail(text));
             if count <= MAX_NAMED {
-                let detail = format!("{key} {how}; raise the attribute length limit");
-                found.problems.push(Problem::new(ProblemCode::TextCut, detail));
+                let what = format_args!("{how}; raise the attribute length limit");
+                found.problems.push(Problem::of_attribute(ProblemCode::TextCut, key, what));
             }
         }
         if count > MAX_NAMED {
@@ -449,29 +433,6 @@ mod tests {
         assert!(!is_cut(&json_call("Why?", &cut[..950]).step()), "no usual length");
         let ended = format!("{}two.", &cut[..996]);
         assert!(!is_cut(&json_call("Why?", &ended).step()));
-    }
-
-    #[test]
-    fn an_answer_after_the_newest_question_is_named_and_may_be_the_loss_of_a_question() {
-        let input = r#"[{"role":"user","parts":[{"type":"text","content":"First?"}]},
-                        {"role":"assistant","parts":[{"type":"text","content":"One."}]}]"#;
-        let output = r#"[{"role":"assistant","parts":[{"type":"text","content":"Two."}]}]"#;
-        let step = SpanBuilder::new("chat")
-            .with("gen_ai.operation.name", "chat")
-            .with("gen_ai.input.messages", input)
-            .with("gen_ai.output.messages", output)
-            .step();
-        assert_eq!((is_cut(&step), codes(&step)), (false, vec!["newer_question_missing"]));
-        let step = SpanBuilder::new("chat")
-            .with("openinference.span.kind", "LLM")
-            .with("llm.input_messages.0.message.role", "user")
-            .with("llm.input_messages.0.message.content", "First?")
-            .with("llm.input_messages.1.message.role", "assistant")
-            .with("llm.input_messages.1.message.content", "One.")
-            .with("llm.output_messages.0.message.role", "assistant")
-            .with("llm.output_messages.0.message.content", "Two.")
-            .step();
-        assert_eq!((is_cut(&step), codes(&step)), (true, vec!["newer_question_missing"]));
     }
 
     #[test]

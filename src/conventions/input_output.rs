@@ -174,7 +174,7 @@ pub(crate) fn strings<'a>(source: &Source<'a>, attributes: &'a Attributes, key: 
     let node = match value.as_str().map(|text| source.parse(text)) {
         Some(Parsed::Tree(node)) => node,
         Some(Parsed::Truncated | Parsed::Malformed) => {
-            source.report(ProblemCode::MalformedJson, format!("{key} opens like JSON but is none"));
+            source.report_attribute(ProblemCode::MalformedJson, key, "opens like JSON but is none");
             return Vec::new();
         }
         Some(Parsed::Text(text)) => Node::Str(text),

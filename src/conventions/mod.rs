@@ -26,6 +26,7 @@ mod length_limits;
 pub mod loop_guard;
 mod message_parts;
 mod messages;
+mod older_question;
 mod partial_step;
 mod placeholders;
 #[cfg(test)]

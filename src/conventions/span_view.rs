@@ -177,14 +177,15 @@ impl<'a> Source<'a> {
                 Parsed::Text(text) if matches!(text.trim(), "" | "N/A" | "null") => return None,
                 Parsed::Text(text) => Node::Str(text),
                 Parsed::Truncated => {
-                    self.report(
+                    self.report_attribute(
                         ProblemCode::TruncatedJson,
-                        format!("{key} was cut off before its JSON ended; raise the attribute length limit"),
+                        key,
+                        "was cut off before its JSON ended; raise the attribute length limit",
                     );
                     return None;
                 }
                 Parsed::Malformed => {
-                    self.report(ProblemCode::MalformedJson, format!("{key} opens like JSON but is none"));
+                    self.report_attribute(ProblemCode::MalformedJson, key, "opens like JSON but is none");
                     return None;
                 }
             },
@@ -195,7 +196,15 @@ impl<'a> Source<'a> {
 
     /// Names something that weakens an evaluation of this span; the same thing once.
     pub(crate) fn report(&self, code: ProblemCode, detail: impl Into<String>) {
-        let problem = Problem::new(code, detail);
+        self.note(Problem::new(code, detail));
+    }
+
+    /// The same of one of its attributes.
+    pub(crate) fn report_attribute(&self, code: ProblemCode, key: &str, what: &str) {
+        self.note(Problem::of_attribute(code, key, what));
+    }
+
+    fn note(&self, problem: Problem) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < MAX_PROBLEMS && !problems.contains(&problem) {
             problems.push(problem);

@@ -218,8 +218,11 @@ impl ContentSwitch {
                     the instrumentation does not read it"
                 .to_owned();
         }
-        let switch = Self::of(span, step.convention.as_deref());
-        format!("{} records no content; set {}", switch.instrumentation, switch.set)
+        Self::of(span, step.convention.as_deref()).records_nothing()
+    }
+
+    fn records_nothing(&self) -> String {
+        format!("{} records no content; set {}", self.instrumentation, self.set)
     }
 
     /// The switch of an instrumentation by its name; a name that this release does not know is that of no line.
@@ -253,6 +256,7 @@ fn fits(pattern: &str, scope: &str) -> bool {
 mod tests {
     use super::*;
     use crate::conventions::testing::SpanBuilder;
+    use crate::model::{Problem, ProblemCode};
 
     fn switch(span: SpanBuilder) -> &'static str {
         let span = span.build();
@@ -277,6 +281,8 @@ mod tests {
     fn every_line_is_found_by_its_name_and_names_no_other() {
         for switch in CONTENT_SWITCHES {
             assert_eq!(ContentSwitch::named(switch.instrumentation), switch);
+            let advice = switch.records_nothing();
+            assert_eq!(Problem::new(ProblemCode::NotCaptured, advice.as_str()).detail, advice, "it fits");
         }
         assert_eq!(ContentSwitch::named("of a later release").instrumentation, "other");
     }

@@ -25,6 +25,7 @@ named_enum! {
         MessageOrder = "message_order",
         UnknownMessagePart = "unknown_message_part",
         DocumentsLeftOut = "documents_left_out",
+        ToolCallsLeftOut = "tool_calls_left_out",
         LogWithoutSpan = "log_without_span",
         LogWithoutIds = "log_without_ids",
         RepeatedSpan = "repeated_span",
@@ -55,9 +56,10 @@ impl ProblemCode {
                 "messages of role `user` that carry the names of other agents; they are not the question"
             }
             Self::EmptyEvent => "a message event without content",
-            Self::MessageOrder => "log records of one time, whose order is the one in which they arrived",
+            Self::MessageOrder => "log records of one time, whose order is not known",
             Self::UnknownMessagePart => "a message part of a kind that is not known",
             Self::DocumentsLeftOut => "more retrieved text than a generation is given",
+            Self::ToolCallsLeftOut => "more tools ran beside a turn than it is given calls",
             Self::LogWithoutSpan => "content in log records of a span that did not arrive",
             Self::LogWithoutIds => "log records without trace and span id",
             Self::RootMissing => {
@@ -111,6 +113,7 @@ impl ProblemCode {
             | Self::SeveralChoices
             | Self::OtherSpeakers
             | Self::DocumentsLeftOut
+            | Self::ToolCallsLeftOut
             | Self::MessagesLeftOut
             | Self::RepeatedSpan => return None,
         })
@@ -125,10 +128,29 @@ pub struct Problem {
     pub detail: String,
 }
 
+/// Characters of a detail: the longest of our own words fit.
+const MAX_DETAIL: usize = 400;
+
+/// Characters of a name from outside that a detail repeats.
+const MAX_NAME: usize = 100;
+
 impl Problem {
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        let detail = detail.into();
+        Self { code, detail: shortened(&detail, MAX_DETAIL).unwrap_or(detail) }
     }
+
+    /// A problem of the attribute `key`, whose name may be of any length.
+    pub fn of_attribute(code: ProblemCode, key: &str, what: impl std::fmt::Display) -> Self {
+        let short = shortened(key, MAX_NAME);
+        Self::new(code, format!("{} {what}", short.as_deref().unwrap_or(key)))
+    }
+}
+
+/// The text up to `longest` characters, where it has more.
+fn shortened(text: &str, longest: usize) -> Option<String> {
+    text.char_indices().nth(longest)?;
+    Some(text.chars().take(longest - 1).chain(['…']).collect())
 }
 
 /// Who emitted a span: the service and the instrumentation in it.
@@ -162,6 +184,11 @@ pub struct StoredProblem {
 }
 
 impl StoredProblem {
+    /// The same without what was told of the place: what is kept when the content is not.
+    pub fn without_detail(self) -> Self {
+        Self { detail: String::new(), ..self }
+    }
+
     /// What to do about it, where this release knows the code and something can be done.
     pub fn remedy(&self) -> Option<&'static str> {
         ProblemCode::parse(&self.code).and_then(ProblemCode::remedy)
@@ -171,5 +198,20 @@ impl StoredProblem {
 impl From<&SubjectProblem> for StoredProblem {
     fn from(found: &SubjectProblem) -> Self {
         Self { code: found.problem.code.as_str().to_owned(), detail: found.problem.detail.clone(), span_id: found.span }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_is_bounded_and_keeps_what_happened_behind_a_long_name() {
+        const WHAT: &str = "ends after 200 characters";
+        let long = Problem::of_attribute(ProblemCode::TextCut, &"ä".repeat(5_000), WHAT).detail;
+        assert_eq!(long.split_once(' ').map(|(name, what)| (name.chars().count(), what)), Some((MAX_NAME, WHAT)));
+        assert_eq!(Problem::new(ProblemCode::TextCut, "x".repeat(5_000)).detail.chars().count(), MAX_DETAIL);
+        let fits = "x".repeat(MAX_DETAIL);
+        assert_eq!(Problem::new(ProblemCode::TextCut, fits.as_str()).detail, fits);
     }
 }

@@ -6,19 +6,29 @@ use std::collections::HashSet;
 use crate::conventions::span_view::Source;
 use crate::model::{Message, Part, ProblemCode, Role, UnixNanos};
 
-/// Puts the messages of each moment in the order in which they must have been said, where only one is possible; `times`
-/// are theirs, index by index, in ascending order.
-pub(super) fn arrange(source: &Source<'_>, messages: &mut [Message], times: &[UnixNanos]) {
+/// Which record a message stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ToldBy {
+    pub(super) time: UnixNanos,
+    /// Its place among the records of the span.
+    pub(super) record: usize,
+}
+
+/// Puts the messages of each moment in the order in which they must have been said, where only one is possible; `told_by`
+/// are their records, index by index, in ascending order of time. The messages of one record stand in their order there.
+pub(super) fn arrange(source: &Source<'_>, messages: &mut [Message], told_by: &[ToldBy]) {
     let mut is_unknown = false;
     let mut rest = messages;
-    for moment in times.chunk_by(|one, two| one == two) {
+    for moment in told_by.chunk_by(|one, two| one.time == two.time) {
         let count = moment.len().min(rest.len());
         let (told, later) = std::mem::take(&mut rest).split_at_mut(count);
         rest = later;
-        is_unknown |= told.len() > 1 && !put_in_order(told);
+        let records = moment.chunk_by(|one, two| one.record == two.record).count();
+        // A record of several messages tells a conversation of its own, which no other can be put into.
+        is_unknown |= records > 1 && (records < told.len() || !put_in_order(told));
     }
     if is_unknown {
-        let detail = "several messages of one speaker have one time; they are read in the order in which they arrived";
+        let detail = "messages of several log records have one time; they are read in the order in which they arrived";
         source.report(ProblemCode::MessageOrder, detail);
     }
 }
@@ -100,6 +110,27 @@ mod tests {
             let step = read(&logs);
             assert_eq!((&step.input, step.problems.len()), (&expected, 0));
         }
+    }
+
+    #[test]
+    fn messages_of_one_record_keep_its_order() {
+        let prompt = r#"{"messages":[{"role":"user","content":"One?"},{"role":"assistant","content":"1."},
+            {"role":"user","content":"Two?"}]}"#;
+        let told = |texts: &Step| -> Vec<Option<String>> {
+            texts.input.iter().flatten().map(crate::model::Message::joined_text).collect()
+        };
+        let conversation = ["One?", "1.", "Two?"].map(|text| Some(text.to_owned()));
+        let whole = log("gen_ai.content.prompt", prompt.into(), &[]);
+        let step = read(std::slice::from_ref(&whole));
+        assert_eq!((told(&step), step.problems.len()), (conversation.to_vec(), 0));
+        let two = r#"{"messages":[{"role":"assistant","content":"Hello."},{"role":"user","content":"Why?"},
+            {"role":"system","content":"Be brief."}]}"#;
+        let step = read(&[log("gen_ai.content.prompt", two.into(), &[])]);
+        assert_eq!(told(&step), ["Hello.", "Why?", "Be brief."].map(|text| Some(text.to_owned())));
+        let beside = self::told("system", r#"{"content":"Be brief."}"#);
+        let step = read(&[whole, beside]);
+        assert_eq!(told(&step)[..3], conversation);
+        assert_eq!(step.problems[0].code, ProblemCode::MessageOrder);
     }
 
     #[test]

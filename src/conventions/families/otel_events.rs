@@ -1,6 +1,6 @@
 //! Message events from before GenAI 1.37: one event per message, on the span or as log records, in five dialects.
 
-use super::event_order;
+use super::event_order::{self, ToldBy};
 use crate::conventions::attribute_namespace::Space;
 use crate::conventions::finish_reasons::is_tool_call;
 use crate::conventions::input_output::strings;
@@ -27,12 +27,12 @@ pub(super) fn read(source: &Source<'_>) -> Told {
         on_span.event(source, &event.name, &event.attributes, None);
     }
     let mut in_logs = Reading::default();
-    let mut times = Vec::new();
-    for log in source.logs {
+    let mut told_by = Vec::new();
+    for (record, log) in source.logs.iter().enumerate() {
         in_logs.event(source, &log.event_name, &log.attributes, Some(&log.body));
-        times.resize(in_logs.input.len(), log.time);
+        told_by.resize(in_logs.input.len(), ToldBy { time: log.time, record });
     }
-    event_order::arrange(source, &mut in_logs.input, &times);
+    event_order::arrange(source, &mut in_logs.input, &told_by);
     let mut in_attribute = Reading::default();
     if source.has_space(&[Space::Events])
         && let Some(node) = source.unfolded("events")
