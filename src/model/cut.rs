@@ -16,6 +16,8 @@ named_enum! {
         ToolCalls = "tool_calls",
         Steps = "steps",
         Turns = "turns",
+        /// A part that a newer release names.
+        Unknown = "unknown",
     }
 }
 
@@ -36,6 +38,11 @@ impl CutParts {
 
     pub fn without(self, part: CutPart) -> Self {
         Self(self.0 & !Self::from(part).0)
+    }
+
+    /// Those of them that are among `parts`.
+    pub fn only(self, parts: &[CutPart]) -> Self {
+        self.iter().filter(|part| parts.contains(part)).collect()
     }
 
     /// `part` where `is_cut`, else nothing.
@@ -76,7 +83,8 @@ impl Serialize for CutParts {
 
 impl<'de> Deserialize<'de> for CutParts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Vec::<CutPart>::deserialize(deserializer)?.into_iter().collect())
+        let names = Vec::<String>::deserialize(deserializer)?;
+        Ok(names.iter().map(|name| CutPart::parse(name).unwrap_or(CutPart::Unknown)).collect())
     }
 }
 
@@ -92,6 +100,8 @@ mod tests {
         }
         let two = CutParts::from(CutPart::Input) | CutPart::Steps.into();
         assert_eq!(serde_json::to_string(&two).unwrap(), r#"["input","steps"]"#);
+        let newer: CutParts = serde_json::from_str(r#"["input","pictures"]"#).unwrap();
+        assert_eq!(newer, CutParts::from(CutPart::Input) | CutPart::Unknown.into(), "a newer release has cut more");
         assert_eq!(two.without(CutPart::Steps), CutPart::Input.into());
     }
 }

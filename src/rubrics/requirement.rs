@@ -53,7 +53,7 @@ impl Requirement {
         }
     }
 
-    /// Whether what it is made of was cut off, or may have been. Definitions and references are one text each: a limit
+    /// Whether what it is made of was cut off, or may have been; a part that is not known here may be any. Definitions and references are one text each: a limit
     /// leaves nothing of them that could be taken for the whole.
     pub fn is_cut(self, cut: CutParts) -> bool {
         let part = match self {
@@ -65,7 +65,7 @@ impl Requirement {
             Self::Turns => CutPart::Turns,
             Self::Tools | Self::Reference => return false,
         };
-        cut.contains(part)
+        cut.contains(part) || cut.contains(CutPart::Unknown)
     }
 
     /// The only kind of subject that can have it, where there is one.

@@ -59,7 +59,7 @@ metrics! {
             attributes_dropped, events_dropped, event_attributes_dropped, links_dropped, messages_left_out,
             truncated_json, text_cut, cut_answer, interrupted, newer_question_missing, malformed_json,
             several_choices, other_speakers, empty_event, message_order, unknown_message_part,
-            documents_left_out, log_without_span, log_without_ids, repeated_span, root_missing, not_captured, redacted, reference)]
+            documents_left_out, tool_calls_left_out, log_without_span, log_without_ids, repeated_span, root_missing, not_captured, redacted, reference)]
         "Subjects whose material was cut, is missing or is ambiguous, by what is wrong; docs/reading.md says what to set";
     EVALUATIONS: Counter<u64> = "judged.evaluations" in "{evaluation}"
         by [rubric, version, judge, outcome (scored, abstained, refused, failed, filtered)]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::tool_turns::live_of_repeated;
-use crate::model::{Document, Message, Part, Problem, ProblemCode, Role, SpanId, Step, StepKind};
+use crate::model::{CutPart, Document, Message, Part, Problem, ProblemCode, Role, SpanId, Step, StepKind};
 
 /// Documents a generation is given at most: the latest ones of a trace that retrieves without end.
 const MAX_DOCUMENTS: usize = 256;
@@ -35,18 +35,21 @@ pub(super) fn hand_on(steps: &mut [Step]) {
                 questions.extend(step.input.iter().flatten().filter_map(Message::joined_text));
             }
             StepKind::Generation => {
-                let latest = latest(&retrieved, room.min(MAX_TEXT));
-                if latest.len() < retrieved.len() {
-                    let count = retrieved.len() - latest.len();
-                    let detail = format!("{count} documents retrieved earlier in the trace are not given to the judge");
-                    step.problems.push(Problem::new(ProblemCode::DocumentsLeftOut, detail));
-                }
-                room -= latest.iter().map(length).sum::<usize>();
-                step.documents = given(step, latest, &questions);
                 // A client that calls tools by itself records one call around them: its answer used their results. A turn
                 // that only asked for them did not.
-                if step.output_text.as_deref().is_some_and(|text| !text.is_empty()) {
-                    step.documents.extend(inside.remove(&step.span_id).unwrap_or_default());
+                let answered = step.output_text.as_deref().is_some_and(|text| !text.is_empty());
+                let inside = if answered { inside.remove(&step.span_id).unwrap_or_default() } else { Vec::new() };
+                let inner = latest(&inside, MAX_DOCUMENTS, room.min(MAX_TEXT));
+                let taken = text_length(inner);
+                let earlier = latest(&retrieved, MAX_DOCUMENTS - inner.len(), room.min(MAX_TEXT) - taken);
+                room -= taken + text_length(earlier);
+                let left_out = inside.len() + retrieved.len() - inner.len() - earlier.len();
+                step.documents = given(step, earlier, &questions);
+                step.documents.extend_from_slice(inner);
+                if left_out > 0 {
+                    let detail = format!("{left_out} documents retrieved earlier are not given to the judge");
+                    step.problems.push(Problem::new(ProblemCode::DocumentsLeftOut, detail));
+                    step.cut = step.cut | CutPart::Documents.into();
                 }
             }
             _ => {}
@@ -84,15 +87,19 @@ fn results_inside(steps: &[Step]) -> HashMap<SpanId, Vec<Document>> {
     found
 }
 
-/// The latest documents whose text is not longer than `room` bytes.
-fn latest(retrieved: &[Document], mut room: usize) -> &[Document] {
+/// The latest `most` documents whose text is not longer than `room` bytes.
+fn latest(retrieved: &[Document], most: usize, mut room: usize) -> &[Document] {
     let fits = |document: &&Document| room.checked_sub(length(document)).inspect(|left| room = *left).is_some();
-    let count = retrieved.iter().rev().take(MAX_DOCUMENTS).take_while(fits).count();
+    let count = retrieved.iter().rev().take(most).take_while(fits).count();
     &retrieved[retrieved.len() - count..]
 }
 
 fn length(document: &Document) -> usize {
     document.text.as_ref().map_or(0, String::len)
+}
+
+fn text_length(documents: &[Document]) -> usize {
+    documents.iter().map(length).sum()
 }
 
 fn given(step: &Step, retrieved: &[Document], questions: &[String]) -> Vec<Document> {
@@ -147,7 +154,7 @@ fn prompt_variables(step: &Step, questions: &[String]) -> Vec<Document> {
 mod tests {
     use super::super::trace::assemble;
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::{Document, ProblemCode};
+    use crate::model::{CutPart, Document, ProblemCode};
 
     fn retrieval(id: u16, start: u64, text: &str) -> SpanBuilder {
         SpanBuilder::new("retrieve")
@@ -202,7 +209,28 @@ mod tests {
         assert_eq!(given, 128);
         let told =
             trace.steps.iter().filter(|step| step.problems.iter().any(|one| one.code == ProblemCode::DocumentsLeftOut));
-        assert_eq!(told.count(), 72);
+        assert_eq!(told.clone().count(), 72);
+        assert!(
+            told.into_iter().all(|step| step.cut.contains(CutPart::Documents)),
+            "what is left out is not judged as whole"
+        );
+    }
+
+    #[test]
+    fn what_was_found_inside_a_call_is_bounded_with_the_rest() {
+        let answer = r#"[{"role":"assistant","parts":[{"type":"text","content":"Skarv."}]}]"#;
+        let call = generation(20).times(20, 9_000).with("gen_ai.output.messages", answer);
+        let tools = (0..300u16).map(|number| {
+            let ran = SpanBuilder::new("execute_tool").id(200 + number).parent(99).times(30 + u64::from(number), 8_000);
+            let ran = ran.with("gen_ai.operation.name", "execute_tool").with("gen_ai.tool.name", "search");
+            ran.with("gen_ai.tool.call.result", format!("result {number}"))
+        });
+        let spans = [retrieval(1, 10, "Earlier"), call].into_iter().chain(tools).map(SpanBuilder::build).collect();
+        let step = assemble(spans, Vec::new()).steps.into_iter().find(|step| step.name == "chat").unwrap();
+        assert_eq!(step.documents.len(), super::MAX_DOCUMENTS);
+        assert_eq!(step.documents.last().and_then(|one| one.text.as_deref()), Some("result 299"));
+        assert_eq!(step.problems.last().map(|problem| problem.code), Some(ProblemCode::DocumentsLeftOut));
+        assert!(step.cut.contains(CutPart::Documents));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Log records that arrived more than once. They have no id, so that only their content and their time tell copies.
+//! Log records that arrived more than once. They have no id, so that only their content and their time tell copies. Intake
+//! keeps every record of a request, and drops the same request and the same records of another: what are copies beyond that
+//! is decided here, for all records of a span.
 
 use std::collections::HashMap;
 

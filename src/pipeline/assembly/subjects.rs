@@ -207,7 +207,9 @@ fn is_cut(root: &Step, live: &[&Step], taken: Option<&(String, &Step)>, part: Cu
 fn loses_calls(step: &Step) -> bool {
     match step.kind {
         StepKind::Generation => step.is_live_generation() && step.cut.contains(CutPart::ToolCalls),
-        StepKind::Tool => step.cut.contains(CutPart::Input) || step.cut.contains(CutPart::ToolCalls),
+        StepKind::Tool => {
+            step.duplicate_of.is_none() && (step.cut.contains(CutPart::Input) || step.cut.contains(CutPart::ToolCalls))
+        }
         _ => false,
     }
 }
@@ -216,7 +218,7 @@ fn loses_calls(step: &Step) -> bool {
 fn gives_cut_documents(step: &Step) -> bool {
     match step.kind {
         StepKind::Retrieval => step.cut.contains(CutPart::Documents),
-        StepKind::Tool => step.cut.contains(CutPart::Output),
+        StepKind::Tool => step.duplicate_of.is_none() && step.cut.contains(CutPart::Output),
         _ => false,
     }
 }

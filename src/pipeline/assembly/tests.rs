@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
 use crate::conventions::testing::{SpanBuilder, log};
-use crate::model::{LogRecord, Probability, READING_REVISION, Span, SubjectId, Value};
+use crate::model::{LogRecord, Probability, READING_REVISION, Span, Subject, SubjectId, Value};
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::rubrics::{Catalogue, Rubric};
@@ -328,17 +328,66 @@ fn fixed_records() -> (Vec<Span>, Vec<LogRecord>) {
     (spans.map(SpanBuilder::build).into(), vec![log("gen_ai.user.message", said, &[])])
 }
 
+/// Spans of which something was lost, or that tell more than what was asked and answered.
+fn incomplete_records() -> Vec<Span> {
+    let chat = |id: u16| {
+        let start = 1_000 * u64::from(id);
+        let call = SpanBuilder::new("chat m").id(id).parent(1).times(start, start + 900);
+        call.with("gen_ai.operation.name", "chat").with("gen_ai.request.model", "m")
+    };
+    let said = |text: &str| format!(r#"[{{"role":"assistant","parts":[{{"type":"text","content":"{text}"}}]}}]"#);
+    let asked = r#"[{"role":"user","parts":[{"type":"text","content":"How long is the warranty?"}]}]"#;
+    let root = SpanBuilder::new("invoke_agent").id(1).times(0, 99_000).with("gen_ai.operation.name", "invoke_agent");
+    let cut = chat(2).with("gen_ai.prompt", "Why?").with("gen_ai.completion", "word ".repeat(40));
+    let dropped = chat(3).with("gen_ai.output.messages", said("Two years."));
+    let dropped = dropped.dropped(crate::model::Dropped { attributes: 3, ..Default::default() });
+    let broken = chat(4).with("gen_ai.input.messages", asked).with("gen_ai.output.messages", &said("Two")[..40]);
+    let thinking = chat(5).with("gen_ai.input.messages", asked);
+    let thinking = thinking.with("gen_ai.output.messages", said("<think>They ask.</think>Two years."));
+    let choices = SpanBuilder::new("openai.chat")
+        .id(6)
+        .parent(1)
+        .times(6_000, 6_900)
+        .with("llm.request.type", "chat")
+        .with("gen_ai.prompt.0.role", "user")
+        .with("gen_ai.prompt.0.content", "How long?")
+        .with("gen_ai.completion.0.role", "assistant")
+        .with("gen_ai.completion.0.content", "Two years.")
+        .with("gen_ai.completion.1.role", "assistant")
+        .with("gen_ai.completion.1.content", "24 months.")
+        .with("gen_ai.completion.0.finish_reason", "stop")
+        .with("gen_ai.completion.1.finish_reason", "stop");
+    let masked = chat(7).with("gen_ai.input.messages", asked).with("gen_ai.output.messages", said("[REDACTED]"));
+    let tool = |id: u16, parent: u16| {
+        let ran = SpanBuilder::new("tools/call terms").id(id).parent(parent).times(8_000, 8_900 - u64::from(id));
+        ran.with("gen_ai.operation.name", "execute_tool").with("gen_ai.tool.name", "terms")
+    };
+    let client = tool(8, 1).with("gen_ai.tool.call.arguments", r#"{"of":"kettle"}"#);
+    let server = tool(9, 8).with("mcp.method.name", "tools/call").with("gen_ai.tool.call.result", "two years");
+    let number = chat(10).with("input.value", "7 * 6?").with("output.value", 42);
+    [root, cut, dropped, broken, thinking, choices, masked, client, server, number].map(SpanBuilder::build).into()
+}
+
+fn codes(subject: &Subject) -> Vec<&'static str> {
+    subject.problems.iter().map(|found| found.problem.code.as_str()).collect()
+}
+
 #[test]
 fn what_is_read_from_fixed_spans_is_pinned() {
     let (spans, logs) = fixed_records();
-    let trace = super::trace::assemble(spans, logs);
-    let subjects = super::subjects::subjects(&trace, &SegmentConfig::default());
-    let shown: Vec<_> = subjects.iter().map(|one| (one.kind, &one.unjudgeable, &one.operation, &one.content)).collect();
+    let records = [(spans, logs), (incomplete_records(), Vec::new())];
+    let traces = records.map(|(spans, logs)| super::trace::assemble(spans, logs));
+    let of = |trace| super::subjects::subjects(trace, &SegmentConfig::default());
+    let subjects: Vec<_> = traces.iter().flat_map(of).collect();
+    let shown: Vec<_> = subjects
+        .iter()
+        .map(|one| (one.kind, &one.unjudgeable, &one.operation, one.cut, codes(one), &one.content))
+        .collect();
     let shown = serde_json::to_string_pretty(&shown).unwrap();
     let digest = Sha256::digest(&shown);
     assert_eq!(
         (READING_REVISION, hex(&digest[..8])),
-        (2, "8e631f548501996d".to_owned()),
+        (2, "ffbc3b1c91f79abf".to_owned()),
         "the same spans are read differently than under this revision: raise model::READING_REVISION, then this \
          expectation. Read:\n{shown}"
     );

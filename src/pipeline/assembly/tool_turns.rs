@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{ContentState, Message, Part, Role, SpanId, Step, StepKind, ToolCall};
+use crate::model::{
+    ContentState, CutPart, Message, Part, Problem, ProblemCode, Role, SpanId, Step, StepKind, ToolCall,
+};
 
 /// Calls that one turn is given at most, however many tools ran beside it.
 const MAX_CALLS: usize = 128;
@@ -38,68 +40,83 @@ impl Children {
     }
 
     /// The calls of the tools directly inside a span.
-    fn calls_inside(&self, steps: &[Step], parent: SpanId) -> Vec<ToolCall> {
-        self.inside(parent).iter().filter_map(|at| call_of(&steps[*at])).take(MAX_CALLS).collect()
+    fn calls_inside<'a>(&self, steps: &'a [Step], parent: SpanId) -> impl Iterator<Item = &'a ToolCall> {
+        self.inside(parent).iter().filter_map(|at| call_of(&steps[*at]))
     }
 }
 
-/// Gives generations that ended by asking for tools the calls that the tools' spans carry out. `steps` are in order of
-/// time.
+/// Gives generations that ended by asking for tools the calls that the tools' spans carry out, and says where that is not all
+/// of them. `steps` are in order of time.
 pub(super) fn complete(steps: &mut [Step]) {
     let children = Children::of(steps);
     for at in 0..steps.len() {
-        if !lacks_its_calls(&steps[at]) {
+        if !steps[at].is_live_generation() || tells_calls(&steps[at]) {
             continue;
         }
-        let calls = calls_of(steps, &children, at);
-        if calls.is_empty() {
-            continue;
-        }
-        let parts = calls.into_iter().map(Part::ToolCall).collect();
+        let lacks_its_calls = lacks_its_calls(&steps[at]);
+        let found = if lacks_its_calls {
+            calls_of(steps, &children, at)
+        } else {
+            children.calls_inside(steps, steps[at].span_id).collect()
+        };
+        let left_out = found.len().saturating_sub(MAX_CALLS);
+        let given: Option<Vec<Part>> = (lacks_its_calls && !found.is_empty())
+            .then(|| found.into_iter().take(MAX_CALLS).cloned().map(Part::ToolCall).collect());
         let step = &mut steps[at];
-        step.output = Some(vec![Message { role: Role::Assistant, name: None, parts, finish_reason: None }]);
-        step.content = ContentState::Captured;
+        if left_out > 0 {
+            let detail = format!("{left_out} calls of tools that ran beside the turn are not given to the judge");
+            step.problems.push(Problem::new(ProblemCode::ToolCallsLeftOut, detail));
+            step.cut = step.cut | CutPart::ToolCalls.into();
+        }
+        if let Some(parts) = given {
+            step.output = Some(vec![Message { role: Role::Assistant, name: None, parts, finish_reason: None }]);
+            step.content = ContentState::Captured;
+        }
     }
+}
+
+fn tells_calls(step: &Step) -> bool {
+    step.output.iter().flatten().flat_map(Message::tool_calls).next().is_some()
 }
 
 /// A turn whose question was recorded and whose answer was not, although nothing failed.
 fn lacks_its_calls(step: &Step) -> bool {
     let asked = step.input.iter().flatten().any(|message| message.joined_text().is_some_and(|text| !text.is_empty()));
     let answered = step.output.iter().flatten().any(|message| !message.parts.is_empty());
-    step.is_live_generation() && step.error.is_none() && asked && !answered
+    step.error.is_none() && asked && !answered
 }
 
 /// The calls of the tools inside the turn; where its reason to end was a tool, also of those beside it that began
 /// between it and the next turn.
-fn calls_of(steps: &[Step], children: &Children, at: usize) -> Vec<ToolCall> {
+fn calls_of<'a>(steps: &'a [Step], children: &Children, at: usize) -> Vec<&'a ToolCall> {
     let turn = &steps[at];
-    let found = children.calls_inside(steps, turn.span_id);
+    let found: Vec<&ToolCall> = children.calls_inside(steps, turn.span_id).collect();
     let asked_tool = turn.finish_reasons.iter().any(|reason| reason == "tool_calls");
     let Some(parent) = turn.parent_span_id.filter(|_| found.is_empty() && asked_tool) else { return found };
     let beside = children.inside(parent);
     let later = &beside[beside.partition_point(|other| steps[*other].start < turn.end)..];
     let later = later.iter().filter(|other| **other != at).map(|other| &steps[*other]);
-    later.take_while(|step| !step.is_live_generation()).filter_map(call_of).take(MAX_CALLS).collect()
+    later.take_while(|step| !step.is_live_generation()).filter_map(call_of).collect()
 }
 
 /// The calls that a generation asked for: those of its output, else those of the tools that ran inside it.
 pub(super) fn made_by(steps: &[Step], children: &Children, step: &Step) -> Vec<ToolCall> {
     let told: Vec<ToolCall> = step.output.iter().flatten().flat_map(Message::tool_calls).cloned().collect();
-    if told.is_empty() { children.calls_inside(steps, step.span_id) } else { told }
+    if told.is_empty() { children.calls_inside(steps, step.span_id).take(MAX_CALLS).cloned().collect() } else { told }
 }
 
-fn call_of(step: &Step) -> Option<ToolCall> {
+fn call_of(step: &Step) -> Option<&ToolCall> {
     if step.kind != StepKind::Tool || step.duplicate_of.is_some() {
         return None;
     }
-    step.input.iter().flatten().flat_map(Message::tool_calls).find(|call| !call.name.is_empty()).cloned()
+    step.input.iter().flatten().flat_map(Message::tool_calls).find(|call| !call.name.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::trace::assemble;
     use crate::conventions::testing::SpanBuilder;
-    use crate::model::{ContentState, Message, Step};
+    use crate::model::{ContentState, CutPart, Message, ProblemCode, Step};
 
     fn turn(id: u16, reason: &str) -> SpanBuilder {
         SpanBuilder::new("completion m")
@@ -144,6 +161,21 @@ mod tests {
     fn the_call_is_read_from_the_tool_inside_the_turn() {
         let found = steps(vec![turn(1, "stop").times(0, 30), tool(2, 1, "status").times(10, 20)]);
         assert_eq!(calls(&found[0]), ["status"]);
+    }
+
+    #[test]
+    fn more_calls_than_a_turn_is_given_are_named() {
+        let beside = |count: u16, turn: SpanBuilder| {
+            let tools = (0..count).map(|number| tool(100 + number, 1, "status").times(11 + u64::from(number), 900));
+            steps([turn.times(0, 1_000)].into_iter().chain(tools).collect()).remove(0)
+        };
+        let silent = |count| beside(count, turn(1, "stop"));
+        let (all, most) = (silent(128), silent(130));
+        assert_eq!((calls(&all).len(), all.problems.len()), (128, 0));
+        assert_eq!((calls(&most).len(), most.problems[0].code), (128, ProblemCode::ToolCallsLeftOut));
+        assert!(most.cut.contains(CutPart::ToolCalls) && !all.cut.contains(CutPart::ToolCalls));
+        let answered = beside(130, turn(1, "stop").with("gen_ai.completion", "In Lund."));
+        assert_eq!(answered.problems[0].code, ProblemCode::ToolCallsLeftOut);
     }
 
     #[test]
