@@ -96,7 +96,7 @@ pub use scores::{ScoreSeries, SeriesScore};
 pub use sessions::DueSession;
 pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
 pub use streams::StreamClaim;
-pub use traces::{DueTrace, TraceRecords};
+pub use traces::{DueTrace, TraceRecords, WaitBound};
 
 use crate::clock::Clock;
 use earlier_workers::{APPLICATION_NAME, EarlierWorkers};

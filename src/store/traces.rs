@@ -40,6 +40,15 @@ pub struct TraceRecords {
     pub damaged: usize,
 }
 
+/// How long a trace or a session may wait until it falls due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaitBound {
+    /// What waits longer does not do so by any setting, in milliseconds.
+    pub longest_ms: i64,
+    /// How long it then waits from now on, in milliseconds.
+    pub wait_ms: i64,
+}
+
 const WAITING: Queue = Queue {
     table: "traces",
     key: "trace_id",
@@ -89,16 +98,17 @@ impl Store {
         Ok(next)
     }
 
-    /// Makes what falls due later than any setting allows due now: it came while a clock was ahead. Returns how many
-    /// traces and sessions that were.
-    pub async fn mend_due_times(&self, longest_ms: i64) -> Result<u64, StoreError> {
+    /// Lets what falls due later than any setting allows wait as long as if it had come now: it came while a clock was ahead
+    /// or under a longer setting, and more of it may be on its way. Returns how many traces and sessions that were.
+    pub async fn mend_due_times(&self, traces: WaitBound, sessions: WaitBound) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();
-        let latest_ms = now_ms.saturating_add(longest_ms);
+        let latest_ms = |bound: WaitBound| now_ms.saturating_add(bound.longest_ms);
         let (ahead,): (bool,) = read!(self, DB, pool => {
             sqlx::query_as(
-                "SELECT EXISTS (SELECT 1 FROM traces WHERE due_at_ms > $1) OR EXISTS (SELECT 1 FROM sessions WHERE due_at_ms > $1)",
+                "SELECT EXISTS (SELECT 1 FROM traces WHERE due_at_ms > $1) OR EXISTS (SELECT 1 FROM sessions WHERE due_at_ms > $2)",
             )
-            .bind(latest_ms)
+            .bind(latest_ms(traces))
+            .bind(latest_ms(sessions))
             .fetch_one(pool)
             .await?
         });
@@ -107,11 +117,12 @@ impl Store {
         }
         Ok(transaction!(self, DB, tx => {
             let mut mended = 0;
-            for update in [
-                "UPDATE traces SET due_at_ms = $1 WHERE due_at_ms > $2",
-                "UPDATE sessions SET due_at_ms = $1 WHERE due_at_ms > $2",
+            for (update, bound) in [
+                ("UPDATE traces SET due_at_ms = $1 WHERE due_at_ms > $2", traces),
+                ("UPDATE sessions SET due_at_ms = $1 WHERE due_at_ms > $2", sessions),
             ] {
-                mended += sqlx::query(update).bind(now_ms).bind(latest_ms).execute(&mut *tx).await?.rows_affected();
+                let update = sqlx::query(update).bind(now_ms.saturating_add(bound.wait_ms)).bind(latest_ms(bound));
+                mended += update.execute(&mut *tx).await?.rows_affected();
             }
             mended
         }))
@@ -153,7 +164,7 @@ impl Store {
             spans.push(" AND received_at_ms <= ").push_bind(until_ms).push(" ORDER BY trace_id, span_id");
             let mut logs = QueryBuilder::<DB>::new("SELECT trace_id, body FROM log_records WHERE trace_id IN ");
             push_list(&mut logs, trace_ids.iter().map(|id| id.as_bytes().as_slice()));
-            logs.push(" AND received_at_ms <= ").push_bind(until_ms).push(" ORDER BY trace_id, digest");
+            logs.push(" AND received_at_ms <= ").push_bind(until_ms).push(" ORDER BY trace_id, received_at_ms, digest");
             (spans.build_query_as().fetch_all(pool).await?, logs.build_query_as().fetch_all(pool).await?)
         });
         let mut records: Vec<TraceRecords> = trace_ids.iter().map(|_| TraceRecords::default()).collect();

@@ -19,7 +19,9 @@ use crate::model::{Probability, ProblemCode, Subject, SubjectId, SubjectKind};
 use crate::pipeline::db_backoff::Patience;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, SpanFacts};
-use crate::store::{DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords};
+use crate::store::{
+    DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords, WaitBound,
+};
 use crate::telemetry::Metrics;
 
 /// What the assembly stage works with.
@@ -77,14 +79,18 @@ impl Assembly {
     }
 
     async fn until_next_due(&self) -> Result<Duration, StoreError> {
-        let longest = self.sampling.max_wait().max(self.session_idle);
-        let mended = self.store.mend_due_times((longest * 2).max(MEND_AT_LEAST).as_millis() as i64).await?;
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let bound = |wait: Duration| WaitBound {
+            longest_ms: milliseconds((wait * 2).max(MEND_AT_LEAST)),
+            wait_ms: milliseconds(wait),
+        };
+        let mended = self.store.mend_due_times(bound(self.sampling.max_wait()), bound(self.session_idle)).await?;
         if mended > 0 {
             tracing::warn!(
                 number = mended,
-                "traces and sessions would have fallen due long after they may; a clock was ahead, and they are due now"
+                "traces and sessions would have fallen due long after they may, because a clock was ahead or a setting was \
+                 longer; they wait as long as if they had come now"
             );
-            return Ok(Duration::ZERO);
         }
         let next_ms = [self.store.next_due_trace_ms().await?, self.store.next_due_session_ms().await?];
         let wait_ms = next_ms.into_iter().flatten().min().map_or(i64::MAX, |next_ms| next_ms - self.store.now_ms());
