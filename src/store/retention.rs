@@ -1,10 +1,12 @@
 //! Deleting what is too old, a little at a time, so that nothing that is being stored waits for it.
 
 use sqlx::{AssertSqlSafe, QueryBuilder};
+use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{Store, StoreError, transaction};
+use crate::model::StoredProblem;
 
 /// What one step of retention did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,8 +18,8 @@ pub struct Forgotten {
 }
 
 impl Store {
-    /// Deletes spans, log records and the content of the subjects of at most `limit` traces that were last seen before
-    /// `before_ms`, oldest first; scores and labels stay. Traces that still wait for assembly are left alone.
+    /// Deletes spans, log records, and the content of the subjects with the details of their problems, of at most `limit`
+    /// traces that were last seen before `before_ms`, oldest first; scores, labels and codes of problems stay. Traces that still wait for assembly are left alone.
     pub async fn forget_content(&self, before_ms: i64, limit: usize) -> Result<Forgotten, StoreError> {
         Ok(transaction!(self, DB, tx => {
             let traces: Vec<(Vec<u8>,)> = sqlx::query_as(AssertSqlSafe(format!(
@@ -31,26 +33,37 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
             let mut forgotten = Forgotten { traces: traces.len() as u64, subjects: 0 };
+            if traces.is_empty() {
+                return Ok(forgotten);
+            }
+            let ids = || traces.iter().map(|(trace_id,)| trace_id.as_slice());
+            let mut select = QueryBuilder::<DB>::new(
+                "SELECT id, problems FROM subjects WHERE content IS NOT NULL AND problems IS NOT NULL AND trace_id IN ",
+            );
+            push_list(&mut select, ids());
+            let problems: Vec<(Uuid, String)> = select.build_query_as().fetch_all(&mut *tx).await?;
+            for (id, problems) in problems {
+                sqlx::query("UPDATE subjects SET problems = $1 WHERE id = $2")
+                    .bind(codes_alone(&problems))
+                    .bind(id)
+                    .execute(&mut *tx)
+                    .await?;
+            }
             for statement in [
                 "DELETE FROM spans WHERE",
                 "DELETE FROM log_records WHERE",
                 "UPDATE subjects SET content = NULL WHERE content IS NOT NULL AND",
             ] {
-                if traces.is_empty() {
-                    break;
-                }
                 let mut forget = QueryBuilder::<DB>::new(statement);
                 forget.push(" trace_id IN ");
-                push_list(&mut forget, traces.iter().map(|(trace_id,)| trace_id.as_slice()));
+                push_list(&mut forget, ids());
                 // The last statement is the one that touches subjects.
                 forgotten.subjects = forget.build().execute(&mut *tx).await?.rows_affected();
             }
-            if !traces.is_empty() {
-                let mut mark = QueryBuilder::<DB>::new("UPDATE traces SET emptied_before_ms = ");
-                mark.push_bind(before_ms).push(" WHERE trace_id IN ");
-                push_list(&mut mark, traces.iter().map(|(trace_id,)| trace_id.as_slice()));
-                mark.build().execute(&mut *tx).await?;
-            }
+            let mut mark = QueryBuilder::<DB>::new("UPDATE traces SET emptied_before_ms = ");
+            mark.push_bind(before_ms).push(" WHERE trace_id IN ");
+            push_list(&mut mark, ids());
+            mark.build().execute(&mut *tx).await?;
             forgotten
         }))
     }
@@ -70,4 +83,11 @@ impl Store {
             .rows_affected()
         }))
     }
+}
+
+/// Problems as they are kept without their content; none where they cannot be read.
+fn codes_alone(problems: &str) -> Option<String> {
+    let problems: Vec<StoredProblem> = serde_json::from_str(problems).ok()?;
+    let codes: Vec<StoredProblem> = problems.into_iter().map(StoredProblem::without_detail).collect();
+    serde_json::to_string(&codes).ok()
 }

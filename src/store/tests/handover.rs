@@ -1,6 +1,8 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
-use crate::model::{ContentHash, EvaluationId, Outcome, Scale, Score, ScoreForm};
+use crate::model::{
+    ContentHash, Emitter, EvaluationId, Outcome, Problem, ProblemCode, Scale, Score, ScoreForm, SubjectProblem,
+};
 use crate::store::{
     AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
     PlannedFrom, SettleTimes, Store, StreamClaim,
@@ -334,7 +336,15 @@ on_both_databases! {
         store.commit_intake(&[batch(1, spans, 0)], TIMES).await.unwrap();
         database.clock.advance(TIMES.settle_ms);
         let due = store.lease_due_traces(2, LEASE_MS).await.unwrap();
-        let plans: Vec<_> = (1..=3).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        let mut plans: Vec<_> = (1..=3).map(|number| planned(number, 0, Outcome::Pending, "an answer")).collect();
+        for plan in &mut plans {
+            plan.subject.problems = vec![SubjectProblem {
+                problem: Problem::new(ProblemCode::TextCut, "app.note ends after 200 characters"),
+                span: None,
+                emitter: Emitter { service: String::new(), instrumentation: "other" },
+                is_repeated: false,
+            }];
+        }
         store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, &plans).await.unwrap();
         database.clock.advance(1);
         let now_ms = store.now_ms();
@@ -346,6 +356,9 @@ on_both_databases! {
         assert_eq!(store.forget_content(now_ms, 10).await.unwrap().traces, 0, "once is enough");
 
         let emptied = due[0].trace_id;
+        let emptied_subject = plans.iter().find(|plan| plan.subject.trace_id == emptied).unwrap();
+        let kept = store.subject_record(emptied_subject.subject.id).await.unwrap().unwrap().problems;
+        assert_eq!((kept.len(), kept[0].code.as_str(), kept[0].detail.as_str()), (1, "text_cut", ""));
         let records = store.trace_records(&[emptied]).await.unwrap();
         assert!(records[0].spans.is_empty());
         let late = (1..=3).find(|number| trace_id(*number) == emptied).unwrap();
