@@ -19,7 +19,7 @@ use crate::pipeline::assembly::assembled_trace::AssembledTrace;
 use crate::pipeline::assembly::duplicates;
 use crate::pipeline::assembly::trace::assemble;
 use crate::pipeline::assembly::trace_warnings::logs_without_ids;
-use crate::pipeline::intake::files::{self, FileError};
+use crate::pipeline::intake::files::{self, FileError, Undecoded};
 
 /// Shows what judged sees in OTLP files.
 ///
@@ -82,6 +82,29 @@ enum Records {
     Logs(Vec<Result<LogRecord, otlp::RecordError>>),
 }
 
+/// What was read of one request.
+struct Read {
+    records: Records,
+    /// Records that were left out because a number does not fit its field.
+    out_of_range: Vec<String>,
+}
+
+fn read(request: &Undecoded, file: &Path) -> Result<Read, FileError> {
+    let decoded = request.decode(file)?;
+    let out_of_range = if decoded.has_blank_records() { request.numbers_out_of_range() } else { Vec::new() };
+    let mut records = records(decoded);
+    // They are told of in better words.
+    if let Records::Spans(spans) = &mut records {
+        let mut refused = 0;
+        spans.retain(|span| {
+            refused += usize::from(span.is_err());
+            span.is_ok() || refused > out_of_range.len()
+        });
+    }
+    let out_of_range = out_of_range.into_iter().map(|text| format!("{}: {text}", file.display())).collect();
+    Ok(Read { records, out_of_range })
+}
+
 fn records(request: Request) -> Records {
     match request {
         Request::Traces(traces) => Records::Spans(traces.resource_spans.into_iter().flat_map(otlp::spans).collect()),
@@ -100,8 +123,12 @@ impl Stream {
             if some.is_empty() {
                 return;
             }
-            let decoded = parallel::map(some, |request| request.and_then(|request| request.decode(file)).map(records));
-            for records in decoded {
+            let decoded = parallel::map(some, |request| request.and_then(|request| read(&request, file)));
+            for read in decoded {
+                let records = read.map(|read| {
+                    self.refused_spans.extend(read.out_of_range);
+                    read.records
+                });
                 match records {
                     Ok(Records::Spans(spans)) => spans.into_iter().for_each(|span| self.add_span(file, span)),
                     Ok(Records::Logs(logs)) => logs.into_iter().for_each(|log| self.add_log(log)),

@@ -6,7 +6,7 @@
 use prost::Message;
 
 use super::json_lenient::{mended, without_bad_records};
-use super::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
+use super::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest, LogRecord, Span};
 use crate::model::named_enum;
 
 /// How a request is written.
@@ -35,6 +35,22 @@ pub enum Request {
     Traces(ExportTraceServiceRequest),
     /// Log records.
     Logs(ExportLogsServiceRequest),
+}
+
+impl Request {
+    /// Whether a record is empty: those of JSON that cannot be read are left so.
+    pub fn has_blank_records(&self) -> bool {
+        match self {
+            Self::Traces(traces) => {
+                let scopes = traces.resource_spans.iter().flat_map(|block| &block.scope_spans);
+                scopes.flat_map(|scope| &scope.spans).any(|span| *span == Span::default())
+            }
+            Self::Logs(logs) => {
+                let scopes = logs.resource_logs.iter().flat_map(|block| &block.scope_logs);
+                scopes.flat_map(|scope| &scope.log_records).any(|record| *record == LogRecord::default())
+            }
+        }
+    }
 }
 
 /// Why bytes are no export request.
@@ -184,7 +200,7 @@ fn has_span_ids(request: &ExportTraceServiceRequest) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::wire::any_value::Value;
-    use super::super::wire::{LogRecord, ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans, Span};
+    use super::super::wire::{ResourceLogs, ResourceSpans, ScopeLogs, ScopeSpans};
     use super::*;
 
     fn traces() -> ExportTraceServiceRequest {
@@ -294,6 +310,33 @@ mod tests {
         );
         let spans = read_spans(&body);
         assert_eq!((spans.len(), spans[0].trace_id.len(), &*spans[1].name), (2, 0, "good"));
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_named_with_its_field_and_range() {
+        use super::super::json_lenient::numbers_out_of_range;
+        let body = |member: &str| {
+            format!(
+                r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{IDS},{member}}},{{{IDS},"name":"good"}}]}}]}}]}}"#
+            )
+        };
+        let of_attribute = |value: &str| body(&format!(r#""attributes":[{{"key":"app.id","value":{value}}}]"#));
+        let refused = of_attribute(r#"{"intValue":"9223372036854775808"}"#);
+        assert_eq!(read_spans(&refused)[0].trace_id.len(), 0);
+        assert_eq!(
+            numbers_out_of_range(refused.as_bytes()),
+            [
+                "the record of span 0202020202020202: attribute `app.id`: intValue is not between -9223372036854775808 and \
+              9223372036854775807"
+            ]
+        );
+        for value in [r#"{"intValue":1e20}"#, r#"{"arrayValue":{"values":[{"intValue":-99999999999999999999}]}}"#] {
+            assert_eq!(numbers_out_of_range(of_attribute(value).as_bytes()).len(), 1, "{value}");
+        }
+        let early = numbers_out_of_range(body(r#""startTimeUnixNano":"-1""#).as_bytes());
+        assert!(early[0].ends_with("startTimeUnixNano is not between 0 and 18446744073709551615"), "{early:?}");
+        let fits = of_attribute(r#"{"intValue":"-9223372036854775808"}"#);
+        assert!(numbers_out_of_range(fits.as_bytes()).is_empty() && read_spans(&fits)[0].trace_id.len() == 16);
     }
 
     #[test]

@@ -20,21 +20,91 @@ pub(super) fn mended(body: &[u8]) -> Option<Json> {
 
 /// Puts an empty record, which is counted as rejected later on, in the place of each record that cannot be read.
 pub(super) fn without_bad_records(tree: &mut Json) {
-    blank_records::<Span>(tree, ["resourceSpans", "scopeSpans", "spans"]);
-    blank_records::<LogRecord>(tree, ["resourceLogs", "scopeLogs", "logRecords"]);
+    blank_records::<Span>(tree, SPANS);
+    blank_records::<LogRecord>(tree, LOG_RECORDS);
 }
 
+/// Where records stand.
+const SPANS: [&str; 3] = ["resourceSpans", "scopeSpans", "spans"];
+const LOG_RECORDS: [&str; 3] = ["resourceLogs", "scopeLogs", "logRecords"];
+
 fn blank_records<R: DeserializeOwned>(tree: &mut Json, path: [&str; 3]) {
+    each_bad_record::<R>(tree, path, |record| *record = Json::Object(Map::new()));
+}
+
+fn each_bad_record<R: DeserializeOwned>(tree: &mut Json, path: [&str; 3], mut act: impl FnMut(&mut Json)) {
     let [blocks, scopes, records] = path;
     for block in items(tree, blocks) {
         for scope in items(block, scopes) {
             for record in items(scope, records) {
                 if serde_json::from_value::<R>(record.clone()).is_err() {
-                    *record = Json::Object(Map::new());
+                    act(record);
                 }
             }
         }
     }
+}
+
+/// Of each record that cannot be read because a number does not fit its field: which record, which field, and what fits.
+pub fn numbers_out_of_range(body: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let Some(mut tree) = mended(body) else { return found };
+    let mut note = |record: &mut Json| {
+        if let Some(misfit) = misfit(record, None) {
+            let id = record.get("spanId").and_then(Json::as_str).filter(|id| !id.is_empty() && id.len() <= 16);
+            let record = id.map_or_else(|| "a record".to_owned(), |id| format!("the record of span {id}"));
+            found.push(format!("{record}: {misfit}"));
+        }
+    };
+    each_bad_record::<Span>(&mut tree, SPANS, &mut note);
+    each_bad_record::<LogRecord>(&mut tree, LOG_RECORDS, &mut note);
+    found
+}
+
+/// The first number below `node` that does not fit its field; `key` is the attribute that `node` belongs to.
+fn misfit(node: &Json, key: Option<&str>) -> Option<String> {
+    /// Characters of an attribute's name that are repeated.
+    const MAX_KEY: usize = 100;
+    match node {
+        Json::Array(items) => items.iter().find_map(|item| misfit(item, key)),
+        Json::Object(members) => {
+            let key = members.get("key").and_then(Json::as_str).or(key);
+            let own = members.iter().find_map(|(name, value)| {
+                let (least, most) = range_of(name)?;
+                let is_outside = whole(value).is_some_and(|number| number < least || number > most);
+                is_outside.then(|| format!("{name} is not between {least} and {most}"))
+            });
+            match (own, key) {
+                (Some(own), Some(key)) => {
+                    Some(format!("attribute `{}`: {own}", key.chars().take(MAX_KEY).collect::<String>()))
+                }
+                (Some(own), None) => Some(own),
+                (None, _) => members.values().find_map(|inner| misfit(inner, key)),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What the integer fields of OTLP hold.
+fn range_of(field: &str) -> Option<(i128, i128)> {
+    Some(match field {
+        "intValue" => (i128::from(i64::MIN), i128::from(i64::MAX)),
+        "startTimeUnixNano" | "endTimeUnixNano" | "timeUnixNano" | "observedTimeUnixNano" => (0, i128::from(u64::MAX)),
+        "droppedAttributesCount" | "droppedEventsCount" | "droppedLinksCount" | "flags" => (0, i128::from(u32::MAX)),
+        "kind" | "code" | "severityNumber" => (i128::from(i32::MIN), i128::from(i32::MAX)),
+        _ => return None,
+    })
+}
+
+/// A number, or the text of one, without its fraction.
+fn whole(value: &Json) -> Option<i128> {
+    let text = match value {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    text.parse().ok().or_else(|| text.parse::<f64>().ok().map(|number| number as i128))
 }
 
 /// The items of the list under `name`.

@@ -14,6 +14,7 @@ pub use codec::{Origin, log_record_from_bytes, resource_from_bytes, span_from_by
 pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
 pub use from_model::{resource_to_bytes, resource_to_wire};
 pub use json_depth::without_deep_records;
+pub use json_lenient::numbers_out_of_range;
 pub use to_model::{RecordError, attributes_to_model, log_records, resource, spans};
 
 /// The generated wire types, under short names.

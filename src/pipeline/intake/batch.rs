@@ -14,8 +14,8 @@ use super::wire_reader::Malformed;
 use crate::conventions::loop_guard::{self, NeverJudged};
 use crate::model::{IdError, SpanId, TraceId};
 use crate::otlp::{
-    DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, nesting, sniff_encoding, wire,
-    without_deep_records,
+    DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, nesting, numbers_out_of_range,
+    sniff_encoding, wire, without_deep_records,
 };
 use crate::privacy::Redactor;
 use crate::sampling::{Matches, Sampler};
@@ -88,6 +88,8 @@ pub struct Request {
     digest: [u8; 32],
     /// Records that its JSON was read without, because they are nested too deep.
     too_deep: TooDeep,
+    /// What is said of the first record that its JSON was read without, because a number does not fit its field.
+    out_of_range: Option<String>,
 }
 
 /// Records that are nested deeper than they could be read back.
@@ -110,14 +112,10 @@ impl Request {
     /// A request whose signal and encoding the transport states.
     pub fn read(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Self, BatchError> {
         let digest = Sha256::digest(&body).into();
-        let mut too_deep = TooDeep::default();
-        let body = match encoding {
-            Encoding::Protobuf => body,
-            Encoding::Json => {
-                to_protobuf(from_json(&body, &mut too_deep, |body| decode_as(signal, Encoding::Json, body))?)
-            }
-        };
-        Ok(Self { signal, body, digest, too_deep })
+        match encoding {
+            Encoding::Protobuf => Ok(Self { signal, body, digest, too_deep: TooDeep::default(), out_of_range: None }),
+            Encoding::Json => Self::from_json(&body, digest, |body| decode_as(signal, Encoding::Json, body)),
+        }
     }
 
     /// A request that says nothing about itself, from a queue meant for one signal: JSON is told by its first byte and
@@ -126,10 +124,7 @@ impl Request {
         match sniff_encoding(&body) {
             Encoding::Json => {
                 let digest = Sha256::digest(&body).into();
-                let mut too_deep = TooDeep::default();
-                let request = from_json(&body, &mut too_deep, decode)?;
-                let signal = if matches!(request, Decodable::Traces(_)) { Signal::Traces } else { Signal::Logs };
-                Ok(Self { signal, body: to_protobuf(request), digest, too_deep })
+                Self::from_json(&body, digest, decode)
             }
             Encoding::Protobuf => {
                 let signal =
@@ -138,10 +133,23 @@ impl Request {
             }
         }
     }
+
+    fn from_json(
+        body: &[u8],
+        digest: [u8; 32],
+        decode: impl Fn(&[u8]) -> Result<Decodable, DecodeError>,
+    ) -> Result<Self, BatchError> {
+        let mut too_deep = TooDeep::default();
+        let request = decode_json(body, &mut too_deep, decode)?;
+        let out_of_range =
+            if request.has_blank_records() { numbers_out_of_range(body).into_iter().next() } else { None };
+        let signal = if matches!(request, Decodable::Traces(_)) { Signal::Traces } else { Signal::Logs };
+        Ok(Self { signal, body: to_protobuf(request), digest, too_deep, out_of_range })
+    }
 }
 
 /// Decodes JSON, without the records that make it too deep for the parser.
-fn from_json(
+fn decode_json(
     body: &[u8],
     too_deep: &mut TooDeep,
     decode: impl Fn(&[u8]) -> Result<Decodable, DecodeError>,
@@ -226,9 +234,11 @@ pub fn prepare<'s>(
     };
     let TooDeep { records, complaint } = &request.too_deep;
     let too_deep = TooDeep { records: *records, complaint: complaint.clone() };
-    let mut filling = Filling { sampler, redactor, batch, emitter: None, complaint: None, too_deep };
+    let mut filling =
+        Filling { sampler, redactor, batch, emitter: None, equal_logs: HashMap::new(), complaint: None, too_deep };
     if sifted.rejected > *records {
-        filling.complaint = Some("without a valid trace id or span id, or not readable".to_owned());
+        let other = || "without a valid trace id or span id, or not readable".to_owned();
+        filling.complaint = Some(request.out_of_range.clone().unwrap_or_else(other));
     }
     for candidate in &sifted.candidates {
         if candidate.doubt.is_some() && !keep.contains(&candidate.trace_id) {
@@ -282,6 +292,8 @@ struct Filling<'a> {
     batch: IntakeBatch,
     /// Whose the record before was: records of one block stand together.
     emitter: Option<(EmitterId, Result<Emitter, prost::DecodeError>)>,
+    /// How many log records of each digest there were so far.
+    equal_logs: HashMap<[u8; 32], u64>,
     /// The first other reason for a rejection, to be told to the sender.
     complaint: Option<String>,
     too_deep: TooDeep,
@@ -307,6 +319,18 @@ impl Emitter {
             redactor.redact_resource(resource);
         }
         Ok(Self { guarded, fits, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
+    }
+}
+
+/// The digest of one of several equal log records of a request: that of the record for the first of them, so that each is
+/// stored, and again the same when the request is repeated. A text may be said twice in one conversation, and log records
+/// have no id; which of them are copies is decided when all records of their span are there.
+fn numbered(digest: [u8; 32], equal: &mut HashMap<[u8; 32], u64>) -> [u8; 32] {
+    let count = equal.entry(digest).or_default();
+    *count += 1;
+    match *count {
+        1 => digest,
+        count => Sha256::new().chain_update(digest).chain_update(count.to_be_bytes()).finalize().into(),
     }
 }
 
@@ -381,7 +405,8 @@ impl Filling<'_> {
                 self.batch.spans.push(span);
             }
             Signal::Logs => {
-                let record = log_record(self.redactor, emitter, candidate, candidate.decode()?)?;
+                let mut record = log_record(self.redactor, emitter, candidate, candidate.decode()?)?;
+                record.digest = numbered(record.digest, &mut self.equal_logs);
                 self.batch.logs.push(record);
             }
         }

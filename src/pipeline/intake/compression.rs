@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use lz4_flex::frame::FrameDecoder;
 
 use super::memory_limiter::{Exhausted, Reservation};
 
@@ -82,7 +83,7 @@ pub(super) fn decompress(
             inflate(snap::read::FrameDecoder::new(body.as_ref()), limit, reservation)
         }
         Compression::Snappy => snappy_block(&body, limit, reservation),
-        Compression::Lz4 => inflate(lz4_flex::frame::FrameDecoder::new(body.as_ref()), limit, reservation),
+        Compression::Lz4 => inflate(Lz4Frames::new(&body).map_err(CompressionError::Corrupt)?, limit, reservation),
     }
 }
 
@@ -99,6 +100,34 @@ fn snappy_block(body: &[u8], limit: usize, reservation: &mut Reservation) -> Res
 
 fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [method, flags, ..] if method & 0x0f == 8 && u16::from_be_bytes([*method, *flags]) % 31 == 0)
+}
+
+/// Frames one after another, each with a decoder of its own: their blocks may differ in size.
+struct Lz4Frames<'a>(FrameDecoder<&'a [u8]>);
+
+impl<'a> Lz4Frames<'a> {
+    /// A magic number, the shortest description and the mark of the end: less than that, the decoder takes for the end.
+    const SHORTEST: usize = 11;
+
+    fn new(body: &'a [u8]) -> std::io::Result<Self> {
+        if (1..Self::SHORTEST).contains(&body.len()) {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Self(FrameDecoder::new(body)))
+    }
+}
+
+impl Read for Lz4Frames<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let read = self.0.read(buffer)?;
+            let rest = *self.0.get_ref();
+            if read > 0 || buffer.is_empty() || rest.is_empty() {
+                return Ok(read);
+            }
+            *self = Self::new(rest)?;
+        }
+    }
 }
 
 fn inflate(mut decoder: impl Read, limit: usize, reservation: &mut Reservation) -> Result<Bytes, CompressionError> {
@@ -182,6 +211,22 @@ mod tests {
             // A few bytes may be a block by chance.
             drop(decompressed(Compression::Snappy, body.clone(), MIB, MIB));
             prop_assert!(decompressed(Compression::Snappy, [SNAPPY_STREAM, &body].concat(), MIB, MIB).is_err());
+        }
+    }
+
+    #[test]
+    fn frames_one_after_another_are_one_body_within_the_limit() {
+        let (first, second) = (b"first, ".repeat(40_000), b"second".repeat(7));
+        let whole = [first.as_slice(), &second, b""].concat();
+        for which in [Compression::Gzip, Compression::Zstd, Compression::Lz4] {
+            let one = |content: &[u8]| {
+                let mut found = compressed(content).into_iter().filter(|(compression, _)| *compression == which);
+                found.next().map(|(_, body)| body).unwrap()
+            };
+            let body = [one(&first), one(&second), one(b"")].concat();
+            assert_eq!(decompressed(which, body.clone(), MIB, MIB).unwrap(), whole, "{which:?}");
+            let refused = decompressed(which, body, first.len(), MIB);
+            assert!(matches!(refused, Err(CompressionError::TooLarge { .. })), "{which:?}");
         }
     }
 

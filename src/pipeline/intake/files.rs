@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::otlp::{DecodeError, Encoding, Request, decode, sniff_encoding};
+use crate::otlp::{DecodeError, Encoding, Request, decode, numbers_out_of_range, sniff_encoding};
 
 /// A length prefix beyond this is no length but other content.
 const MAX_FRAME_BYTES: usize = 1 << 30;
@@ -194,6 +194,14 @@ impl Undecoded {
         match read {
             Ok(_) => self.decoded(&decompressed, file),
             Err(source) => Err(FileError::Compressed { file: file.to_owned(), place: self.place, source }),
+        }
+    }
+
+    /// Of each record that its JSON was read without because a number does not fit: what does not.
+    pub fn numbers_out_of_range(&self) -> Vec<String> {
+        match sniff_encoding(&self.bytes) {
+            Encoding::Json => numbers_out_of_range(&self.bytes),
+            Encoding::Protobuf => Vec::new(),
         }
     }
 

@@ -222,6 +222,38 @@ fn log_records_without_ids_are_rejected_and_evaluation_results_set_aside() {
 }
 
 #[test]
+fn a_text_that_is_said_twice_in_one_request_is_kept_twice_and_the_same_request_brings_nothing_new() {
+    let said = |text: &str| wire::LogRecord {
+        trace_id: vec![1; 16],
+        span_id: vec![2; 8],
+        event_name: text.to_owned(),
+        ..Default::default()
+    };
+    let digests = |texts: &[&str]| -> Vec<[u8; 32]> {
+        let body = logs(texts.iter().map(|text| said(text)).collect()).encode_to_vec();
+        let request = Request::read(Signal::Logs, Encoding::Protobuf, body.into()).unwrap();
+        batch(&request, &sampler("rate = 1.0"), None).0.logs.iter().map(|log| log.digest).collect()
+    };
+    let twice = digests(&["yes", "Sure?", "yes"]);
+    assert_eq!(twice.iter().collect::<HashSet<_>>().len(), 3);
+    assert_eq!(digests(&["yes", "Sure?", "yes"]), twice);
+    assert_eq!(digests(&["yes"]), [twice[0]]);
+}
+
+#[test]
+fn a_number_beyond_its_field_rejects_its_record_with_the_field_and_its_range() {
+    let ids = r#""traceId":"01010101010101010101010101010101","spanId":"0202020202020202""#;
+    let value = r#"{"intValue":"9223372036854775808"}"#;
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"attributes":[{{"key":"app.id","value":{value}}}]}}]}}]}}]}}"#
+    );
+    let request = Request::read(Signal::Traces, Encoding::Json, body.into()).unwrap();
+    let (batch, complaint) = batch(&request, &sampler("rate = 1.0"), None);
+    let expected = "the record of span 0202020202020202: attribute `app.id`: intValue is not between -";
+    assert_eq!((batch.rejected, complaint.is_some_and(|told| told.starts_with(expected))), (1, true));
+}
+
+#[test]
 fn json_and_protobuf_come_to_the_same_batch() {
     let message = traces(vec![span(1, 1), span(2, 2)]);
     let json = Request::read(Signal::Traces, Encoding::Json, serde_json::to_vec(&message).unwrap().into()).unwrap();
