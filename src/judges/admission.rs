@@ -72,9 +72,11 @@ impl<'a> Turn<'a> {
         if let Some(after) = self.remote.budget_paused() {
             return Err(Failure::BudgetExhausted { after });
         }
-        let (input, output) = (body_bytes as f64 / BYTES_PER_TOKEN, f64::from(self.remote.config.max_output_tokens));
-        let usd = self.remote.budget_prices.as_ref().map_or(0.0, |prices| price::bound(prices, input, output));
-        let bound = Amounts::of_call(usd, input + output);
+        let bound = self.remote.bound_of_call(body_bytes);
+        if !self.remote.account.ever_covers(bound) && self.remote.account.ever_covers(self.remote.bound_of_call(0)) {
+            // No day and no pause makes room for it, and shorter ones go on.
+            return Err(Failure::LargerThanBudget);
+        }
         let environment = &self.remote.environment;
         let reserved = environment.budget.reserve(&self.remote.account, bound, (environment.now)()).await;
         reserved.map_err(|exhausted| {

@@ -131,6 +131,11 @@ pub enum Failure {
         /// When the budget renews.
         after: Duration,
     },
+    /// The budget of a whole day or month does not cover this call.
+    #[error(
+        "the call may use up more than the judge's budget of a whole day or month; raise the budget, or shorten what the rubric shows"
+    )]
+    LargerThanBudget,
     /// The key file cannot be read any more.
     #[error("the key cannot be read again: {0}")]
     KeyFile(SecretError),
@@ -183,6 +188,7 @@ impl Failure {
             Self::Reply(problem) => problem.code(),
             Self::CircuitOpen { .. } => "circuit_open",
             Self::BudgetExhausted { .. } => "budget_exhausted",
+            Self::LargerThanBudget => "larger_than_budget",
         }
     }
 
@@ -202,9 +208,12 @@ impl Failure {
             }
             Self::CircuitOpen { after } => Disposition::Pause { after: *after },
             Self::BudgetExhausted { after } => Disposition::Pause { after: (*after).min(BUDGET_PAUSE) },
-            Self::NotGenerated { .. } | Self::ContextLength | Self::Refused | Self::ContentFilter | Self::Reply(_) => {
-                Disposition::Reject
-            }
+            Self::NotGenerated { .. }
+            | Self::ContextLength
+            | Self::LargerThanBudget
+            | Self::Refused
+            | Self::ContentFilter
+            | Self::Reply(_) => Disposition::Reject,
         }
     }
 

@@ -19,7 +19,7 @@ use super::rate::Bucket;
 use super::refusal::Refusal;
 use super::refusal::unknown::UnknownRefusals;
 use crate::config::judges::{JudgeConfig, Prices};
-use crate::model::{Limits, Obstacle, Prompt};
+use crate::model::{Amounts, Limits, Obstacle, Prompt};
 
 /// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
 pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
@@ -68,14 +68,16 @@ impl Remote {
         let budget_prices = prices.or_else(|| price::dearest(config.provider, endpoint.host()));
         warn_of_missing_price(name, config, prices, budget_prices);
         let now = Instant::now();
+        let account = Account {
+            judge: name.to_owned(),
+            daily: Limits::new(config.daily_budget_usd, config.daily_budget_tokens, config.daily_budget_calls),
+            monthly: Limits::new(config.monthly_budget_usd, None, None),
+        };
+        warn_of_small_budget(&account, bound_of_call(config, budget_prices, 0));
         Ok(Self {
             name: name.into(),
             shape: Mutex::new(Shape::first(config, endpoint.host())),
-            account: Account {
-                judge: name.to_owned(),
-                daily: Limits::new(config.daily_budget_usd, config.daily_budget_tokens, config.daily_budget_calls),
-                monthly: Limits::new(config.monthly_budget_usd, None, None),
-            },
+            account,
             concurrency: Concurrency::new(config.concurrency),
             requests: config.requests_per_minute.map(|limit| Bucket::new(limit, now)),
             tokens: config.tokens_per_minute.map(|limit| Bucket::new(limit, now)),
@@ -92,6 +94,11 @@ impl Remote {
             prices,
             budget_prices,
         })
+    }
+
+    /// The most that a call of `body_bytes` may use up.
+    pub(super) fn bound_of_call(&self, body_bytes: usize) -> Amounts {
+        bound_of_call(&self.config, self.budget_prices, body_bytes)
     }
 
     /// How the reply schema is enforced at present.
@@ -179,6 +186,23 @@ impl Remote {
             judge = %self.name,
             change = shape.difference(known),
             "the judge's endpoint refused a part of the request; it is left out from now on (say so in the configuration to save the detour)"
+        );
+    }
+}
+
+fn bound_of_call(config: &JudgeConfig, prices: Option<Prices>, body_bytes: usize) -> Amounts {
+    let (input, output) = (body_bytes as f64 / price::BYTES_PER_TOKEN, f64::from(config.max_output_tokens));
+    let usd = prices.as_ref().map_or(0.0, |prices| price::bound(prices, input, output));
+    Amounts::of_call(usd, input + output)
+}
+
+/// A budget that does not cover the shortest call stops the judge, which whoever set it may want.
+fn warn_of_small_budget(account: &Account, shortest: Amounts) {
+    if !account.ever_covers(shortest) {
+        tracing::warn!(
+            judge = account.judge,
+            "the judge's budget covers no call at all: `max_output_tokens` alone may use up more; raise the budget or lower \
+             `max_output_tokens`"
         );
     }
 }

@@ -46,11 +46,15 @@ async fn ask(judge: &Judge) -> Result<JudgeReply, JudgeError> {
 }
 
 async fn ask_within(judge: &Judge, deadline: Duration) -> Result<JudgeReply, JudgeError> {
+    ask_about(judge, SUBJECT, deadline).await
+}
+
+async fn ask_about(judge: &Judge, subject: &str, deadline: Duration) -> Result<JudgeReply, JudgeError> {
     let scale = Scale::ordinal((1..=5).map(|level| (level, format!("level {level}"))).collect(), Some(4)).unwrap();
     judge
         .judge(JudgeRequest {
             evaluation: None,
-            prompt: &Prompt { system: "You judge.".into(), user: SUBJECT.into() },
+            prompt: &Prompt { system: "You judge.".into(), user: subject.into() },
             schema: &json!({
                 "type": "object",
                 "properties": {"rationale": {"type": "string"}, "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
@@ -377,6 +381,17 @@ async fn a_call_that_the_budget_does_not_cover_is_not_made() {
     let state = judge.state();
     assert_eq!(state.obstacle.map(|obstacle| obstacle.code).as_deref(), Some("budget_exhausted"));
     assert_eq!(state.calls_per_minute, calls as f64);
+}
+
+#[tokio::test]
+async fn a_call_that_no_day_has_room_for_fails_alone() {
+    let fake = FakeJudge::answering([Answer::score(4.0)]).await;
+    let judge = judge(&JudgeConfig { max_output_tokens: 100, daily_budget_tokens: Some(150), ..config(&fake) });
+    let error = ask_about(&judge, &"word ".repeat(200), Duration::from_secs(20)).await.unwrap_err();
+    assert_eq!(error.code(), "larger_than_budget");
+    assert!(matches!(error.disposition(), Disposition::Reject));
+    assert_eq!(judge.paused_for(), None);
+    assert_eq!(fake.count(), 0);
 }
 
 #[tokio::test]

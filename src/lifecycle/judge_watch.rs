@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::spending::spending;
 use crate::judges::Judges;
-use crate::judges::budget::{SharedBudget, day, first_of_month};
+use crate::judges::budget::{Elsewhere, SharedBudget, day, first_of_month};
 use crate::model::{Amounts, JudgeState};
 use crate::store::{Store, StoreError};
 use crate::telemetry::StoreGauges;
@@ -73,7 +73,8 @@ impl JudgeWatch {
             };
             let today = missing(spent.today_usd, of_judge(&booked_today));
             let month = missing(spent.month_usd, of_judge(&booked_this_month));
-            self.budget.elsewhere(&judge, today, month);
+            let (day, month) = ((day(now), today), (first_of_month(now), month));
+            self.budget.elsewhere(&judge, Elsewhere { day, month });
         }
         Ok(())
     }

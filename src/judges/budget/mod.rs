@@ -8,7 +8,7 @@ mod shared;
 
 pub use calendar::{day, first_of_month};
 pub use memory::MemoryBudget;
-pub use shared::SharedBudget;
+pub use shared::{Elsewhere, SharedBudget};
 
 use std::fmt;
 use std::time::Duration;
@@ -30,6 +30,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether the limits cover a call that uses up `amounts` when nothing is used up: else they never do.
+    pub fn ever_covers(&self, amounts: Amounts) -> bool {
+        [self.daily, self.monthly].into_iter().all(|limits| limits.left(Amounts::default()).covers(amounts))
+    }
+
     fn has_limits(&self) -> bool {
         !(self.daily.are_none() && self.monthly.are_none())
     }

@@ -20,7 +20,7 @@ pub(super) struct Attempt {
     pub(super) evaluation: LeasedEvaluation,
 }
 
-/// A judge that is away is asked again after this long, doubled with every attempt.
+/// An evaluation whose request may be at fault is tried again after this long, doubled with every attempt.
 const FIRST_POSTPONEMENT_MS: i64 = 15_000;
 
 impl Attempt {
@@ -64,6 +64,7 @@ impl Attempt {
     }
 
     fn verdict(&self, prompt: &Prompt, reply: JudgeReply) -> EvaluationResult {
+        self.pause.judged();
         let call = JudgeCall {
             model: reply.model,
             prompt_hash: Some(prompt_hash(prompt)),
@@ -84,7 +85,11 @@ impl Attempt {
                 self.postponed(error.code(), wait_ms, false)
             }
             Disposition::Retry { after, counts } if !(counts && last) => {
-                let wait_ms = FIRST_POSTPONEMENT_MS << self.evaluation.attempts.min(6);
+                let wait_ms = if counts {
+                    FIRST_POSTPONEMENT_MS << self.evaluation.attempts.min(6)
+                } else {
+                    self.pause.unanswered(self.stage.store.now_ms())
+                };
                 let asked_ms = after.map_or(0, |after| after.as_millis() as i64);
                 self.postponed(error.code(), wait_ms.max(asked_ms), counts)
             }
