@@ -9,9 +9,9 @@ use super::refusal::cause::{Cause, Part};
 /// How the reply schema is enforced, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Structured {
-    /// By the provider, against the schema with a bound on the rationale's length.
+    /// By the provider, against the schema with bounds on the rationale's length and on numbers.
     Bounded,
-    /// By the provider, against the schema.
+    /// By the provider, against the schema without bounds: numbers are checked on arrival.
     Schema,
     /// By the provider as JSON; the schema is in the prompt.
     Json,
@@ -255,11 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_on_the_rationale_is_the_first_to_go() {
+    fn bounds_on_lengths_and_numbers_are_the_first_to_go() {
         let first = Shape::first(&openai(), "127.0.0.1");
         assert_eq!(first.structured, Structured::Bounded);
-        let body = r#"{"error":{"message":"Invalid schema: 'maxLength' is not permitted"}}"#;
-        assert_eq!(adapted(first, 400, body), Some(Shape { structured: Structured::Schema, ..first }));
+        for member in ["maxLength", "minimum", "maximum"] {
+            let body = format!(r#"{{"error":{{"message":"Invalid schema: '{member}' is not permitted"}}}}"#);
+            assert_eq!(adapted(first, 400, &body), Some(Shape { structured: Structured::Schema, ..first }));
+        }
     }
 
     #[test]

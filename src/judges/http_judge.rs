@@ -1,5 +1,6 @@
 //! Asking a judge behind an HTTP endpoint: waiting for its turn, calling, repeating, and accounting for every call.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -240,12 +241,16 @@ impl Remote {
     ) -> Result<Vec<u8>, Failed> {
         let amended = amended(request.prompt, request.schema, shape.structured, problem);
         let prompt = amended.as_ref().unwrap_or(request.prompt);
-        let bounded = (shape.structured == Structured::Bounded)
-            .then(|| with_bounded_rationale(request.schema, shape.output_tokens(&self.config)));
-        let schema = bounded.as_ref().unwrap_or(request.schema);
+        let schema = match shape.structured {
+            Structured::Bounded => {
+                Cow::Owned(with_bounded_rationale(request.schema, shape.output_tokens(&self.config)))
+            }
+            Structured::Schema => without_bounds(request.schema),
+            Structured::Json | Structured::Prompt => Cow::Borrowed(request.schema),
+        };
         let body = match self.config.provider {
-            Provider::Anthropic => anthropic::body(&self.config, &self.model, shape, prompt, schema),
-            Provider::Openai | Provider::Baseline => openai::body(&self.config, &self.model, shape, prompt, schema),
+            Provider::Anthropic => anthropic::body(&self.config, &self.model, shape, prompt, &schema),
+            Provider::Openai | Provider::Baseline => openai::body(&self.config, &self.model, shape, prompt, &schema),
         };
         // Text and finite numbers always serialise; should they not, this request is the one that cannot be sent.
         body.map_err(|_| Failure::BadRequest { status: 0, code: Some("unserialisable".into()) }.into())
@@ -342,6 +347,19 @@ fn amended(prompt: &Prompt, schema: &Json, structured: Structured, problem: Opti
 const LONGEST_RATIONALE: u32 = 600;
 
 /// The schema with a bound on the rationale: a small model that rambles gets to the verdict.
+/// The schema without limits on the number that is the verdict: strict modes refuse them, or only seem to take them.
+fn without_bounds(schema: &Json) -> Cow<'_, Json> {
+    const NUMBERS: [&str; 2] = ["/properties/score", "/properties/score/anyOf/0"];
+    let is_bounded = |place: &str| schema.pointer(place).is_some_and(|number| number.get("minimum").is_some());
+    let Some(place) = NUMBERS.into_iter().find(|place| is_bounded(place)) else { return Cow::Borrowed(schema) };
+    let mut schema = schema.clone();
+    if let Some(number) = schema.pointer_mut(place).and_then(Json::as_object_mut) {
+        number.remove("minimum");
+        number.remove("maximum");
+    }
+    Cow::Owned(schema)
+}
+
 fn with_bounded_rationale(schema: &Json, output_tokens: u32) -> Json {
     let mut schema = schema.clone();
     if let Some(rationale) = schema.pointer_mut("/properties/rationale").and_then(Json::as_object_mut) {

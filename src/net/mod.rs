@@ -1,5 +1,6 @@
 //! What outgoing connections have in common.
 
+pub mod error_words;
 mod retry_after;
 mod settings;
 pub mod tls;

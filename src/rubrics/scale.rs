@@ -180,10 +180,14 @@ pub fn verdict_field(scale: &Scale) -> &'static str {
 /// What a judge that abstains writes in the place of the verdict.
 pub(super) const ABSTAIN: &str = "abstain";
 
-/// The word for an abstention, unless the scale has a label of that name.
+/// The word for an abstention, unless the scale has a label of that name, in whatever case and punctuation: a reply could not
+/// tell the two apart.
 pub(super) fn abstention(scale: &Scale, abstain: bool) -> Option<&'static str> {
+    let is_alike = |label: &str| {
+        label.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().eq_ignore_ascii_case(ABSTAIN)
+    };
     let is_label =
-        matches!(scale, Scale::Categorical { labels, .. } if labels.iter().any(|(label, _)| label == ABSTAIN));
+        matches!(scale, Scale::Categorical { labels, .. } if labels.iter().any(|(label, _)| is_alike(label)));
     (abstain && !is_label).then_some(ABSTAIN)
 }
 
@@ -248,6 +252,9 @@ mod tests {
         let labels = ["vote", "abstain"].map(|label| (label.to_owned(), String::new()));
         let scale = Scale::categorical(labels.into(), vec![]).unwrap();
         assert_eq!(response_schema(&scale, true)["properties"]["label"]["enum"], json!(["vote", "abstain"]));
+        let alike =
+            Scale::categorical(vec![("vote".into(), String::new()), ("Abstain!".into(), String::new())], vec![]);
+        assert_eq!(response_schema(&alike.unwrap(), true)["properties"]["label"]["enum"], json!(["vote", "Abstain!"]));
     }
 
     #[test]

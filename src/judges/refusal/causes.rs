@@ -2,6 +2,7 @@
 //! words stands before what a status alone says. A row for a new wording needs its example in `examples.rs`.
 
 use super::cause::{Cause, Part};
+use super::conditions::{asks_for_more_than_the_limit, names_the_seed};
 use super::row::{Facts, Row};
 
 /// Statuses that refuse this request, and those under which gateways hand such a refusal on.
@@ -10,18 +11,6 @@ const REQUEST: &[(u16, u16)] = &[(400, 400), (404, 405), (409, 409), (412, 415),
 /// The row that decides, if any fits.
 pub(super) fn deciding(facts: &Facts<'_>) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.fits(facts))
-}
-
-/// `Limit 30000, Used 0, Requested 45000`: no wait makes room for it.
-fn asks_for_more_than_the_limit(facts: &Facts<'_>) -> bool {
-    let number_behind = |word: &str| -> Option<f64> {
-        facts.words.match_indices(word).find_map(|(at, _)| {
-            let behind = facts.words[at + word.len()..].trim_start_matches([' ', ':']);
-            let end = behind.find(|letter: char| !letter.is_ascii_digit() && letter != ',').unwrap_or(behind.len());
-            behind[..end].replace(',', "").parse().ok()
-        })
-    };
-    number_behind("limit").zip(number_behind("requested")).is_some_and(|(limit, requested)| requested > limit)
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -383,7 +372,7 @@ pub(super) const ROWS: &[Row] = &[
         .on(REQUEST)
         .says(&["max_completion_tokens", "max_tokens"]),
     Row::new("no temperature", Cause::Loosen(Part::Temperature)).on(REQUEST).says(&["temperature"]),
-    Row::new("no seed", Cause::Loosen(Part::Seed)).on(REQUEST).says(&["seed"]),
+    Row::new("no seed", Cause::Loosen(Part::Seed)).on(REQUEST).says(&["seed"]).needs(names_the_seed),
     Row::new("no such format", Cause::Loosen(Part::Format)).on(REQUEST).says(&[
         "response_format",
         "response format",

@@ -3,13 +3,13 @@
 
 pub(super) mod cause;
 mod causes;
+mod conditions;
 #[cfg(test)]
 mod examples;
 mod row;
 pub(super) mod shown;
 pub(super) mod unknown;
 pub(super) mod waits;
-mod words;
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use reqwest::header::HeaderMap;
 use serde_json::Value as Json;
 
 use super::error::Failure;
+use crate::net::error_words::ErrorWords;
 use cause::Cause;
 use row::Facts;
-use words::Words;
 
 /// Where Amazon says which error it is.
 const AMAZON_ERROR: &str = "x-amzn-errortype";
@@ -50,7 +50,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// Reads a response that is no success.
     pub(super) fn of_response(status: u16, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Self {
-        let mut words = Words::of_body(body);
+        let mut words = ErrorWords::of_body(body);
         if let Some(kind) = headers.get(AMAZON_ERROR).and_then(|value| value.to_str().ok()) {
             // Followed by the address of a description.
             let kind = kind.split(':').next().unwrap_or(kind);
@@ -62,14 +62,14 @@ impl Refusal {
 
     /// Reads an error that stands inside a success: in place of a completion, or of one of its choices.
     pub(super) fn within_success(error: &Json, now: Timestamp) -> Option<Self> {
-        let words = Words::of_json(error);
+        let words = ErrorWords::of_json(error);
         if words.said.is_empty() && words.status.is_none() {
             return None;
         }
         Some(Self::new(words.status.unwrap_or(WITHOUT_STATUS), None, words, now))
     }
 
-    fn new(status: u16, asked: Option<Duration>, words: Words, now: Timestamp) -> Self {
+    fn new(status: u16, asked: Option<Duration>, words: ErrorWords, now: Timestamp) -> Self {
         let said = words.said.join("; ");
         let lowered = said.to_lowercase();
         let after = asked.or_else(|| waits::of_words(&words, &lowered, now));
@@ -91,7 +91,7 @@ impl Refusal {
 
     #[cfg(test)]
     pub(super) fn read(status: u16, asked: Option<Duration>, body: &[u8], now: Timestamp) -> Self {
-        Self::new(status, asked, Words::of_body(body), now)
+        Self::new(status, asked, ErrorWords::of_body(body), now)
     }
 
     fn facts(&self) -> Facts<'_> {
@@ -108,10 +108,28 @@ impl Refusal {
         shown::shown(&self.said, material)
     }
 
-    /// The largest output that the model allows, where the refusal of a larger one says it: the smallest of its numbers.
+    /// The largest output that the model allows, where the refusal of a larger one says it: the smallest number that stands
+    /// beside words which mean a limit. Other numbers are what was asked for, a year in a model's name, the id of a request.
     pub(super) fn largest_output(&self) -> Option<u32> {
-        let numbers = self.words.split(|letter: char| !letter.is_ascii_digit() && letter != ',');
-        numbers.filter_map(|number| number.replace(',', "").parse().ok()).filter(|number| *number >= 100).min()
+        const BEFORE: [&str; 9] = [
+            "at most",
+            "less than or equal to",
+            "smaller than or equal to",
+            "<=",
+            ">",
+            "up to",
+            "maximum of",
+            "maximum is",
+            "maximum output tokens:",
+        ];
+        const BEHIND: [&str; 4] =
+            [", which is the maximum", ", the maximum", " is the maximum", " maximum output tokens"];
+        let is_mark = |letter: char| matches!(letter, ' ' | '`' | '\'' | '"' | '*');
+        let limits = numbers(&self.words).filter(|(_, before, behind)| {
+            let (before, behind) = (before.trim_end_matches(is_mark), behind.trim_start_matches(['`', '\'', '"', '*']));
+            BEFORE.iter().any(|words| before.ends_with(words)) || BEHIND.iter().any(|words| behind.starts_with(words))
+        });
+        limits.map(|(number, ..)| number).min()
     }
 
     /// What the refusal means for the call.
@@ -133,6 +151,19 @@ impl Refusal {
             Cause::Loosen(_) | Cause::Unknown => Failure::BadRequest { status, code: self.code.clone() },
         }
     }
+}
+
+/// Each whole number of a text, with or without commas between its thousands, with what stands before and behind it.
+fn numbers(text: &str) -> impl Iterator<Item = (u32, &str, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(|letter: char| letter.is_ascii_digit())?;
+        let length = text[start..].find(|letter: char| !letter.is_ascii_digit() && letter != ',');
+        at = length.map_or(text.len(), |length| start + length);
+        let written = text[start..at].trim_end_matches(',');
+        Some((written, &text[..start], &text[start + written.len()..]))
+    })
+    .filter_map(|(written, before, behind)| Some((written.replace(',', "").parse().ok()?, before, behind)))
 }
 
 /// A provider's error code is shown only when it cannot hold anything else.
@@ -200,11 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_output_is_the_smaller_of_the_numbers_that_are_said() {
+    fn the_largest_output_is_the_number_that_stands_beside_the_words_for_a_limit() {
         let said =
             |message: &str| read(400, &serde_json::json!({"error": {"message": message}}).to_string()).largest_output();
         assert_eq!(said("max_tokens: 9,000 > 8,192, which is the maximum allowed number of output tokens"), Some(8192));
         assert_eq!(said("max_tokens is too large: 9000. This model supports at most 4096"), Some(4096));
+        assert_eq!(said("`max_tokens` must be less than or equal to `8192`, the maximum value"), Some(8192));
         assert_eq!(said("max_tokens is too large"), None);
+        assert_eq!(said("max_tokens is too large: 9000 for gpt-4o-2024-08-06 (request 4711, 429 before it)"), None);
+        assert_eq!(said("model m-2024: 9000 > 4096, which is the maximum; see error 1041"), Some(4096));
     }
 }

@@ -57,6 +57,20 @@ impl Row {
         Self { needs: Some(needs), ..self }
     }
 
+    /// What its phrases say, each with a status and with what else it asks for.
+    #[cfg(test)]
+    pub(super) fn sayings(&self) -> impl Iterator<Item = (&'static str, Vec<u16>, String)> {
+        let statuses: Vec<u16> = self.on.iter().flat_map(|(from, to)| [*from, *to]).collect();
+        let with = self.with.first().copied().unwrap_or_default();
+        self.says.iter().map(move |phrase| (*phrase, statuses.clone(), format!("{phrase} {with}")))
+    }
+
+    /// Phrases that speak against it.
+    #[cfg(test)]
+    pub(super) fn excluding(&self) -> &'static [&'static str] {
+        self.without
+    }
+
     pub(super) fn fits(&self, facts: &Facts<'_>) -> bool {
         let says = |phrases: &[&str]| phrases.iter().any(|phrase| facts.words.contains(phrase));
         let has_code = || self.codes.iter().any(|code| facts.codes.iter().any(|said| said == code));

@@ -4,6 +4,8 @@
 const LONGEST: usize = 300;
 /// A longer word is a token, a hash or data.
 const LONGEST_WORD: usize = 60;
+/// Words that are looked at: a run of hidden ones is shown as one, and each is looked for in what was judged.
+const MOST_WORDS: usize = 300;
 const HIDDEN: &str = "***";
 
 /// Words that say something of a request, and are hidden nowhere: also a judged answer may speak of a model or a limit.
@@ -98,7 +100,7 @@ const PLAIN: &[&str] = &[
 pub(in crate::judges) fn shown(said: &str, material: &str) -> Option<String> {
     let material = material.to_lowercase();
     let mut after_bearer = false;
-    let words = said.split_whitespace().map(|word| {
+    let words = said.split_whitespace().take(MOST_WORDS).map(|word| {
         let is_hidden = after_bearer || is_like_a_key(word) || word.contains('@') || is_of(word, &material);
         after_bearer = word.to_lowercase().ends_with("bearer");
         if is_hidden { HIDDEN } else { word }
@@ -171,5 +173,7 @@ mod tests {
     fn no_more_is_shown_than_a_few_sentences() {
         assert_eq!(shown(&"word ".repeat(200), "").unwrap().chars().count(), LONGEST);
         assert_eq!(shown("  ", ""), None);
+        let echo = format!("{}late", "Anna ".repeat(MOST_WORDS));
+        assert_eq!(shown(&echo, "Anna").as_deref(), Some(HIDDEN), "what is looked at is bounded too");
     }
 }

@@ -8,8 +8,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use reqwest::header::HeaderMap;
 
-use super::words::Words;
 use crate::net;
+use crate::net::error_words::ErrorWords;
 
 /// A month and a day; anything later is no moment to wait for.
 const LONGEST: Duration = Duration::from_hours(24 * 32);
@@ -60,7 +60,7 @@ pub(in crate::judges) fn of_headers(headers: &HeaderMap, now: Timestamp) -> Opti
 }
 
 /// The wait that the body asks for.
-pub(super) fn of_words(words: &Words, lowered: &str, now: Timestamp) -> Option<Duration> {
+pub(super) fn of_words(words: &ErrorWords, lowered: &str, now: Timestamp) -> Option<Duration> {
     let member = words.waits.iter().filter_map(|(name, value)| match name.as_str() {
         "retry_after_ms" => value.parse::<f64>().ok().and_then(|value| seconds(value / 1000.0)),
         _ => moment(value, now),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     fn in_body(body: &str) -> Option<u64> {
-        let words = Words::of_body(body.as_bytes());
+        let words = ErrorWords::of_body(body.as_bytes());
         let lowered = words.said.join("; ").to_lowercase();
         of_words(&words, &lowered, now()).map(|wait| wait.as_secs())
     }

@@ -27,7 +27,7 @@ pub(super) fn read(scale: &Scale, name: &'static str, value: &Value) -> Result<S
     }
     if let Value::Text(text) = value
         && ABSTAIN.contains(&folded(text).as_str())
-        && label_of(scale, text).is_none()
+        && !is_name_of_label(scale, text)
     {
         return Ok(Said::Abstains);
     }
@@ -196,6 +196,11 @@ fn on_labels(scale: &Scale, value: &Value, name: &'static str) -> Result<Score, 
         Value::Null | Value::List(_) | Value::Object(_) => return Err(ReplyProblem::WrongType(name)),
     };
     label_of(scale, &text).ok_or_else(|| ReplyProblem::LabelOffScale { allowed: allowed(scale) })
+}
+
+/// Whether a label is called so; a label may be described by the word for an abstention and is not it.
+fn is_name_of_label(scale: &Scale, text: &str) -> bool {
+    matches!(scale, Scale::Categorical { labels, .. } if labels.iter().any(|(name, _)| folded(name) == folded(text)))
 }
 
 /// Exactly a label, or a spelling of exactly one: other case and punctuation, its meaning behind it, its meaning alone.
@@ -416,5 +421,10 @@ mod tests {
         let scale = Scale::categorical(vec![("abstain".into(), String::new()), ("vote".into(), String::new())], vec![])
             .unwrap();
         assert_eq!(label(&scale, "abstain").as_deref(), Some("abstain"));
+        let described = vec![("skip".into(), "abstain".into()), ("vote".into(), String::new())];
+        let scale = Scale::categorical(described, vec![]).unwrap();
+        assert_eq!(read(&scale, "label", &Value::Text("abstain".into())), Ok(Said::Abstains));
+        let cased = Scale::categorical(vec![("Abstain".into(), String::new()), ("vote".into(), String::new())], vec![]);
+        assert_eq!(label(&cased.unwrap(), "abstain").as_deref(), Some("Abstain"));
     }
 }

@@ -1,4 +1,5 @@
-//! What a refusal says, gathered from the error shapes of all providers and the wrappers of gateways. Pure.
+//! What an error response says, gathered from the error shapes of model providers, gateways and evaluation servers: only
+//! from members that hold the server's own words, never from what it repeats of the request. Pure.
 
 use serde_json::Value as Json;
 
@@ -7,21 +8,24 @@ const LONGEST_TEXT: usize = 2000;
 /// Shapes nest: gateway, provider, list of details.
 const DEEPEST: usize = 7;
 
-/// A refusal's own words. Only from members that hold them, never from echoed input.
+/// An error's own words.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub struct ErrorWords {
     /// Sentences and identifiers in the order of the body.
-    pub(super) said: Vec<String>,
+    pub said: Vec<String>,
     /// Identifiers of the error, `code` before others.
-    pub(super) codes: Vec<String>,
+    pub codes: Vec<String>,
     /// The HTTP status that the body names.
-    pub(super) status: Option<u16>,
+    pub status: Option<u16>,
     /// Members that tell how long to wait, or until when: name in lower case, and value.
-    pub(super) waits: Vec<(String, String)>,
+    pub waits: Vec<(String, String)>,
+    /// Whether `metadata` and the like are what was judged, not a gateway's wrapper around an error.
+    is_bare: bool,
 }
 
-impl Words {
-    pub(super) fn of_body(body: &[u8]) -> Self {
+impl ErrorWords {
+    /// Of a body that is no JSON its beginning, unless it is a page.
+    pub fn of_body(body: &[u8]) -> Self {
         let mut words = Self::default();
         match serde_json::from_slice::<Json>(body) {
             Ok(Json::String(text)) => words.said.push(text),
@@ -36,8 +40,14 @@ impl Words {
         words
     }
 
-    /// An error that stands within an answer.
-    pub(super) fn of_json(json: &Json) -> Self {
+    /// Of a server that stores what it is sent, and may repeat its `metadata`.
+    pub fn of_store(json: &Json) -> Self {
+        let mut words = Self { is_bare: true, ..Self::default() };
+        words.collect(json, 0);
+        words
+    }
+
+    pub fn of_json(json: &Json) -> Self {
         let mut words = Self::default();
         words.collect(json, 0);
         words
@@ -45,7 +55,8 @@ impl Words {
 
     /// Walks the known shapes: `{error: {message, code, type, param}}`, `{error: "…"}`, `{detail: [{loc, msg}]}`,
     /// `{message, code}`, `{error: {details: [{reason}, {violations}, {retryDelay}]}}`, `{error: {metadata: {raw, headers}}}`,
-    /// `{base_resp: {status_code, status_msg}}`, and a list of any of them.
+    /// `{base_resp: {status_code, status_msg}}`, `{error_code, message}`, `{message, error: [{path, message}]}`, a text, and a
+    /// list of any of them.
     fn collect(&mut self, json: &Json, depth: usize) {
         if depth > DEEPEST {
             return;
@@ -69,6 +80,7 @@ impl Words {
             return self.waits.push((name.to_owned(), value));
         }
         match (name, value) {
+            ("metadata" | "headers" | "raw" | "reason", _) if self.is_bare => {}
             ("code" | "status" | "status_code" | "statuscode" | "http_status", Json::Number(number)) => {
                 let status = number.as_u64().and_then(|number| u16::try_from(number).ok());
                 self.status = status.filter(|status| (400..600).contains(status)).or(self.status);
@@ -90,7 +102,11 @@ impl Words {
                 Ok(inner) => self.collect(&inner, depth + 1),
                 Err(_) => self.said.push(text.clone()),
             },
-            ("loc", Json::Array(path)) => self.said.extend(path.iter().filter_map(Json::as_str).map(str::to_owned)),
+            // The way to the member at fault: `body.data.0.name`.
+            ("loc" | "path", Json::Array(path)) => {
+                let part = |part: &Json| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
+                self.said.push(path.iter().map(part).collect::<Vec<_>>().join("."));
+            }
             ("quotaid" | "quotametric" | "quota_limit" | "quota_metric" | "provider_name", Json::String(text)) => {
                 self.said.push(text.clone());
             }
