@@ -14,6 +14,10 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
     /// How they go there.
     pub otlp_protocol: OtlpProtocol,
+    /// Whether own traces go there: a server that takes metrics only refuses each of them.
+    pub otlp_traces: bool,
+    /// Whether own metrics go there.
+    pub otlp_metrics: bool,
 }
 
 /// How log lines are written.
@@ -46,6 +50,8 @@ impl Default for TelemetryConfig {
             log_format: LogFormat::Auto,
             otlp_endpoint: None,
             otlp_protocol: OtlpProtocol::Grpc,
+            otlp_traces: true,
+            otlp_metrics: true,
         }
     }
 }

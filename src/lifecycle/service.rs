@@ -244,7 +244,7 @@ impl Service {
                 store: self.store.clone(),
                 webhooks: self.webhooks.clone(),
                 lease: self.config.delivery.lease,
-                metrics,
+                metrics: metrics.clone(),
             };
             lifecycle.spawn("alerts", notification.run(soft.clone()));
         }
@@ -270,10 +270,11 @@ impl Service {
             webhooks: self.webhooks.iter().map(|webhook| webhook.name().to_owned()).collect(),
             alerts: BTreeSet::new(),
         };
+        let judged = self.roles.contains(&Role::Evaluate).then(|| (self.catalogue.clone(), metrics.clone()));
         // The ledger is read by one of those whose metrics somebody sees.
         let seen = self.roles.contains(&Role::Web) || self.config.telemetry.otlp_endpoint.is_some();
         let ledger = seen.then(|| LedgerWatch::new(self.store.clone()));
-        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, ledger, soft.clone()));
+        lifecycle.spawn("gauges", read_gauges(self.store.clone(), queues, judged, ledger, soft.clone()));
         lifecycle.spawn("wakeups", self.store.clone().carry_wakeups(soft.clone()));
         let reload = Reload {
             store: self.store,
@@ -311,11 +312,18 @@ fn routing(sinks: &[Arc<Sink>]) -> Routing {
 async fn read_gauges(
     store: Store,
     mut queues: Queues,
+    judged: Option<(Catalogue, Metrics)>,
     mut ledger: Option<LedgerWatch>,
     soft: CancellationToken,
 ) -> Result<(), StoreError> {
     let gauges = StoreGauges::default();
     while !soft.is_cancelled() {
+        // What was promoted since is there from now on.
+        if let Some((catalogue, metrics)) = &judged {
+            for rubric in catalogue.active() {
+                metrics.rubric_is_judged(&rubric.name, rubric.version, &rubric.judge);
+            }
+        }
         if let Err(error) = read_gauges_once(&store, &mut queues, &gauges).await {
             tracing::debug!(error = crate::error_chain::causes(&error), "gauges could not be read");
         }

@@ -19,6 +19,8 @@ pub struct OwedDelivery {
     pub score: WriteBack,
     /// How often it was tried before.
     pub attempts: u32,
+    /// When it fell due, milliseconds since the Unix epoch: its place in the queue.
+    pub due_at_ms: i64,
 }
 
 row! {
@@ -109,7 +111,7 @@ const OWED: Outbox = Outbox {
         key: "evaluation_id",
         waiting: " AND state = 'owed' AND sink = $5",
         part: "sink = $5 AND ",
-        returning: "evaluation_id, attempts, form",
+        returning: "evaluation_id, attempts, due_at_ms, form",
     },
     receiver: "sink",
 };
@@ -124,20 +126,20 @@ impl Store {
         lease_ms: i64,
         rubrics: &(dyn Fn(&str, u32) -> Option<(ContentHash, Scale)> + Sync),
     ) -> Result<Vec<OwedDelivery>, StoreError> {
-        let leased: Vec<(Uuid, i64, String)> = self.claim(&OWED.queue, Some(sink), limit, lease_ms).await?;
+        let leased: Vec<(Uuid, i64, i64, String)> = self.claim(&OWED.queue, Some(sink), limit, lease_ms).await?;
         let mut owed = BTreeMap::new();
-        for (id, attempts, form) in leased {
+        for (id, attempts, due_at_ms, form) in leased {
             let form = rows::named("deliveries", "form", &form).map_err(|error| error.in_row(id))?;
-            owed.insert(EvaluationId::from(id), (attempts as u32, form));
+            owed.insert(EvaluationId::from(id), (attempts as u32, due_at_ms, form));
         }
         let ids: Vec<EvaluationId> = owed.keys().copied().collect();
         let evaluations = self.evaluations_by_id(&ids, rubrics).await?;
         let mut attached = self.attached(&ids).await?;
         let owed_of = |evaluation: Evaluation| {
-            let (attempts, form) = owed.get(&evaluation.id).copied().unwrap_or((0, ScoreForm::Judged));
+            let (attempts, due_at_ms, form) = owed.get(&evaluation.id).copied().unwrap_or((0, 0, ScoreForm::Judged));
             let Attached { judged_span, replaces } = attached.remove(&evaluation.id).unwrap_or_default();
             let judged_span = judged_span.filter(|_| form == ScoreForm::Span);
-            OwedDelivery { score: WriteBack { evaluation, judged_span, replaces }, attempts }
+            OwedDelivery { score: WriteBack { evaluation, judged_span, replaces }, attempts, due_at_ms }
         };
         Ok(evaluations.into_iter().map(owed_of).collect())
     }

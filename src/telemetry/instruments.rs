@@ -37,6 +37,25 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Makes the series exist of a sink that is configured.
+    pub fn sink_is_there(&self, sink: &str) {
+        metric_list::DELIVERIES.start_at_zero(&self.deliveries, &[KeyValue::new("sink", sink.to_owned())]);
+    }
+
+    /// Makes the series exist of a webhook that is configured.
+    pub fn webhook_is_there(&self, webhook: &str) {
+        metric_list::WEBHOOK_DELIVERIES.start_at_zero(&self.webhooks, &[KeyValue::new("webhook", webhook.to_owned())]);
+    }
+
+    /// Makes the series exist of a rubric version that a judge works on.
+    pub fn rubric_is_judged(&self, rubric: &str, version: u32, judge: &str) {
+        let judge = KeyValue::new("judge", judge.to_owned());
+        let rubric = KeyValue::new("rubric", rubric.to_owned());
+        let version = KeyValue::new("version", i64::from(version));
+        metric_list::EVALUATIONS.start_at_zero(&self.evaluations, &[rubric.clone(), version, judge.clone()]);
+        metric_list::EVALUATION_COST.start_at_zero(&self.cost, &[rubric, judge]);
+    }
+
     pub fn trace_assembled(&self, root_seen: bool, late: bool) {
         self.traces.add(1, &[KeyValue::new("root_seen", root_seen), KeyValue::new("late", late)]);
     }

@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use opentelemetry::global;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
+use opentelemetry::{KeyValue, global};
 
 use crate::conventions::OWN_NAME;
 
@@ -20,6 +20,22 @@ pub(crate) struct Description {
     pub(crate) help: &'static str,
     /// The upper bounds of a histogram's buckets.
     pub(crate) buckets: &'static [f64],
+}
+
+impl Description {
+    /// The labels of every series: all values of the labels that have a list, with `given`, the values of those that users
+    /// name.
+    fn series(&self, given: &[KeyValue]) -> Vec<Vec<KeyValue>> {
+        let mut series = vec![given.to_vec()];
+        for label in self.labels.iter().filter(|label| !label.values.is_empty()) {
+            let with = |labels: &Vec<KeyValue>| {
+                let of = |value: &'static str| [labels.clone(), vec![KeyValue::new(label.name, value)]].concat();
+                label.values.iter().copied().map(of).collect::<Vec<_>>()
+            };
+            series = series.iter().flat_map(with).collect();
+        }
+        series
+    }
 }
 
 /// How values of a metric come together.
@@ -62,6 +78,24 @@ impl<I: Instrument> Metric<I> {
     }
 }
 
+impl Metric<Counter<u64>> {
+    /// Makes every series with the labels `given` exist: a counter that is born at its first value never rose.
+    pub(crate) fn start_at_zero(&self, counter: &Counter<u64>, given: &[KeyValue]) {
+        for labels in self.description.series(given) {
+            counter.add(0, &labels);
+        }
+    }
+}
+
+impl Metric<Counter<f64>> {
+    /// The same for a counter of fractions.
+    pub(crate) fn start_at_zero(&self, counter: &Counter<f64>, given: &[KeyValue]) {
+        for labels in self.description.series(given) {
+            counter.add(0.0, &labels);
+        }
+    }
+}
+
 /// What records values.
 pub(crate) trait Instrument {
     const KIND: Kind;
@@ -93,4 +127,20 @@ instruments! {
     Gauge<f64>: Gauge, f64_gauge;
     Histogram<u64>: Histogram, u64_histogram, with_boundaries;
     Histogram<f64>: Histogram, f64_histogram, with_boundaries;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metric_list;
+
+    #[test]
+    fn a_metric_has_a_series_for_every_combination_of_known_values() {
+        let sink = opentelemetry::KeyValue::new("sink", "otel");
+        let series = metric_list::DELIVERIES.description.series(&[sink.clone()]);
+        let results: Vec<String> = series.iter().map(|labels| labels[1].value.to_string()).collect();
+        assert_eq!(results, ["sent", "retry", "given_up"]);
+        assert!(series.iter().all(|labels| labels[0] == sink));
+        assert_eq!(metric_list::INTAKE_RECORDS.description.series(&[]).len(), 10);
+        assert_eq!(metric_list::LEDGER_BALANCED.description.series(&[]), [Vec::new()]);
+    }
 }

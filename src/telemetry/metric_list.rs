@@ -64,7 +64,7 @@ metrics! {
     EVALUATIONS: Counter<u64> = "judged.evaluations" in "{evaluation}"
         by [rubric, version, judge, outcome (scored, abstained, refused, failed, filtered)]
         "Evaluations that a judge worked on, by their outcome";
-    EVALUATION_VALUE: Histogram<f64> = "judged.evaluation.value" in "1" by [rubric, version, judge]
+    EVALUATION_VALUE: Histogram<f64> = "judged.evaluation.value" in "{score}" by [rubric, version, judge]
         "Scores normalised to [0, 1]"
         buckets [0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0];
     EVALUATION_LATENCY: Histogram<f64> = "judged.evaluation.latency" in "s" by [judge]

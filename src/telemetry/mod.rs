@@ -70,10 +70,11 @@ impl Telemetry {
     /// Sets logs, metrics and, when configured, export up for the process.
     pub fn start(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
         let registry = Registry::new();
-        let meters = meter_provider(config, &registry)?;
+        let instance = uuid::Uuid::now_v7().to_string();
+        let meters = meter_provider(config, &registry, &instance)?;
         global::set_meter_provider(meters.clone());
         global::set_text_map_propagator(TraceContextPropagator::new());
-        let tracers = tracer_provider(config)?;
+        let tracers = tracer_provider(config, &instance)?;
         subscribe(config, tracers.as_ref())?;
         Ok(Self { registry, meters, tracers })
     }
@@ -100,22 +101,30 @@ impl Telemetry {
     }
 }
 
-fn resource() -> Resource {
+/// Says who emits: without an instance, several processes would write one series.
+fn resource(instance: &str) -> Resource {
     Resource::builder()
         .with_service_name(OWN_NAME)
+        .with_attribute(KeyValue::new("service.instance.id", instance.to_owned()))
         .with_schema_url([KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))], SCHEMA_URL)
         .build()
 }
 
-fn meter_provider(config: &TelemetryConfig, registry: &Registry) -> Result<SdkMeterProvider, TelemetryError> {
+fn meter_provider(
+    config: &TelemetryConfig,
+    registry: &Registry,
+    instance: &str,
+) -> Result<SdkMeterProvider, TelemetryError> {
     let failed = |message: String| exporter_error(config, message);
     let reader = opentelemetry_prometheus::exporter()
         .with_registry(registry.clone())
         .without_target_info()
         .build()
         .map_err(|error| failed(error.to_string()))?;
-    let builder = SdkMeterProvider::builder().with_resource(resource()).with_reader(reader);
-    let Some(endpoint) = &config.otlp_endpoint else { return Ok(builder.build()) };
+    let builder = SdkMeterProvider::builder().with_resource(resource(instance)).with_reader(reader);
+    let Some(endpoint) = config.otlp_endpoint.as_ref().filter(|_| config.otlp_metrics) else {
+        return Ok(builder.build());
+    };
     let exporter = match config.otlp_protocol {
         OtlpProtocol::Grpc => MetricExporter::builder().with_tonic().with_endpoint(endpoint).build(),
         OtlpProtocol::HttpProtobuf => {
@@ -125,8 +134,8 @@ fn meter_provider(config: &TelemetryConfig, registry: &Registry) -> Result<SdkMe
     Ok(builder.with_periodic_exporter(exporter.map_err(|error| failed(error.to_string()))?).build())
 }
 
-fn tracer_provider(config: &TelemetryConfig) -> Result<Option<SdkTracerProvider>, TelemetryError> {
-    let Some(endpoint) = &config.otlp_endpoint else { return Ok(None) };
+fn tracer_provider(config: &TelemetryConfig, instance: &str) -> Result<Option<SdkTracerProvider>, TelemetryError> {
+    let Some(endpoint) = config.otlp_endpoint.as_ref().filter(|_| config.otlp_traces) else { return Ok(None) };
     let exporter = match config.otlp_protocol {
         OtlpProtocol::Grpc => SpanExporter::builder().with_tonic().with_endpoint(endpoint).build(),
         OtlpProtocol::HttpProtobuf => {
@@ -134,7 +143,7 @@ fn tracer_provider(config: &TelemetryConfig) -> Result<Option<SdkTracerProvider>
         }
     };
     let exporter = exporter.map_err(|error| exporter_error(config, error.to_string()))?;
-    Ok(Some(SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build()))
+    Ok(Some(SdkTracerProvider::builder().with_resource(resource(instance)).with_batch_exporter(exporter).build()))
 }
 
 fn signal_url(endpoint: &str, signal: &str) -> String {

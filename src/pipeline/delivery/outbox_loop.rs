@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::sinks::{DeliveryError, Disposition};
@@ -39,8 +39,9 @@ pub(super) trait Receiver: Send + Sync + Sized + 'static {
     /// Stores what became of them.
     fn record(&self, outcomes: &[(Self::Id, DeliveryOutcome)]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes note of what was recorded, for logs and metrics.
-    fn recorded(&mut self, outcomes: &[(Self::Id, DeliveryOutcome)]);
+    /// Takes note of what was recorded, for logs and metrics, and says how long the receiver is left alone, if it takes
+    /// nothing at the moment.
+    fn recorded(&mut self, outcomes: &[(Self::Id, DeliveryOutcome)]) -> Option<Duration>;
 }
 
 /// Serves every receiver in a loop of its own until `soft` is cancelled, then finishes what is in hand.
@@ -78,7 +79,9 @@ async fn serve<R: Receiver>(mut receiver: R, wakeups: &Wakeups, soft: &Cancellat
                     break;
                 }
             }
-            receiver.recorded(&outcomes);
+            if let Some(pause) = receiver.recorded(&outcomes) {
+                soft.run_until_cancelled(sleep(pause)).await;
+            }
             if soft.is_cancelled() {
                 break;
             }
@@ -164,12 +167,13 @@ mod tests {
             Err(StoreError::Database(sqlx::Error::PoolTimedOut))
         }
 
-        fn recorded(&mut self, outcomes: &[(u8, DeliveryOutcome)]) {
+        fn recorded(&mut self, outcomes: &[(u8, DeliveryOutcome)]) -> Option<Duration> {
             let mut book = self.book.lock().unwrap();
             book.recorded.extend(outcomes.iter().map(|(id, _)| id));
             if book.recorded.len() == 2 {
                 self.soft.cancel();
             }
+            None
         }
     }
 

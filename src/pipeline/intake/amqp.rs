@@ -65,6 +65,8 @@ impl AmqpConsumer {
 
     /// Consumes until `shutdown`, whatever happens to the broker.
     pub async fn run(self, intake: Arc<Intake>, shutdown: CancellationToken) {
+        let queues = [&self.config.traces_queue, &self.config.logs_queue];
+        queues.into_iter().filter(|queue| !queue.is_empty()).for_each(|queue| intake.metrics.queue_is_there(queue));
         let mut wait = FIRST_WAIT;
         while !shutdown.is_cancelled() {
             let start = Instant::now();

@@ -34,7 +34,7 @@ named_enum! {
 
 impl Metrics {
     pub(super) fn new() -> Self {
-        Self {
+        let metrics = Self {
             records: metric_list::INTAKE_RECORDS.instrument(),
             own: metric_list::INTAKE_OWN.instrument(),
             requests: metric_list::INTAKE_REQUESTS.instrument(),
@@ -42,7 +42,18 @@ impl Metrics {
             commit_seconds: metric_list::INTAKE_COMMIT_DURATION.instrument(),
             commit_batches: metric_list::INTAKE_COMMIT_REQUESTS.instrument(),
             dead_letters: metric_list::INTAKE_DEAD_LETTERS.instrument(),
-        }
+        };
+        metric_list::INTAKE_RECORDS.start_at_zero(&metrics.records, &[]);
+        metric_list::INTAKE_OWN.start_at_zero(&metrics.own, &[]);
+        metric_list::INTAKE_REQUESTS.start_at_zero(&metrics.requests, &[]);
+        metric_list::INTAKE_REJECTED.start_at_zero(&metrics.rejected, &[]);
+        metrics
+    }
+
+    /// Makes the series exist of a queue that is read.
+    pub(super) fn queue_is_there(&self, queue: &str) {
+        let queue = KeyValue::new("queue", queue.to_owned());
+        metric_list::INTAKE_DEAD_LETTERS.start_at_zero(&self.dead_letters, &[queue]);
     }
 
     pub(super) fn committed(&self, batch: &IntakeBatch, outcome: Committed) {

@@ -41,7 +41,9 @@ pub(super) struct Refusals {
 
 impl Refusals {
     pub(super) fn new() -> Self {
-        Self { counter: metric_list::INTAKE_REFUSALS.instrument(), told: AtomicU32::new(0) }
+        let counter = metric_list::INTAKE_REFUSALS.instrument();
+        metric_list::INTAKE_REFUSALS.start_at_zero(&counter, &[]);
+        Self { counter, told: AtomicU32::new(0) }
     }
 
     /// `message` is what the sender is told.

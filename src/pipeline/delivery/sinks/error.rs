@@ -92,6 +92,19 @@ pub enum DeliveryError {
 }
 
 impl DeliveryError {
+    /// Whether the receiver takes nothing at the moment, rather than not this.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotReady { .. } | Self::Misconfigured { .. } => {
+                true
+            }
+            Self::NotThereYet { .. }
+            | Self::Refused { .. }
+            | Self::PartlyRejected { .. }
+            | Self::UnexpectedAnswer { .. } => false,
+        }
+    }
+
     /// Whether trying again can help, and when.
     pub fn disposition(&self) -> Disposition {
         match self {

@@ -34,6 +34,7 @@ pub struct Notification {
 impl Notification {
     /// Works until `soft` is cancelled, then finishes the message in hand.
     pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
+        self.webhooks.iter().for_each(|webhook| self.metrics.webhook_is_there(webhook.name()));
         let receivers =
             self.webhooks.iter().map(|webhook| WebhookReceiver { stage: self.clone(), webhook: Arc::clone(webhook) });
         serve_all(receivers, &self.store, soft).await
@@ -75,10 +76,12 @@ impl Receiver for WebhookReceiver {
         self.stage.store.finish_alert_deliveries(self.webhook.name(), outcomes).await
     }
 
-    fn recorded(&mut self, outcomes: &[(AlertDeliveryId, DeliveryOutcome)]) {
+    fn recorded(&mut self, outcomes: &[(AlertDeliveryId, DeliveryOutcome)]) -> Option<Duration> {
         for (result, number) in tally(outcomes) {
             self.stage.metrics.webhooks_tried(self.webhook.name(), result, number);
         }
+        // A message that is refused does not say that another one would be.
+        None
     }
 }
 
