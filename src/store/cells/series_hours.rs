@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use crate::cells::{HourSums, PartKey, SeriesKey, Sums, ValueOf};
-use crate::store::{ScoreSeries, Store, StoreError, read, rows};
+use crate::store::rows::{self, push_list};
+use crate::store::{ScoreSeries, Store, StoreError, read};
 
-/// Hours that are read at once.
+/// Hours that are read at once, at most.
 const PAGE: usize = 100;
+
+/// Cells that are read at once, about: some megabytes. Of a series with many parts, that is a few hours.
+const CELLS: usize = 5_000;
+
+const PARTS_PER_STATEMENT: usize = 500;
 
 /// How much of a series is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,35 +131,38 @@ impl Store {
         let direction = if order == Order::OldestFirst { "ASC" } else { "DESC" };
         let named = format!(
             "SELECT DISTINCT c.hour FROM cells c JOIN cell_parts p ON p.id = c.part_id \
-             WHERE p.series_id = $1 AND p.whole AND c.hour > $2 AND c.hour < $3 ORDER BY c.hour {direction} LIMIT {PAGE}"
+             WHERE p.series_id = $1 AND p.whole AND c.hour > $2 AND c.hour < $3 ORDER BY c.hour {direction} LIMIT {}",
+            hours_at_once(parts.len())
         );
         let named: Vec<(i64,)> = read!(self, DB, pool => {
             let select = sqlx::query_as(AssertSqlSafe(named.as_str()));
             select.bind(series_id).bind(after).bind(before).fetch_all(pool).await?
         });
         let (Some(first), Some(last)) = (named.iter().min(), named.iter().max()) else { return Ok(Vec::new()) };
-        let found: Vec<(i64, i64, String)> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT c.part_id, c.hour, c.sums FROM cells c JOIN cell_parts p ON p.id = c.part_id \
-                 WHERE p.series_id = $1 AND c.hour BETWEEN $2 AND $3",
-            )
-            .bind(series_id)
-            .bind(first.0)
-            .bind(last.0)
-            .fetch_all(pool)
-            .await?
-        });
         let mut hours: BTreeMap<i64, HourSums> = BTreeMap::new();
-        for (part, hour, sums) in found {
-            let Some(part) = parts.get(&part) else { continue };
-            let sums: Sums = rows::json("cells", "sums", &sums)?;
-            hours.entry(hour).or_insert_with(|| HourSums { hour, ..HourSums::default() }).add(part.as_ref(), &sums);
+        let told: Vec<(&i64, &Part)> = parts.iter().collect();
+        for told in told.chunks(PARTS_PER_STATEMENT) {
+            let found: Vec<(i64, i64, String)> = read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new("SELECT part_id, hour, sums FROM cells WHERE hour BETWEEN ");
+                select.push_bind(first.0).push(" AND ").push_bind(last.0).push(" AND part_id IN ");
+                push_list(&mut select, told.iter().map(|(id, _)| *id));
+                select.build_query_as().fetch_all(pool).await?
+            });
+            for (part, hour, sums) in found {
+                let Some(part) = parts.get(&part) else { continue };
+                let sums: Sums = rows::json("cells", "sums", &sums)?;
+                hours.entry(hour).or_insert_with(|| HourSums { hour, ..HourSums::default() }).add(part.as_ref(), &sums);
+            }
         }
         Ok(named
             .into_iter()
             .map(|(hour,)| hours.remove(&hour).unwrap_or(HourSums { hour, ..HourSums::default() }))
             .collect())
     }
+}
+
+fn hours_at_once(parts: usize) -> usize {
+    (CELLS / parts.max(1)).clamp(1, PAGE)
 }
 
 impl HourSums {
@@ -164,5 +173,15 @@ impl HourSums {
                 self.segments.entry(name.clone()).or_default().entry(value.clone()).or_default().add(sums, 1);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_parts_a_series_has_the_fewer_hours_are_read_at_once() {
+        assert_eq!([0, 10, 500, 1_000_000].map(hours_at_once), [PAGE, PAGE, 10, 1]);
     }
 }
