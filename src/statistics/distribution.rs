@@ -3,7 +3,7 @@
 //! One place wraps the library: constructors there refuse bad parameters, here they yield NaN, which no
 //! [`Estimate`](super::Estimate) lets out.
 
-use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
+use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF, FisherSnedecor, Normal, StudentsT};
 
 /// Quantile of the standard normal distribution.
 pub fn normal_quantile(p: f64) -> f64 {
@@ -42,6 +42,11 @@ pub fn chi_squared_tail(x: f64, degrees_of_freedom: f64) -> f64 {
         return 1.0;
     }
     ChiSquared::new(degrees_of_freedom).map_or(f64::NAN, |chi2| chi2.sf(x))
+}
+
+/// Quantile of the F distribution.
+pub fn f_quantile(p: f64, numerator: f64, denominator: f64) -> f64 {
+    FisherSnedecor::new(numerator, denominator).map_or(f64::NAN, |f| f.inverse_cdf(p))
 }
 
 /// P(X <= k) for X ~ Binomial(n, p).

@@ -8,6 +8,7 @@
 //! | do judge and human agree? | [`AgreementTable`], [`kappa`], [`binary`], [`krippendorff`], [`PairGrid`] |
 //! | how sure is that? | [`wilson`], [`clustered_share`], [`newcombe`], [`mod@bootstrap`] |
 //! | could the judge replace an annotator? | [`alt_test`] |
+//! | does the judge say the same again? | [`flip_rate`], [`icc`] |
 //! | how good is the product, really? | [`ppi`], [`survey`] |
 //! | has something moved? | [`e_detector`], [`paired`], [`distance`], [`two_sample`] |
 //! | in which of many segments? | [`multiplicity`] |
@@ -36,6 +37,7 @@ mod paired_scores;
 pub mod planning;
 pub mod ppi;
 mod proportion;
+mod repeatability;
 pub mod survey;
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,7 @@ pub use clustered::{ClusterShare, clustered_share};
 pub use confusion_matrix::{AgreementTable, Weighting};
 pub use paired_scores::PairGrid;
 pub use proportion::{newcombe, proportion, wilson};
+pub use repeatability::{flip_rate, icc};
 pub use union_find::Groups;
 
 /// The confidence level of every interval unless a caller says otherwise.

@@ -4,6 +4,7 @@ mod alias;
 mod ask;
 mod files;
 mod library;
+mod noise;
 mod promote;
 mod provenance;
 mod publish;
@@ -88,6 +89,9 @@ enum Action {
         rubric: Option<RubricReference>,
         #[command(flatten)]
         asked: Asked,
+        /// Asks for each case so many times, and tells the judge's own noise.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        repeat: u16,
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -141,8 +145,8 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             let library = opened(dir, output);
             files::render(&library, &rubric, case.as_deref(), file.as_deref(), format, output)
         }
-        Action::Test { rubric, asked, format } => match sound(dir, output) {
-            Ok(library) => test::run(&library, rubric.as_ref(), &asked, format, config, output).await,
+        Action::Test { rubric, asked, repeat, format } => match sound(dir, output) {
+            Ok(library) => test::run(&library, rubric.as_ref(), &asked, repeat, format, config, output).await,
             Err(code) => Ok(code),
         },
         Action::Try(args) => try_draft::run(&args, &opened(dir, output), config, output).await,

@@ -9,6 +9,7 @@ use super::super::exit::GATE;
 use super::super::output::{Format, Output};
 use super::ask::{ask, in_flight, judge_of, rationale};
 use super::library::find;
+use super::noise::Noise;
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
 use crate::model::Verdict;
@@ -36,6 +37,7 @@ pub(super) async fn run(
     library: &Library,
     wanted: Option<&RubricReference>,
     asked: &Asked,
+    repeat: u16,
     format: Format,
     config: &Config,
     output: &mut Output,
@@ -53,14 +55,18 @@ pub(super) async fn run(
             output.say(format_args!("{} v{}, judge {name}", rubric.name, rubric.version))?;
         }
         let cases = library.cases.get(&rubric.name).map_or(&[] as &[_], Vec::as_slice);
-        let mut met = 0;
-        let mut tried = futures_util::stream::iter(cases.iter().map(|case| try_case(rubric, case, judge)))
-            .buffered(in_flight(asked.concurrency, judge));
+        let (mut met, mut noise) = (0, Noise::default());
+        let times = |case| std::iter::repeat_n(case, usize::from(repeat));
+        let tries = cases.iter().flat_map(times).map(|case| try_case(rubric, case, judge));
+        let mut tried = futures_util::stream::iter(tries).buffered(in_flight(asked.concurrency, judge));
         while let Some(tried) = tried.next().await {
             match &tried.result {
                 Ok((Comparison::Met, _)) => met += 1,
                 Ok((Comparison::Missed { .. }, _)) => missed += 1,
                 Err(_) => failed += 1,
+            }
+            if let Ok((_, verdict)) = &tried.result {
+                noise.note(&tried.case.name, verdict);
             }
             match format {
                 Format::Table => output.say(line(&tried))?,
@@ -68,7 +74,11 @@ pub(super) async fn run(
             }
         }
         if format == Format::Table {
-            output.say(format_args!("  {met} of {} as expected\n", cases.len()))?;
+            output.say(format_args!("  {met} of {} as expected", cases.len() * usize::from(repeat)))?;
+            if repeat > 1 {
+                output.say(noise.told())?;
+            }
+            output.say("")?;
         }
     }
     if format == Format::Json {
