@@ -217,6 +217,11 @@ impl Failure {
         }
     }
 
+    /// Whether the judge was reached and declined.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused | Self::ContentFilter)
+    }
+
     /// Whether the same request may succeed when it is sent again at once.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
@@ -282,6 +287,11 @@ impl JudgeError {
     /// What to do with the evaluation.
     pub fn disposition(&self) -> Disposition {
         self.failure.disposition(self.others_answered)
+    }
+
+    /// Whether the judge was reached and declined to judge.
+    pub fn is_refusal(&self) -> bool {
+        self.failure.is_refusal()
     }
 
     /// A stable code of low cardinality.

@@ -294,17 +294,14 @@ fn has_budget(config: &Config) -> bool {
     config.judges.values().any(|judge| judge.daily_budget_usd.is_some() || judge.monthly_budget_usd.is_some())
 }
 
-/// Which sinks an outcome is owed to: a verdict or a failure to all of them, anything else to none.
+/// Which sinks an outcome is owed to: a verdict, a refusal or a failure to all of them, anything else to none.
 fn routing(sinks: &[Arc<Sink>]) -> Routing {
     let names: Vec<(String, ScoreForm)> = sinks.iter().map(|sink| (sink.name().to_owned(), sink.form())).collect();
     Arc::new(move |outcome: Outcome| match outcome {
-        Outcome::Scored | Outcome::Abstained | Outcome::Failed => names.clone(),
-        Outcome::Filtered
-        | Outcome::SampledOut
-        | Outcome::Pending
-        | Outcome::Refused
-        | Outcome::Expired
-        | Outcome::Superseded => Vec::new(),
+        Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed => names.clone(),
+        Outcome::Filtered | Outcome::SampledOut | Outcome::Pending | Outcome::Expired | Outcome::Superseded => {
+            Vec::new()
+        }
     })
 }
 

@@ -36,8 +36,8 @@ named_enum! {
         Scored = "scored",
         /// The judge found the subject undecidable, as the rubric allows.
         Abstained = "abstained",
-        /// The judge declined to judge. Nothing writes it as long as workers of a release that cannot read it may be alive:
-        /// a refusal is a failure with the reason `refused` or `content_filter` until then.
+        /// The judge declined to judge, with the reason `refused` (the model) or `content_filter` (its provider). As long as a
+        /// worker of a release that cannot read it is alive, it is stored as a failure with that reason.
         Refused = "refused",
         /// The judge could not be brought to a verdict.
         Failed = "failed",
@@ -45,5 +45,12 @@ named_enum! {
         Expired = "expired",
         /// Late spans changed what the rubric sees; a newer evaluation took its place.
         Superseded = "superseded",
+    }
+}
+
+impl Outcome {
+    /// Whether a judge was asked and gave neither a score nor an abstention.
+    pub fn is_without_verdict(self) -> bool {
+        matches!(self, Self::Refused | Self::Failed)
     }
 }

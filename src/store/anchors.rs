@@ -117,7 +117,7 @@ impl Store {
                 "SELECT DISTINCT e.subject_id, e.version, e.judge, e.judge_model, e.reading, e.rendering, e.anchor_round \
                  FROM anchors a \
                  JOIN evaluations e ON e.subject_id = a.subject_id AND e.rubric = a.rubric \
-                 WHERE a.rubric = $1 AND e.outcome IN ('pending', 'scored', 'abstained', 'failed')",
+                 WHERE a.rubric = $1 AND e.outcome IN ('pending', 'scored', 'abstained', 'refused', 'failed')",
             )
             .bind(rubric)
             .fetch_all(pool)

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use sqlx::PgPool;
 
 /// What a connection to PostgreSQL says it is. The number rises when a release writes what those before it cannot read.
-pub(super) const APPLICATION_NAME: &str = "judged/3";
+pub(super) const APPLICATION_NAME: &str = "judged/4";
 /// The number in [`APPLICATION_NAME`].
-const THIS_RELEASE: u32 = 3;
+const THIS_RELEASE: u32 = 4;
 /// The name of the releases that had no number.
 const UNNUMBERED: &str = "judged";
 
@@ -21,6 +21,8 @@ pub(super) enum Since {
     ResourcesApart = 2,
     /// Scores are delivered under the judged span's resource.
     ScoresOfSpans = 3,
+    /// A judge that declined ends an evaluation as `refused`.
+    Refusals = 4,
 }
 
 /// What was found out last.

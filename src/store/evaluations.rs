@@ -87,6 +87,13 @@ pub enum Conclusion {
         /// The error in words.
         error: String,
     },
+    /// The judge declined.
+    Refused {
+        /// Who declined, as a stable code.
+        reason: &'static str,
+        /// The error in words.
+        error: String,
+    },
     /// There was nothing to judge any more.
     Filtered {
         /// Why, as a stable code.
@@ -101,6 +108,7 @@ impl Conclusion {
             Self::Scored { .. } => Outcome::Scored,
             Self::Abstained { .. } => Outcome::Abstained,
             Self::Failed { .. } => Outcome::Failed,
+            Self::Refused { .. } => Outcome::Refused,
             Self::Filtered { .. } => Outcome::Filtered,
         }
     }
@@ -109,13 +117,13 @@ impl Conclusion {
     pub fn score(&self) -> Option<&Score> {
         match self {
             Self::Scored { score, .. } => Some(score),
-            Self::Abstained { .. } | Self::Failed { .. } | Self::Filtered { .. } => None,
+            Self::Abstained { .. } | Self::Refused { .. } | Self::Failed { .. } | Self::Filtered { .. } => None,
         }
     }
 
     fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Failed { reason, .. } | Self::Filtered { reason } => Some(reason),
+            Self::Failed { reason, .. } | Self::Refused { reason, .. } | Self::Filtered { reason } => Some(reason),
             Self::Scored { .. } | Self::Abstained { .. } => None,
         }
     }
@@ -124,7 +132,7 @@ impl Conclusion {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Scored { rationale, .. } | Self::Abstained { rationale } => Some(rationale),
-            Self::Failed { error, .. } => Some(error),
+            Self::Failed { error, .. } | Self::Refused { error, .. } => Some(error),
             Self::Filtered { .. } => None,
         }
     }
@@ -229,6 +237,14 @@ impl Store {
         let all_read_forms = self.all_workers_read(Since::ScoresOfSpans).await?;
         let (finals, postponed): (Vec<&EvaluationResult>, Vec<&EvaluationResult>) =
             results.iter().partition(|result| matches!(result, EvaluationResult::Final { .. }));
+        let is_refusal = |result: &&EvaluationResult| {
+            matches!(result, EvaluationResult::Final { conclusion: Conclusion::Refused { .. }, .. })
+        };
+        let as_failure = finals.iter().any(is_refusal) && !self.all_workers_read(Since::Refusals).await?;
+        let outcome_of = |conclusion: &Conclusion| match conclusion.outcome() {
+            Outcome::Refused if as_failure => Outcome::Failed,
+            outcome => outcome,
+        };
         let (effective, is_owed) = transaction!(self, DB, tx => {
             let (mut effective, mut replays) = (HashSet::<EvaluationId>::new(), HashSet::<EvaluationId>::new());
             for finals in finals.chunks(ROWS_PER_STATEMENT) {
@@ -249,7 +265,7 @@ impl Store {
                     let EvaluationResult::Final { id, conclusion, call } = result else { return };
                     let score = conclusion.score();
                     row.push_bind(id.as_uuid())
-                        .push_bind(conclusion.outcome().as_str())
+                        .push_bind(outcome_of(conclusion).as_str())
                         .push_bind(conclusion.reason())
                         .push_bind(score.and_then(Score::number))
                         .push_bind(rows::optional(score.and_then(Score::label)))
@@ -294,7 +310,7 @@ impl Store {
                 .filter(|result| effective.contains(&result.id()) && !replays.contains(&result.id()))
                 .flat_map(|result| match result {
                     EvaluationResult::Final { id, conclusion, .. } => {
-                        sinks_of(conclusion.outcome()).into_iter().map(|(sink, form)| (*id, sink, form)).collect()
+                        sinks_of(outcome_of(conclusion)).into_iter().map(|(sink, form)| (*id, sink, form)).collect()
                     }
                     EvaluationResult::Postponed { .. } => Vec::new(),
                 })

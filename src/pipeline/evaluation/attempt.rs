@@ -94,8 +94,13 @@ impl Attempt {
                 self.postponed(error.code(), wait_ms.max(asked_ms), counts)
             }
             Disposition::Retry { .. } | Disposition::Reject => {
-                let failed = Conclusion::Failed { reason: error.code(), error: error.to_string() };
-                self.ended(failed, spent(prompt, error))
+                let (reason, text) = (error.code(), error.to_string());
+                let conclusion = if error.is_refusal() {
+                    Conclusion::Refused { reason, error: text }
+                } else {
+                    Conclusion::Failed { reason, error: text }
+                };
+                self.ended(conclusion, spent(prompt, error))
             }
         }
     }

@@ -252,6 +252,24 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    a_refusal_is_an_outcome_of_its_own_and_owed_to_sinks(database) {
+        let store = &database.store;
+        let id = with_one_pending(store).await;
+        store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        let conclusion = Conclusion::Refused { reason: "content_filter", error: "the filter stopped it".into() };
+        let refused = EvaluationResult::Final { id, conclusion, call: JudgeCall::default() };
+        let owed = |outcome| if outcome == Outcome::Refused { sink(Outcome::Scored) } else { Vec::new() };
+        assert!(store.finish_evaluations(&[refused], &owed).await.unwrap().contains(&id));
+        let account = store.ledger(EVER).await.unwrap();
+        let counted = account.rubrics.iter().fold((0, 0), |sum, one| (sum.0 + one.refused, sum.1 + one.failed));
+        assert_eq!(counted, (1, 0));
+        let detail = store.evaluation_detail(id).await.unwrap().unwrap().evaluation;
+        assert_eq!((detail.outcome, detail.reason.as_deref()), (Outcome::Refused, Some("content_filter")));
+        assert_eq!(store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().len(), 1);
+    }
+}
+
+on_both_databases! {
     a_judge_that_writes_what_no_database_takes_as_text_is_stored(database) {
         let id = with_one_pending(&database.store).await;
         database.store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();

@@ -52,7 +52,7 @@ impl MlflowSink {
     }
 
     async fn deliver_one(&self, evaluation: &Evaluation) -> Result<(), DeliveryError> {
-        if !matches!(evaluation.outcome, Outcome::Scored | Outcome::Failed) {
+        if evaluation.outcome != Outcome::Scored && !evaluation.outcome.is_without_verdict() {
             return Ok(());
         }
         let assessments = self.url(&format!("/traces/tr-{}/assessments", evaluation.trace_id));

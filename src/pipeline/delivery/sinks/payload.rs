@@ -36,7 +36,7 @@ const LONGEST_REASONS: usize = 300;
 
 /// Whether an evaluation is told to anybody: what was judged, or could not be.
 pub fn is_told(evaluation: &Evaluation) -> bool {
-    matches!(evaluation.outcome, Outcome::Scored | Outcome::Abstained | Outcome::Failed)
+    matches!(evaluation.outcome, Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed)
 }
 
 /// The log events of `scores`; `more` are attributes of the resource besides those it has.
@@ -104,7 +104,7 @@ fn log_record(score: &WriteBack) -> LogRecord {
     let evaluation = &score.evaluation;
     let judged_at = judged_at(evaluation);
     let (severity_number, severity_text) =
-        if evaluation.outcome == Outcome::Failed { SEVERITY_WARN } else { SEVERITY_INFO };
+        if evaluation.outcome.is_without_verdict() { SEVERITY_WARN } else { SEVERITY_INFO };
     let mut attributes = score_attributes::of_result(score);
     attributes.maybe("session.id", evaluation.session_id.as_deref());
     // Application Insights lists a record as a custom event by this name.
@@ -174,8 +174,10 @@ fn line(evaluation: &Evaluation) -> String {
     let more = if cut < reasons.len() { "…" } else { "" };
     let (rubric, verdict, reasons) = (&evaluation.rubric, verdict(evaluation), &reasons[..cut]);
     match (evaluation.outcome, reasons.is_empty()) {
-        (Outcome::Failed, true) => format!("{rubric}: not judged ({})", score_attributes::error_type(evaluation)),
-        (Outcome::Failed, false) => {
+        (Outcome::Refused | Outcome::Failed, true) => {
+            format!("{rubric}: not judged ({})", score_attributes::error_type(evaluation))
+        }
+        (Outcome::Refused | Outcome::Failed, false) => {
             format!("{rubric}: not judged ({}): {reasons}{more}", score_attributes::error_type(evaluation))
         }
         (_, true) => format!("{rubric}: {verdict}"),

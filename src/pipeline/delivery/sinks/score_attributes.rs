@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::conventions::EVALUATION_ID;
 use crate::judges::BASELINE;
 use crate::judges::baseline::MODEL as BASELINE_MODEL;
-use crate::model::{Evaluation, Outcome, Scale, Score, SubjectKind, WriteBack};
+use crate::model::{Evaluation, Scale, Score, SubjectKind, WriteBack};
 use crate::otlp::wire::any_value::Value;
 use crate::otlp::wire::{AnyValue, KeyValue};
 
@@ -21,7 +21,7 @@ pub(super) fn of_result(score: &WriteBack) -> Attributes {
         attributes.number("gen_ai.evaluation.score.value", score.number());
         attributes.maybe("gen_ai.evaluation.score.label", score.label());
     }
-    if evaluation.outcome == Outcome::Failed {
+    if evaluation.outcome.is_without_verdict() {
         attributes.text("error.type", error_type(evaluation));
     } else {
         attributes.maybe("gen_ai.evaluation.explanation", evaluation.rationale.as_deref());
@@ -103,7 +103,7 @@ pub(super) fn annotate(attributes: &mut Attributes, evaluation: &Evaluation) {
         SubjectKind::Session => "session.",
     };
     attributes.maybe("session.id", evaluation.session_id.as_deref());
-    if evaluation.outcome == Outcome::Failed {
+    if evaluation.outcome.is_without_verdict() {
         // An annotation needs a score, a label or an explanation; a failure has none of them.
         return;
     }

@@ -79,15 +79,18 @@ async fn a_score_is_an_event_on_the_judged_span_and_a_linked_evaluator_span() {
 async fn abstentions_and_failures_are_told_and_nothing_else_is() {
     let receiver = OtlpReceiver::start().await;
     let superseded = Evaluation { outcome: crate::model::Outcome::Superseded, ..evaluation(5) };
-    over_http(&receiver).deliver_all(&[abstained(2), failed(3), superseded]).await;
+    let refused = Evaluation { outcome: crate::model::Outcome::Refused, reason: Some("refused".into()), ..failed(4) };
+    over_http(&receiver).deliver_all(&[abstained(2), failed(3), superseded, refused]).await;
     let events = receiver.events();
-    assert_eq!(events.len(), 2);
+    assert_eq!(events.len(), 3);
     let abstention = texts(&events[0].attributes);
     assert_eq!(abstention["judged.outcome"], "abstained");
     assert!(!abstention.contains_key("gen_ai.evaluation.score.value") && !abstention.contains_key("error.type"));
     let failure = texts(&events[1].attributes);
     assert_eq!(failure["error.type"], "unparseable_reply");
     assert!(!failure.contains_key("gen_ai.evaluation.explanation"));
+    let refusal = texts(&events[2].attributes);
+    assert_eq!((refusal["judged.outcome"].as_str(), refusal["error.type"].as_str()), ("refused", "refused"));
     let span = &receiver.spans()[1];
     assert_eq!(span.status, None, "a judge that failed is no error of the trace");
     assert!(!texts(&span.attributes).keys().any(|key| key.starts_with("annotations.")));
