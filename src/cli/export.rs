@@ -43,6 +43,8 @@ struct Row<'a> {
     score: Option<f64>,
     label: Option<&'a str>,
     value: Option<f64>,
+    /// The judge's reasons.
+    rationale: Option<&'a str>,
     inclusion_probability: f64,
     observed_at: Option<Timestamp>,
     judged_at: Option<Timestamp>,
@@ -71,6 +73,7 @@ impl<'a> Row<'a> {
             score: one.score.number(),
             label: one.score.label(),
             value: one.score.value(),
+            rationale: one.rationale.as_deref(),
             inclusion_probability: one.inclusion_probability.get(),
             observed_at: moment(one.observed_at_ms),
             judged_at: one.finished_at_ms.and_then(moment),

@@ -10,6 +10,7 @@ mod calibration;
 mod demo;
 mod doctor;
 mod drift;
+mod evaluations;
 mod exit;
 mod export;
 mod input;
@@ -61,6 +62,7 @@ enum Command {
     Anchors(anchors::Args),
     Doctor(doctor::Args),
     Drift(drift::Args),
+    Evaluations(evaluations::Args),
     Export(export::Args),
     Inspect(inspect::Args),
     Judges(judges::Args),
@@ -109,6 +111,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Anchors(args) => anchors::run(args, &config()?, output).await,
         Command::Doctor(args) => doctor::run(args, &config()?, output).await,
         Command::Drift(args) => drift::run(args, config, output).await,
+        Command::Evaluations(args) => evaluations::run(args, &config()?, output).await,
         Command::Plan(args) => plan::run(args, output),
         Command::Export(args) => export::run(args, &config()?, output).await,
         Command::Inspect(args) => inspect::run(&args, output),
@@ -151,6 +154,7 @@ mod tests {
             ("rubrics list", "2"),
             ("rubrics promote", "3"),
             ("rubrics test", "13"),
+            ("rubrics try", "1"),
             ("run", "1"),
         ] {
             let mut command = Cli::command();

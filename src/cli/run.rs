@@ -71,6 +71,7 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: 
         seal: service.keys.seal.clone(),
         baselines: crate::lifecycle::baselines(config),
         alert_routes: service.alert_routes(),
+        trace_link: config.web.trace_link.clone(),
         token,
         ready: Arc::new(move || match status.troubles() {
             troubles if troubles.is_empty() => Ok(()),

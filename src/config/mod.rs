@@ -24,6 +24,8 @@ mod source;
 mod store;
 pub mod stream;
 pub mod telemetry;
+mod time_arg;
+mod trace_link;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +49,8 @@ pub use sinks::SinkConfig;
 pub use source::ConfigSource;
 pub use store::StoreConfig;
 pub use telemetry::TelemetryConfig;
+pub use time_arg::TimeArg;
+pub use trace_link::TraceLink;
 pub use web::WebConfig;
 
 /// The file that is read when `--config` names none and it exists.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::TraceLink;
+
 /// Where the pages are served.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -14,10 +16,12 @@ pub struct WebConfig {
     pub token_env: Option<String>,
     /// The file that holds the log-in token.
     pub token_file: Option<std::path::PathBuf>,
+    /// Where the tracing backend shows a trace.
+    pub trace_link: Option<TraceLink>,
 }
 
 impl Default for WebConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), token_env: None, token_file: None }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), token_env: None, token_file: None, trace_link: None }
     }
 }

@@ -27,6 +27,7 @@ mod openai;
 mod price;
 mod rate;
 mod refusal;
+mod remedy;
 mod remote;
 pub mod reply;
 mod request;
@@ -47,6 +48,7 @@ pub use environment::JudgeEnvironment;
 pub use error::{Disposition, JudgeConfigError, JudgeError, JudgesConfigError};
 pub use limits::Terms;
 pub use price::{BYTES_PER_TOKEN, doubtful_list};
+pub use remedy::remedy;
 pub use request::{JudgeReply, JudgeRequest};
 
 use http_judge::Failed;
@@ -112,6 +114,14 @@ impl Judge {
                 "the offline baseline, a lexical scorer; it is the bar that a real judge must clear".to_owned()
             }
             Engine::Remote(remote) => format!("the model {}", remote.model),
+        }
+    }
+
+    /// The configured model; none of the baseline.
+    pub fn model(&self) -> Option<&str> {
+        match &self.engine {
+            Engine::Baseline => None,
+            Engine::Remote(remote) => Some(&remote.model),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Any number of workers may have the role; one of them looks at a time, and another goes on when it is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -56,6 +56,7 @@ impl Calibration {
     /// Looks until `soft` is cancelled.
     pub(super) async fn watch(self, soft: CancellationToken) -> Result<(), StoreError> {
         let gauges = StoreGauges::default();
+        let mut told = BTreeSet::new();
         let mut reports = ReportMaker::default();
         let mut next: Option<Instant> = None;
         while !soft.is_cancelled() {
@@ -65,7 +66,9 @@ impl Calibration {
                         // Not by the clock of the wall, which may be put back.
                         next = Some(Instant::now() + INTERVAL);
                         self.plan_anchors().await;
-                        if let Err(error) = holding(&self.store, CALIBRATION, Box::pin(self.look(&gauges))).await {
+                        if let Err(error) =
+                            holding(&self.store, CALIBRATION, Box::pin(self.look(&gauges, &mut told))).await
+                        {
                             tracing::warn!(
                                 error = crate::error_chain::causes(&error),
                                 "agreement and drift could not be computed; trying again later"
@@ -134,7 +137,7 @@ impl Calibration {
         }
     }
 
-    async fn look(&self, gauges: &StoreGauges) -> Result<(), LookError> {
+    async fn look(&self, gauges: &StoreGauges, told: &mut BTreeSet<ToldSeries>) -> Result<(), LookError> {
         let rubrics: Vec<RubricFacts> =
             self.catalogue.all().iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
         drift::watch::keep(&self.store, &scales(&rubrics), &self.baselines, CALIBRATION).await?;
@@ -142,7 +145,7 @@ impl Calibration {
         let input = ReportInput::read_labelled(&self.store, rubrics, options).await?;
         // Statistics of many labels take a while, and a worker has other things to do meanwhile.
         let report = tokio::task::spawn_blocking(move || ReportData::build(&input)).await?;
-        record(&report, gauges);
+        record(&report, gauges, told);
         self.alert(&report).await?;
         self.store.keep_snapshots(&snapshot::snapshots(&report)).await?;
         Ok(())
@@ -181,11 +184,16 @@ impl Calibration {
     }
 }
 
-fn record(report: &ReportData, gauges: &StoreGauges) {
+/// Rubric, version and judge whose agreement was told.
+type ToldSeries = (String, u32, String);
+
+fn record(report: &ReportData, gauges: &StoreGauges, told: &mut BTreeSet<ToldSeries>) {
+    let mut known = BTreeSet::new();
     for rubric in &report.rubrics {
         let Some(series) = rubric.current.and_then(|index| rubric.series.get(index)) else { continue };
         if let Some(agreement) = series.agreement.raw_agreement().value() {
             gauges.agreement(&rubric.name, series.version, &series.judge, agreement);
+            known.insert((rubric.name.clone(), series.version, series.judge.clone()));
         }
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         for kind in DriftKind::ALL {
@@ -198,4 +206,9 @@ fn record(report: &ReportData, gauges: &StoreGauges) {
             gauges.drift_flags(&rubric.name, kind, number);
         }
     }
+    // What is no longer known is told as that: a gauge would otherwise hold what was known last.
+    for (rubric, version, judge) in told.difference(&known) {
+        gauges.agreement(rubric, *version, judge, f64::NAN);
+    }
+    told.append(&mut known);
 }

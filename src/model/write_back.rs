@@ -21,7 +21,7 @@ pub struct WriteBack {
     /// The span whose resource and time the record of the score takes; `None` where the record stands under judged's own
     /// resource, at the time of judging.
     pub judged_span: Option<JudgedSpan>,
-    /// The evaluation whose delivered score this one replaces, because late spans changed what was judged.
+    /// The evaluation whose delivered score this one replaces, because late spans changed what was judged, or it was judged again.
     pub replaces: Option<EvaluationId>,
 }
 

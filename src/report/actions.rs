@@ -16,6 +16,8 @@ const FAILING: f64 = 0.05;
 const WITHOUT_CONTENT: f64 = 0.02;
 /// Services that an action names.
 const SERVICES: usize = 5;
+/// Reasons for failures that an action names.
+const REASONS: usize = 3;
 
 /// What to know of the sums that the numbers of the traffic are made of.
 pub(super) fn of_sums(traffic: &Traffic, sums: CellsBuilt, set_aside: u64) -> Vec<Action> {
@@ -140,6 +142,9 @@ fn soon(text: &str, link: Option<&str>) -> Action {
 }
 
 fn of_rubric(rubric: &RubricReport) -> Option<Action> {
+    if let Some(new) = &rubric.new_series {
+        return Some(now(&format!("{}: {}", rubric.name, new.sentence()), Some(&format!("/report#{}", rubric.name))));
+    }
     let label_page = format!("/label?rubric={}", rubric.name);
     match (rubric.verdict.verdict, rubric.verdict.labels_needed) {
         (Verdict::DoNotTrust, _) => {
@@ -230,15 +235,25 @@ fn of_limits(problems: &[ProblemCount]) -> Option<Action> {
 fn of_judge(judge: &JudgeReport) -> Option<Action> {
     let number = |outcome: &str| judge.outcomes.get(outcome).copied().unwrap_or(0);
     let all: u64 = judge.outcomes.values().sum();
-    let share = number("failed") as f64 / all.max(1) as f64;
-    (share > FAILING).then(|| {
+    let failed = number("failed");
+    let share = failed as f64 / all.max(1) as f64;
+    (failed > 0).then(|| {
+        let reasons: Vec<String> = judge
+            .failures
+            .iter()
+            .take(REASONS)
+            .map(|failure| format!("{} ({}×): {}", code(&failure.reason), count(failure.count as i64), failure.remedy))
+            .collect();
         let text = format!(
-            "The judge {} failed on {} of {} evaluations ({}): look at the reasons.",
+            "The judge {} failed on {} of {} evaluations ({}). {}. Once that is mended, judged backfill --failed --rubric NAME has \
+             them judged again.",
             code(&judge.judge),
-            count(number("failed") as i64),
+            count(failed as i64),
             count(all as i64),
-            percent(share)
+            percent(share),
+            reasons.join("; ")
         );
-        now(&text, Some("/evaluations?outcome=failed"))
+        let urgent = if share > FAILING { now } else { soon };
+        urgent(&text, Some("/evaluations?outcome=failed"))
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::drift::DriftReport;
+use super::new_series::NewSeries;
 pub use crate::model::Moment;
 use crate::model::{Alert, EvaluationId, Revisions, SpanId, SubjectId, TraceId};
 use crate::statistics::ppi::Method;
@@ -67,6 +68,20 @@ pub struct Action {
     pub link: Option<String>,
 }
 
+/// Evaluations that failed for one reason.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FailureReport {
+    /// A stable code.
+    pub reason: String,
+    pub count: u64,
+    /// Of all that the judge was asked.
+    pub share: f64,
+    /// When it last happened.
+    pub last: Moment,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
 /// How soon something should be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,6 +138,8 @@ pub struct RubricReport {
     pub change: Change,
     /// The series that the verdict is about: an index into `series`.
     pub current: Option<usize>,
+    /// Why labels of earlier answers do not count for the current series; absent where they do.
+    pub new_series: Option<NewSeries>,
     /// Scores that may be compared with each other, the current series first.
     pub series: Vec<SeriesReport>,
     /// What annotators say of each other.
@@ -436,6 +453,8 @@ pub struct JudgeReport {
     pub judge_model: Option<String>,
     /// Evaluations by outcome, over all rubrics.
     pub outcomes: BTreeMap<&'static str, u64>,
+    /// Why evaluations failed, most frequent first.
+    pub failures: Vec<FailureReport>,
     /// Sum of known costs, in US dollars.
     pub cost_usd: f64,
     /// Evaluations whose cost is known.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::data::JudgeReport;
+use super::data::{FailureReport, JudgeReport, Moment};
 use super::traffic::Traffic;
 use crate::cells::Latencies;
+use crate::judges::remedy;
 use crate::model::Outcome;
 use crate::statistics::distribution::two_sided_z;
 use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason};
@@ -23,6 +24,7 @@ pub(super) fn report(outcomes: &[OutcomeCount], traffic: &Traffic) -> Vec<JudgeR
                 judge: count.judge.clone(),
                 judge_model: count.judge_model.clone(),
                 outcomes: BTreeMap::new(),
+                failures: Vec::new(),
                 cost_usd: 0.0,
                 priced: 0,
                 input_tokens: 0,
@@ -32,12 +34,42 @@ pub(super) fn report(outcomes: &[OutcomeCount], traffic: &Traffic) -> Vec<JudgeR
             }
         });
         *report.outcomes.entry(count.outcome.as_str()).or_default() += count.count;
+        if count.outcome == Outcome::Failed {
+            add_failure(&mut report.failures, count);
+        }
         report.cost_usd += count.cost_usd;
         report.priced += count.priced;
         report.input_tokens += count.input_tokens;
         report.output_tokens += count.output_tokens;
     }
-    judges.into_values().collect()
+    judges.into_values().map(with_shares).collect()
+}
+
+fn add_failure(failures: &mut Vec<FailureReport>, count: &OutcomeCount) {
+    let reason = count.reason.as_deref().unwrap_or_default();
+    let last = Moment(count.latest_ms);
+    match failures.iter_mut().find(|failure| failure.reason == reason) {
+        Some(failure) => {
+            failure.count += count.count;
+            failure.last = failure.last.max(last);
+        }
+        None => failures.push(FailureReport {
+            reason: reason.to_owned(),
+            count: count.count,
+            share: 0.0,
+            last,
+            remedy: remedy(reason),
+        }),
+    }
+}
+
+fn with_shares(mut judge: JudgeReport) -> JudgeReport {
+    let asked: u64 = judge.outcomes.values().sum();
+    for failure in &mut judge.failures {
+        failure.share = failure.count as f64 / asked.max(1) as f64;
+    }
+    judge.failures.sort_by(|one, other| (other.count, &one.reason).cmp(&(one.count, &other.reason)));
+    judge
 }
 
 /// The quantile `q`, with the interval between the order statistics that enclose it with 95 %.

@@ -393,6 +393,19 @@ fn accounts(text: &mut String, report: &ReportData) {
     if !judges.is_empty() {
         table(text, &["judge", "outcomes", "cost", "half faster than", "95 % faster than"], &judges);
     }
+    for judge in &report.judges {
+        for failure in &judge.failures {
+            let of = format!("{}: {}, {}", plain(&judge.judge), code(&failure.reason), percent(failure.share));
+            line(
+                text,
+                &format!(
+                    "Failed by {of} of what it was asked ({}). To do: {}.",
+                    count(failure.count as i64),
+                    failure.remedy
+                ),
+            );
+        }
+    }
     let ledger =
         if report.ledger.balanced { "The accounts of the ledger balance." } else { "**The ledger does not balance.**" };
     line(text, ledger);

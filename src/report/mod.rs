@@ -19,6 +19,7 @@ mod judges;
 pub mod kept;
 mod levels;
 pub mod markdown;
+mod new_series;
 mod pairing;
 mod quality;
 mod scores;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts, scales};
+pub use new_series::NewSeries;
 pub use traffic::Traffic;
 pub use watched::WatchedScores;
 
@@ -258,12 +260,18 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     let flags: Vec<&Flag> =
         flags.iter().filter(|flag| flag.rubric.as_deref().is_none_or(|rubric| rubric == name)).collect();
     let current_index = current.map(|_| 0);
+    let mut verdict = verdict::verdict(current_index.and_then(|index: usize| series.get(index)), &human_report, &flags);
+    let new_series = current_index.and(series.split_first()).and_then(|(first, rest)| NewSeries::of(name, first, rest));
+    if let Some(new) = new_series.as_ref().filter(|_| verdict.verdict == Verdict::TooFewLabels) {
+        verdict.reasons.insert(0, new.sentence());
+    }
     RubricReport {
         name: name.to_owned(),
         description: facts.map(|facts| facts.description.clone()),
         scale: facts.map(|facts| facts.scale.name().to_owned()),
         scale_text: facts.map(|facts| facts.scale_text.clone()),
-        verdict: verdict::verdict(current_index.and_then(|index: usize| series.get(index)), &human_report, &flags),
+        verdict,
+        new_series,
         change: scores::change(order.first().map_or(&nothing, |key| traffic[key])),
         current: current_index,
         series,

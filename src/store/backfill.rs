@@ -9,7 +9,7 @@ use super::commit_plan::account_planned;
 use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{Outcome, Probability, Release, Subject, SubjectId, SubjectKind, TraceId};
+use crate::model::{EvaluationId, Outcome, Probability, Release, Revisions, Subject, SubjectId, SubjectKind, TraceId};
 
 /// Which part of the past, and under which rubric version and judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,20 @@ pub struct BackfillScope {
     pub version: u32,
     /// The judge's name.
     pub judge: String,
+    /// Only what somebody labelled under this rubric.
+    pub labelled: bool,
+    /// Whether content is read of what was judged before: some of it is judged again.
+    pub again: bool,
+}
+
+/// The evaluation that stands for a subject under the scope's rubric version and judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub id: EvaluationId,
+    /// The model the provider says it was.
+    pub judge_model: Option<String>,
+    /// The revisions behind what the judge said.
+    pub revisions: Revisions,
 }
 
 /// Where the next page of the past begins: after this subject.
@@ -57,6 +71,8 @@ pub struct PastSubject {
     pub rate: Option<Probability>,
     /// What the scope's rubric version and judge came to already, and the probability recorded with it.
     pub decided: Option<(Outcome, Probability)>,
+    /// Which evaluation that is.
+    pub standing: Option<Standing>,
 }
 
 /// A decision about a stored subject.
@@ -73,6 +89,8 @@ pub struct PastDecision {
     pub evaluation: PlannedEvaluation,
     /// When a judge may take it, milliseconds since the Unix epoch.
     pub due_at_ms: i64,
+    /// The evaluation whose place it takes.
+    pub replaces: Option<EvaluationId>,
 }
 
 /// What recent evaluations by a judge took, for an estimate of what more of them would.
@@ -116,6 +134,10 @@ row! {
         recorded: Option<f64>,
         outcome: Option<String>,
         inclusion_probability: Option<f64>,
+        evaluation_id: Option<Uuid>,
+        judge_model: Option<String>,
+        reading: Option<i64>,
+        rendering: Option<i64>,
     }
 }
 
@@ -159,15 +181,16 @@ impl Store {
             sqlx::query_as(
                 "SELECT s.id, s.trace_id, s.span_id, s.session_id, s.revision, s.observed_at_ms, s.response_id, s.model, \
                  s.operation, s.unjudgeable, s.cut, s.segments, s.content IS NOT NULL AS content_kept, \
-                 CASE WHEN e.id IS NULL OR e.outcome IN ('sampled_out', 'expired') THEN s.content END AS content, \
+                 CASE WHEN e.id IS NULL OR e.outcome IN ('sampled_out', 'expired') OR $9 THEN s.content END AS content, \
                  t.u, t.upstream_probability, t.rate, \
                  CASE WHEN t.rate IS NULL THEN (SELECT max(o.inclusion_probability) FROM evaluations o \
                      JOIN subjects x ON x.id = o.subject_id WHERE x.trace_id = s.trace_id AND x.kind <> 'session') END AS recorded, \
-                 e.outcome, e.inclusion_probability \
+                 e.outcome, e.inclusion_probability, e.id AS evaluation_id, e.judge_model, e.reading, e.rendering \
                  FROM subjects s JOIN traces t ON t.trace_id = s.trace_id \
                  LEFT JOIN evaluations e ON e.subject_id = s.id AND e.revision = s.revision \
-                     AND e.rubric = $1 AND e.version = $2 AND e.judge = $3 \
+                     AND e.rubric = $1 AND e.version = $2 AND e.judge = $3 AND e.anchor_round IS NULL AND e.outcome <> 'superseded' \
                  WHERE s.kind = $4 AND s.observed_at_ms < $5 AND (s.observed_at_ms, s.id) > ($6, $7) \
+                     AND (NOT $10 OR EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = s.id AND l.rubric = $1)) \
                  ORDER BY s.observed_at_ms, s.id LIMIT $8",
             )
             .bind(&scope.rubric)
@@ -178,6 +201,8 @@ impl Store {
             .bind(after.observed_at_ms)
             .bind(after.id)
             .bind(limit as i64)
+            .bind(scope.again)
+            .bind(scope.labelled)
             .fetch_all(pool)
             .await?
         });
@@ -223,6 +248,10 @@ impl Store {
                 .filter(|decision| revisions.get(&decision.subject.as_uuid()) == Some(&i64::from(decision.revision)))
                 .collect();
 
+            let replaced: HashMap<Uuid, Uuid> = current
+                .iter()
+                .filter_map(|decision| Some((decision.evaluation.id.as_uuid(), decision.replaces?.as_uuid())))
+                .collect();
             let mut pending = 0_u64;
             let mut inserted: BTreeMap<(String, i64, String), i64> = BTreeMap::new();
             for decisions in current.chunks(ROWS_PER_STATEMENT) {
@@ -246,11 +275,24 @@ impl Store {
                         .push_bind(now_ms)
                         .push_bind((evaluation.outcome != Outcome::Pending).then_some(now_ms));
                 });
-                insert.push(" ON CONFLICT (id) DO NOTHING RETURNING outcome, rubric, version, judge");
-                let rows: Vec<(String, String, i64, String)> = insert.build_query_as().fetch_all(&mut *tx).await?;
-                for (outcome, rubric, version, judge) in rows {
+                insert.push(" ON CONFLICT (id) DO NOTHING RETURNING id, outcome, rubric, version, judge");
+                let rows: Vec<(Uuid, String, String, i64, String)> = insert.build_query_as().fetch_all(&mut *tx).await?;
+                let mut gone: BTreeSet<Uuid> = BTreeSet::new();
+                for (id, outcome, rubric, version, judge) in rows {
                     pending += u64::from(outcome == Outcome::Pending.as_str());
+                    gone.extend(replaced.get(&id));
                     *inserted.entry((rubric, version, judge)).or_default() += 1;
+                }
+                if !gone.is_empty() {
+                    let mut supersede = QueryBuilder::<DB>::new(
+                        "UPDATE evaluations SET outcome = 'superseded', reason = 'judged_again' WHERE id IN ",
+                    );
+                    push_list(&mut supersede, gone.iter().copied());
+                    supersede.build().execute(&mut *tx).await?;
+                    let mut withdraw = QueryBuilder::<DB>::new("UPDATE deliveries SET state = 'superseded', finished_at_ms = ");
+                    withdraw.push_bind(now_ms).push(" WHERE state = 'owed' AND evaluation_id IN ");
+                    push_list(&mut withdraw, gone.iter().copied());
+                    withdraw.build().execute(&mut *tx).await?;
                 }
 
                 let mut reopen = QueryBuilder::<DB>::new(
@@ -291,8 +333,14 @@ impl Store {
         Ok(pending)
     }
 
-    /// What the latest evaluations by `judge` took, under `rubric` or under any.
-    pub async fn judge_history(&self, judge: &str, rubric: Option<&str>) -> Result<JudgeHistory, StoreError> {
+    /// What the latest evaluations by `judge` took while it was `model` (or a dated release of that), under `rubric` or under
+    /// any.
+    pub async fn judge_history(
+        &self,
+        judge: &str,
+        model: Option<&str>,
+        rubric: Option<&str>,
+    ) -> Result<JudgeHistory, StoreError> {
         let of_rubric = if rubric.is_some() { "rubric = $2" } else { "$2 = ''" };
         let found: HistoryRow = read!(self, DB, pool => {
             sqlx::query_as(AssertSqlSafe(format!(
@@ -303,11 +351,13 @@ impl Store {
                  CAST(avg(latency_ms) AS DOUBLE PRECISION) AS latency_ms FROM (\
                      SELECT input_tokens, output_tokens, cost_usd, latency_ms FROM evaluations \
                      WHERE judge = $1 AND {of_rubric} AND outcome IN ('scored', 'abstained') \
+                         AND substr(COALESCE(judge_model, ''), 1, length($4)) = $4 \
                      ORDER BY created_at_ms DESC LIMIT $3) AS latest",
             )))
             .bind(judge)
             .bind(rubric.unwrap_or_default())
             .bind(HISTORY)
+            .bind(model.unwrap_or_default())
             .fetch_one(pool)
             .await?
         });
@@ -378,6 +428,11 @@ impl PastRow {
             },
             revision: self.revision as u32,
             content_kept: self.content_kept,
+            standing: self.evaluation_id.map(|id| Standing {
+                id: id.into(),
+                judge_model: self.judge_model,
+                revisions: Revisions::stored(self.reading, self.rendering),
+            }),
             u: self.u,
             upstream,
             rate: rate.map(|rate| rows::probability("traces", "rate", rate)).transpose()?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ pub struct EvaluationSummary {
     pub value: Option<f64>,
     /// The judge's reasons or the error.
     pub rationale: Option<String>,
+    /// The beginning of what was asked, in lists, while the content is kept.
+    pub question: Option<String>,
     /// The probability with which it was drawn.
     pub inclusion_probability: f64,
     /// Calls that were tried.
@@ -237,7 +239,65 @@ impl Store {
     }
 }
 
+/// Characters of a question in a list.
+const QUESTION_CHARS: usize = 160;
+
+/// The part of a content that says what was asked.
+#[derive(Deserialize)]
+struct Asked {
+    input: Option<String>,
+    #[serde(default)]
+    turns: Vec<AskedTurn>,
+}
+
+#[derive(Deserialize)]
+struct AskedTurn {
+    input: Option<String>,
+}
+
+impl Store {
+    /// The beginning of what was asked, of those subjects whose content is kept and that were asked something.
+    pub async fn questions(&self, subjects: &[SubjectId]) -> Result<BTreeMap<SubjectId, String>, StoreError> {
+        let mut questions = BTreeMap::new();
+        for subjects in subjects.chunks(100) {
+            let found: Vec<(Uuid, String)> = read!(self, DB, pool => {
+                let mut select = QueryBuilder::<DB>::new("SELECT id, content FROM subjects WHERE content IS NOT NULL AND id IN ");
+                rows::push_list(&mut select, subjects.iter().map(SubjectId::as_uuid));
+                select.build_query_as().fetch_all(pool).await?
+            });
+            for (id, content) in found {
+                let asked: Asked = rows::json("subjects", "content", &content)?;
+                let question = asked.input.or_else(|| asked.turns.into_iter().find_map(|turn| turn.input));
+                questions.extend(question.map(|question| (SubjectId::from(id), beginning(&question))));
+            }
+        }
+        Ok(questions)
+    }
+}
+
+/// The first characters, on one line.
+fn beginning(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let mut line = String::new();
+    while line.chars().count() <= QUESTION_CHARS
+        && let Some(word) = words.next()
+    {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    match line.char_indices().nth(QUESTION_CHARS) {
+        None => line,
+        Some((end, _)) => format!("{}…", &line[..end]),
+    }
+}
+
 impl SummaryRow {
+    pub(super) fn value(&self) -> Option<f64> {
+        self.value
+    }
+
     pub(super) fn into_summary(self) -> Result<EvaluationSummary, StoreError> {
         let id = self.id;
         self.read().map_err(|error| error.in_row(id))
@@ -262,6 +322,7 @@ impl SummaryRow {
             label: self.label,
             value: self.value,
             rationale: self.rationale,
+            question: None,
             inclusion_probability: probability.get(),
             attempts: self.attempts,
             input_tokens: self.input_tokens,

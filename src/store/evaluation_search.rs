@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::evaluation_queries::{OF_EVALUATIONS, SUMMARY_COLUMNS, SummaryRow};
 use super::{EvaluationSummary, PageCursor, Store, StoreError, read, rows};
-use crate::model::{HOUR_MS, Outcome, TraceId};
+use crate::model::{HOUR_MS, Outcome, SubjectId, TraceId, named_enum};
 
 /// Which evaluations to show; what is absent does not restrict.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,6 +37,36 @@ pub struct EvaluationFilter {
     pub text: Option<String>,
     /// Only subjects of this trace.
     pub trace: Option<TraceId>,
+    /// Only subjects observed from this moment on, milliseconds since the Unix epoch.
+    pub since_ms: Option<i64>,
+    /// Only subjects observed before this moment.
+    pub until_ms: Option<i64>,
+    pub order: EvaluationOrder,
+}
+
+named_enum! {
+    /// The order of a list.
+    pub enum EvaluationOrder {
+        /// The latest first.
+        Time = "time",
+        /// The lowest value first, of all that the search looked at; there is no next page.
+        Value = "value",
+        /// The highest value first, likewise.
+        ValueDescending = "value_desc",
+    }
+}
+
+impl Default for EvaluationOrder {
+    fn default() -> Self {
+        Self::Time
+    }
+}
+
+impl EvaluationFilter {
+    /// Nothing that passes was planned before this. A sender whose clock is ahead by less than an hour loses nothing.
+    fn planned_from_ms(&self) -> i64 {
+        self.since_ms.map_or(i64::MIN, |since_ms| since_ms.saturating_sub(HOUR_MS))
+    }
 }
 
 /// One page of a list.
@@ -103,9 +133,25 @@ impl PageCursor {
 }
 
 impl Store {
-    /// Evaluations that pass `filter`, newest first, `limit` of those after `after`. A search that has taken `patience` ends
-    /// where it is.
+    /// Evaluations that pass `filter`, in its order, `limit` of those after `after`, each with the beginning of the question. A
+    /// search that has taken `patience` ends where it is.
     pub async fn evaluation_page(
+        &self,
+        filter: &EvaluationFilter,
+        after: Option<PageCursor>,
+        limit: usize,
+        patience: Duration,
+    ) -> Result<EvaluationPage, StoreError> {
+        let mut page = self.search_page(filter, after, limit, patience).await?;
+        let subjects: Vec<SubjectId> = page.evaluations.iter().map(|one| one.subject).collect();
+        let questions = self.questions(&subjects).await?;
+        for one in &mut page.evaluations {
+            one.question = questions.get(&one.subject).cloned();
+        }
+        Ok(page)
+    }
+
+    async fn search_page(
         &self,
         filter: &EvaluationFilter,
         after: Option<PageCursor>,
@@ -196,8 +242,21 @@ macro_rules! push_stretch {
 }
 
 impl Search<'_> {
+    /// The lowest value may come last: a list by value is full when everything was looked at.
     fn is_full(&self) -> bool {
-        self.found.len() > self.limit
+        self.filter.order == EvaluationOrder::Time && self.found.len() > self.limit
+    }
+
+    /// Of what was found, what a list by value may show.
+    fn keep_best(&mut self) {
+        let value = |row: &SummaryRow| row.value().unwrap_or(f64::INFINITY);
+        match self.filter.order {
+            EvaluationOrder::Time => return,
+            // Stable: of equal values, the latest stays first.
+            EvaluationOrder::Value => self.found.sort_by(|one, other| value(one).total_cmp(&value(other))),
+            EvaluationOrder::ValueDescending => self.found.sort_by(|one, other| value(other).total_cmp(&value(one))),
+        }
+        self.found.truncate(self.limit);
     }
 
     /// The page; `unfinished` is where a search stands whose patience was over.
@@ -207,15 +266,18 @@ impl Search<'_> {
         let evaluations = found.map(SummaryRow::into_summary).collect::<Result<Vec<_>, _>>()?;
         let last = evaluations.last().filter(|_| full).map(EvaluationSummary::cursor);
         let searched = unfinished.map(|end| Searched { evaluations: looked, until_ms: end.created_at_ms });
-        Ok(EvaluationPage { evaluations, next: last.or(unfinished), searched })
+        let goes_on = self.filter.order == EvaluationOrder::Time;
+        Ok(EvaluationPage { evaluations, next: last.or(unfinished).filter(|_| goes_on), searched })
     }
 
     /// Where there is something to look at, newest first.
     async fn stretches(&self, after: PageCursor) -> Result<Vec<Stretch>, StoreError> {
+        let from_ms = self.filter.planned_from_ms();
         if self.filter.rubric.is_none() && self.filter.version.is_none() && self.filter.judge.is_none() {
-            return Ok(vec![Stretch { after, from_ms: i64::MIN }]);
+            return Ok(vec![Stretch { after, from_ms }]);
         }
-        let hours = self.planned_hours(after.created_at_ms).await?;
+        let mut hours = self.planned_hours(after.created_at_ms).await?;
+        hours.retain(|hour_ms| hour_ms.saturating_add(HOUR_MS) > from_ms);
         let mut stretches: Vec<Stretch> = Vec::new();
         for hour_ms in hours {
             match stretches.last_mut() {
@@ -278,17 +340,22 @@ impl Search<'_> {
     /// Finds what passes the filter in a stretch up to `end`, as far as the page has room.
     async fn match_in(&mut self, stretch: Stretch, end: Option<PageCursor>) -> Result<(), StoreError> {
         let segment = self.filter.segment.as_ref().map(segment_text).transpose()?;
-        let room = (self.limit + 1 - self.found.len()) as i64;
+        let (room, order) = match self.filter.order {
+            EvaluationOrder::Time => (self.limit + 1 - self.found.len(), ""),
+            EvaluationOrder::Value => (self.limit, "e.value, "),
+            EvaluationOrder::ValueDescending => (self.limit, "e.value DESC, "),
+        };
         let found: Vec<SummaryRow> = read!(self.store, DB, pool => {
             let mut select = QueryBuilder::<DB>::new(SUMMARY_COLUMNS);
             select.push(OF_EVALUATIONS).push("e.anchor_round IS NULL");
             push_index!(select, self.index);
             push_stretch!(select, stretch, end);
             push_filter(&mut select, self.filter, segment.as_deref());
-            select.push(" ORDER BY e.created_at_ms DESC, e.id DESC LIMIT ").push_bind(room);
+            select.push(" ORDER BY ").push(order).push("e.created_at_ms DESC, e.id DESC LIMIT ").push_bind(room as i64);
             select.build_query_as().fetch_all(pool).await?
         });
         self.found.extend(found);
+        self.keep_best();
         Ok(())
     }
 
@@ -308,6 +375,7 @@ impl Search<'_> {
             select.push(" ORDER BY e.created_at_ms DESC, e.id DESC LIMIT ").push_bind(self.limit as i64 + 1);
             select.build_query_as().fetch_all(pool).await?
         });
+        self.keep_best();
         Ok(())
     }
 }
@@ -337,6 +405,15 @@ where
     }
     if let Some(from) = filter.value_from {
         select.push(" AND e.value >= ").push_bind(from);
+    }
+    if let Some(since_ms) = filter.since_ms {
+        select.push(" AND s.observed_at_ms >= ").push_bind(since_ms);
+    }
+    if let Some(until_ms) = filter.until_ms {
+        select.push(" AND s.observed_at_ms < ").push_bind(until_ms);
+    }
+    if filter.order != EvaluationOrder::Time {
+        select.push(" AND e.value IS NOT NULL");
     }
     if let Some(label) = &filter.label {
         select.push(" AND e.label = ").push_bind(rows::text(label).into_owned());

@@ -75,7 +75,7 @@ pub use deliveries::OwedDelivery;
 pub use drift_log::{KeptWatch, Logged, LoggedWhat, WatchedJudge};
 pub use evaluation_accounts::{AccountDifference, LedgerProof};
 pub use evaluation_queries::{EvaluationDetail, EvaluationSummary, PageCursor};
-pub use evaluation_search::EvaluationFilter;
+pub use evaluation_search::{EvaluationFilter, EvaluationOrder, EvaluationPage};
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};

@@ -33,7 +33,7 @@ pub struct ScoredEvaluation {
     /// The model the provider says it was.
     pub judge_model: Option<String>,
     pub score: Score,
-    /// The judge's reasons; read only where a human labelled the same subject for the rubric.
+    /// The judge's reasons; for the report read only where a human labelled the same subject for the rubric.
     pub rationale: Option<String>,
     /// The probability with which it was drawn; of no meaning where an anchor was judged again.
     pub inclusion_probability: Probability,

@@ -77,19 +77,20 @@ pub(super) struct Attached {
 
 impl Store {
     /// Reads, for each of `ids`, the span that its score is attached to, and the evaluation whose score a sink was given
-    /// before late spans changed what was judged. A subject that a worker of an earlier release planned has no span.
+    /// before late spans changed what was judged, or it was judged again. A subject that a worker of an earlier release planned has no span.
     pub(super) async fn attached(&self, ids: &[EvaluationId]) -> Result<HashMap<EvaluationId, Attached>, StoreError> {
         type Row = (Uuid, Option<Vec<u8>>, Option<i64>, Option<Uuid>);
         let mut found: Vec<Row> = Vec::with_capacity(ids.len());
         for ids in ids.chunks(100) {
             found.extend::<Vec<Row>>(read!(self, DB, pool => {
                 let mut select = QueryBuilder::<DB>::new(
-                    "SELECT e.id, s.resource, s.span_end_ns, CASE WHEN e.revision > 0 THEN (\
+                    "SELECT e.id, s.resource, s.span_end_ns, (\
                          SELECT earlier.id FROM evaluations earlier WHERE earlier.subject_id = e.subject_id \
                          AND earlier.rubric = e.rubric AND earlier.version = e.version AND earlier.judge = e.judge \
-                         AND earlier.revision < e.revision \
+                         AND earlier.id <> e.id AND earlier.outcome = 'superseded' \
+                         AND (earlier.revision, earlier.created_at_ms) <= (e.revision, e.created_at_ms) \
                          AND EXISTS (SELECT 1 FROM deliveries d WHERE d.evaluation_id = earlier.id AND d.state = 'sent') \
-                         ORDER BY earlier.revision DESC LIMIT 1) END \
+                         ORDER BY earlier.revision DESC, earlier.created_at_ms DESC LIMIT 1) \
                      FROM evaluations e JOIN subjects s ON s.id = e.subject_id WHERE e.id IN ",
                 );
                 push_list(&mut select, ids.iter().map(EvaluationId::as_uuid));

@@ -7,14 +7,17 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::evaluations::PATIENCE;
 use super::filter::{FilterForm, written};
 use super::problem::PageError;
 use super::state::Shared;
+use crate::config::TraceLink;
 use crate::labels::{self, LabelError, LabelLine, LabelledRubric};
 use crate::report::Moment;
+use crate::store::EvaluationSummary;
 
 /// An error as JSON.
 pub(super) struct Problem(PageError);
@@ -35,25 +38,46 @@ impl<E: Into<PageError>> From<E> for Problem {
     }
 }
 
+/// An evaluation with the address of its trace, where the configuration says how it is made.
+#[derive(Serialize)]
+struct Linked<'e> {
+    #[serde(flatten)]
+    evaluation: &'e EvaluationSummary,
+    trace_url: Option<String>,
+}
+
+impl<'e> Linked<'e> {
+    fn of(evaluation: &'e EvaluationSummary, link: Option<&TraceLink>) -> Self {
+        let trace_url = link.map(|link| link.address(evaluation.trace_id, evaluation.span_id));
+        Self { evaluation, trace_url }
+    }
+}
+
 /// `GET /api/evaluations`: the filters of the page; `next` continues. `searched` tells how far a search came that ended early.
 pub(super) async fn evaluations(
     State(web): State<Shared>,
     Query(form): Query<FilterForm>,
 ) -> Result<Response, Problem> {
     let limit = form.limit()?;
-    let page = web.parts.store.evaluation_page(&form.filter()?, form.after()?, limit, PATIENCE).await?;
+    let page = web
+        .parts
+        .store
+        .evaluation_page(&form.filter(web.parts.store.now_ms())?, form.after()?, limit, PATIENCE)
+        .await?;
     let next = page.next.map(written);
     let searched = page.searched.map(|searched| {
         json!({ "evaluations": searched.evaluations, "planned_since": Moment(searched.until_ms).to_string() })
     });
-    Ok(Json(json!({ "evaluations": page.evaluations, "next": next, "searched": searched })).into_response())
+    let link = web.parts.trace_link.as_ref();
+    let evaluations: Vec<Linked<'_>> = page.evaluations.iter().map(|one| Linked::of(one, link)).collect();
+    Ok(Json(json!({ "evaluations": evaluations, "next": next, "searched": searched })).into_response())
 }
 
 /// `GET /api/evaluations/{id}`: one evaluation with its content, labels and deliveries.
 pub(super) async fn evaluation(State(web): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
     let detail = web.evaluation(&id).await?;
     Ok(Json(json!({
-        "evaluation": detail.evaluation,
+        "evaluation": Linked::of(&detail.evaluation, web.parts.trace_link.as_ref()),
         "content": detail.subject.content,
         "session_id": detail.subject.session_id,
         "problems": detail.subject.problems,

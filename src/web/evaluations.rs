@@ -21,7 +21,11 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(80);
 
 pub(super) async fn list(State(web): State<Shared>, Query(form): Query<FilterForm>) -> Result<Response, PageError> {
     let limit = form.limit()?;
-    let page = web.parts.store.evaluation_page(&form.filter()?, form.after()?, limit, PATIENCE).await?;
+    let page = web
+        .parts
+        .store
+        .evaluation_page(&form.filter(web.parts.store.now_ms())?, form.after()?, limit, PATIENCE)
+        .await?;
     let next = page.next.map(|next| form.address(Some(next)));
     let searched = page.searched.map(|searched| {
         context! { number => searched.evaluations, until_ms => searched.until_ms }

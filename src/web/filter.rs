@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::percent::encoded;
 use super::problem::PageError;
+use crate::config::TimeArg;
 use crate::model::{Named as _, Outcome};
-use crate::store::{EvaluationFilter, PageCursor};
+use crate::store::{EvaluationFilter, EvaluationOrder, PageCursor};
 
 /// The fields of the form; an empty field does not restrict.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub(super) struct FilterForm {
     pub(super) segment: String,
     pub(super) text: String,
     pub(super) trace: String,
+    pub(super) since: String,
+    pub(super) until: String,
+    pub(super) sort: String,
     pub(super) after: String,
     pub(super) limit: String,
 }
@@ -30,11 +34,15 @@ const LIMIT: usize = 50;
 const MOST: usize = 500;
 
 impl FilterForm {
-    /// The filter meant, or what is wrong with it.
-    pub(super) fn filter(&self) -> Result<EvaluationFilter, PageError> {
+    /// The filter meant, or what is wrong with it. Lengths of time count back from `now_ms`.
+    pub(super) fn filter(&self, now_ms: i64) -> Result<EvaluationFilter, PageError> {
         let outcome = |name: &str| {
             Outcome::parse(name)
                 .ok_or_else(|| PageError::BadRequest(format!("`outcome` is one of {}", Outcome::NAMES.join(", "))))
+        };
+        let order = |name: &str| {
+            let names = EvaluationOrder::NAMES.join(", ");
+            EvaluationOrder::parse(name).ok_or_else(|| PageError::BadRequest(format!("`sort` is one of {names}")))
         };
         let segment = |text: &str| match text.split_once('=') {
             Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
@@ -52,6 +60,9 @@ impl FilterForm {
             segment: given(&self.segment).map(segment).transpose()?,
             text: given(&self.text).map(str::to_owned),
             trace: number(&self.trace, "trace")?,
+            since_ms: moment(&self.since, "since", now_ms)?,
+            until_ms: moment(&self.until, "until", now_ms)?,
+            order: given(&self.sort).map_or(Ok(EvaluationOrder::Time), order)?,
         })
     }
 
@@ -108,6 +119,15 @@ fn number<T: std::str::FromStr>(text: &str, field: &str) -> Result<Option<T>, Pa
     given(text).map(parse).transpose()
 }
 
+/// A moment, or a length of time before now.
+fn moment(text: &str, field: &str, now_ms: i64) -> Result<Option<i64>, PageError> {
+    let read = |text: &str| match text.parse::<TimeArg>() {
+        Ok(time) => Ok(time.ms(now_ms)),
+        Err(error) => Err(PageError::BadRequest(format!("`{field}` cannot be `{text}`: {error}"))),
+    };
+    given(text).map(read).transpose()
+}
+
 /// A number as people write it, with a point or a comma.
 fn fraction(text: &str, field: &str) -> Result<Option<f64>, PageError> {
     Ok(number::<f64>(&text.replace(',', "."), field)?.filter(|number| number.is_finite()))
@@ -126,7 +146,7 @@ mod tests {
             segment: "intent=re turns".into(),
             ..FilterForm::default()
         };
-        let filter = form.filter().unwrap();
+        let filter = form.filter(0).unwrap();
         assert_eq!(filter.value_below, Some(0.7));
         assert_eq!(filter.segment, Some(("intent".into(), "re turns".into())));
         assert_eq!(filter.label, None);
@@ -137,9 +157,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let wrong = |form: FilterForm| form.filter().unwrap_err().to_string();
+        let wrong = |form: FilterForm| form.filter(0).unwrap_err().to_string();
         assert!(wrong(FilterForm { outcome: "lost".into(), ..FilterForm::default() }).contains("abstained"));
         assert!(wrong(FilterForm { value_from: "high".into(), ..FilterForm::default() }).contains("value_from"));
+        assert!(wrong(FilterForm { sort: "best".into(), ..FilterForm::default() }).contains("value_desc"));
+        assert!(wrong(FilterForm { since: "soon".into(), ..FilterForm::default() }).contains("since"));
+        let hour = FilterForm { since: "1h".into(), ..FilterForm::default() };
+        assert_eq!(hour.filter(7_200_000).unwrap().since_ms, Some(3_600_000));
         assert!(FilterForm { after: "x".into(), ..FilterForm::default() }.after().is_err());
     }
 

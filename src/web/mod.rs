@@ -87,7 +87,8 @@ pub async fn bind(config: &WebConfig, token: Option<&SecretString>) -> Result<Tc
 
 /// All pages and the API.
 pub fn router(parts: WebParts) -> Result<Router, WebError> {
-    let web: Shared = Arc::new(Web { parts, pages: Pages::new()?, report: ReportCache::default() });
+    let pages = Pages::new(parts.trace_link.clone())?;
+    let web: Shared = Arc::new(Web { parts, pages, report: ReportCache::default() });
     let guarded = Router::new()
         .route("/", get(overview::overview))
         .route("/report", get(overview::report))

@@ -6,6 +6,7 @@ use minijinja::{Environment, Value, context};
 
 use super::percent::encoded;
 use super::problem::PageError;
+use crate::config::TraceLink;
 use crate::report::Moment;
 use crate::report::templating;
 use crate::report::words;
@@ -35,13 +36,17 @@ const TEMPLATES: &[(&str, &str)] = &[
 ];
 
 impl Pages {
-    pub(super) fn new() -> Result<Self, minijinja::Error> {
+    pub(super) fn new(trace_link: Option<TraceLink>) -> Result<Self, minijinja::Error> {
         let mut environment = templating::environment()?;
         for (name, source) in TEMPLATES {
             environment.add_template(name, source)?;
         }
         environment.add_filter("time_ms", |ms: i64| words::time(Moment(ms)));
         environment.add_filter("query", |text: String| encoded(&text));
+        // None where the configuration names no tracing backend, or the ids are none.
+        environment.add_function("trace_url", move |trace: &str, span: &str| {
+            Some(trace_link.as_ref()?.address(trace.parse().ok()?, span.parse().ok()?))
+        });
         Ok(Self(environment))
     }
 

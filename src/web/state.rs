@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use super::pages::Pages;
+use crate::config::TraceLink;
 use crate::report::kept::PageReport;
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
@@ -25,6 +26,8 @@ pub struct WebParts {
     pub baselines: Vec<String>,
     /// Which webhooks hear of what happens to alerts.
     pub alert_routes: Vec<AlertRoute>,
+    /// Where the tracing backend shows a trace.
+    pub trace_link: Option<TraceLink>,
     /// The log-in token.
     pub token: Option<SecretString>,
     /// Whether the process is ready, and if not why; the database is asked besides.

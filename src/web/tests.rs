@@ -1,5 +1,7 @@
 //! Pages and API over HTTP, as a browser without JavaScript and as a program see them.
 
+mod documented;
+
 use std::sync::Arc;
 
 use crate::config::WebConfig;
@@ -45,6 +47,7 @@ impl Site {
                 webhook: "chat".into(),
                 events: AlertEvent::ALL.iter().copied().collect(),
             }],
+            trace_link: crate::config::TraceLink::try_from("http://traces.example/{trace_id}".to_owned()).ok(),
             token: token.map(|token| SecretString::from(token.to_owned())),
             ready: Arc::new(|| Ok(())),
             metrics: Arc::new(|| "judged_up 1\n".into()),

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
 use crate::lifecycle::{keys, rubric_loader, spending};
 use crate::model::Probability;
-use crate::pipeline::backfill::{Backfill, Estimate, Known, Pace, Survey, estimate};
+use crate::pipeline::backfill::{Again, Backfill, Estimate, Known, Pace, Survey, estimate};
 use crate::rubrics::RubricReference;
 use crate::sampling::Sampler;
 use crate::store::{BackfillScope, Store};
@@ -28,12 +28,13 @@ use crate::store::{BackfillScope, Store};
 ///
 /// First it says what there is, what it will take and whether the budget covers it, and asks. Then it plans: the
 /// evaluations go into the ledger, and the running judged does them, beside today's. What is judged already by the same
-/// version and judge is left alone. Killed half-way, it is simply run again.
+/// version and judge is left alone, unless --labelled, --failed or --again say otherwise. Killed half-way, it is simply run
+/// again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// From when on: `7d`, `2026-01-31`, `2026-01-31T12:00:00Z`.
-    #[arg(long)]
-    since: TimeArg,
+    /// From when on: `7d`, `2026-01-31`, `2026-01-31T12:00:00Z`; with --labelled and --failed it may be left out.
+    #[arg(long, required_unless_present_any = ["labelled", "failed"])]
+    since: Option<TimeArg>,
     /// Until when, in the same forms; without it until now.
     #[arg(long)]
     until: Option<TimeArg>,
@@ -46,6 +47,16 @@ pub(super) struct Args {
     /// Another judge than the rubric's own.
     #[arg(long)]
     judge: Option<String>,
+    /// Only answers that somebody labelled: those that this version and judge have not judged, and those that another model
+    /// or another release of judged said the last word on.
+    #[arg(long)]
+    labelled: bool,
+    /// Only what failed.
+    #[arg(long, conflicts_with = "labelled")]
+    failed: bool,
+    /// Also what is judged already. The new verdict takes the place of the old one, with the same probability.
+    #[arg(long)]
+    again: bool,
     /// At most so many evaluations fall due in a minute; without it half of what the judge's limits allow.
     #[arg(long, value_parser = positive)]
     per_minute: Option<f64>,
@@ -92,7 +103,8 @@ async fn run_on(args: &Args, config: &Config, store: &Store, output: &mut Output
 
 async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<(Backfill, Arc<Judge>)> {
     let now_ms = store.now_ms();
-    let (since_ms, until_ms) = (args.since.ms(now_ms), args.until.map_or(now_ms, |until| until.ms(now_ms)));
+    let (since_ms, until_ms) =
+        (args.since.map_or(0, |since| since.ms(now_ms)), args.until.map_or(now_ms, |until| until.ms(now_ms)));
     if since_ms >= until_ms {
         return Err(Usage("--since is not before --until, so that nothing lies between them".to_owned()).into());
     }
@@ -110,11 +122,31 @@ async fn prepare(args: &Args, config: &Config, store: &Store) -> anyhow::Result<
         rubric: rubric.name.clone(),
         version: rubric.version,
         judge: judge.name().to_owned(),
+        labelled: args.labelled,
+        again: args.labelled || args.failed || args.again,
+    };
+    let again = match (args.again, args.labelled, args.failed) {
+        (true, ..) => Again::Everything,
+        (false, _, true) => Again::Failed,
+        (false, true, false) => other_than_the_newest(store, &scope).await?,
+        (false, false, false) => Again::Nothing,
     };
     let installation = store.installation().await?;
     let sampler = Sampler::from_config(&config.sampling, keys::salt(config, &installation))?;
     let rate = args.rate.unwrap_or(Probability::ONE);
-    Ok((Backfill { store: store.clone(), rubric, scope, rate, sampler, judge_cut: config.assembly.judge_cut }, judge))
+    let judge_cut = config.assembly.judge_cut;
+    Ok((Backfill { store: store.clone(), rubric, scope, rate, sampler, judge_cut, again }, judge))
+}
+
+/// What does not belong to the series of the judge's newest score.
+async fn other_than_the_newest(store: &Store, scope: &BackfillScope) -> anyhow::Result<Again> {
+    let BackfillScope { rubric, version, judge, .. } = scope;
+    Ok(match store.newest_revisions(rubric, *version, judge).await? {
+        Some(revisions) => {
+            Again::OtherThan { judge_model: store.newest_model(rubric, *version, judge).await?, revisions }
+        }
+        None => Again::Failed,
+    })
 }
 
 async fn assess(
@@ -127,8 +159,8 @@ async fn assess(
     Ok(estimate(&Known {
         to_judge: survey.to_judge,
         terms: judge.terms(),
-        history: store.judge_history(judge.name(), Some(&backfill.scope.rubric)).await?,
-        any_rubric: store.judge_history(judge.name(), None).await?,
+        history: store.judge_history(judge.name(), judge.model(), Some(&backfill.scope.rubric)).await?,
+        any_rubric: store.judge_history(judge.name(), judge.model(), None).await?,
         rendered: survey.rendered,
         spent: spending(store).await?.remove(judge.name()).unwrap_or_default(),
         per_minute: args.per_minute,

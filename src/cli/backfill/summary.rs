@@ -13,6 +13,8 @@ pub(super) struct Summary {
     version: u32,
     judge: String,
     subject: &'static str,
+    /// Only what somebody labelled.
+    labelled: bool,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     rate: f64,
@@ -32,6 +34,7 @@ impl Summary {
             version: scope.version,
             judge: scope.judge.clone(),
             subject: scope.kind.as_str(),
+            labelled: scope.labelled,
             since: moment(scope.since_ms),
             until: moment(scope.until_ms),
             rate: backfill.rate.get(),
@@ -43,7 +46,7 @@ impl Summary {
 
     /// Whether planning changes anything: every decision goes into the ledger, also the one not to judge.
     pub(super) fn is_worth_planning(&self) -> bool {
-        self.survey.decided_before.values().sum::<u64>() < self.survey.subjects
+        self.survey.to_judge > 0 || self.survey.decided_before.values().sum::<u64>() < self.survey.subjects
     }
 
     pub(super) fn question(&self) -> String {
@@ -54,10 +57,13 @@ impl Summary {
     pub(super) fn render(&self) -> String {
         let Self { rubric, version, judge, subject, survey, .. } = self;
         let moment = |moment: Option<Timestamp>| {
-            moment.map_or_else(|| "ever".to_owned(), |moment| moment.strftime("%Y-%m-%d %H:%M").to_string())
+            moment
+                .filter(|moment| *moment != Timestamp::UNIX_EPOCH)
+                .map_or_else(|| "the beginning".to_owned(), |moment| moment.strftime("%Y-%m-%d %H:%M").to_string())
         };
+        let which = if self.labelled { "labelled " } else { "" };
         let mut text = format!(
-            "{rubric} v{version} by the judge `{judge}`, {subject}s observed from {} to {} UTC\n\n",
+            "{rubric} v{version} by the judge `{judge}`, {which}{subject}s observed from {} to {} UTC\n\n",
             moment(self.since),
             moment(self.until)
         );
@@ -71,7 +77,11 @@ impl Summary {
         let filtered = survey.filtered.iter().map(|(reason, amount)| (reason.as_str(), *amount));
         line("filtered", number(survey.filtered.values().sum()), listed(filtered));
         line("sampled out", number(survey.sampled_out), self.about_rate());
-        line("to judge", number(survey.to_judge), String::new());
+        let again = match survey.again {
+            0 => String::new(),
+            again => format!("{} of them again: what was said of these before ends as superseded", number(again)),
+        };
+        line("to judge", number(survey.to_judge), again);
         if survey.to_judge > 0 {
             text.push('\n');
             text += &self.render_estimate();
@@ -147,8 +157,11 @@ fn cost(estimate: &Estimate) -> String {
 }
 
 fn time(estimate: &Estimate) -> String {
-    let (Some(minutes), Some(per_minute)) = (estimate.minutes, estimate.per_minute) else {
-        return "as fast as the judge goes".to_owned();
+    let Some(per_minute) = estimate.per_minute else { return "as fast as the judge goes".to_owned() };
+    let Some(minutes) = estimate.minutes else {
+        return format!(
+            "not known: no call of this judge with its present model was timed yet; {per_minute:.1} evaluations fall due a minute"
+        );
     };
     let length = match minutes {
         _ if minutes < 1.5 => "about a minute".to_owned(),
@@ -191,6 +204,7 @@ mod tests {
             version: 2,
             judge: "default".into(),
             subject: "generation",
+            labelled: false,
             since: Timestamp::from_millisecond(1_767_225_600_000).ok(),
             until: Timestamp::from_millisecond(1_769_904_000_000).ok(),
             rate: 0.05,

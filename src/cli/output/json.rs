@@ -11,6 +11,7 @@ named_enum! {
         Alerts = "alerts",
         Backfill = "backfill",
         Drift = "drift",
+        Evaluations = "evaluations",
         Judges = "judges",
         Ledger = "ledger",
         LedgerProof = "ledger_proof",
@@ -29,6 +30,7 @@ impl JsonFormat {
             | Self::Alerts
             | Self::Backfill
             | Self::Drift
+            | Self::Evaluations
             | Self::Judges
             | Self::Ledger
             | Self::LedgerProof

@@ -11,6 +11,7 @@ const ENOUGH: i64 = 20;
 
 /// What is assumed where nothing was ever recorded.
 const ASSUMED_OUTPUT_TOKENS: f64 = 200.0;
+/// For the pace alone: how long it takes is then said to be unknown.
 const ASSUMED_LATENCY_MS: f64 = 3_000.0;
 
 /// The share of a judge's limits that a backfill takes: the rest is for the spans of today.
@@ -89,7 +90,7 @@ pub struct Estimate {
     pub per_minute: Option<f64>,
     /// What sets that pace.
     pub limited_by: Option<&'static str>,
-    /// How long it takes at that pace.
+    /// How long it takes at that pace; `None` also where nothing says whether the judge can keep it.
     pub minutes: Option<f64>,
     pub budget: BudgetAnswer,
     /// What was spent before.
@@ -119,7 +120,8 @@ pub struct Known {
 struct Each {
     input_tokens: f64,
     output_tokens: f64,
-    latency_ms: f64,
+    /// `None` where no call of this judge and model was timed.
+    latency_ms: Option<f64>,
     cost_usd: Option<Range>,
 }
 
@@ -147,7 +149,7 @@ pub fn estimate(known: &Known) -> Estimate {
         cost_usd,
         per_minute: Some(per_minute),
         limited_by: Some(limited_by),
-        minutes: Some(number / per_minute),
+        minutes: (known.per_minute.is_some() || each.latency_ms.is_some()).then_some(number / per_minute),
         budget,
         spent: known.spent,
     }
@@ -185,7 +187,7 @@ fn from_history(known: &Known, terms: &Terms) -> Each {
     Each {
         input_tokens,
         output_tokens,
-        latency_ms: history.latency_ms.unwrap_or(guess.latency_ms),
+        latency_ms: history.latency_ms.or(guess.latency_ms),
         cost_usd: recorded.or_else(|| priced(terms, input_tokens, output_tokens)),
     }
 }
@@ -197,7 +199,7 @@ fn from_prompts(known: &Known, terms: &Terms) -> Each {
     Each {
         input_tokens,
         output_tokens,
-        latency_ms: known.any_rubric.latency_ms.unwrap_or(ASSUMED_LATENCY_MS),
+        latency_ms: known.any_rubric.latency_ms,
         cost_usd: priced(terms, input_tokens, output_tokens),
     }
 }
@@ -234,7 +236,8 @@ fn pace(known: &Known, terms: &Terms, each: &Each, budget: BudgetAnswer) -> (f64
     if let Some(asked) = known.per_minute {
         return (asked, "--per-minute");
     }
-    let mut limits = vec![(terms.concurrency as f64 * 60_000.0 / each.latency_ms.max(1.0), "concurrency")];
+    let latency_ms = each.latency_ms.unwrap_or(ASSUMED_LATENCY_MS).max(1.0);
+    let mut limits = vec![(terms.concurrency as f64 * 60_000.0 / latency_ms, "concurrency")];
     limits.extend(terms.requests_per_minute.map(|limit| (f64::from(limit), "requests_per_minute")));
     let tokens = (each.input_tokens + each.output_tokens).max(1.0);
     limits.extend(terms.tokens_per_minute.map(|limit| (f64::from(limit) / tokens, "tokens_per_minute")));
@@ -290,7 +293,7 @@ mod tests {
         assert!((cost.value - 1.4).abs() < 1e-9, "{cost:?}");
         assert!((cost.high - 3.0).abs() < 1e-9, "the longest replies there can be: {cost:?}");
         assert_eq!(estimate.per_minute, Some(100.0), "half of ten at a time, three seconds each");
-        assert_eq!(estimate.minutes, Some(10.0));
+        assert_eq!(estimate.minutes, None, "no call was timed");
     }
 
     #[test]

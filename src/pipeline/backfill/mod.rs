@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use decision::Decision;
 pub use estimate::{Basis, BudgetAnswer, Estimate, Known, Spent, estimate};
 
-use crate::model::{EvaluationId, Outcome, Probability, SubjectKind};
+use crate::model::{EvaluationId, Outcome, Probability, Revisions, SubjectKind};
 use crate::rubrics::{Rubric, fence_key};
 use crate::sampling::Sampler;
 use crate::secrets::MacKey;
@@ -45,6 +46,38 @@ pub struct Backfill {
     pub sampler: Sampler,
     /// Whether what was cut, or may have been, is judged as if it were whole.
     pub judge_cut: bool,
+    /// What was judged before and is judged again.
+    pub again: Again,
+}
+
+/// What is judged again. The new evaluation takes the place of the one that stands, with the same probability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing: what was judged stays.
+    Nothing,
+    /// What failed; nothing else is decided on.
+    Failed,
+    /// What another model said, or was said of another reading or rendering, than this newest one.
+    OtherThan { judge_model: Option<String>, revisions: Revisions },
+    /// Every verdict and failure.
+    Everything,
+}
+
+impl Again {
+    /// The evaluation of `past` whose place a new one takes. Where retention took the content, what stands stays.
+    fn replaced(&self, past: &PastSubject) -> Option<EvaluationId> {
+        let ((outcome, _), standing) = (past.decided?, past.standing.as_ref()?);
+        let again = match self {
+            Self::Nothing => false,
+            Self::Failed => outcome == Outcome::Failed,
+            Self::OtherThan { judge_model, revisions } => {
+                outcome == Outcome::Failed || standing.judge_model != *judge_model || standing.revisions != *revisions
+            }
+            Self::Everything => true,
+        };
+        let is_judged = matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Failed);
+        (again && is_judged && past.content_kept).then_some(standing.id)
+    }
 }
 
 /// What there is in range, and what a backfill would decide about it.
@@ -59,6 +92,8 @@ pub struct Survey {
     /// Not drawn.
     pub sampled_out: u64,
     pub to_judge: u64,
+    /// Those of them that were judged before.
+    pub again: u64,
     /// Prompts that were rendered, and their length together.
     #[serde(skip)]
     pub rendered: Rendered,
@@ -128,6 +163,9 @@ impl Backfill {
 
     async fn page(&self, after: PastCursor) -> Result<(Vec<PastSubject>, Option<PastCursor>), StoreError> {
         let (mut page, next) = self.store.past_subjects(&self.scope, after, PAGE).await?;
+        if self.again == Again::Failed {
+            page.retain(|past| past.decided.is_some_and(|(outcome, _)| outcome == Outcome::Failed));
+        }
         if self.scope.kind == SubjectKind::Session {
             // Sessions are drawn by their own id; only those of which every trace was kept are judgeable at all.
             for past in &mut page {
@@ -140,6 +178,12 @@ impl Backfill {
 
     fn count(&self, past: &PastSubject, survey: &mut Survey) {
         survey.subjects += 1;
+        if self.again.replaced(past).is_some() {
+            survey.to_judge += 1;
+            survey.again += 1;
+            self.measure(past, survey);
+            return;
+        }
         if let Some((outcome, _)) = past.decided.filter(|_| !past.is_open()) {
             *survey.decided_before.entry(outcome.as_str()).or_default() += 1;
             return;
@@ -169,10 +213,23 @@ impl Backfill {
     }
 
     fn planned(&self, past: &PastSubject, pace: Pace, index: &mut u64) -> PastDecision {
-        let decision = decision::decide(past, &self.rubric, self.rate, self.judge_cut);
+        let replaces = self.again.replaced(past);
+        let decision = match (replaces, past.decided) {
+            (Some(_), Some((_, probability))) => Decision { outcome: Outcome::Pending, reason: None, probability },
+            _ => decision::decide(past, &self.rubric, self.rate, self.judge_cut),
+        };
         let due_at_ms = pace.due_at_ms(*index);
-        *index += u64::from(past.is_open() && decision.outcome == Outcome::Pending);
+        let is_taken_up = replaces.is_some() || past.is_open();
+        *index += u64::from(is_taken_up && decision.outcome == Outcome::Pending);
         let BackfillScope { rubric, version, judge, .. } = &self.scope;
+        let id = match (replaces, &past.standing) {
+            // Of what it replaces: planned twice, it is one.
+            (Some(replaced), _) => {
+                EvaluationId::of_replay(past.subject.id, rubric, *version, judge, &replaced.to_string())
+            }
+            (None, Some(standing)) => standing.id,
+            (None, None) => EvaluationId::derive(past.subject.id, past.revision, rubric, *version, judge),
+        };
         PastDecision {
             subject: past.subject.id,
             kind: self.scope.kind,
@@ -180,7 +237,7 @@ impl Backfill {
             session_id: past.subject.session_id.clone(),
             revision: past.revision,
             evaluation: PlannedEvaluation {
-                id: EvaluationId::derive(past.subject.id, past.revision, rubric, *version, judge),
+                id,
                 rubric: rubric.clone(),
                 version: *version,
                 judge: judge.clone(),
@@ -190,6 +247,7 @@ impl Backfill {
                 deadline_ms: due_at_ms.saturating_add(pace.deadline.as_millis() as i64),
             },
             due_at_ms,
+            replaces,
         }
     }
 

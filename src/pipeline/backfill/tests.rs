@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
-use crate::model::{Outcome, Probability, Score, SubjectId, SubjectKind};
+use crate::model::{
+    ContentHash, Label, LabelStream, Outcome, Probability, READING_REVISION, RENDERING_REVISION, Revisions, Score,
+    SubjectId, SubjectKind,
+};
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
-use crate::pipeline::backfill::{Backfill, Pace, Survey};
+use crate::pipeline::backfill::{Again, Backfill, Pace, Survey};
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{
     BackfillScope, Conclusion, EvaluationAccount, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall,
-    KeptSpan, PlannedFrom, SettleTimes, Store,
+    DeliveryOutcome, KeptSpan, OwedDelivery, PlannedFrom, SettleTimes, Store,
 };
 use crate::telemetry::Metrics;
 
@@ -97,6 +100,8 @@ fn backfill(store: &Store, name: &str, rate: f64) -> Backfill {
         rubric: rubric.name.clone(),
         version: 1,
         judge: rubric.judge.clone(),
+        labelled: false,
+        again: false,
     };
     Backfill {
         store: store.clone(),
@@ -105,7 +110,15 @@ fn backfill(store: &Store, name: &str, rate: f64) -> Backfill {
         rate: Probability::try_from(rate).unwrap(),
         sampler: sampler(0.5),
         judge_cut: false,
+        again: Again::Nothing,
     }
+}
+
+/// The same, which judges again.
+fn again(store: &Store, name: &str, again: Again, labelled: bool) -> Backfill {
+    let mut backfill = Backfill { again, ..backfill(store, name, 1.0) };
+    (backfill.scope.again, backfill.scope.labelled) = (true, labelled);
+    backfill
 }
 
 async fn survey(backfill: &Backfill) -> Survey {
@@ -122,11 +135,12 @@ async fn account(store: &Store, rubric: &str) -> EvaluationAccount {
     ledger.rubrics.into_iter().find(|account| account.rubric == rubric).unwrap()
 }
 
-/// The evaluations of a rubric, by the number of their trace.
+/// The evaluations of a rubric that stand, by the number of their trace.
 async fn evaluations(store: &Store, rubric: &str) -> BTreeMap<SubjectId, EvaluationSummary> {
     let filter = EvaluationFilter { rubric: Some(rubric.to_owned()), ..EvaluationFilter::default() };
     let found = store.evaluation_page(&filter, None, 100, Duration::MAX).await.unwrap().evaluations;
-    found.into_iter().map(|one| (one.subject, one)).collect()
+    let standing = found.into_iter().filter(|one| one.outcome != Outcome::Superseded);
+    standing.map(|one| (one.subject, one)).collect()
 }
 
 fn subject(number: u64) -> SubjectId {
@@ -134,12 +148,18 @@ fn subject(number: u64) -> SubjectId {
 }
 
 async fn finish(store: &Store, rubric: &str, number: u64) {
+    let scored = Conclusion::Scored { score: Score::Pass(true), rationale: String::new() };
+    finish_as(store, rubric, number, scored, "one-model").await;
+}
+
+async fn finish_as(store: &Store, rubric: &str, number: u64, conclusion: Conclusion, model: &str) {
     let id = evaluations(store, rubric).await[&subject(number)].id;
     store.lease_evaluations("default", 100, 1_000).await.unwrap();
     let scored = EvaluationResult::Final {
         id,
-        conclusion: Conclusion::Scored { score: Score::Pass(true), rationale: String::new() },
+        conclusion,
         call: JudgeCall {
+            model: Some(model.to_owned()),
             input_tokens: Some(100),
             output_tokens: Some(10),
             cost_usd: Some(0.25),
@@ -147,7 +167,16 @@ async fn finish(store: &Store, rubric: &str, number: u64) {
             ..JudgeCall::default()
         },
     };
-    assert_eq!(store.finish_evaluations(&[scored], &|_| Vec::new()).await.unwrap().len(), 1);
+    assert_eq!(store.finish_evaluations(&[scored], &|_| vec!["otel".to_owned()]).await.unwrap().len(), 1);
+}
+
+/// Sends what is owed.
+async fn send(store: &Store) -> Vec<OwedDelivery> {
+    let of_rubric = |name: &str, _| Some((ContentHash::of(""), rubric(name).scale.clone()));
+    let owed = store.lease_deliveries("otel", 100, 1_000, &of_rubric).await.unwrap();
+    let sent: Vec<_> = owed.iter().map(|owed| (owed.score.evaluation.id, DeliveryOutcome::Sent)).collect();
+    store.finish_deliveries("otel", &sent).await.unwrap();
+    owed
 }
 
 on_both_databases! {
@@ -261,6 +290,7 @@ on_both_databases! {
             revision: read[0].revision,
             evaluation: planned(1, 0, Outcome::Pending, "short").evaluations.remove(0),
             due_at_ms: 0,
+            replaces: None,
         };
         store.commit_plan(PlannedFrom::default(), &[planned(1, 1, Outcome::Pending, "longer")]).await.unwrap();
         let mut late = decision.clone();
@@ -275,11 +305,78 @@ on_both_databases! {
     what_evaluations_took_is_remembered_for_the_next_estimate(database) {
         with_a_past(&database).await;
         finish(&database.store, "answer_relevance", 2).await;
-        let history = database.store.judge_history("default", Some("answer_relevance")).await.unwrap();
+        let history = database.store.judge_history("default", None, Some("answer_relevance")).await.unwrap();
         assert_eq!((history.evaluations, history.priced), (1, 1));
         assert_eq!((history.input_tokens, history.cost_usd), (Some(100.0), Some(0.25)));
-        assert_eq!(database.store.judge_history("default", None).await.unwrap(), history);
-        assert_eq!(database.store.judge_history("default", Some("completeness")).await.unwrap().evaluations, 0);
+        let other = database.store.judge_history("default", Some("another-model"), None).await.unwrap();
+        assert_eq!(other.evaluations, 0, "what another model took says nothing");
+        assert_eq!(database.store.judge_history("default", None, None).await.unwrap(), history);
+        assert_eq!(database.store.judge_history("default", None, Some("completeness")).await.unwrap().evaluations, 0);
+    }
+}
+
+on_both_databases! {
+    what_failed_is_judged_again_and_nothing_else_is_touched(database) {
+        let store = &database.store;
+        with_a_past(&database).await;
+        finish(store, "answer_relevance", 1).await;
+        let failed = Conclusion::Failed { reason: "truncated", error: "cut off".to_owned() };
+        finish_as(store, "answer_relevance", 2, failed, "one-model").await;
+        let before = evaluations(store, "answer_relevance").await;
+        let sent = send(store).await;
+        let repaired = again(store, "answer_relevance", Again::Failed, false);
+        let seen = survey(&repaired).await;
+        assert_eq!((seen.subjects, seen.to_judge, seen.again), (1, 1, 1));
+        assert_eq!(plan(&repaired).await, 1);
+        assert_eq!(plan(&repaired).await, 0, "what waits is not planned again");
+        let after = evaluations(store, "answer_relevance").await;
+        let (old, new) = (&before[&subject(2)], &after[&subject(2)]);
+        assert_eq!((new.outcome, new.inclusion_probability), (Outcome::Pending, old.inclusion_probability));
+        assert_ne!(new.id, old.id);
+        assert_eq!(after[&subject(1)], before[&subject(1)]);
+        let gone = store.evaluation_detail(old.id).await.unwrap().unwrap().evaluation;
+        assert_eq!((gone.outcome, gone.reason.as_deref()), (Outcome::Superseded, Some("judged_again")));
+        assert!(sent.iter().all(|owed| owed.score.replaces.is_none()) && sent.len() == 2);
+        finish(store, "answer_relevance", 2).await;
+        let sent = send(store).await;
+        assert_eq!((sent.len(), sent[0].score.evaluation.id, sent[0].score.replaces), (1, new.id, Some(old.id)));
+        account(store, "answer_relevance").await;
+    }
+}
+
+on_both_databases! {
+    labelled_answers_are_judged_again_where_another_model_spoke(database) {
+        let store = &database.store;
+        with_a_past(&database).await;
+        let passes = || Conclusion::Scored { score: Score::Pass(true), rationale: String::new() };
+        finish_as(store, "answer_relevance", 1, passes(), "old-model").await;
+        finish_as(store, "answer_relevance", 2, passes(), "old-model").await;
+        finish_as(store, "answer_relevance", 3, passes(), "new-model").await;
+        let labels: Vec<Label> = [1, 3].map(|number| Label {
+            subject: subject(number),
+            rubric: "answer_relevance".into(),
+            annotator: "ada".into(),
+            labelled_at_ms: store.now_ms(),
+            score: Some(Score::Pass(true)),
+            rationale: None,
+            stream: LabelStream::Uniform,
+            probability: Probability::try_from(0.5).ok(),
+        }).into();
+        store.insert_labels(&labels).await.unwrap();
+        let present = Again::OtherThan {
+            judge_model: Some("new-model".to_owned()),
+            revisions: Revisions { reading: READING_REVISION, rendering: RENDERING_REVISION },
+        };
+        let relabel = again(store, "answer_relevance", present, true);
+        let seen = survey(&relabel).await;
+        assert_eq!((seen.subjects, seen.to_judge), (2, 1), "the second has no label, the third the present model");
+        assert_eq!(plan(&relabel).await, 1);
+        let after = evaluations(store, "answer_relevance").await;
+        assert_eq!(after[&subject(1)].outcome, Outcome::Pending);
+        assert_eq!(after[&subject(2)].outcome, Outcome::Scored);
+        let everything = again(store, "answer_relevance", Again::Everything, false);
+        assert_eq!(survey(&everything).await.again, 2, "what waits already is left alone");
+        account(store, "answer_relevance").await;
     }
 }
 

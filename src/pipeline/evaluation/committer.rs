@@ -1,13 +1,16 @@
 //! Stores results in groups: one transaction for all that has gathered while the last one ran.
 
+use std::collections::BTreeSet;
+
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::super::db_backoff::Patience;
 use super::leases::Leases;
 use super::stage::Evaluation;
+use crate::judges::remedy;
 use crate::model::Score;
-use crate::store::{EvaluationResult, StoreError};
+use crate::store::{Conclusion, EvaluationResult, StoreError};
 use crate::telemetry::{FinishedEvaluation, Metrics};
 
 const GROUP: usize = 256;
@@ -22,6 +25,7 @@ pub(super) async fn run(
 ) -> Result<(), StoreError> {
     let mut patience = Patience::new("evaluation results");
     let metrics = Metrics::default();
+    let mut told = BTreeSet::new();
     let mut group: Vec<EvaluationResult> = Vec::with_capacity(GROUP);
     while inbox.recv_many(&mut group, GROUP).await > 0 {
         loop {
@@ -35,6 +39,7 @@ pub(super) async fn run(
                     }
                     for result in group.iter().filter(|result| effective.contains(&result.id())) {
                         observe(&metrics, &leases, result);
+                        tell_of_failure(&mut told, &leases, result);
                     }
                     break;
                 }
@@ -45,6 +50,23 @@ pub(super) async fn run(
         leases.drop_all(group.drain(..).map(|result| result.id()));
     }
     Ok(())
+}
+
+/// Logs the first failure of each judge and reason; the report counts the others.
+fn tell_of_failure(told: &mut BTreeSet<(String, &'static str)>, leases: &Leases, result: &EvaluationResult) {
+    let EvaluationResult::Final { id, conclusion: Conclusion::Failed { reason, error }, .. } = result else { return };
+    let Some(lease) = leases.get(*id) else { return };
+    if told.insert((lease.judge.clone(), *reason)) {
+        tracing::warn!(
+            judge = lease.judge,
+            rubric = lease.rubric,
+            evaluation = %id,
+            reason,
+            error,
+            remedy = remedy(reason),
+            "an evaluation failed for good; the page of judges counts those that follow"
+        );
+    }
 }
 
 fn observe(metrics: &Metrics, leases: &Leases, result: &EvaluationResult) {

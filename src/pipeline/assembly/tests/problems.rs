@@ -112,6 +112,8 @@ on_both_databases! {
             kind: SubjectKind::Generation,
             since_ms: 0,
             until_ms: i64::MAX,
+            labelled: false,
+            again: false,
         };
         let (past, _) = store.past_subjects(&scope, PastCursor::start_of(&scope), 10).await.unwrap();
         let kept: Vec<CutParts> = past.iter().map(|past| past.subject.cut).collect();
