@@ -43,8 +43,6 @@ struct Row<'a> {
     score: Option<f64>,
     label: Option<&'a str>,
     value: Option<f64>,
-    /// The judge's reasons.
-    rationale: Option<&'a str>,
     inclusion_probability: f64,
     observed_at: Option<Timestamp>,
     judged_at: Option<Timestamp>,
@@ -55,6 +53,8 @@ struct Row<'a> {
     /// Revisions of what a judge is shown: scores of different ones are different measurements.
     reading_revision: u32,
     rendering_revision: u32,
+    /// The judge's reasons.
+    rationale: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
@@ -73,7 +73,6 @@ impl<'a> Row<'a> {
             score: one.score.number(),
             label: one.score.label(),
             value: one.score.value(),
-            rationale: one.rationale.as_deref(),
             inclusion_probability: one.inclusion_probability.get(),
             observed_at: moment(one.observed_at_ms),
             judged_at: one.finished_at_ms.and_then(moment),
@@ -82,6 +81,7 @@ impl<'a> Row<'a> {
             segments: serde_json::to_string(&one.segments)?,
             reading_revision: one.revisions.reading,
             rendering_revision: one.revisions.rendering,
+            rationale: one.rationale.as_deref(),
         })
     }
 }

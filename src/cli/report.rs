@@ -80,9 +80,12 @@ async fn build(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow:
 
 /// The rows that a report is made of.
 pub(super) async fn input(store: &Store, config: &Config, since_ms: Option<i64>) -> anyhow::Result<ReportInput> {
-    let rubrics = rubric_loader::look(store, &config.rubrics).await?.all;
+    let in_use = rubric_loader::look(store, &config.rubrics).await?;
+    let rubrics = in_use.all;
+    let enabled = Some(in_use.active.iter().map(|rubric| rubric.name.clone()).collect());
     let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
-    let options = ReportOptions { since_ms, baselines: lifecycle::baselines(config), ..ReportOptions::default() };
+    let baselines = lifecycle::baselines(config);
+    let options = ReportOptions { since_ms, baselines, enabled, ..ReportOptions::default() };
     let mut input = ReportInput::read(store, facts, Vec::new(), options).await?;
     baseline::beside(store, &rubrics, &mut input).await?;
     Ok(input)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::leadership::{CALIBRATION, holding, leads};
+use super::leadership::{CALIBRATION, give_up, holding, leads};
 use super::report_maker::ReportMaker;
 use crate::alerts;
 use crate::drift;
@@ -86,12 +86,7 @@ impl Calibration {
             }
             soft.run_until_cancelled(sleep(QUESTION)).await;
         }
-        if let Err(error) = self.store.give_up_lead(CALIBRATION).await {
-            tracing::debug!(
-                error = crate::error_chain::causes(&error),
-                "the lease on calibration will expire by itself"
-            );
-        }
+        give_up(&self.store, CALIBRATION).await;
         Ok(())
     }
 
@@ -115,8 +110,7 @@ impl Calibration {
 
     /// Makes the report that pages show.
     async fn make_report(&self, reports: &mut ReportMaker) {
-        let rubrics = self.catalogue.all();
-        let made = Box::pin(reports.make_if_due(&self.store, &rubrics, &self.baselines));
+        let made = Box::pin(reports.make_if_due(&self.store, &self.catalogue, &self.baselines));
         if let Err(error) = holding(&self.store, CALIBRATION, made).await {
             tracing::warn!(
                 error = crate::error_chain::causes(&error),

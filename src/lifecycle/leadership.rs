@@ -28,6 +28,13 @@ pub(super) async fn leads(store: &Store, duty: &str) -> Result<bool, StoreError>
     store.take_lead(duty, LEASE.as_millis() as i64).await
 }
 
+/// Gives the duty up on the way out, so that no other worker waits for the lease to expire.
+pub(super) async fn give_up(store: &Store, duty: &str) {
+    if let Err(error) = store.give_up_lead(duty).await {
+        tracing::debug!(duty, error = crate::error_chain::causes(&error), "a lease will expire by itself");
+    }
+}
+
 /// Waits for `work` and keeps the lease alive meanwhile. Whoever loses it nevertheless finds out when it writes.
 pub(super) async fn holding<T>(store: &Store, duty: &str, work: impl Future<Output = T>) -> T {
     beside(work, renewing(store, duty)).await
@@ -56,6 +63,16 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_duty_that_is_given_up_is_taken_at_once() {
+        let database = crate::testing::databases::Database::sqlite().await;
+        let other = database.another_worker().await;
+        assert!(leads(&database.store, LEDGER).await.unwrap());
+        assert!(!leads(&other, LEDGER).await.unwrap());
+        give_up(&database.store, LEDGER).await;
+        assert!(leads(&other, LEDGER).await.unwrap());
+    }
 
     #[tokio::test]
     async fn work_that_holds_what_a_renewal_waits_for_goes_on() {

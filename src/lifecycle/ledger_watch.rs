@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::leadership::{LEDGER, holding, leads};
+use super::leadership::{LEDGER, give_up, holding, leads};
 use crate::store::{Store, StoreError};
 use crate::telemetry::StoreGauges;
 
@@ -25,6 +25,11 @@ pub(super) struct LedgerWatch {
 impl LedgerWatch {
     pub(super) fn new(store: Store) -> Self {
         Self { store, next: Instant::now() }
+    }
+
+    /// Leaves it to another process.
+    pub(super) async fn give_up(&self) {
+        give_up(&self.store, LEDGER).await;
     }
 
     /// Reads it, if it is time to and this process's duty.

@@ -158,11 +158,13 @@ impl Reload {
         // All are known to be right before one is put in force.
         let sampler = Arc::new(Sampler::from_config(&next.sampling, &self.keys.salt)?);
         let redactor = Redactor::from_config(&next.privacy, &self.keys.placeholders)?;
-        let rubrics = self.look_at_rubrics(&next).await?;
+        let rubrics = if next.rubrics == self.config.rubrics { None } else { Some(self.look_at_rubrics(&next).await?) };
         if next.sampling != self.config.sampling {
             self.draw_by(&next, sampler).await?;
         }
-        self.put_in_use(rubrics);
+        if let Some(rubrics) = rubrics {
+            self.put_in_use(rubrics);
+        }
         self.intake.set_redactor(Arc::new(redactor));
         self.config = next;
         tracing::info!(keys = live.join(", "), "settings reloaded");

@@ -1,10 +1,9 @@
 //! When the report that pages show is made again.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::report::kept::{self, KeptReportError};
-use crate::rubrics::Rubric;
+use crate::rubrics::Catalogue;
 use crate::store::Store;
 
 /// Rest for each second that a report took: at most one two-hundredth of the time goes into it, however much is stored.
@@ -24,14 +23,15 @@ impl ReportMaker {
     pub(super) async fn make_if_due(
         &mut self,
         store: &Store,
-        rubrics: &[Arc<Rubric>],
+        catalogue: &Catalogue,
         baselines: &[String],
     ) -> Result<(), KeptReportError> {
         let start = Instant::now();
         if self.next.is_some_and(|next| start < next) {
             return Ok(());
         }
-        kept::make(store, rubrics, baselines).await?;
+        let enabled = catalogue.active().iter().map(|rubric| rubric.name.clone()).collect();
+        kept::make(store, &catalogue.all(), Some(enabled), baselines).await?;
         self.next = Some(Instant::now() + rest(start.elapsed()));
         Ok(())
     }

@@ -331,6 +331,9 @@ async fn read_gauges(
         }
         soft.run_until_cancelled(sleep(GAUGE_INTERVAL)).await;
     }
+    if let Some(ledger) = &ledger {
+        ledger.give_up().await;
+    }
     Ok(())
 }
 

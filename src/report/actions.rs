@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::data::{Action, ContentReport, JudgeReport, LabelProgress, Moment, RubricReport, Urgency, Verdict};
+use super::drift::Flag;
 use super::traffic::Traffic;
-use super::words::{code, count, percent, plural};
+use super::words::{code, count, date, percent, plural, signed, signed_estimate, time};
 use crate::cells::OTHER_MODELS;
 use crate::conventions::ContentSwitch;
+use crate::drift::Kind;
 use crate::model::{Named as _, ProblemCode, SubjectKind};
 use crate::store::{CellsBuilt, Ledger, ProblemCount};
 
@@ -65,7 +67,7 @@ pub(super) fn of_sums(traffic: &Traffic, sums: CellsBuilt, set_aside: u64) -> Ve
 pub(super) fn actions(
     rubrics: &[RubricReport],
     labels: &LabelProgress,
-    contents: &[ContentReport],
+    (contents, problems): (Vec<ContentReport>, &[ProblemCount]),
     judges: &[JudgeReport],
     ledger: &Ledger,
 ) -> Vec<Action> {
@@ -74,16 +76,16 @@ pub(super) fn actions(
         let text = "The ledger does not balance: some decision was not recorded. Please report this with the output of `judged ledger --format json`.";
         actions.push(now(text, Some("/ledger")));
     }
-    for rubric in rubrics {
+    for rubric in rubrics.iter().filter(|rubric| rubric.enabled) {
         actions.extend(of_rubric(rubric));
     }
     actions.extend(
         contents
             .iter()
             .filter(|content| content.kind == SubjectKind::Generation.as_str())
-            .filter_map(|content| of_content(content, &ledger.problems)),
+            .filter_map(|content| of_content(content, problems)),
     );
-    actions.extend(of_limits(&ledger.problems));
+    actions.extend(of_limits(problems));
     actions.extend(judges.iter().filter_map(of_judge));
     for (sink, account) in ledger.deliveries.iter().filter(|(_, account)| account.given_up > 0) {
         let text = format!(
@@ -96,17 +98,38 @@ pub(super) fn actions(
         let text = "Let a second person label some of the same answers: until then nobody knows how far people agree with each other, which is the most a judge can reach.";
         actions.push(soon(text, Some("/label")));
     }
-    // Stable: within an urgency, in the order above.
-    actions.sort_by_key(|action| action.urgency);
     actions
 }
 
-/// The answer of the first screen: which rubrics can be relied on, which not, and which nobody can judge yet.
-pub(super) fn headline(rubrics: &[RubricReport]) -> Vec<String> {
+/// Flags of answers that moved: what speaks against a judge is in the verdict on its rubric.
+fn of_answers<'a>(rubrics: &'a [RubricReport], flags: &'a [Flag]) -> impl Iterator<Item = (&'a str, &'a Flag)> {
+    let is_enabled = |name: &str| rubrics.iter().any(|rubric| rubric.enabled && rubric.name == name);
+    let of_whole = flags.iter().filter(|flag| flag.flag.kind == Kind::Quality && flag.flag.segment.is_none());
+    of_whole.filter_map(move |flag| Some((flag.rubric.as_deref().filter(|name| is_enabled(name))?, flag)))
+}
+
+/// What to do about answers that moved.
+pub(super) fn moved(rubrics: &[RubricReport], flags: &[Flag]) -> Vec<Action> {
+    let action = |(rubric, flag): (&str, &Flag)| {
+        let Flag { flag, .. } = flag;
+        let text = format!(
+            "{rubric}: the answers' mean value moved by {} since {}. {}",
+            signed_estimate(&flag.effect),
+            time(flag.since),
+            flag.advice
+        );
+        now(&text, Some("/report#drift"))
+    };
+    of_answers(rubrics, flags).map(action).collect()
+}
+
+/// The answer of the first screen: which rubrics can be relied on, which not, which nobody can judge yet, and whether the
+/// answers moved.
+pub(super) fn headline(rubrics: &[RubricReport], flags: &[Flag]) -> Vec<String> {
     let named = |verdict: Verdict| {
         let names: Vec<&str> = rubrics
             .iter()
-            .filter(|rubric| rubric.verdict.verdict == verdict)
+            .filter(|rubric| rubric.enabled && rubric.verdict.verdict == verdict)
             .map(|rubric| rubric.name.as_str())
             .collect();
         list(&names)
@@ -121,7 +144,11 @@ pub(super) fn headline(rubrics: &[RubricReport]) -> Vec<String> {
     let spoken = sentences
         .into_iter()
         .filter_map(|(verdict, before, after)| Some(format!("{before}{}{after}", named(verdict)?)));
-    spoken.collect()
+    let moved = of_answers(rubrics, flags).map(|(rubric, flag)| {
+        let by = flag.flag.effect.value().map(|by| format!(" by {}", signed(by))).unwrap_or_default();
+        format!("The answers that {rubric} judges moved{by} on {}.", date(flag.flag.since))
+    });
+    moved.chain(spoken).collect()
 }
 
 /// `a, b and c`.
@@ -143,7 +170,7 @@ fn soon(text: &str, link: Option<&str>) -> Action {
 
 fn of_rubric(rubric: &RubricReport) -> Option<Action> {
     if let Some(new) = &rubric.new_series {
-        return Some(now(&format!("{}: {}", rubric.name, new.sentence()), Some(&format!("/report#{}", rubric.name))));
+        return Some(now(&format!("{}: {}", rubric.name, new.text), Some(&format!("/report#{}", rubric.name))));
     }
     let label_page = format!("/label?rubric={}", rubric.name);
     match (rubric.verdict.verdict, rubric.verdict.labels_needed) {
@@ -175,7 +202,7 @@ fn of_content(content: &ContentReport, problems: &[ProblemCount]) -> Option<Acti
     let share = missing as f64 / content.subjects.max(1) as f64;
     (share > WITHOUT_CONTENT).then(|| {
         let text = format!(
-            "{} of your generations ({} of {}) carry no content and cannot be judged. {}",
+            "{} of your generations ({} of {} in the last hour of data) carry no content and cannot be judged. {}",
             percent(share),
             count(missing as i64),
             count(content.subjects as i64),
@@ -245,9 +272,10 @@ fn of_judge(judge: &JudgeReport) -> Option<Action> {
             .map(|failure| format!("{} ({}×): {}", code(&failure.reason), count(failure.count as i64), failure.remedy))
             .collect();
         let text = format!(
-            "The judge {} failed on {} of {} evaluations ({}). {}. Once that is mended, judged backfill --failed --rubric NAME has \
+            "The judge {}{} failed on {} of {} evaluations ({}). {}. Once that is mended, judged backfill --failed --rubric NAME has \
              them judged again.",
-            code(&judge.judge),
+            judge.judge,
+            judge.judge_model.as_deref().map(|model| format!(" ({model})")).unwrap_or_default(),
             count(failed as i64),
             count(all as i64),
             percent(share),

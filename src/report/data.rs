@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::drift::DriftReport;
-use super::new_series::NewSeries;
 pub use crate::model::Moment;
 use crate::model::{Alert, EvaluationId, Revisions, SpanId, SubjectId, TraceId};
 use crate::statistics::ppi::Method;
@@ -76,8 +75,6 @@ pub struct FailureReport {
     pub count: u64,
     /// Of all that the judge was asked.
     pub share: f64,
-    /// When it last happened.
-    pub last: Moment,
     /// What to do.
     pub remedy: &'static str,
 }
@@ -132,6 +129,8 @@ pub struct RubricReport {
     pub scale: Option<String>,
     /// The scale in the words that judge and labeller read.
     pub scale_text: Option<String>,
+    /// Whether it judges, rather than having judged before.
+    pub enabled: bool,
     /// Whether its scores may be believed.
     pub verdict: VerdictReport,
     /// What moved lately.
@@ -146,6 +145,23 @@ pub struct RubricReport {
     pub humans: HumanReport,
     /// Where judge and humans differ most.
     pub disagreements: Vec<Disagreement>,
+}
+
+/// Why the current series has fewer labels than an earlier one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NewSeries {
+    /// The first answer that it judged.
+    pub since: Option<Moment>,
+    /// What is new: the version, the judge, its model, or how judged shows answers to it.
+    pub what: String,
+    /// Labelled answers that an earlier series judged.
+    pub labelled_before: u64,
+    /// Those that this one judged.
+    pub labelled: u64,
+    /// What has them judged again.
+    pub command: String,
+    /// All of it in a sentence.
+    pub text: String,
 }
 
 /// The recent half of the period against the earlier.

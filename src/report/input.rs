@@ -1,11 +1,11 @@
 //! What a report is made of: rows of the store and the rubrics' scales. Nothing else enters it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::drift::watch::{self as drift_watch, ScaleOf, Watched};
-use crate::model::{Alert, Label, PRODUCTION, Scale};
+use crate::model::{Alert, HOUR_MS, Label, PRODUCTION, Scale};
 use crate::rubrics::{Rubric, scale_text};
-use crate::store::{CellsBuilt, ContentState, Ledger, OutcomeCount, ScoredEvaluation, Store, StoreError};
+use crate::store::{CellsBuilt, ContentState, Ledger, OutcomeCount, ProblemCount, ScoredEvaluation, Store, StoreError};
 
 use super::drift::Flag;
 use super::traffic::Traffic;
@@ -49,12 +49,27 @@ pub struct ReportOptions {
     pub simulation: Option<String>,
     /// Judges that stand for the bar a real judge must clear.
     pub baselines: Vec<String>,
+    /// The rubrics that judge; what the report says of others stands aside. Without a list, all do.
+    pub enabled: Option<BTreeSet<String>>,
 }
 
 impl Default for ReportOptions {
     fn default() -> Self {
-        Self { since_ms: None, generated_at_ms: None, simulation: None, baselines: vec!["baseline".to_owned()] }
+        Self {
+            since_ms: None,
+            generated_at_ms: None,
+            simulation: None,
+            baselines: vec!["baseline".to_owned()],
+            enabled: None,
+        }
     }
+}
+
+/// What came in the hour before the newest evaluation.
+#[derive(Debug, Clone, Default)]
+pub struct LastHour {
+    pub contents: Vec<ContentState>,
+    pub problems: Vec<ProblemCount>,
 }
 
 /// Everything a report is computed from.
@@ -78,6 +93,8 @@ pub struct ReportInput {
     pub labels: Vec<Label>,
     /// How many subjects carried content.
     pub contents: Vec<ContentState>,
+    /// The same of the last hour, and what weakened evaluations in it: what is mended asks for nothing more.
+    pub last_hour: LastHour,
     /// Every account.
     pub ledger: Ledger,
     /// The version of each rubric that production uses, where an alias says so.
@@ -117,6 +134,7 @@ impl ReportInput {
             outcomes: Vec::new(),
             labels: store.labels().await?,
             contents: Vec::new(),
+            last_hour: LastHour::default(),
             ledger: store.ledger(store.now_ms()).await?,
             production,
             rubrics,
@@ -142,7 +160,9 @@ impl ReportInput {
             CellsBuilt::Foreign => Traffic::default(),
         };
         let ledger = store.ledger(since_ms).await?;
-        let outcomes = traffic.outcomes(&ledger.rubrics, store.latest_evaluation_ms().await?);
+        let latest_ms = store.latest_evaluation_ms().await?;
+        let outcomes = traffic.outcomes(&ledger.rubrics, latest_ms);
+        let last_hour_ms = latest_ms.saturating_sub(HOUR_MS);
         let production = production(store).await?;
         let mut watched = watched::read(store, &production, &options.baselines).await?;
         // What is not reported on is not watched here either.
@@ -157,6 +177,10 @@ impl ReportInput {
             outcomes,
             labels: store.labels().await?,
             contents: store.content_states(since_ms).await?,
+            last_hour: LastHour {
+                contents: store.content_states(last_hour_ms).await?,
+                problems: store.problem_counts(last_hour_ms).await?,
+            },
             ledger,
             production,
             rubrics,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::data::{FailureReport, JudgeReport, Moment};
+use super::data::{FailureReport, JudgeReport};
 use super::traffic::Traffic;
 use crate::cells::Latencies;
 use crate::judges::remedy;
@@ -47,17 +47,12 @@ pub(super) fn report(outcomes: &[OutcomeCount], traffic: &Traffic) -> Vec<JudgeR
 
 fn add_failure(failures: &mut Vec<FailureReport>, count: &OutcomeCount) {
     let reason = count.reason.as_deref().unwrap_or_default();
-    let last = Moment(count.latest_ms);
     match failures.iter_mut().find(|failure| failure.reason == reason) {
-        Some(failure) => {
-            failure.count += count.count;
-            failure.last = failure.last.max(last);
-        }
+        Some(failure) => failure.count += count.count,
         None => failures.push(FailureReport {
             reason: reason.to_owned(),
             count: count.count,
             share: 0.0,
-            last,
             remedy: remedy(reason),
         }),
     }

@@ -1,5 +1,6 @@
 //! The report as it is kept for pages: made by the worker that has the duty of calibration, rendered by any.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -50,11 +51,29 @@ impl PageReport {
     }
 }
 
+impl PageReport {
+    /// Of each rubric whose labels do not count for the series that judges now: why, and what mends it.
+    pub fn new_series(&self) -> BTreeMap<&str, &str> {
+        let rubrics = self.context.get("report").and_then(|report| report.get("rubrics")).and_then(Value::as_array);
+        rubrics.into_iter().flatten().filter_map(new_series_of).collect()
+    }
+}
+
+/// The name of a rubric and the sentence about its new series.
+fn new_series_of(rubric: &Value) -> Option<(&str, &str)> {
+    Some((rubric.get("name")?.as_str()?, rubric.get("new_series")?.get("text")?.as_str()?))
+}
+
 /// Makes the report of everything in the store and keeps it.
-pub async fn make(store: &Store, rubrics: &[Arc<Rubric>], baselines: &[String]) -> Result<(), KeptReportError> {
+pub async fn make(
+    store: &Store,
+    rubrics: &[Arc<Rubric>],
+    enabled: Option<BTreeSet<String>>,
+    baselines: &[String],
+) -> Result<(), KeptReportError> {
     let made_at_ms = store.now_ms();
     let facts = rubrics.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
-    let options = ReportOptions { baselines: baselines.to_vec(), ..ReportOptions::default() };
+    let options = ReportOptions { baselines: baselines.to_vec(), enabled, ..ReportOptions::default() };
     let mut input = ReportInput::read(store, facts, Vec::new(), options).await?;
     baseline::beside(store, rubrics, &mut input).await?;
     // Intervals of many labels take a while, and a worker has other things to do meanwhile.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::data::{AlertReport, ReportData, RubricReport, SeriesReport, Urgency, Verdict};
 use super::drift::{Flag, Recovered, Watch};
 use super::words::{
-    MILLISECONDS, code, count, date, dollars, in_words, number, number_estimate, percent, percent_estimate, plural,
-    revision, signed_estimate, time,
+    MILLISECONDS, NUMBER, SHARE, SIGNED, code, count, date, dollars, in_words, number, number_estimate, of_scores,
+    percent, percent_estimate, plural, revision, signed_estimate, time,
 };
 use crate::statistics::ppi::Method;
 
@@ -110,8 +110,8 @@ fn verdicts(text: &mut String, report: &ReportData) {
                 verdict_word(rubric.verdict.verdict).to_owned(),
                 of(|rates| &rates.raw_agreement),
                 of(|rates| &rates.tnr),
-                current(rubric).map_or_else(|| "–".to_owned(), |series| number_estimate(&series.mean_value)),
-                signed_estimate(&rubric.change.difference),
+                current(rubric).map_or_else(|| "–".to_owned(), |series| of_scores(&series.mean_value, NUMBER)),
+                of_scores(&rubric.change.difference, SIGNED),
             ]
         })
         .collect();
@@ -260,8 +260,8 @@ fn rubric(text: &mut String, rubric: &RubricReport) {
                 vec![
                     format!("{}: {value}", plain(&segment.name)),
                     count(segment.scored as i64),
-                    number_estimate(&segment.mean_value),
-                    percent_estimate(&segment.pass_rate),
+                    of_scores(&segment.mean_value, NUMBER),
+                    of_scores(&segment.pass_rate, SHARE),
                     format!("{pooled}{}", percent_estimate(&segment.agreement)),
                 ]
             })
@@ -297,8 +297,8 @@ fn figures(rubric: &RubricReport, series: &SeriesReport) -> Vec<Vec<String>> {
             "scores".into(),
             format!("{}, worth {:.0} equally weighted ones", count(series.scored as i64), series.effective),
         ),
-        ("mean value".into(), number_estimate(&series.mean_value)),
-        ("the judge passes".into(), percent_estimate(&series.pass_rate)),
+        ("mean value".into(), of_scores(&series.mean_value, NUMBER)),
+        ("the judge passes".into(), of_scores(&series.pass_rate, SHARE)),
         (
             match series.quality.method {
                 Method::PredictionPowered => "answers that are good (PPI++)".into(),

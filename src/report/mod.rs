@@ -37,7 +37,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts, scales};
-pub use new_series::NewSeries;
 pub use traffic::Traffic;
 pub use watched::WatchedScores;
 
@@ -45,7 +44,8 @@ use crate::agreement::ScaleReader;
 use crate::cells::{OTHER_MODELS, SeriesKey};
 use crate::model::{Alert, Label, LabelStream, Outcome, Revisions, Scale};
 use crate::statistics::CONFIDENCE;
-use crate::store::{CellsBuilt, OutcomeCount, ScoredEvaluation};
+use crate::store::{CellsBuilt, ContentState, OutcomeCount, ScoredEvaluation};
+use new_series::new_series;
 use traffic::SeriesTraffic;
 
 /// The number of the JSON format, in docs/formats.md.
@@ -59,14 +59,18 @@ impl ReportData {
         let drift = DriftReport::of(findings(input), input.drift.clone());
         let mut rubrics: Vec<RubricReport> =
             names.into_iter().map(|name| rubric(input, &labels, &drift.flags, name)).collect();
-        // What needs attention first, then by name.
-        rubrics.sort_by(|a, b| a.verdict.verdict.cmp(&b.verdict.verdict).then_with(|| a.name.cmp(&b.name)));
+        // What judges, then what needs attention first, then by name.
+        rubrics.sort_by(|a, b| (!a.enabled, a.verdict.verdict, &a.name).cmp(&(!b.enabled, b.verdict.verdict, &b.name)));
 
         let progress = label_progress(&labels, abstained.len() as u64);
-        let content = contents(input);
+        let content = contents(&input.contents);
         let judges = judges::report(&input.outcomes, &input.traffic);
         let mut actions = actions::of_sums(&input.traffic, input.sums, input.set_aside);
-        actions.extend(actions::actions(&rubrics, &progress, &content, &judges, &input.ledger));
+        actions.extend(actions::moved(&rubrics, &drift.flags));
+        let recent = (contents(&input.last_hour.contents), input.last_hour.problems.as_slice());
+        actions.extend(actions::actions(&rubrics, &progress, recent, &judges, &input.ledger));
+        // Stable: within an urgency, in the order above.
+        actions.sort_by_key(|action| action.urgency);
         let periods = || input.traffic.scored().filter_map(|(_, traffic)| traffic.period());
         let (from, until) = (periods().map(|(from, _)| from).min(), periods().map(|(_, until)| until).max());
         Self {
@@ -76,7 +80,7 @@ impl ReportData {
             period: from.zip(until).map(|(from, until)| (Moment(from), Moment(until))),
             complete_since: complete_since(input.sums),
             confidence: CONFIDENCE,
-            headline: actions::headline(&rubrics),
+            headline: actions::headline(&rubrics, &drift.flags),
             actions,
             rubrics,
             drift,
@@ -125,9 +129,9 @@ fn label_progress(labels: &[Label], abstained: u64) -> LabelProgress {
     progress
 }
 
-fn contents(input: &ReportInput) -> Vec<ContentReport> {
+fn contents(states: &[ContentState]) -> Vec<ContentReport> {
     let mut kinds: BTreeMap<&'static str, ContentReport> = BTreeMap::new();
-    for state in &input.contents {
+    for state in states {
         let kind = state.kind.as_str();
         let report =
             kinds.entry(kind).or_insert_with(|| ContentReport { kind, subjects: 0, unjudgeable: BTreeMap::new() });
@@ -261,15 +265,16 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
         flags.iter().filter(|flag| flag.rubric.as_deref().is_none_or(|rubric| rubric == name)).collect();
     let current_index = current.map(|_| 0);
     let mut verdict = verdict::verdict(current_index.and_then(|index: usize| series.get(index)), &human_report, &flags);
-    let new_series = current_index.and(series.split_first()).and_then(|(first, rest)| NewSeries::of(name, first, rest));
+    let new_series = current_index.and(series.split_first()).and_then(|(first, rest)| new_series(name, first, rest));
     if let Some(new) = new_series.as_ref().filter(|_| verdict.verdict == Verdict::TooFewLabels) {
-        verdict.reasons.insert(0, new.sentence());
+        verdict.reasons.insert(0, new.text.clone());
     }
     RubricReport {
         name: name.to_owned(),
         description: facts.map(|facts| facts.description.clone()),
         scale: facts.map(|facts| facts.scale.name().to_owned()),
         scale_text: facts.map(|facts| facts.scale_text.clone()),
+        enabled: input.options.enabled.as_ref().is_none_or(|enabled| enabled.contains(name)),
         verdict,
         new_series,
         change: scores::change(order.first().map_or(&nothing, |key| traffic[key])),

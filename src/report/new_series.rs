@@ -1,52 +1,24 @@
 //! A series that is new: the labels of what was judged before do not count for it until that is judged again.
 
-use serde::Serialize;
-
-use super::data::{Moment, SeriesReport};
-use super::words::plural;
+use super::data::{NewSeries, SeriesReport};
+use super::words::{plural, time};
 use crate::agreement::intervals::MIN_PAIRS;
 
-/// Why the current series has fewer labels than an earlier one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NewSeries {
-    /// The first answer that it judged.
-    pub since: Option<Moment>,
-    /// What is new: the version, the judge, its model, or how judged shows answers to it.
-    pub what: String,
-    /// Labelled answers that an earlier series judged.
-    pub labelled_before: u64,
-    /// Those that this one judged.
-    pub labelled: u64,
-    /// What has them judged again.
-    pub command: String,
-}
-
-impl NewSeries {
-    /// Of the series of a rubric, the current one first: whether it lacks what an earlier one has.
-    pub(super) fn of(rubric: &str, current: &SeriesReport, earlier: &[SeriesReport]) -> Option<Self> {
-        let labelled = labels(current);
-        let before = earlier.iter().filter(|series| !series.baseline).max_by_key(|series| labels(series))?;
-        let labelled_before = labels(before);
-        (!current.baseline && labelled < MIN_PAIRS as u64 && labelled < labelled_before).then(|| Self {
-            since: current.from,
-            what: what_is_new(current, before),
-            labelled_before,
-            labelled,
-            command: format!("judged backfill --labelled --rubric {rubric}@{}", current.version),
-        })
-    }
-
-    /// One sentence.
-    pub(super) fn sentence(&self) -> String {
-        let since = self.since.map(|since| format!(" since {since}")).unwrap_or_default();
-        format!(
-            "{}{since}: {} count for what was before, {} for this. Have them judged again: {}",
-            self.what,
-            plural(self.labelled_before, "labelled answer", "labelled answers"),
-            self.labelled,
-            self.command
-        )
-    }
+/// Of the series of a rubric, the current one first: whether it lacks what an earlier one has.
+pub(super) fn new_series(rubric: &str, current: &SeriesReport, earlier: &[SeriesReport]) -> Option<NewSeries> {
+    let labelled = labels(current);
+    let before = earlier.iter().filter(|series| !series.baseline).max_by_key(|series| labels(series))?;
+    let labelled_before = labels(before);
+    (!current.baseline && labelled < MIN_PAIRS as u64 && labelled < labelled_before).then(|| {
+        let what = what_is_new(current, before);
+        let command = format!("judged backfill --labelled --rubric {rubric}@{}", current.version);
+        let since = current.from.map(|since| format!(" since {}", time(since))).unwrap_or_default();
+        let before = plural(labelled_before, "labelled answer", "labelled answers");
+        let text = format!(
+            "{what}{since}: {before} count for what was before, {labelled} for this. Have them judged again: {command}"
+        );
+        NewSeries { since: current.from, what, labelled_before, labelled, command, text }
+    })
 }
 
 fn labels(series: &SeriesReport) -> u64 {

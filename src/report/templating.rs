@@ -8,7 +8,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use super::charts::{escape, whisker};
 use super::data::Moment;
 use super::words::{self, Form};
-use crate::model::{Estimate, Interval};
+use crate::model::{Estimate, Interval, Reason};
 
 /// The stylesheet of report and pages.
 pub const STYLE: &str = include_str!("templates/style.css");
@@ -35,10 +35,18 @@ pub fn environment() -> Result<Environment<'static>, minijinja::Error> {
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
-    environment.add_filter("share", |estimate: Serde<Estimate>| figure(&estimate, words::SHARE));
-    environment.add_filter("number", |estimate: Serde<Estimate>| figure(&estimate, words::NUMBER));
-    environment.add_filter("signed", |estimate: Serde<Estimate>| figure(&estimate, words::SIGNED));
-    environment.add_filter("milliseconds", |estimate: Serde<Estimate>| figure(&estimate, words::MILLISECONDS));
+    environment.add_filter("share", |estimate: Serde<Estimate>| figure(&estimate, words::SHARE, of_labels));
+    environment.add_filter("number", |estimate: Serde<Estimate>| figure(&estimate, words::NUMBER, of_labels));
+    environment.add_filter("signed", |estimate: Serde<Estimate>| figure(&estimate, words::SIGNED, of_labels));
+    environment.add_filter("milliseconds", |estimate: Serde<Estimate>| {
+        figure(&estimate, words::MILLISECONDS, words::why_of_scores)
+    });
+    // The same over scores: no reason speaks of labels.
+    for (name, form) in
+        [("score_share", words::SHARE), ("score_number", words::NUMBER), ("score_signed", words::SIGNED)]
+    {
+        environment.add_filter(name, move |estimate: Serde<Estimate>| figure(&estimate, form, words::why_of_scores));
+    }
     environment.add_filter("whisker", |estimate: Serde<Estimate>, title: String| {
         Value::from_safe_string(whisker(110.0, &title, &estimate))
     });
@@ -56,8 +64,12 @@ fn moment(text: &str) -> Option<Moment> {
     text.parse::<jiff::Timestamp>().ok().map(|timestamp| Moment(timestamp.as_millisecond()))
 }
 
+fn of_labels(reason: Reason) -> String {
+    reason.to_string()
+}
+
 /// An estimate as markup: value, interval, or the reason.
-fn figure(estimate: &Estimate, (value, limit): (Form, Form)) -> Value {
+fn figure(estimate: &Estimate, (value, limit): (Form, Form), why: impl Fn(Reason) -> String) -> Value {
     let inner = match estimate {
         Estimate::Interval(number, Interval { low, high }) => format!(
             "<b>{}</b> <span class=\"interval\">[{}, {}]</span>",
@@ -65,12 +77,12 @@ fn figure(estimate: &Estimate, (value, limit): (Form, Form)) -> Value {
             escape(&limit(*low)),
             escape(&limit(*high))
         ),
-        Estimate::Bare(number, why) => format!(
+        Estimate::Bare(number, reason) => format!(
             "<b>{}</b> <span class=\"why\">no interval: {}</span>",
             escape(&value(*number)),
-            escape(&why.to_string())
+            escape(&why(*reason))
         ),
-        Estimate::Undefined(why) => format!("<span class=\"why\">not known: {}</span>", escape(&why.to_string())),
+        Estimate::Undefined(reason) => format!("<span class=\"why\">not known: {}</span>", escape(&why(*reason))),
     };
     Value::from_safe_string(format!("<span class=\"estimate\">{inner}</span>"))
 }
@@ -80,7 +92,7 @@ mod tests {
     use minijinja::context;
 
     use super::*;
-    use crate::model::{Named, Reason};
+    use crate::model::Named;
 
     fn rendered(template: &str, estimate: Estimate) -> Result<String, minijinja::Error> {
         environment().unwrap().render_str(template, context! { estimate => Value::from(Serde(estimate)) })

@@ -200,7 +200,7 @@ async fn answers_of_a_segment_that_got_worse_are_flagged_and_the_judge_stays_as_
     assert_eq!(report.rubrics[0].verdict.verdict, before);
     let page = html::render(&report).unwrap();
     assert_well_formed(&page);
-    assert!(page.contains("quality of answer relevance"), "the page names it");
+    assert!(page.contains("quality of answer_relevance"), "the page names it");
     assert!(markdown::render(&report).contains("quality"));
 }
 

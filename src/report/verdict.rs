@@ -123,29 +123,32 @@ fn needed(agreement: &AgreementReport) -> Option<u64> {
     Some(missing.max((missing_rare as f64 / rate).ceil() as u64))
 }
 
-/// What is missing for a verdict, with `drawn` labels of which so many are bad and good.
-fn shortage(drawn: u64, kinds: Option<(u64, u64)>) -> Vec<String> {
-    let enough = drawn >= MIN_PAIRS as u64;
-    let mut reasons = Vec::new();
-    if !enough {
-        reasons.push(format!("{} of the {MIN_PAIRS} drawn labels that a verdict takes", count(drawn as i64)));
-    }
-    if let Some((bad, good)) = kinds.filter(|(bad, good)| drawn > 0 && *bad.min(good) < MIN_MINORITY as u64) {
-        let among =
-            if enough { format!("among {} drawn labels", count(drawn as i64)) } else { "among them".to_owned() };
-        reasons.push(format!(
-            "only {} and {} {among}; {MIN_MINORITY} of each are needed",
+/// What a verdict takes and what there is: `drawn` labels, so many of them bad and good answers.
+fn shortage(drawn: u64, kinds: Option<(u64, u64)>) -> String {
+    let takes = |of_each: &str| format!("a verdict takes {MIN_PAIRS} drawn labels{of_each}");
+    let there = plural(drawn, "label", "labels");
+    match kinds {
+        None => format!("{}: there are {}", takes(""), count(drawn as i64)),
+        Some(_) if drawn == 0 => {
+            format!("{}, and where one answer in twenty is bad that is 200: there is none", takes(&of_each()))
+        }
+        Some((bad, good)) => format!(
+            "{}: there are {there}, of {} and {}",
+            takes(&of_each()),
             plural(bad, "bad answer", "bad answers"),
             plural(good, "good one", "good ones")
-        ));
+        ),
     }
-    reasons
+}
+
+fn of_each() -> String {
+    format!(" with at least {MIN_MINORITY} bad and {MIN_MINORITY} good answers among them")
 }
 
 fn too_few(series: &SeriesReport, needed: u64) -> VerdictReport {
     let agreement = &series.agreement;
     let kinds = agreement.pass_fail.map(|pass_fail| (pass_fail.bad, pass_fail.good));
-    let mut reasons = shortage(agreement.items, kinds);
+    let mut reasons = vec![shortage(agreement.items, kinds)];
     if let Some(unknown) = &series.agreement_unknown {
         reasons.push(format!(
             "{} chosen in a way nobody recorded: shown below, but no basis for a verdict",
@@ -217,14 +220,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_missed_only_where_they_are_missing() {
-        let few = [
-            "13 of the 100 drawn labels that a verdict takes",
-            "only 2 bad answers and 11 good ones among them; 10 of each are needed",
-        ];
-        assert_eq!(shortage(13, Some((2, 11))), few);
-        let one_sided = ["only 7 bad answers and 100 good ones among 107 drawn labels; 10 of each are needed"];
-        assert_eq!(shortage(107, Some((7, 100))), one_sided);
-        assert_eq!(shortage(107, Some((50, 57))), Vec::<String>::new());
+    fn one_sentence_says_what_a_verdict_takes_and_what_there_is() {
+        insta::assert_snapshot!(
+            [shortage(0, Some((0, 0))), shortage(13, Some((2, 11))), shortage(107, Some((7, 100))), shortage(13, None)].join("\n"),
+            @r"
+        a verdict takes 100 drawn labels with at least 10 bad and 10 good answers among them, and where one answer in twenty is bad that is 200: there is none
+        a verdict takes 100 drawn labels with at least 10 bad and 10 good answers among them: there are 13 labels, of 2 bad answers and 11 good ones
+        a verdict takes 100 drawn labels with at least 10 bad and 10 good answers among them: there are 107 labels, of 7 bad answers and 100 good ones
+        a verdict takes 100 drawn labels: there are 13
+        "
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers as people read them: never without their interval, or the reason why there is none.
 
 use super::data::Moment;
-use crate::model::{Estimate, Interval, Revisions};
+use crate::model::{Estimate, Interval, Reason, Revisions};
 
 /// `, revision 2.1`; nothing for the first, which every score of earlier releases has.
 pub fn revision(revisions: Revisions) -> String {
@@ -56,7 +56,8 @@ pub fn number(value: f64) -> String {
     format!("{value:.digits$}").replace('-', "−")
 }
 
-fn signed(value: f64) -> String {
+/// `+0.04`, with a true minus.
+pub fn signed(value: f64) -> String {
     let text = number(value);
     if text.starts_with('−') || value == 0.0 { text } else { format!("+{text}") }
 }
@@ -151,20 +152,39 @@ pub fn code(code: &str) -> String {
 }
 
 /// An estimate in plain text.
-pub fn in_words(estimate: &Estimate, (value, limit): (Form, Form)) -> String {
+pub fn in_words(estimate: &Estimate, form: (Form, Form)) -> String {
+    told(estimate, form, |why| why.to_string())
+}
+
+/// An estimate over scores in plain text.
+pub fn of_scores(estimate: &Estimate, form: (Form, Form)) -> String {
+    told(estimate, form, why_of_scores)
+}
+
+fn told(estimate: &Estimate, (value, limit): (Form, Form), why: impl Fn(Reason) -> String) -> String {
     match estimate {
         Estimate::Interval(number, Interval { low, high }) => {
             format!("{} [{}, {}]", value(*number), limit(*low), limit(*high))
         }
-        Estimate::Bare(number, why) => format!("{} (no interval: {why})", value(*number)),
-        Estimate::Undefined(why) => format!("not known: {why}"),
+        Estimate::Bare(number, reason) => format!("{} (no interval: {})", value(*number), why(*reason)),
+        Estimate::Undefined(reason) => format!("not known: {}", why(*reason)),
+    }
+}
+
+/// Why there is no estimate over scores, whose reasons are otherwise told of labels.
+pub fn why_of_scores(reason: Reason) -> String {
+    match reason {
+        Reason::NoPairs => "nothing was scored to tell it from".to_owned(),
+        Reason::NoVariance => "every score is the same".to_owned(),
+        Reason::Thin => "too few scores for an honest interval".to_owned(),
+        Reason::FewEffective => "the weights leave fewer than 30 effective scores".to_owned(),
+        other => other.to_string(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Reason;
 
     #[test]
     fn an_estimate_never_stands_alone() {
@@ -175,6 +195,7 @@ mod tests {
             "100\u{a0}% (no interval: too few observations)"
         );
         assert_eq!(percent_estimate(&Reason::NoPairs.into()), "not known: no pair of labels to compare");
+        assert_eq!(of_scores(&Reason::NoVariance.into(), NUMBER), "not known: every score is the same");
         assert_eq!(
             signed_estimate(&Estimate::Interval(0.04, Interval { low: -0.01, high: 0.09 })),
             "+0.04 [−0.01, +0.09]"

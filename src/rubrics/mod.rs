@@ -15,6 +15,7 @@ mod lint;
 mod loader;
 mod matching;
 mod nearest;
+mod promotion_gate;
 mod prompt_fence;
 mod publication;
 mod render;
@@ -37,10 +38,9 @@ pub use error::{Concern, Place, Problem, RubricError, Warning};
 pub use golden::{Comparison, GoldenCase, parse_content};
 pub use loader::{Library, load};
 pub use matching::{Pattern, SubjectMatch};
+pub use promotion_gate::{GateUnavailable, PromotionGate};
 pub use prompt_fence::fence_key;
-pub use publication::{
-    Changed, FolderFinding, GateUnavailable, PromotionGate, Published, folder_findings, plan_publication,
-};
+pub use publication::{Changed, FolderFinding, Published, folder_findings, plan_publication};
 pub use render::RenderError;
 pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text};

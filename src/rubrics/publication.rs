@@ -118,42 +118,6 @@ pub fn folder_findings(library: &Library, published: &[Published]) -> Vec<Folder
     unusable.chain(changed).chain(new).collect()
 }
 
-/// Whether a version agrees with human labels well enough to be promoted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PromotionGate {
-    /// The lower confidence bound of agreement.
-    pub lower_bound: f64,
-    /// What it must reach.
-    pub required: f64,
-    /// The labels it rests on.
-    pub labels: usize,
-}
-
-impl PromotionGate {
-    /// Whether the bound reaches what is required.
-    pub fn holds(&self) -> bool {
-        self.lower_bound >= self.required
-    }
-}
-
-impl fmt::Display for PromotionGate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.holds() { "the gate holds" } else { "the gate does not hold" };
-        write!(
-            f,
-            "{verdict}: agreement with {} labels is at least {:.3}, required is {:.3}",
-            self.labels, self.lower_bound, self.required
-        )
-    }
-}
-
-/// Why the gate says nothing. Without an answer nothing is promoted through it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the gate has no answer: {0}; nothing was promoted. Compare the versions yourself, then promote without --gate"
-)]
-pub struct GateUnavailable(pub &'static str);
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -202,12 +166,6 @@ mod tests {
         let known: Vec<Published> = known.collect();
         assert_eq!(folder_findings(&library, &known), []);
         assert_eq!(folder_findings(&library, &[]), [], "nor is it a draft");
-    }
-
-    #[test]
-    fn a_gate_holds_from_its_bound_on_and_never_without_a_number() {
-        let gate = |lower_bound| PromotionGate { lower_bound, required: 0.8, labels: 120 };
-        assert!(gate(0.8).holds() && !gate(0.799).holds() && !gate(f64::NAN).holds());
     }
 
     #[test]

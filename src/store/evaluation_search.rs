@@ -46,19 +46,15 @@ pub struct EvaluationFilter {
 
 named_enum! {
     /// The order of a list.
+    #[derive(Default)]
     pub enum EvaluationOrder {
         /// The latest first.
+        #[default]
         Time = "time",
         /// The lowest value first, of all that the search looked at; there is no next page.
         Value = "value",
         /// The highest value first, likewise.
         ValueDescending = "value_desc",
-    }
-}
-
-impl Default for EvaluationOrder {
-    fn default() -> Self {
-        Self::Time
     }
 }
 

@@ -155,6 +155,8 @@ impl Web {
     /// Every active rubric with what waits to be labelled.
     async fn choose(&self, annotator: Option<&str>, chosen: Option<&str>) -> Result<Response, PageError> {
         let mut rubrics = Vec::new();
+        let report = self.kept_report().await?;
+        let new_series = report.as_ref().map(|report| report.new_series()).unwrap_or_default();
         for rubric in self.parts.catalogue.active() {
             let (drawn, done) = self.queue(&rubric).await?;
             rubrics.push(context! {
@@ -162,6 +164,7 @@ impl Web {
                 description => rubric.description.as_str(),
                 waiting => queue::waiting(&drawn, &done),
                 labelled => done.len(),
+                new_series => new_series.get(rubric.name.as_str()).copied(),
             });
         }
         self.pages.render(

@@ -63,7 +63,7 @@ impl Site {
 
     /// The same after somebody has calibrated.
     async fn calibrated(store: &Store) -> Self {
-        kept::make(store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+        kept::make(store, &all_rubrics(), None, &["baseline".to_owned()]).await.unwrap();
         Self::of(store, None).await
     }
 
@@ -239,7 +239,7 @@ on_both_databases! {
         }
         assert_eq!(site.get("/api/report").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 
-        kept::make(&database.store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+        kept::make(&database.store, &all_rubrics(), None, &["baseline".to_owned()]).await.unwrap();
         assert!(site.page("/").await.contains("Nothing has been judged yet"));
         database.clock.advance(3 * 60_000);
         let page = site.page("/").await;
@@ -247,7 +247,7 @@ on_both_databases! {
         ten_days(&database).await;
         assert!(site.page("/").await.contains("Nothing has been judged yet"), "what came since is in the next report");
 
-        kept::make(&database.store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+        kept::make(&database.store, &all_rubrics(), None, &["baseline".to_owned()]).await.unwrap();
         assert!(site.page("/report").await.contains("faithfulness"));
         database.clock.advance(3 * 3_600_000);
         assert!(site.page("/report").await.contains("no worker with the role calibrate"));
@@ -286,7 +286,7 @@ async fn what_weakens_an_evaluation_stands_on_its_page_in_the_api_and_in_the_led
     assert_eq!(detail["problems"], serde_json::json!([{"code": "text_cut", "detail": HOSTILE}]));
     let ledger: serde_json::Value = site.get("/api/ledger").await.json().await.unwrap();
     assert_eq!((&ledger["problems"][0]["code"], &ledger["problems"][0]["subjects"]), (&"text_cut".into(), &1.into()));
-    kept::make(&database.store, &all_rubrics(), &["baseline".to_owned()]).await.unwrap();
+    kept::make(&database.store, &all_rubrics(), None, &["baseline".to_owned()]).await.unwrap();
     assert!(site.page("/ledger").await.contains("What weakened evaluations"));
 }
 

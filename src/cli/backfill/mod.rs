@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[arg(long)]
     labelled: bool,
     /// Only what failed.
-    #[arg(long, conflicts_with = "labelled")]
+    #[arg(long, conflicts_with_all = ["labelled", "again"])]
     failed: bool,
     /// Also what is judged already. The new verdict takes the place of the old one, with the same probability.
     #[arg(long)]

@@ -46,7 +46,7 @@ impl Summary {
 
     /// Whether planning changes anything: every decision goes into the ledger, also the one not to judge.
     pub(super) fn is_worth_planning(&self) -> bool {
-        self.survey.to_judge > 0 || self.survey.decided_before.values().sum::<u64>() < self.survey.subjects
+        self.survey.decided_before.values().sum::<u64>() < self.survey.subjects
     }
 
     pub(super) fn question(&self) -> String {

@@ -9,7 +9,7 @@ use crate::model::{CANDIDATE, PRODUCTION};
 pub(super) enum Alias {
     /// The version that judges.
     Production,
-    /// A version that judges the same subjects in shadow.
+    /// A version that judges the same subjects beside production, as a series of its own.
     Candidate,
 }
 

@@ -17,9 +17,6 @@ use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::rubrics::{GateUnavailable, PromotionGate, Rubric};
 use crate::store::{AliasMove, NewRubricVersion, Store};
 
-/// What agreement must reach at least, however little it would take to beat always saying the same.
-const LEAST_AGREEMENT: f64 = 0.7;
-
 /// The agreement of a version with human labels, and what it must be: more than always saying the same would reach.
 async fn agreement_gate(store: &Store, name: &str, version: u32, config: &Config) -> anyhow::Result<PromotionGate> {
     let all = rubric_loader::look(store, &config.rubrics).await?.all;
@@ -32,10 +29,11 @@ async fn agreement_gate(store: &Store, name: &str, version: u32, config: &Config
     let Some(interval) = agreement.raw_agreement().interval() else {
         return Err(GateUnavailable("too few of its scores have a human label of known selection").into());
     };
-    let majority = agreement.majority_class.as_ref().and_then(|class| class.share.value()).unwrap_or(0.0);
+    let majority = agreement.majority_class.as_ref();
     Ok(PromotionGate {
+        agreement: agreement.raw_agreement().value().unwrap_or(interval.low),
         lower_bound: interval.low,
-        required: majority.max(LEAST_AGREEMENT),
+        majority: majority.and_then(|class| Some((class.label.clone(), class.share.value()?))),
         labels: agreement.items as usize,
     })
 }

@@ -17,6 +17,9 @@ const ASSUMED_LATENCY_MS: f64 = 3_000.0;
 /// The share of a judge's limits that a backfill takes: the rest is for the spans of today.
 const SHARE: f64 = 0.5;
 
+/// What sets the pace where no limit is narrower: how fast the judge answers.
+const CONCURRENCY: &str = "concurrency";
+
 const MINUTES_A_DAY: f64 = 1_440.0;
 const DAYS_A_MONTH: f64 = 30.0;
 
@@ -149,7 +152,7 @@ pub fn estimate(known: &Known) -> Estimate {
         cost_usd,
         per_minute: Some(per_minute),
         limited_by: Some(limited_by),
-        minutes: (known.per_minute.is_some() || each.latency_ms.is_some()).then_some(number / per_minute),
+        minutes: (limited_by != CONCURRENCY || each.latency_ms.is_some()).then_some(number / per_minute),
         budget,
         spent: known.spent,
     }
@@ -237,7 +240,7 @@ fn pace(known: &Known, terms: &Terms, each: &Each, budget: BudgetAnswer) -> (f64
         return (asked, "--per-minute");
     }
     let latency_ms = each.latency_ms.unwrap_or(ASSUMED_LATENCY_MS).max(1.0);
-    let mut limits = vec![(terms.concurrency as f64 * 60_000.0 / latency_ms, "concurrency")];
+    let mut limits = vec![(terms.concurrency as f64 * 60_000.0 / latency_ms, CONCURRENCY)];
     limits.extend(terms.requests_per_minute.map(|limit| (f64::from(limit), "requests_per_minute")));
     let tokens = (each.input_tokens + each.output_tokens).max(1.0);
     limits.extend(terms.tokens_per_minute.map(|limit| (f64::from(limit) / tokens, "tokens_per_minute")));
@@ -251,7 +254,7 @@ fn pace(known: &Known, terms: &Terms, each: &Each, budget: BudgetAnswer) -> (f64
         );
     }
     let (limit, name) =
-        limits.into_iter().fold((f64::MAX, "concurrency"), |least, one| if one.0 < least.0 { one } else { least });
+        limits.into_iter().fold((f64::MAX, CONCURRENCY), |least, one| if one.0 < least.0 { one } else { least });
     (limit * SHARE, name)
 }
 

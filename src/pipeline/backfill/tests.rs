@@ -9,7 +9,7 @@ use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
 use crate::model::{
     ContentHash, Label, LabelStream, Outcome, Probability, READING_REVISION, RENDERING_REVISION, Revisions, Score,
-    SubjectId, SubjectKind,
+    ScoreForm, SubjectId, SubjectKind,
 };
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
@@ -17,8 +17,8 @@ use crate::pipeline::backfill::{Again, Backfill, Pace, Survey};
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{
-    BackfillScope, Conclusion, EvaluationAccount, EvaluationFilter, EvaluationResult, EvaluationSummary, JudgeCall,
-    DeliveryOutcome, KeptSpan, OwedDelivery, PlannedFrom, SettleTimes, Store,
+    BackfillScope, Conclusion, DeliveryOutcome, EvaluationAccount, EvaluationFilter, EvaluationResult,
+    EvaluationSummary, JudgeCall, KeptSpan, OwedDelivery, PlannedFrom, SettleTimes, Store,
 };
 use crate::telemetry::Metrics;
 
@@ -160,14 +160,17 @@ async fn finish_as(store: &Store, rubric: &str, number: u64, conclusion: Conclus
         conclusion,
         call: JudgeCall {
             model: Some(model.to_owned()),
+            prompt_hash: Some([1; 32]),
             input_tokens: Some(100),
             output_tokens: Some(10),
             cost_usd: Some(0.25),
             latency_ms: Some(40),
-            ..JudgeCall::default()
         },
     };
-    assert_eq!(store.finish_evaluations(&[scored], &|_| vec!["otel".to_owned()]).await.unwrap().len(), 1);
+    assert_eq!(
+        store.finish_evaluations(&[scored], &|_| vec![("otel".to_owned(), ScoreForm::Judged)]).await.unwrap().len(),
+        1
+    );
 }
 
 /// Sends what is owed.

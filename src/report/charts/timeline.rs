@@ -21,6 +21,8 @@ pub(super) const LEFT: f64 = 40.0;
 pub(super) const RIGHT: f64 = 14.0;
 pub(super) const TOP: f64 = 24.0;
 pub(super) const BOTTOM: f64 = 26.0;
+/// About the width of a character of a name.
+const CHARACTER: f64 = 7.0;
 
 /// Draws `courses` over their common time, values from 0 to 1.
 pub fn timeline(class: &str, width: f64, title: &str, courses: &[Course<'_>]) -> String {
@@ -74,7 +76,9 @@ fn breaks(svg: &mut Svg, courses: &[Course<'_>], width: f64, x: &impl Fn(i64) ->
         .filter_map(|course| Some((course.timeline.points.first()?.start.0, course.name)))
         .collect();
     starts.sort_unstable();
-    for (index, (at, name)) in starts.iter().enumerate() {
+    // From the right: of names that would stand over each other the newest is written, all of them are in the description.
+    let mut free_until = width;
+    for (index, (at, name)) in starts.iter().enumerate().rev() {
         let at = x(*at);
         if index > 0 {
             svg.line("break", (at, TOP - 12.0), (at, HEIGHT - BOTTOM));
@@ -87,8 +91,12 @@ fn breaks(svg: &mut Svg, courses: &[Course<'_>], width: f64, x: &impl Fn(i64) ->
         } else {
             5.0
         };
-        // A name at the end of its break may run into the one before: only the narrow chart has so little room.
-        svg.text("name", (at + shift, TOP - 10.0), anchor, name);
+        let length = name.chars().count() as f64 * CHARACTER;
+        let begin = if anchor == "end" { at + shift - length } else { at + shift };
+        if begin + length <= free_until || index + 1 == starts.len() {
+            svg.text("name", (at + shift, TOP - 10.0), anchor, name);
+            free_until = begin - CHARACTER;
+        }
     }
 }
 
@@ -97,7 +105,9 @@ pub(super) fn time_axis(svg: &mut Svg, (first, until): (i64, i64), width: f64, h
     let room = ((width - LEFT - RIGHT) / 76.0).max(2.0) as i64;
     let steps: [i64; 11] = [1, 2, 3, 6, 12, 24, 48, 120, 168, 336, 672];
     let span = until - first;
-    let step = steps.into_iter().map(|hours| hours * HOUR_MS).find(|step| span / step <= room).unwrap_or(span.max(1));
+    // No finer than the points: the ticks between two days would all bear the same date.
+    let steps = steps.into_iter().filter(|step| *step >= i64::from(hours.min(24)));
+    let step = steps.map(|hours| hours * HOUR_MS).find(|step| span / step <= room).unwrap_or(span.max(1));
     let mut at = first - first.rem_euclid(step);
     while at < until {
         if at >= first {
