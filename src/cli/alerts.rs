@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::acting;
 use super::exit::{Usage, success_if};
 use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, minute};
@@ -13,7 +14,7 @@ use crate::error_chain::causes;
 use crate::model::{Alert, AlertChange, AlertId, AlertState};
 use crate::pipeline::delivery::webhooks::{self, Webhook};
 use crate::secrets::process_variable;
-use crate::store::{AlertDeliveryState, Store};
+use crate::store::{AlertDeliveryState, AuditAction, Store};
 
 /// Lists alerts, and says that somebody has looked at one or that it is over.
 #[derive(Debug, clap::Args)]
@@ -72,11 +73,13 @@ async fn act(store: &Store, config: &Config, action: Action, output: &mut Output
         Action::List { all, format } => list(store, all, format, output).await,
         Action::Acknowledge(settle) => {
             let now_ms = store.now_ms();
-            change(store, config, &settle.id, &|alert| alert.acknowledged(&settle.by, now_ms), output).await
+            let action = AuditAction::AlertAcknowledged;
+            change(store, config, &settle, action, &|alert| alert.acknowledged(&settle.by, now_ms), output).await
         }
         Action::Resolve(settle) => {
             let now_ms = store.now_ms();
-            change(store, config, &settle.id, &|alert| alert.resolved(Some(&settle.by), now_ms), output).await
+            let action = AuditAction::AlertResolved;
+            change(store, config, &settle, action, &|alert| alert.resolved(Some(&settle.by), now_ms), output).await
         }
         Action::Test { webhook } => test(config, webhook.as_deref(), output).await,
     }
@@ -152,14 +155,16 @@ fn find(alerts: &[Alert], id: &str) -> Result<AlertId, Usage> {
 async fn change(
     store: &Store,
     config: &Config,
-    id: &str,
+    settle: &Settle,
+    action: AuditAction,
     decide: &(dyn Fn(Alert) -> Option<AlertChange> + Sync),
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let id = find(&store.alerts().await?, id)?;
+    let id = find(&store.alerts().await?, &settle.id)?;
     let routes = webhooks::routes(&config.alerts);
     match store.change_alert(id, &routes, decide).await? {
         Some((alert, true)) => {
+            acting::note(store, action, &id.to_string(), &format!("by {}", settle.by)).await?;
             output.say(format_args!("{} is {}: {}", short(id), state(&alert), alert.finding.summary()))?;
         }
         Some((alert, false)) => output.say(format_args!("{} stays as it was: {}", short(id), state(&alert)))?,

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::acting;
 use super::open_store::open_existing_store;
 use super::output::{Output, Table};
 use crate::config::Config;
 use crate::labels::anchors::choose;
 use crate::model::SubjectId;
-use crate::store::Store;
+use crate::store::{AuditAction, Store, StoreError};
 
 /// Chooses and lists the fixed sets that judges are held against.
 ///
@@ -66,21 +67,31 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
                 anchors.iter().filter(|anchor| anchor.rubric == rubric).map(|anchor| anchor.subject).collect();
             let chosen = choose(&store.labels().await?, &rubric, &taken, n.saturating_sub(taken.len()));
             let added = store.add_anchors(&rubric, &chosen).await?;
+            note(&store, &rubric, added, "added").await?;
             output.say(format_args!("{added} anchors added for {rubric}, {} in all", taken.len() as u64 + added))?;
         }
         Action::Add { rubric, subjects } => {
             let added = store.add_anchors(&rubric, &subjects).await?;
+            note(&store, &rubric, added, "added").await?;
             let others = subjects.len() as u64 - added;
             output.say(format_args!("{added} anchors added for {rubric}; {others} known already or not stored"))?;
         }
         Action::Remove { rubric, subjects } => {
             let removed = store.remove_anchors(&rubric, &subjects).await?;
+            note(&store, &rubric, removed, "removed").await?;
             output.say(format_args!("{removed} anchors removed from {rubric}"))?;
         }
         Action::List => list(&store, output).await?,
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn note(store: &Store, rubric: &str, number: u64, what: &str) -> Result<(), StoreError> {
+    if number == 0 {
+        return Ok(());
+    }
+    acting::note(store, AuditAction::AnchorsChanged, rubric, &format!("{number} {what}")).await
 }
 
 async fn list(store: &Store, output: &mut Output) -> anyhow::Result<()> {

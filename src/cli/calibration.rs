@@ -7,11 +7,12 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::acting;
 use super::arguments::TimeArg;
 use super::open_store::open_existing_store;
 use super::output::{Format, Output, Table};
 use crate::config::Config;
-use crate::store::{Store, TakenSnapshot};
+use crate::store::{AuditAction, Store, TakenSnapshot};
 
 /// Prints what calibration said of each rubric version and judge, as it was said.
 ///
@@ -97,6 +98,7 @@ async fn rebuild(store: &Store, newer_is_gone: bool, output: &mut Output) -> any
             break;
         }
     }
+    acting::note(store, AuditAction::CellsRebuilt, "", "").await?;
     let set_aside = store.set_aside_evaluations().await?;
     store.close().await;
     output.say(format_args!("The statistics of scores are made anew from {counted} evaluations."))?;

@@ -13,12 +13,12 @@ use crate::lifecycle::rubric_loader;
 use crate::model::{Named as _, ProblemCode};
 use crate::pipeline::delivery::sinks::Sink;
 use crate::pipeline::delivery::webhooks::Webhook;
-use crate::pipeline::intake::{self, IntakeError, amqp::AmqpConsumer};
+use crate::pipeline::intake::{self, IntakeError, Listeners, amqp::AmqpConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
 use crate::secrets::{PUBLIC_SALT, process_variable};
 use crate::store::{Installation, ProblemCount, Store};
-use crate::web::{self, WebError};
+use crate::web::{self, Access, WebError};
 
 /// How far back problems of the material are looked for, and how many are named.
 const READING_DAYS: i64 = 7;
@@ -79,7 +79,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
         }
         Err(error) => findings.note("store", Err(error.into()))?,
     }
-    findings.note("intake.otlp", check_listeners(config).await)?;
+    check_listeners(config, &mut findings).await?;
     findings.note("web", check_web(config).await)?;
     if let Some(broker) = &config.intake.amqp {
         findings.note("intake.amqp", check_broker(broker).await)?;
@@ -202,22 +202,41 @@ fn what_to_set(counted: &ProblemCount) -> Option<String> {
     Some(format!("{} ({}×): {}; {remedy}", code.as_str(), counted.subjects, code.meaning()))
 }
 
-async fn check_listeners(config: &Config) -> anyhow::Result<String> {
+async fn check_listeners(config: &Config, findings: &mut Findings<'_>) -> io::Result<()> {
+    let listeners = match listeners(config).await {
+        Ok(Listening::Free(listeners)) => listeners,
+        Ok(Listening::Taken(detail)) => return findings.note("intake.otlp", Ok(detail)),
+        Err(error) => return findings.note("intake.otlp", Err(error)),
+    };
+    let show = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+    let detail = format!("gRPC {}, HTTP {}", show(listeners.grpc_address()), show(listeners.http_address()));
+    findings.note("intake.otlp", Ok(detail))?;
+    for exposure in listeners.exposures() {
+        findings.warn("intake.otlp", &exposure)?;
+    }
+    Ok(())
+}
+
+enum Listening {
+    Free(Listeners),
+    Taken(String),
+}
+
+async fn listeners(config: &Config) -> anyhow::Result<Listening> {
     let listeners = match intake::bind(&config.intake).await {
         Ok(listeners) => listeners,
         Err(IntakeError::Bind { address, source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
-            return Ok(format!("{address} is taken: by a running judged, or by another program"));
+            return Ok(Listening::Taken(format!("{address} is taken: by a running judged, or by another program")));
         }
         Err(error) => return Err(error.into()),
     };
     anyhow::ensure!(!listeners.is_empty(), "nothing can come in: http and grpc are off and there is no [intake.amqp]");
-    let show = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
-    Ok(format!("gRPC {}, HTTP {}", show(listeners.grpc_address()), show(listeners.http_address())))
+    Ok(Listening::Free(listeners))
 }
 
 async fn check_web(config: &Config) -> anyhow::Result<String> {
-    let token = web::token(&config.web)?;
-    match web::bind(&config.web, token.as_ref()).await {
+    Access::from_config(&config.web)?;
+    match web::bind(&config.web).await {
         Ok(_) => Ok(config.web.listen.to_string()),
         Err(WebError::Bind { address, source }) if source.kind() == io::ErrorKind::AddrInUse => {
             Ok(format!("{address} is taken: by a running judged, or by another program"))

@@ -13,7 +13,7 @@ use crate::privacy::PrivacyError;
 use crate::sampling::SamplerError;
 use crate::store::StoreError;
 use crate::telemetry::TelemetryError;
-use crate::web::WebError;
+use crate::web::AccessError;
 
 /// Wrong usage or configuration.
 pub(super) const USAGE: u8 = 2;
@@ -45,7 +45,6 @@ pub(super) fn of_error(error: &anyhow::Error) -> ExitCode {
 
 fn asks_for_a_change(cause: &(dyn Error + 'static)) -> bool {
     always_asks_for_a_change(cause)
-        || matches!(cause.downcast_ref(), Some(WebError::Exposed(_) | WebError::Token(_)))
         || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
         || matches!(cause.downcast_ref(), Some(LibraryError::Selection { .. } | LibraryError::UnknownJudge(_)))
         || cause.downcast_ref().is_some_and(StartError::is_configuration)
@@ -61,4 +60,5 @@ fn always_asks_for_a_change(cause: &(dyn Error + 'static)) -> bool {
         || cause.is::<SamplerError>()
         || cause.is::<PrivacyError>()
         || cause.is::<TelemetryError>()
+        || cause.is::<AccessError>()
 }

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 pub(super) use self::rubrics::labelled_rubrics;
 
+use super::acting;
 use super::exit::success_if;
 use super::input;
 use super::open_store::open_existing_store;
@@ -18,6 +19,7 @@ use super::output::{Output, RecordFormat};
 use crate::config::Config;
 use crate::error_chain::causes;
 use crate::labels::{self, ExportedLabel, LabelFormat};
+use crate::store::AuditAction;
 
 /// Imports and exports human labels.
 #[derive(Debug, clap::Args)]
@@ -72,6 +74,10 @@ async fn import(
             None => LabelFormat::JsonLines,
         };
         let import = labels::import(&store, &rubrics, labels::read_lines(format, &text)).await?;
+        if import.stored > 0 {
+            let detail = format!("{} labels", import.stored);
+            acting::note(&store, AuditAction::LabelsImported, &file.display().to_string(), &detail).await?;
+        }
         for (line, error) in &import.refused {
             output.note(format_args!("{}:{line}: {}", file.display(), causes(error)));
         }

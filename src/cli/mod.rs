@@ -1,10 +1,12 @@
 //! The command line: one file for each command. What they read is in `input`, what they print in `output`, and what they
 //! exit with in `exit`.
 
+mod acting;
 mod agreement;
 mod alerts;
 mod anchors;
 mod arguments;
+mod audit;
 mod backfill;
 mod calibration;
 mod demo;
@@ -57,6 +59,7 @@ enum Command {
     Run(run::Args),
     Alerts(alerts::Args),
     Agreement(agreement::Args),
+    Audit(audit::Args),
     Backfill(backfill::Args),
     Calibration(calibration::Args),
     Anchors(anchors::Args),
@@ -105,6 +108,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args, config()?, output).await,
         Command::Run(args) => run::run(args, config()?, source.clone()).await,
         Command::Agreement(args) => agreement::run(args, output),
+        Command::Audit(args) => audit::run(args, &config()?, output).await,
         Command::Backfill(args) => backfill::run(args, &config()?, output).await,
         Command::Alerts(args) => alerts::run(args, &config()?, output).await,
         Command::Calibration(args) => calibration::run(args, &config()?, output).await,

@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ValueEnum as _;
-use secrecy::SecretString;
-use tokio::net::TcpListener;
 
 use super::exit::success_if;
 use super::open_store::open_store;
 use crate::config::{Config, ConfigSource};
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::telemetry::Telemetry;
-use crate::web::{self, WebParts};
+use crate::web::{self, Access, WebParts};
 
 /// Runs the service.
 ///
@@ -38,14 +36,18 @@ pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> any
     } else {
         args.roles.into_iter().collect()
     };
-    let pages = if roles.contains(&Role::Web) { Some(bind_pages(&config).await?) } else { None };
+    let pages = if roles.contains(&Role::Web) {
+        Some((Access::from_config(&config.web)?, web::bind(&config.web).await?))
+    } else {
+        None
+    };
     let store = open_store(&config).await?;
     let mut service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
     service.config_source = Some(source);
     announce(&service);
-    if let Some((listener, token)) = pages {
+    if let Some((access, listener)) = pages {
         tracing::info!(address = %listener.local_addr()?, "pages, health and metrics are served");
-        let router = web::router(parts(&config, &service, &telemetry, token))?;
+        let router = web::router(parts(&config, &service, &telemetry, access))?;
         lifecycle.spawn("web", web::serve(listener, router, lifecycle.soft()));
     }
     service.start(&lifecycle);
@@ -55,13 +57,7 @@ pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> any
     Ok(success_if(well))
 }
 
-async fn bind_pages(config: &Config) -> anyhow::Result<(TcpListener, Option<SecretString>)> {
-    let token = web::token(&config.web)?;
-    let listener = web::bind(&config.web, token.as_ref()).await?;
-    Ok((listener, token))
-}
-
-fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: Option<SecretString>) -> WebParts {
+fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, access: Access) -> WebParts {
     let status = Arc::clone(service.intake.status());
     let telemetry = Arc::clone(telemetry);
     WebParts {
@@ -72,11 +68,8 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, token: 
         baselines: crate::lifecycle::baselines(config),
         alert_routes: service.alert_routes(),
         trace_link: config.web.trace_link.clone(),
-        token,
-        ready: Arc::new(move || match status.troubles() {
-            troubles if troubles.is_empty() => Ok(()),
-            troubles => Err(troubles.join("; ")),
-        }),
+        access,
+        troubles: Arc::new(move || status.troubles()),
         metrics: Arc::new(move || telemetry.prometheus_text()),
     }
 }

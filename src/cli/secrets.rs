@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use jiff::Timestamp;
 
+use super::acting;
 use super::exit::Usage;
 use super::open_store::open_existing_store;
 use super::output::{Output, Table};
 use crate::config::Config;
 use crate::lifecycle::keys::{self, PlaceholderOrigin, SaltOrigin};
 use crate::secrets::PUBLIC_SALT;
-use crate::store::Installation;
+use crate::store::{AuditAction, Installation};
 
 /// Shows which keys there are and where they come from, and makes new ones.
 #[derive(Debug, clap::Args)]
@@ -53,6 +54,7 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
                 return Ok(ExitCode::FAILURE);
             }
             let installation = store.rotate_installation().await?;
+            acting::note(&store, AuditAction::SecretsRotated, "", "").await?;
             output.say("There are new keys; start the workers again.\n")?;
             output.text(&shown(config, &installation))?;
         }

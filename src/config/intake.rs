@@ -1,6 +1,7 @@
 //! `[intake]`: where spans come from.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use secrecy::SecretString;
@@ -31,11 +32,30 @@ pub struct OtlpConfig {
     pub max_body_bytes: usize,
     /// The largest request accepted after decompression.
     pub max_decompressed_bytes: usize,
-    /// Memory for requests being received and waiting for their commit, all together; beyond it senders are told to
-    /// come back.
+    /// Memory for requests being received, read and waiting for their commit, all ways in together and in the bytes that are built;
+    /// beyond it senders wait their turn, and are told to come back when it does not come. A quarter is for small requests, the rest
+    /// for one large one at a time.
     pub max_in_flight_bytes: usize,
     /// What senders are told to wait, in seconds, when judged cannot take more at the moment.
     pub retry_after_seconds: u32,
+    /// The certificate of both receivers, and its chain, in PEM: they speak TLS.
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// Who may send; everybody who can connect when there is none.
+    pub tokens: Vec<OtlpToken>,
+}
+
+/// A token of a sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtlpToken {
+    /// Whose it is: a sender's share of the memory goes by it.
+    pub name: String,
+    /// The environment variable that holds it.
+    pub token_env: Option<String>,
+    /// The file that holds it.
+    pub token_file: Option<PathBuf>,
 }
 
 impl Default for OtlpConfig {
@@ -44,9 +64,12 @@ impl Default for OtlpConfig {
             http: Listen::At("127.0.0.1:4328".to_owned()),
             grpc: Listen::At("127.0.0.1:4327".to_owned()),
             max_body_bytes: 20 * MIB,
-            max_decompressed_bytes: 64 * MIB,
-            max_in_flight_bytes: 128 * MIB,
+            max_decompressed_bytes: 32 * MIB,
+            max_in_flight_bytes: 96 * MIB,
             retry_after_seconds: 5,
+            tls_cert_file: None,
+            tls_key_file: None,
+            tokens: Vec::new(),
         }
     }
 }
@@ -149,7 +172,7 @@ fn heartbeat_seconds() -> u16 {
 }
 
 fn max_message_bytes() -> usize {
-    64 * MIB
+    32 * MIB
 }
 
 /// An address to listen on, or nothing.

@@ -14,6 +14,7 @@ mod evaluation;
 pub mod intake;
 pub mod judges;
 pub mod lease;
+mod network;
 pub mod privacy;
 mod rubrics;
 pub mod sampling;
@@ -26,7 +27,7 @@ pub mod stream;
 pub mod telemetry;
 mod time_arg;
 mod trace_link;
-mod web;
+pub mod web;
 
 use std::path::{Path, PathBuf};
 

@@ -87,7 +87,7 @@ impl StartError {
             Self::Sampling(error) => matches!(error, TakeUpError::Sampler(_)),
             Self::Rubrics(error) => !matches!(error, LibraryError::Store(_)),
             Self::Store(error) => matches!(error, StoreError::Url(_)),
-            Self::Intake(error) => matches!(error, IntakeError::BrokerUrl(_)),
+            Self::Intake(error) => !matches!(error, IntakeError::Bind { .. }),
         }
     }
 }
@@ -187,7 +187,11 @@ impl Service {
             let committer = self.committer;
             // It ends when the last handle on intake is gone, after the listeners have finished.
             lifecycle.spawn("intake commits", committer.run().map(Ok::<(), Infallible>));
-            lifecycle.spawn("intake", listeners.serve(Arc::clone(&self.intake), soft.clone()));
+            let serving = listeners.serve(Arc::clone(&self.intake), soft.clone());
+            lifecycle.spawn("intake", async {
+                serving.await;
+                Ok::<(), Infallible>(())
+            });
         }
         if self.roles.contains(&Role::Assemble) {
             let assembly = Assembly {

@@ -3,6 +3,7 @@
 //! Everything that crosses from one room to another is one of these types. They are made at an edge (a decoder, a
 //! configuration file, a database row), where wrong input is refused, and are correct from then on.
 
+mod access;
 mod alert;
 mod attributes;
 mod content_hash;
@@ -32,6 +33,7 @@ mod subject;
 mod verdict;
 mod write_back;
 
+pub use access::{AccessRole, AccessWay, Actor};
 pub use alert::{Alert, AlertChange, AlertEvent, AlertEvidence, AlertFinding, AlertState};
 pub use attributes::{Attributes, Value};
 pub use content_hash::ContentHash;

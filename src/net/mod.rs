@@ -1,12 +1,17 @@
-//! What outgoing connections have in common.
+//! What connections have in common: outgoing ones of their clients, incoming ones of their server.
 
 pub mod error_words;
+mod loopback;
+mod request;
 mod retry_after;
+pub mod server;
 mod settings;
 pub mod tls;
 
 use reqwest::{Client, ClientBuilder, redirect};
 
+pub use loopback::is_loopback_host;
+pub use request::{bearer_token, named_host};
 pub use retry_after::retry_after;
 pub use settings::{add_headers, http_url};
 

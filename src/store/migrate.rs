@@ -143,6 +143,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     23 "write back" "0023_write_back.sql",
     24 "set aside" "0024_set_aside.sql",
     25 "restored labels" "0025_restored_labels.sql",
+    26 "access" "0026_access.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -37,7 +37,7 @@ metrics! {
         by [transport (http, grpc, amqp, local), signal (traces, logs), result (committed, refused, unavailable)]
         "Export requests, by how they came and what became of them";
     INTAKE_REFUSALS: Counter<u64> = "judged.intake.refusals" in "{request}"
-        by [transport (http, grpc), reason (size, type, compression, unreadable, incomplete, overload, address, unavailable)]
+        by [transport (http, grpc), reason (size, type, compression, unreadable, incomplete, overload, address, forbidden, token, unavailable)]
         "Export requests that a receiver refused, by why; their senders were told, and keep the data or lose it";
     INTAKE_REJECTED: Counter<u64> = "judged.intake.rejected" in "{record}"
         by [signal (traces, logs), reason (malformed, nesting)]
@@ -50,6 +50,8 @@ metrics! {
         buckets [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
     INTAKE_DEAD_LETTERS: Counter<u64> = "judged.intake.dead_letters" in "{message}" by [queue]
         "Messages that can never be read, moved to the dead-letter queue";
+    FAILED_LOG_INS: Counter<u64> = "judged.web.failed_logins" in "{attempt}" by [way (form, bearer)]
+        "Wrong tokens that the pages were shown, in the log-in form or in a header";
     TRACES_ASSEMBLED: Counter<u64> = "judged.assembly.traces" in "{trace}" by [root_seen (true, false), late (true, false)]
         "Traces assembled, by whether the root was seen and whether late spans came";
     UNMAPPED_ATTRIBUTES: Counter<u64> = "judged.assembly.unmapped_attributes" in "{attribute}" by [attribute]

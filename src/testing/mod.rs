@@ -1,6 +1,7 @@
 //! What the tests of several rooms share: databases, judges and receivers that do as they are told, ready-made records.
 
 pub mod captures;
+pub mod certificate;
 pub mod conversations;
 pub mod databases;
 pub mod evaluated;

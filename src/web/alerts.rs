@@ -1,22 +1,21 @@
 //! What moved and is not settled; who looks after it.
 
-use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use axum::{Json, http::StatusCode};
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
-use super::auth::cookie;
+use super::access::person;
 use super::filter::{place, written_place};
-use super::labelling::{ANNOTATOR, name, remember};
-use super::percent::decoded;
+use super::labelling::{own_name, remember, signing};
 use super::problem::PageError;
 use super::state::{Shared, Web};
-use crate::model::{Alert, AlertChange, AlertId};
-use crate::store::AlertCursor;
+use crate::model::{Actor, Alert, AlertChange, AlertId};
+use crate::store::{AlertCursor, AuditAction};
 
 /// How many alerts that are over a page shows.
 const PAST: usize = 50;
@@ -48,6 +47,7 @@ fn cut(alerts: &mut Vec<Alert>, limit: usize) -> Option<String> {
 pub(super) async fn page(
     State(web): State<Shared>,
     Query(from): Query<Beginning>,
+    Extension(actor): Extension<Actor>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let (store, after) = (&web.parts.store, from.cursor()?);
@@ -61,8 +61,9 @@ pub(super) async fn page(
     };
     let open: Vec<Value> = open.iter().map(card).collect();
     let past: Vec<Value> = past.iter().map(shown).collect();
-    let by = cookie(&headers, ANNOTATOR).and_then(decoded).as_deref().and_then(name);
-    web.pages.render("alerts.html", context! { here => "/alerts", open, past, next, first => after.is_none(), by })
+    let (by, is_known) = (signing(&actor, &headers), own_name(&actor).is_some());
+    let first = after.is_none();
+    web.pages.render("alerts.html", context! { here => "/alerts", open, past, next, first, by, is_known })
 }
 
 /// An alert as the templates read it.
@@ -80,23 +81,28 @@ pub(super) struct Settled {
 /// Takes what somebody says of an alert, and goes back to the list.
 pub(super) async fn settle(
     State(web): State<Shared>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
     Form(settled): Form<Settled>,
 ) -> Result<Response, PageError> {
-    let by = name(&settled.by)
+    let by = own_name(&actor)
+        .or_else(|| person(&settled.by))
         .ok_or_else(|| PageError::BadRequest("Say who you are, so that others know whom to ask.".to_owned()))?;
-    web.settle(&id, &settled.action, &by).await?;
+    web.settle(&actor, &id, &settled.action, &by).await?;
     Ok((remember(&by, "/alerts"), Redirect::to(&format!("/alerts#{id}"))).into_response())
 }
 
 /// The same for programs, which get the alert.
 pub(super) async fn settle_api(
     State(web): State<Shared>,
+    Extension(actor): Extension<Actor>,
     Path(id): Path<String>,
     Json(settled): Json<Settled>,
 ) -> Result<Response, PageError> {
-    let by = name(&settled.by).ok_or_else(|| PageError::BadRequest("`by` is missing: say who acts".to_owned()))?;
-    let alert = web.settle(&id, &settled.action, &by).await?;
+    let by = own_name(&actor)
+        .or_else(|| person(&settled.by))
+        .ok_or_else(|| PageError::BadRequest("`by` is missing: say who acts".to_owned()))?;
+    let alert = web.settle(&actor, &id, &settled.action, &by).await?;
     Ok((StatusCode::OK, Json(alert)).into_response())
 }
 
@@ -113,13 +119,14 @@ impl Web {
         Ok(self.parts.store.unresolved_alerts().await?.iter().map(shown).collect())
     }
 
-    async fn settle(&self, id: &str, action: &str, by: &str) -> Result<Alert, PageError> {
+    async fn settle(&self, actor: &Actor, id: &str, action: &str, by: &str) -> Result<Alert, PageError> {
         let unknown = || PageError::NotFound("There is no such alert.".to_owned());
         let id: AlertId = id.parse().map_err(|_| unknown())?;
         let now_ms = self.parts.store.now_ms();
-        let decide: &(dyn Fn(Alert) -> Option<AlertChange> + Sync) = match action {
-            "acknowledge" => &|alert| alert.acknowledged(by, now_ms),
-            "resolve" => &|alert| alert.resolved(Some(by), now_ms),
+        type Decide<'a> = &'a (dyn Fn(Alert) -> Option<AlertChange> + Sync);
+        let (action, decide): (_, Decide<'_>) = match action {
+            "acknowledge" => (AuditAction::AlertAcknowledged, &|alert| alert.acknowledged(by, now_ms)),
+            "resolve" => (AuditAction::AlertResolved, &|alert| alert.resolved(Some(by), now_ms)),
             _ => {
                 return Err(PageError::BadRequest(
                     "An alert is acknowledged or resolved; nothing else is known.".to_owned(),
@@ -127,6 +134,10 @@ impl Web {
             }
         };
         let changed = self.parts.store.change_alert(id, &self.parts.alert_routes, decide).await?;
-        changed.map(|(alert, _)| alert).ok_or_else(unknown)
+        let (alert, is_changed) = changed.ok_or_else(unknown)?;
+        if is_changed {
+            self.parts.store.note_action(actor, action, &alert.id.to_string(), &format!("by {by}")).await?;
+        }
+        Ok(alert)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,8 +16,9 @@ use super::problem::PageError;
 use super::state::Shared;
 use crate::config::TraceLink;
 use crate::labels::{self, LabelError, LabelLine, LabelledRubric};
+use crate::model::Actor;
 use crate::report::Moment;
-use crate::store::EvaluationSummary;
+use crate::store::{AuditAction, EvaluationSummary};
 
 /// An error as JSON.
 pub(super) struct Problem(PageError);
@@ -101,7 +102,11 @@ pub(super) async fn report(State(web): State<Shared>) -> Result<Response, Proble
 
 /// `POST /api/labels`: one label or an array of them, in the form of `judged labels import`. What is right is stored; what
 /// is not is named by its position.
-pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Response, Problem> {
+pub(super) async fn labels(
+    State(web): State<Shared>,
+    Extension(actor): Extension<Actor>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let body: Value = serde_json::from_slice(&body)
         .map_err(|error| PageError::BadRequest(format!("the body is no JSON: {error}")))?;
     let items = match body {
@@ -121,6 +126,10 @@ pub(super) async fn labels(State(web): State<Shared>, body: Bytes) -> Result<Res
         .map(|rubric| (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() }))
         .collect();
     let import = labels::import(&web.parts.store, &rubrics, lines).await?;
+    if import.stored > 0 {
+        let detail = format!("{} labels over the API", import.stored);
+        web.parts.store.note_action(&actor, AuditAction::LabelsImported, "", &detail).await?;
+    }
     let refused: Vec<Value> = import
         .refused
         .iter()

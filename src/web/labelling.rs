@@ -3,28 +3,28 @@
 //! Blind: nothing the judge said is on it. What is labelled is what the queue drew; stream and probability travel with the
 //! form under a seal, so that they are stored as they were when the item was drawn.
 
-use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Deserialize;
 
-use super::auth::cookie;
+use super::access::person;
+use super::cookie::cookie;
 use super::percent::{decoded, encoded};
 use super::problem::PageError;
 use super::state::{Shared, Web};
 use crate::labels::pool;
 use crate::labels::queue::{self, Done, Drawn};
-use crate::model::{Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
+use crate::model::{Actor, Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::secrets::same;
+use crate::store::AuditAction;
 
-pub(super) const ANNOTATOR: &str = "judged_annotator";
+const ANNOTATOR: &str = "judged_annotator";
 const ANNOTATOR_SECONDS: u32 = 365 * 86_400;
-/// A name longer than this is no name.
-const NAME_MAX: usize = 80;
 /// A reason longer than this is no reason.
 const RATIONALE_MAX: usize = 10_000;
 
@@ -33,22 +33,43 @@ pub(super) struct Wanted {
     rubric: Option<String>,
     /// An item to look at again.
     subject: Option<String>,
-    annotator: Option<String>,
+}
+
+/// Under which name somebody labels: that of their log-in, else the one they gave on these pages.
+pub(super) fn signing(actor: &Actor, headers: &HeaderMap) -> Option<String> {
+    own_name(actor).or_else(|| cookie(headers, ANNOTATOR).and_then(decoded).as_deref().and_then(person))
+}
+
+/// The name of a log-in, where it has one.
+pub(super) fn own_name(actor: &Actor) -> Option<String> {
+    Some(actor.name.clone()).filter(|name| !name.is_empty())
+}
+
+/// What says who labels.
+#[derive(Debug, Deserialize)]
+pub(super) struct Introduction {
+    annotator: String,
+    rubric: String,
+}
+
+/// Keeps the name under which somebody labels, and goes to the first item.
+pub(super) async fn introduce(Form(given): Form<Introduction>) -> Result<Response, PageError> {
+    let annotator = person(&given.annotator)
+        .ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
+    let next = format!("/label?rubric={}", encoded(&given.rubric));
+    Ok((remember(&annotator, "/label"), Redirect::to(&next)).into_response())
 }
 
 /// The next item of a rubric, or the rubrics to choose from.
 pub(super) async fn page(
     State(web): State<Shared>,
+    Extension(actor): Extension<Actor>,
     headers: HeaderMap,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, PageError> {
-    let annotator = wanted
-        .annotator
-        .as_deref()
-        .and_then(name)
-        .or_else(|| cookie(&headers, ANNOTATOR).and_then(decoded).as_deref().and_then(name));
+    let annotator = signing(&actor, &headers);
     let (Some(annotator), Some(rubric)) = (&annotator, &wanted.rubric) else {
-        return web.choose(annotator.as_deref(), wanted.rubric.as_deref()).await;
+        return web.choose(annotator.as_deref(), own_name(&actor).is_some(), wanted.rubric.as_deref()).await;
     };
     let rubric = web.rubric(rubric)?;
     let (drawn, done) = web.queue(&rubric).await?;
@@ -63,7 +84,7 @@ pub(super) async fn page(
     };
     let mine = done.iter().filter(|done| done.1 == *annotator);
     let previous = mine.clone().rfind(|done| Some(done.0) != item.map(|item| item.subject)).map(|done| done.0);
-    let page = web.pages.render(
+    web.pages.render(
         "label.html",
         context! {
             here => "/label",
@@ -81,8 +102,7 @@ pub(super) async fn page(
             again => again.is_some(),
             rubrics => Vec::<Value>::new(),
         },
-    )?;
-    Ok((remember(annotator, "/label"), page).into_response())
+    )
 }
 
 /// What the form sends.
@@ -104,9 +124,14 @@ pub(super) struct Given {
 }
 
 /// Stores a label and goes on to the next item.
-pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) -> Result<Response, PageError> {
+pub(super) async fn save(
+    State(web): State<Shared>,
+    Extension(actor): Extension<Actor>,
+    Form(given): Form<Given>,
+) -> Result<Response, PageError> {
     let rubric = web.rubric(&given.rubric)?;
-    let annotator = name(&given.annotator)
+    let annotator = own_name(&actor)
+        .or_else(|| person(&given.annotator))
         .ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
     let sealed = web.seal_of(&given.rubric, given.subject, &given.stream, &given.probability);
     if !same(&sealed, &given.seal) {
@@ -131,7 +156,9 @@ pub(super) async fn save(State(web): State<Shared>, Form(given): Form<Given>) ->
         probability: given.probability.parse().ok().and_then(|p: f64| Probability::try_from(p).ok()),
         labelled_at_ms: web.parts.store.now_ms(),
     };
+    let detail = format!("{} as {annotator}", rubric.name);
     web.parts.store.insert_labels(&[label]).await?;
+    web.parts.store.note_action(&actor, AuditAction::Labelled, &given.subject.to_string(), &detail).await?;
     let next = format!("/label?rubric={}", encoded(&rubric.name));
     Ok((remember(&annotator, "/label"), Redirect::to(&next)).into_response())
 }
@@ -153,7 +180,12 @@ impl Web {
     }
 
     /// Every active rubric with what waits to be labelled.
-    async fn choose(&self, annotator: Option<&str>, chosen: Option<&str>) -> Result<Response, PageError> {
+    async fn choose(
+        &self,
+        annotator: Option<&str>,
+        is_known: bool,
+        chosen: Option<&str>,
+    ) -> Result<Response, PageError> {
         let mut rubrics = Vec::new();
         let report = self.kept_report().await?;
         let new_series = report.as_ref().map(|report| report.new_series()).unwrap_or_default();
@@ -169,7 +201,7 @@ impl Web {
         }
         self.pages.render(
             "label.html",
-            context! { here => "/label", annotator, chosen, rubrics, rubric => Value::from(()), item => Value::from(()) },
+            context! { here => "/label", annotator, is_known, chosen, rubrics, rubric => Value::from(()), item => Value::from(()) },
         )
     }
 
@@ -191,12 +223,6 @@ fn again_of(subject: SubjectId, drawn: &[Drawn], done: &Done) -> Option<Drawn> {
         let was_labelled = done.iter().any(|done| done.0 == subject);
         was_labelled.then_some(Drawn { subject, stream: LabelStream::Unknown, probability: Probability::ONE })
     })
-}
-
-/// A name as it is stored.
-pub(super) fn name(text: &str) -> Option<String> {
-    let name: String = text.trim().chars().filter(|character| !character.is_control()).take(NAME_MAX).collect();
-    Some(name).filter(|name| !name.is_empty())
 }
 
 /// Keeps the name of who acted for the next time on these pages.
@@ -266,10 +292,10 @@ mod tests {
 
     #[test]
     fn a_name_survives_its_cookie() {
-        let named = name("  Änne; Path=/ \n").unwrap();
+        let named = person("  Änne; Path=/ \n").unwrap();
         assert_eq!(decoded(&encoded(&named)), Some("Änne; Path=/".to_owned()));
         assert!(!encoded(&named).contains(';'));
-        assert_eq!(name(" \t"), None);
+        assert_eq!(person(" \t"), None);
     }
 
     #[test]

@@ -4,13 +4,20 @@
 //! Text from spans is only ever shown as text. Without a token the pages answer on loopback only, and only to requests
 //! that name it; with one, a log-in is asked for.
 
+mod access;
+mod access_error;
 mod alerts;
 mod api;
-mod auth;
+mod audit;
+mod browser;
+mod cookie;
 mod evaluations;
+mod failures;
 mod filter;
+mod guard;
 mod health;
 mod labelling;
+mod log_in;
 mod overview;
 mod pages;
 mod percent;
@@ -26,27 +33,25 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::WebConfig;
-use crate::secrets::{SecretError, SecretPlace, process_variable};
+use crate::net::server::{self, Serving};
 use pages::Pages;
 use problem::PageError;
 use state::{ReportCache, Shared, Web};
 
+pub use access::Access;
+pub use access_error::AccessError;
 pub use state::WebParts;
 
 /// Why the pages are not served.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    /// An address that others can reach, without a token.
-    #[error(
-        "[web] listen = \"{0}\" can be reached from other machines, which needs a token: set `token_env` or `token_file` in [web], \
-         or listen on 127.0.0.1"
-    )]
-    Exposed(SocketAddr),
+    /// It cannot be found out who asks.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The address is taken or not ours.
     #[error("[web] cannot listen on {address}")]
     Bind {
@@ -54,34 +59,14 @@ pub enum WebError {
         address: SocketAddr,
         source: std::io::Error,
     },
-    /// The token is not where the configuration says.
-    #[error("[web] {0}")]
-    Token(SecretError),
     /// A template of judged itself is wrong.
     #[error("a page template is wrong; please report this")]
     Template(#[from] minijinja::Error),
-    /// Serving failed.
-    #[error("the pages stopped being served")]
-    Serve(#[source] std::io::Error),
 }
 
-/// The log-in token of the configuration, if it names one.
-pub fn token(config: &WebConfig) -> Result<Option<SecretString>, WebError> {
-    let place = SecretPlace {
-        env_key: "token_env",
-        env: config.token_env.as_deref(),
-        file_key: "token_file",
-        file: config.token_file.as_deref(),
-    };
-    place.read(&process_variable).map_err(WebError::Token)
-}
-
-/// Binds the configured address; refuses one that others can reach when there is no token.
-pub async fn bind(config: &WebConfig, token: Option<&SecretString>) -> Result<TcpListener, WebError> {
+/// Binds the configured address.
+pub async fn bind(config: &WebConfig) -> Result<TcpListener, WebError> {
     let address = config.listen;
-    if token.is_none() && !address.ip().is_loopback() {
-        return Err(WebError::Exposed(address));
-    }
     TcpListener::bind(address).await.map_err(|source| WebError::Bind { address, source })
 }
 
@@ -99,6 +84,9 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/evaluations", get(evaluations::list))
         .route("/evaluations/{id}", get(evaluations::one))
         .route("/label", get(labelling::page).post(labelling::save))
+        .route("/label/name", post(labelling::introduce))
+        .route("/session", get(log_in::session_page).post(log_in::log_out))
+        .route("/audit", get(audit::page))
         .route("/rubrics", get(rubrics::list))
         .route("/rubrics/{name}", get(rubrics::one))
         .route("/metrics", get(health::metrics))
@@ -109,19 +97,20 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/api/ledger", get(api::ledger))
         .route("/api/report", get(api::report))
         .route("/api/labels", post(api::labels))
-        .layer(middleware::from_fn_with_state(Arc::clone(&web), auth::require_login));
+        .route("/api/audit", get(audit::list_api))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), guard::require_actor));
     let open = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/login", get(auth::login_page).post(auth::login))
+        .route("/login", get(log_in::login_page).post(log_in::login))
         .route("/style.css", get(pages::style))
         .route("/label.js", get(pages::script));
     Ok(guarded
         .merge(open)
         .fallback(not_found)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(Arc::clone(&web), auth::same_origin))
-        .layer(middleware::from_fn(auth::security_headers))
+        .layer(middleware::from_fn_with_state(Arc::clone(&web), browser::same_origin))
+        .layer(middleware::from_fn(browser::security_headers))
         .with_state(web))
 }
 
@@ -130,10 +119,8 @@ const MAX_BODY_BYTES: usize = 4 << 20;
 
 /// Serves until `shutdown`.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> Result<(), WebError> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move { shutdown.cancelled().await })
-        .await
-        .map_err(WebError::Serve)
+    server::serve(listener, Serving { protocol: "pages", router, tls: None }, shutdown).await;
+    Ok(())
 }
 
 async fn not_found() -> PageError {

@@ -33,6 +33,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("rubrics.html", include_str!("templates/rubrics.html")),
     ("rubric.html", include_str!("templates/rubric.html")),
     ("login.html", include_str!("templates/login.html")),
+    ("session.html", include_str!("templates/session.html")),
+    ("audit.html", include_str!("templates/audit.html")),
 ];
 
 impl Pages {

@@ -16,6 +16,8 @@ pub(super) enum PageError {
     /// The request is wrong.
     #[error("{0}")]
     BadRequest(String),
+    #[error("too many wrong tokens; try again in a minute")]
+    TooManyAttempts,
     /// The store failed.
     #[error("the store cannot be read")]
     Store(#[from] StoreError),
@@ -38,6 +40,7 @@ impl PageError {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::TooManyAttempts => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(error) | Self::Report(KeptReportError::Store(error)) if error.is_transient() => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

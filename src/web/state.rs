@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+use super::access::Access;
 use super::pages::Pages;
 use crate::config::TraceLink;
 use crate::report::kept::PageReport;
@@ -28,10 +28,10 @@ pub struct WebParts {
     pub alert_routes: Vec<AlertRoute>,
     /// Where the tracing backend shows a trace.
     pub trace_link: Option<TraceLink>,
-    /// The log-in token.
-    pub token: Option<SecretString>,
-    /// Whether the process is ready, and if not why; the database is asked besides.
-    pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Who may come in.
+    pub access: Access,
+    /// What keeps the process from its work, each with the reason; the database is asked besides.
+    pub troubles: Arc<dyn Fn() -> Vec<(&'static str, String)> + Send + Sync>,
     /// The metrics in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }

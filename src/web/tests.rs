@@ -1,10 +1,10 @@
 //! Pages and API over HTTP, as a browser without JavaScript and as a program see them.
 
+mod access;
 mod documented;
 
 use std::sync::Arc;
 
-use crate::config::WebConfig;
 use crate::model::{
     AlertEvent, Emitter, EvaluationId, LabelStream, Named as _, Outcome, Problem, ProblemCode, SubjectId,
     SubjectProblem,
@@ -13,9 +13,8 @@ use crate::report::kept;
 use crate::rubrics::{Catalogue, Rubric};
 use crate::secrets::MacKey;
 use crate::store::{Conclusion, EvaluationResult, JudgeCall, PlannedFrom, Store};
-use crate::web::{self, WebParts};
+use crate::web::{self, Access, WebParts};
 use reqwest::{Client, Response, StatusCode, header};
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +33,18 @@ struct Site {
 }
 
 impl Site {
+    /// Without a token, or with one in `[web]`.
     async fn of(store: &Store, token: Option<&str>) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let place = token.map(|token| {
+            std::fs::write(files.path().join("token"), token).unwrap();
+            format!("token_file = \"{}\"", files.path().join("token").display())
+        });
+        Self::with(store, &place.unwrap_or_default()).await
+    }
+
+    /// With this text in `[web]`.
+    async fn with(store: &Store, web: &str) -> Self {
         crate::net::tls::install_provider();
         let rubrics = all_rubrics();
         let router = web::router(WebParts {
@@ -48,8 +58,8 @@ impl Site {
                 events: AlertEvent::ALL.iter().copied().collect(),
             }],
             trace_link: crate::config::TraceLink::try_from("http://traces.example/{trace_id}".to_owned()).ok(),
-            token: token.map(|token| SecretString::from(token.to_owned())),
-            ready: Arc::new(|| Ok(())),
+            access: Access::from_config(&toml::from_str(web).unwrap()).unwrap(),
+            troubles: Arc::new(Vec::new),
             metrics: Arc::new(|| "judged_up 1\n".into()),
         })
         .unwrap();
@@ -147,7 +157,14 @@ on_both_databases! {
 
         let choice = site.page("/label").await;
         assert!(choice.contains("faithfulness"));
-        let page = site.page("/label?rubric=faithfulness&annotator=carol").await;
+        let introduced = site.send("/label/name", &[("annotator", "carol"), ("rubric", "faithfulness")]).await;
+        assert_eq!(introduced.headers()[header::LOCATION], "/label?rubric=faithfulness");
+        let name = introduced.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let page = site.client.get(format!("{}/label?rubric=faithfulness", site.base)).header(header::COOKIE, &name);
+        let page = page.send().await.unwrap().text().await.unwrap();
+        assert_well_formed(&page);
+        let linked = site.get("/label?rubric=faithfulness&annotator=mallory").await;
+        assert!(linked.headers().get(header::SET_COOKIE).is_none(), "a link does not say who labels");
         assert!(page.contains("5: every claim is supported"), "the scale in the judge's words");
         assert!(!page.contains("The answer repeats the policy"), "the judge's reasons give its score away");
         let subject: SubjectId = field(&page, "subject").parse().unwrap();
@@ -197,10 +214,21 @@ async fn every_page_is_sound_and_its_links_lead_somewhere() {
     let scored = ten_days(&database).await;
     let site = Site::calibrated(&database.store).await;
     let first = scored[&("faithfulness".to_owned(), "default".to_owned())][0];
-    let mut pages = vec![format!("/evaluations/{first}"), "/label?rubric=harmfulness&annotator=x".to_owned()];
+    let mut pages = vec![format!("/evaluations/{first}"), "/label?rubric=harmfulness".to_owned()];
     pages.extend(
-        ["/", "/report", "/evaluations", "/label", "/rubrics", "/rubrics/faithfulness", "/judges", "/ledger"]
-            .map(str::to_owned),
+        [
+            "/",
+            "/report",
+            "/evaluations",
+            "/label",
+            "/rubrics",
+            "/rubrics/faithfulness",
+            "/judges",
+            "/ledger",
+            "/session",
+            "/audit",
+        ]
+        .map(str::to_owned),
     );
     let mut links = std::collections::BTreeSet::new();
     for path in &pages {
@@ -266,7 +294,7 @@ async fn hostile_text_stays_text() {
     let query = encoded(HOSTILE);
     for path in [
         format!("/evaluations?text={query}"),
-        format!("/label?annotator={query}"),
+        format!("/label?rubric={query}"),
         format!("/evaluations?segment={query}"),
     ] {
         let page = site.get(&path).await.text().await.unwrap();
@@ -288,48 +316,6 @@ async fn what_weakens_an_evaluation_stands_on_its_page_in_the_api_and_in_the_led
     assert_eq!((&ledger["problems"][0]["code"], &ledger["problems"][0]["subjects"]), (&"text_cut".into(), &1.into()));
     kept::make(&database.store, &all_rubrics(), None, &["baseline".to_owned()]).await.unwrap();
     assert!(site.page("/ledger").await.contains("What weakened evaluations"));
-}
-
-#[tokio::test]
-async fn a_token_is_asked_for_and_other_sites_are_refused() {
-    let database = Database::sqlite().await;
-    let site = Site::of(&database.store, Some("open sesame")).await;
-    let turned = site.get("/evaluations?label=fail").await;
-    assert_eq!(turned.status(), StatusCode::SEE_OTHER);
-    assert_eq!(turned.headers()[header::LOCATION], "/login?next=%2Fevaluations%3Flabel%3Dfail");
-    assert_eq!(site.get("/api/ledger").await.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(site.get("/metrics").await.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(site.get("/healthz").await.status(), StatusCode::OK);
-
-    assert_eq!(site.send("/login", &[("token", "open says me")]).await.status(), StatusCode::UNAUTHORIZED);
-    let entered = site.send("/login", &[("token", "open sesame"), ("next", "//evil.example")]).await;
-    assert_eq!(entered.headers()[header::LOCATION], "/");
-    let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
-    assert!(
-        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("sesame"),
-        "{cookie}"
-    );
-    let ask = |path: &str| site.client.get(format!("{}{path}", site.base));
-    let session = cookie.split(';').next().unwrap();
-    assert_eq!(ask("/").header(header::COOKIE, session).send().await.unwrap().status(), StatusCode::OK);
-    let bearer = ask("/api/ledger").header(header::AUTHORIZATION, "Bearer open sesame").send().await.unwrap();
-    assert_eq!(bearer.status(), StatusCode::OK);
-
-    let open = Site::of(&database.store, None).await;
-    let rebound = open.client.get(&open.base).header(header::HOST, "evil.example").send().await.unwrap();
-    assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
-    let labels = open.client.post(format!("{}/api/labels", open.base)).body("[]");
-    let crossed = labels.header("sec-fetch-site", "cross-site").send().await.unwrap();
-    assert_eq!(crossed.status(), StatusCode::FORBIDDEN);
-}
-
-#[tokio::test]
-async fn without_a_token_only_loopback_is_listened_on() {
-    let config = WebConfig { listen: "0.0.0.0:0".parse().unwrap(), ..WebConfig::default() };
-    let refused = web::bind(&config, None).await.unwrap_err().to_string();
-    assert!(refused.contains("token_env") && refused.contains("127.0.0.1"), "{refused}");
-    let missing = WebConfig { token_env: Some("JUDGED_TEST_NO_SUCH_TOKEN".into()), ..WebConfig::default() };
-    assert!(web::token(&missing).unwrap_err().to_string().contains("JUDGED_TEST_NO_SUCH_TOKEN"));
 }
 
 #[tokio::test]

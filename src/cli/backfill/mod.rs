@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use self::summary::Summary;
+use super::acting;
 use super::arguments::{TimeArg, positive};
 use super::exit::Usage;
 use super::open_store::open_existing_store;
@@ -20,7 +21,7 @@ use crate::model::Probability;
 use crate::pipeline::backfill::{Again, Backfill, Estimate, Known, Pace, Survey, estimate};
 use crate::rubrics::RubricReference;
 use crate::sampling::Sampler;
-use crate::store::{BackfillScope, Store};
+use crate::store::{AuditAction, BackfillScope, Store};
 
 /// Judges the past through the same ledger, with a cost estimate first.
 ///
@@ -93,6 +94,7 @@ async fn run_on(args: &Args, config: &Config, store: &Store, output: &mut Output
     }
     if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary, output)?) {
         summary.planned = Some(plan(config, store, &backfill, &summary, output).await?);
+        acting::note(store, AuditAction::BackfillStarted, &backfill.rubric.reference(), "").await?;
     }
     match args.format {
         Format::Json => output.json(JsonFormat::Backfill, &summary)?,

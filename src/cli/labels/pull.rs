@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use super::super::acting;
 use super::super::arguments::TimeArg;
 use super::super::exit::Usage;
 use super::super::open_store::open_existing_store;
@@ -18,6 +19,7 @@ use crate::pipeline::delivery::sinks::annotations::{
     Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, KnownPlace,
 };
 use crate::secrets::process_variable;
+use crate::store::AuditAction;
 
 /// Fetches what people annotated in MLflow, Phoenix or Langfuse.
 ///
@@ -107,6 +109,10 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             } else {
                 labels::import(&store, &rubrics, lines).await?
             };
+            if !args.dry_run && tally.import.stored > 0 {
+                let detail = format!("{} labels of {rubric}", tally.import.stored);
+                acting::note(&store, AuditAction::LabelsImported, &args.from, &detail).await?;
+            }
             tally.rubric = Some(rubric.to_owned());
             settle(&mut tally, &annotations);
         }

@@ -9,6 +9,7 @@ named_enum! {
     pub(in crate::cli) enum JsonFormat {
         Agreement = "agreement",
         Alerts = "alerts",
+        Audit = "audit",
         Backfill = "backfill",
         Drift = "drift",
         Evaluations = "evaluations",
@@ -28,6 +29,7 @@ impl JsonFormat {
         match self {
             Self::Agreement
             | Self::Alerts
+            | Self::Audit
             | Self::Backfill
             | Self::Drift
             | Self::Evaluations

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
+use super::super::acting;
 use super::super::exit::GATE;
 use super::super::open_store::open_store;
 use super::super::output::Output;
@@ -15,7 +16,7 @@ use crate::judges::{JudgeEnvironment, Judges};
 use crate::lifecycle::{baselines, rubric_loader};
 use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts};
 use crate::rubrics::{GateUnavailable, PromotionGate, Rubric};
-use crate::store::{AliasMove, NewRubricVersion, Store};
+use crate::store::{AliasMove, AuditAction, NewRubricVersion, Store};
 
 /// The agreement of a version with human labels, and what it must be: more than always saying the same would reach.
 async fn agreement_gate(store: &Store, name: &str, version: u32, config: &Config) -> anyhow::Result<PromotionGate> {
@@ -61,6 +62,10 @@ pub(super) async fn promote(
         check_judge(&published.rubric, config)?;
     }
     let moved = store.move_rubric_alias(name, alias.as_str(), version).await?;
+    if matches!(moved, AliasMove::Moved { .. }) {
+        let detail = format!("is now {}", alias.as_str());
+        acting::note(&store, AuditAction::RubricPromoted, &format!("{name} v{version}"), &detail).await?;
+    }
     store.close().await;
     match moved {
         AliasMove::Moved { from: Some(from) } if from == version => {

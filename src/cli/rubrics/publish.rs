@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
+use super::super::acting;
 use super::super::open_store::open_store;
 use super::super::output::Output;
 use super::files::plural;
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::lifecycle::rubric_loader::{new_version, published};
 use crate::model::PRODUCTION;
 use crate::rubrics::{Changed, Library, Rubric, RubricReference, plan_publication};
-use crate::store::{Changes, Conflict, NewRubricVersion, Publication, RubricAlias, Store};
+use crate::store::{AuditAction, Changes, Conflict, NewRubricVersion, Publication, RubricAlias, Store};
 
 /// What to publish.
 pub(super) struct Wanted {
@@ -72,7 +73,15 @@ async fn publish_into(
     }
     versions.extend(changed.iter().map(|(rubric, _)| version(rubric)));
     match store.publish_rubric_versions(&versions, wanted.replace).await? {
-        Publication::Done(changes) => Ok((changes, plan.unchanged)),
+        Publication::Done(changes) => {
+            for (name, version) in &changes.new {
+                acting::note(store, AuditAction::RubricPublished, &format!("{name} v{version}"), "").await?;
+            }
+            for (name, version) in &changes.replaced {
+                acting::note(store, AuditAction::RubricPublished, &format!("{name} v{version}"), "replaced").await?;
+            }
+            Ok((changes, plan.unchanged))
+        }
         Publication::Refused(conflicts) => {
             let conflicts: Vec<String> = conflicts.iter().map(|conflict| refusal(conflict, &plan.changed)).collect();
             bail!("nothing was published:\n{}", conflicts.join("\n"))

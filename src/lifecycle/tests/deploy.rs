@@ -145,8 +145,9 @@ async fn record_everything() {
         resource_spans: vec![wire::ResourceSpans { scope_spans, ..Default::default() }],
     };
     let description = Description::Stated(Signal::Traces, Encoding::Protobuf);
-    intake.accept(Transport::Http, description, request.encode_to_vec().into()).await.unwrap();
+    intake.accept_bytes(Transport::Http, description, request.encode_to_vec().into()).await.unwrap();
     refuse_a_request(&intake).await;
+    metric_list::FAILED_LOG_INS.instrument().add(1, &[opentelemetry::KeyValue::new("way", "form")]);
     drop(intake);
     committing.await.unwrap();
 }
@@ -163,7 +164,7 @@ async fn refuse_a_request(intake: &Arc<Intake>) {
         reqwest::Client::new().post(format!("http://{address}/v1/traces")).header("content-type", "text/html");
     assert_eq!(request.send().await.unwrap().status(), 415);
     shutdown.cancel();
-    serving.await.unwrap().unwrap();
+    serving.await.unwrap();
 }
 
 #[tokio::test]

@@ -10,21 +10,25 @@
 //! sender keeps the data; whatever can never be read is refused, so that nobody sends it for ever.
 
 mod accept_error;
+mod admission;
 pub mod amqp;
+mod arrival;
 pub mod batch;
 mod compression;
+mod door;
 pub mod files;
 mod group_commit;
 mod http_body;
 mod in_force;
+mod intake_error;
 mod intake_store;
-mod memory_limiter;
 pub mod metrics;
 pub mod otlp_client;
 mod otlp_grpc;
 mod otlp_http;
 mod otlp_response;
 pub mod prefilter;
+mod record_size;
 mod refusals;
 mod service;
 mod status;
@@ -35,22 +39,27 @@ mod wire_reader;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 pub use accept_error::AcceptError;
+pub use admission::Reservation;
 pub use batch::Redact;
 pub use group_commit::Committer;
 pub use in_force::{Before, SamplingInForce};
+pub use intake_error::IntakeError;
 pub use intake_store::IntakeStore;
-pub use memory_limiter::MemoryLimiter;
-pub use service::{IntakeError, Listeners, bind};
+pub use service::{Listeners, bind};
 pub use status::{Dependency, IntakeStatus};
 
 use crate::model::TraceId;
-use crate::otlp::{Encoding, Signal};
+use crate::otlp::{Encoding, Signal, sniff_encoding};
 use crate::store::{Committed, SettleTimes};
-use batch::{Prepared, Request};
+#[cfg(test)]
+use admission::{Admission, Sender};
+use arrival::Arrival;
+use batch::{BatchError, Prepared, Request};
+#[cfg(test)]
+use compression::Compression;
 use group_commit::Commits;
 use intake_store::answered;
 use metrics::{Metrics, Transport};
@@ -74,6 +83,8 @@ pub struct Accepted {
 pub enum Description {
     /// The transport states signal and encoding.
     Stated(Signal, Encoding),
+    /// The transport states the signal; the encoding shows.
+    Sniffed(Signal),
     /// A queue meant for this signal; the content has the last word.
     Expected(Signal),
 }
@@ -142,45 +153,79 @@ impl Intake {
         *self.redactor.write().unwrap_or_else(PoisonError::into_inner) = redactor;
     }
 
-    /// Takes in one uncompressed export request; returns after the commit.
-    pub async fn accept(
+    /// Takes in one export request; returns after the commit.
+    async fn accept(
         &self,
         transport: Transport,
         description: Description,
-        body: Bytes,
+        arrival: Arrival,
+        memory: Reservation,
     ) -> Result<Accepted, AcceptError> {
-        let result = self.take_in(description, body).await;
+        let was_large = memory.is_large();
+        let mut result = self.take_in(description, arrival.clone(), memory).await;
+        if !was_large && matches!(result, Err(AcceptError::Overloaded)) {
+            // It was taken for a small one. What it held is given back.
+            result = match arrival.enter_large().await {
+                Ok(memory) => self.take_in(description, arrival, memory).await,
+                Err(overrun) => Err(overrun.into()),
+            };
+        }
         let signal = match description {
-            Description::Stated(signal, _) | Description::Expected(signal) => signal,
+            Description::Stated(signal, _) | Description::Expected(signal) | Description::Sniffed(signal) => signal,
         };
         let outcome = match &result {
             Ok(_) => "committed",
-            Err(AcceptError::Unreadable(_)) => "refused",
-            Err(AcceptError::Unavailable { .. } | AcceptError::Stopping) => "unavailable",
+            Err(AcceptError::Unreadable(_) | AcceptError::Unknown(_) | AcceptError::TooLarge(_)) => "refused",
+            Err(AcceptError::Unavailable { .. } | AcceptError::Overloaded | AcceptError::Stopping) => "unavailable",
         };
         self.metrics.request(transport, signal, outcome);
         result
     }
 
-    async fn take_in(&self, description: Description, body: Bytes) -> Result<Accepted, AcceptError> {
-        let request = self.compute(move || read(description, body)).await??;
-        let request = Arc::new(request);
+    /// The same with an uncompressed request and all memory that it may want.
+    #[cfg(test)]
+    pub async fn accept_bytes(
+        &self,
+        transport: Transport,
+        description: Description,
+        body: bytes::Bytes,
+    ) -> Result<Accepted, AcceptError> {
+        let admission = Admission::new(usize::MAX / 2, std::time::Duration::from_secs(10));
+        let (sender, compression, max_decompressed) = (Sender::Own, Compression::Identity, usize::MAX);
+        let arrival = Arrival { sender, compression, body, max_decompressed, admission };
+        self.accept(transport, description, arrival, Reservation::endless()).await
+    }
+
+    async fn take_in(
+        &self,
+        description: Description,
+        arrival: Arrival,
+        memory: Reservation,
+    ) -> Result<Accepted, AcceptError> {
+        let (admission, sender) = (arrival.admission.clone(), arrival.sender.clone());
+        let read = self.compute(move || read(description, arrival, memory)).await??;
+        let (request, memory) = (Arc::new(read.0), read.1);
         // One sampling for both looks, whatever is put in force between them.
         let sampling = Arc::clone(&self.sampling.read().unwrap_or_else(PoisonError::into_inner));
-        let prepared = match self.prepare(&request, &sampling, None).await? {
-            Prepared::Ask(ids) => {
+        let (prepared, memory) = match self.prepare(&request, &sampling, None, memory).await? {
+            (Prepared::Ask(ids), memory) => {
                 let kept = answered(self.store.kept_traces(&ids)).await?;
-                self.prepare(&request, &sampling, Some(kept)).await?
+                self.prepare(&request, &sampling, Some(kept), memory).await?
             }
-            ready @ Prepared::Batch { .. } => ready,
+            ready => ready,
         };
         let Prepared::Batch { batch, complaint, too_deep } = prepared else {
             // `prepare` asks only when it has no answer yet.
             return Err(AcceptError::Unreadable("the sampling decision could not be made".to_owned()));
         };
+        let mut memory = memory;
+        memory.shrink(request.size());
+        drop(request);
+        admission.settle(&mut memory, &sender).await;
         let (signal, received, rejected) = (batch.signal, batch.received, batch.rejected);
         // A request without records leaves no trace in the account, so that there is nothing to commit.
         let committed = if received == 0 { Committed::default() } else { self.commits.commit(batch).await? };
+        drop(memory);
         if rejected > 0 && !committed.repeated {
             self.metrics.rejected(signal, rejected, too_deep);
         }
@@ -192,13 +237,15 @@ impl Intake {
         request: &Arc<Request>,
         sampling: &Arc<SamplingInForce>,
         kept_before: Option<HashSet<TraceId>>,
-    ) -> Result<Prepared, AcceptError> {
+        mut memory: Reservation,
+    ) -> Result<(Prepared, Reservation), AcceptError> {
         let (sampling, now_ms) = (Arc::clone(sampling), self.store.now_ms());
         let redactor = Arc::clone(&self.redactor.read().unwrap_or_else(PoisonError::into_inner));
         let request = Arc::clone(request);
         self.compute(move || {
-            batch::prepare(&request, sampling.at(now_ms), redactor.as_ref(), kept_before.as_ref())
-                .map_err(|error| AcceptError::Unreadable(error.explain()))
+            let (sampling, redactor) = (sampling.at(now_ms), redactor.as_ref());
+            let prepared = batch::prepare(&request, sampling, redactor, kept_before.as_ref(), &mut memory);
+            prepared.map(|prepared| (prepared, memory)).map_err(refused)
         })
         .await?
     }
@@ -219,10 +266,24 @@ impl Intake {
     }
 }
 
-fn read(description: Description, body: Bytes) -> Result<Request, AcceptError> {
+/// Unpacks and recognises a request.
+fn read(
+    description: Description,
+    arrival: Arrival,
+    mut memory: Reservation,
+) -> Result<(Request, Reservation), AcceptError> {
+    let body = arrival.unpacked(&mut memory)?;
     let request = match description {
-        Description::Stated(signal, encoding) => Request::read(signal, encoding, body),
-        Description::Expected(signal) => Request::recognise(signal, body),
+        Description::Stated(signal, encoding) => Request::read(signal, encoding, body, &mut memory),
+        Description::Sniffed(signal) => Request::read(signal, sniff_encoding(&body), body, &mut memory),
+        Description::Expected(signal) => Request::recognise(signal, body, &mut memory),
     };
-    request.map_err(|error| AcceptError::Unreadable(error.explain()))
+    request.map(|request| (request, memory)).map_err(refused)
+}
+
+fn refused(error: BatchError) -> AcceptError {
+    match error {
+        BatchError::Memory(overrun) => overrun.into(),
+        other => AcceptError::Unreadable(other.explain()),
+    }
 }

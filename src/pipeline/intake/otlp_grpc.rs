@@ -6,7 +6,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use axum::routing::post;
@@ -17,8 +17,9 @@ use tonic::codec::{EncodeBody, EncodeBuf, Encoder, SingleMessageCompressionOverr
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use super::compression::{self, Compression, CompressionError};
-use super::http_body::{self, BodyError};
+use super::admission::Sender;
+use super::compression::Compression;
+use super::http_body;
 use super::metrics::Transport;
 use super::otlp_http::Receiver;
 use super::otlp_response::{self, Advice, Refusal};
@@ -41,26 +42,38 @@ pub(super) fn router(receiver: Receiver) -> Router {
         .with_state(receiver)
 }
 
-async fn traces(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
-    export(&receiver, Signal::Traces, &headers, body).await
+async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
+    export(&receiver, Signal::Traces, request).await
 }
 
-async fn logs(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
-    export(&receiver, Signal::Logs, &headers, body).await
+async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
+    export(&receiver, Signal::Logs, request).await
 }
 
-async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: Body) -> Response {
-    match receive(receiver, signal, headers, body).await {
+async fn export(receiver: &Receiver, signal: Signal, request: Request) -> Response {
+    let admitted = receiver.door().admit(&request);
+    let (head, body) = request.into_parts();
+    let sender = match admitted {
+        Ok(sender) => sender,
+        Err(refusal) => {
+            http_body::discard(body).await;
+            return refused(receiver, &refusal);
+        }
+    };
+    match receive(receiver, signal, sender, &head.headers, body).await {
         Ok(accepted) => succeeded(response_message(signal, &accepted)),
         Err(refusal) => refused(receiver, &refusal),
     }
 }
 
-async fn receive(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: Body) -> Result<Accepted, Refusal> {
+async fn receive(
+    receiver: &Receiver,
+    signal: Signal,
+    sender: Sender,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Accepted, Refusal> {
     let retry_after = receiver.retry_after;
-    let of_body = |error: BodyError| Refusal::of_body(&error, retry_after);
-    let of_compression = |error: CompressionError| Refusal::of_compression(&error, retry_after);
-    let of_accept = |error| Refusal::of_accept(&error, retry_after);
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !text(header::CONTENT_TYPE.as_str()).starts_with("application/grpc") {
         http_body::discard(body).await;
@@ -68,19 +81,21 @@ async fn receive(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body:
         return Err(Refusal::redirect(message));
     }
     let stated = Compression::parse(text("grpc-encoding"));
-    let mut reservation = receiver.memory.reservation();
-    let framed = http_body::receive(body, receiver.max_body + PREFIX, &mut reservation).await.map_err(of_body)?;
-    let (compressed, message) = only_message(framed)?;
-    let compression = if compressed { stated.map_err(of_compression)? } else { Compression::Identity };
-    let limit = receiver.max_decompressed;
-    let decompress = move || {
-        let decompressed = compression::decompress(compression, message, limit, &mut reservation);
-        decompressed.map(|decompressed| (decompressed, reservation))
+    // Whether the message is compressed as stated shows in it.
+    let likely = *stated.as_ref().unwrap_or(&Compression::Identity);
+    let (announced, limit) = (http_body::announced_length(headers), receiver.max_body + PREFIX);
+    let received = receiver.arrival(sender, likely, announced, limit, body).await;
+    let (mut arrival, memory) = received.map_err(|error| Refusal::of_body(&error, retry_after))?;
+    let (compressed, message) = only_message(arrival.body)?;
+    arrival.body = message;
+    arrival.compression = match stated {
+        Ok(compression) if compressed => compression,
+        Err(error) if compressed => return Err(Refusal::of_accept(&error.into(), retry_after)),
+        _ => Compression::Identity,
     };
-    let (request, _reservation) =
-        receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_compression)?;
     let description = Description::Stated(signal, Encoding::Protobuf);
-    receiver.intake.accept(Transport::Grpc, description, request).await.map_err(of_accept)
+    let accepted = receiver.intake.accept(Transport::Grpc, description, arrival, memory).await;
+    accepted.map_err(|error| Refusal::of_accept(&error, retry_after))
 }
 
 /// The one message of a unary call, and whether it is compressed.
@@ -150,6 +165,8 @@ fn refused(receiver: &Receiver, refusal: &Refusal) -> Response {
         // Without RetryInfo the sender gives up at once, as it should.
         Advice::Shrink => Status::resource_exhausted(message),
         Advice::Reencode | Advice::Redirect => Status::unimplemented(message),
+        Advice::Forbid => Status::permission_denied(message),
+        Advice::Authenticate => Status::unauthenticated(message),
         Advice::SlowDown(after) => later(Code::ResourceExhausted, after),
         Advice::Retry(after) => later(Code::Unavailable, after),
     };

@@ -2,45 +2,82 @@
 //!
 //! The Collector's exporter sends again after 429, 502, 503 and 504 only, and drops the data after anything else.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use prost::Message;
 use tonic::Code;
 
-use super::compression::{self, ACCEPTED, Compression, CompressionError};
-use super::http_body::{self, BodyError};
+use super::admission::{Admission, Reservation, Sender};
+use super::arrival::Arrival;
+use super::compression::{ACCEPTED, Compression};
+use super::door::Door;
+use super::http_body::{self, BodyError, Receiving};
 use super::metrics::Transport;
 use super::otlp_response::{self, Advice, Refusal};
-use super::{Accepted, Description, Intake, MemoryLimiter};
+use super::{Accepted, Description, Intake};
 use crate::config::intake::OtlpConfig;
 use crate::otlp::{Encoding, Signal, sniff_encoding, wire};
+use crate::secrets::Tokens;
 
 /// What the receivers share.
 #[derive(Clone)]
 pub(super) struct Receiver {
     pub(super) intake: Arc<Intake>,
-    pub(super) memory: MemoryLimiter,
+    admission: Admission,
     pub(super) max_body: usize,
-    pub(super) max_decompressed: usize,
+    max_decompressed: usize,
     pub(super) retry_after: Duration,
+    tokens: Arc<Tokens<String>>,
+    is_loopback: bool,
 }
 
 impl Receiver {
-    pub(super) fn new(config: &OtlpConfig, intake: Arc<Intake>) -> Self {
+    pub(super) fn new(config: &OtlpConfig, tokens: Tokens<String>, admission: Admission, intake: Arc<Intake>) -> Self {
         Self {
             intake,
-            memory: MemoryLimiter::new(config.max_in_flight_bytes),
+            admission,
             max_body: config.max_body_bytes,
             max_decompressed: config.max_decompressed_bytes,
             retry_after: Duration::from_secs(u64::from(config.retry_after_seconds.max(1))),
+            tokens: Arc::new(tokens),
+            is_loopback: true,
         }
+    }
+
+    /// Reads a body when its sender's turn has come.
+    pub(super) async fn arrival(
+        &self,
+        sender: Sender,
+        compression: Compression,
+        announced: Option<usize>,
+        limit: usize,
+        body: Body,
+    ) -> Result<(Arrival, Reservation), BodyError> {
+        let receiving = Receiving { admission: &self.admission, sender: &sender, compression, announced, limit };
+        let (body, memory) = receiving.receive(body).await?;
+        let (admission, max_decompressed) = (self.admission.clone(), self.max_decompressed);
+        Ok((Arrival { sender, compression, body, max_decompressed, admission }, memory))
+    }
+
+    /// The same for a listener of this address.
+    pub(super) fn at(&self, address: SocketAddr) -> Self {
+        Self { is_loopback: address.ip().is_loopback(), ..self.clone() }
+    }
+
+    pub(super) fn needs_token(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
+    pub(super) fn door(&self) -> Door<'_> {
+        Door { tokens: &self.tokens, is_loopback: self.is_loopback }
     }
 }
 
@@ -53,15 +90,25 @@ pub(super) fn router(receiver: Receiver) -> Router {
         .with_state(receiver)
 }
 
-async fn traces(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
-    export(&receiver, Signal::Traces, &headers, body).await
+async fn traces(State(receiver): State<Receiver>, request: Request) -> Response {
+    export(&receiver, Signal::Traces, request).await
 }
 
-async fn logs(State(receiver): State<Receiver>, headers: HeaderMap, body: Body) -> Response {
-    export(&receiver, Signal::Logs, &headers, body).await
+async fn logs(State(receiver): State<Receiver>, request: Request) -> Response {
+    export(&receiver, Signal::Logs, request).await
 }
 
-async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: Body) -> Response {
+async fn export(receiver: &Receiver, signal: Signal, request: Request) -> Response {
+    let admitted = receiver.door().admit(&request);
+    let (head, body) = request.into_parts();
+    let headers = &head.headers;
+    let sender = match admitted {
+        Ok(sender) => sender,
+        Err(refusal) => {
+            http_body::discard(body).await;
+            return refused(receiver, &refusal, readable(headers));
+        }
+    };
     let stated = match stated_encoding(headers) {
         Ok(stated) => stated,
         Err(refusal) => {
@@ -70,7 +117,7 @@ async fn export(receiver: &Receiver, signal: Signal, headers: &HeaderMap, body: 
         }
     };
     let answer_in = stated.unwrap_or(Encoding::Protobuf);
-    match receive(receiver, signal, stated, headers, body).await {
+    match receive(receiver, signal, stated, sender, headers, body).await {
         Ok((encoding, accepted)) => succeeded(signal, encoding, &accepted),
         Err(refusal) => refused(receiver, &refusal, answer_in),
     }
@@ -80,32 +127,30 @@ async fn receive(
     receiver: &Receiver,
     signal: Signal,
     stated: Option<Encoding>,
+    sender: Sender,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Encoding, Accepted), Refusal> {
     let retry_after = receiver.retry_after;
-    let of_body = |error: BodyError| Refusal::of_body(&error, retry_after);
-    let of_compression = |error: CompressionError| Refusal::of_compression(&error, retry_after);
     let compression = match Compression::parse(text(headers, &header::CONTENT_ENCODING)) {
         Ok(compression) => compression,
         Err(error) => {
             http_body::discard(body).await;
-            return Err(of_compression(error));
+            return Err(Refusal::of_accept(&error.into(), retry_after));
         }
     };
-    let mut reservation = receiver.memory.reservation();
-    let received = http_body::receive(body, receiver.max_body, &mut reservation).await.map_err(of_body)?;
-    let limit = receiver.max_decompressed;
-    let decompress = move || {
-        let decompressed = compression::decompress(compression, received, limit, &mut reservation);
-        decompressed.map(|decompressed| (decompressed, reservation))
-    };
-    let of_accept = |error| Refusal::of_accept(&error, retry_after);
-    let (request, _reservation) =
-        receiver.intake.compute(decompress).await.map_err(of_accept)?.map_err(of_compression)?;
-    let encoding = stated.unwrap_or_else(|| sniff_encoding(&request));
-    let accepted = receiver.intake.accept(Transport::Http, Description::Stated(signal, encoding), request).await;
-    Ok((encoding, accepted.map_err(of_accept)?))
+    let announced = http_body::announced_length(headers);
+    let (arrival, memory) = receiver
+        .arrival(sender, compression, announced, receiver.max_body, body)
+        .await
+        .map_err(|error| Refusal::of_body(&error, retry_after))?;
+    // What is packed shows its encoding later; its sender hears protobuf.
+    let shown =
+        || if compression == Compression::Identity { sniff_encoding(&arrival.body) } else { Encoding::Protobuf };
+    let answer_in = stated.unwrap_or_else(shown);
+    let description = stated.map_or(Description::Sniffed(signal), |encoding| Description::Stated(signal, encoding));
+    let accepted = receiver.intake.accept(Transport::Http, description, arrival, memory).await;
+    Ok((answer_in, accepted.map_err(|error| Refusal::of_accept(&error, retry_after))?))
 }
 
 /// The encoding by the content type; `None` when there is none.
@@ -173,6 +218,8 @@ fn refused(receiver: &Receiver, refusal: &Refusal, encoding: Encoding) -> Respon
         Advice::Shrink => (StatusCode::PAYLOAD_TOO_LARGE, Code::InvalidArgument),
         Advice::Reencode => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidArgument),
         Advice::Redirect => (StatusCode::NOT_FOUND, Code::Unimplemented),
+        Advice::Forbid => (StatusCode::FORBIDDEN, Code::PermissionDenied),
+        Advice::Authenticate => (StatusCode::UNAUTHORIZED, Code::Unauthenticated),
         // Not 429: exporters of some releases (OpenTelemetry for Python 1.39 among them) drop what was answered so, and send
         // again after 503.
         Advice::SlowDown(_) => (StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted),
@@ -197,7 +244,10 @@ fn refused(receiver: &Receiver, refusal: &Refusal, encoding: Encoding) -> Respon
         Advice::Reencode => {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED));
         }
-        Advice::Fix | Advice::Shrink | Advice::Redirect => {}
+        Advice::Authenticate => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Advice::Fix | Advice::Shrink | Advice::Redirect | Advice::Forbid => {}
     }
     response
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::AcceptError;
-use super::compression::{ACCEPTED, CompressionError};
+use super::admission::Overrun;
+use super::compression::ACCEPTED;
 use super::http_body::BodyError;
 use super::refusals::RefusalReason;
 
@@ -18,6 +19,10 @@ pub(super) enum Advice {
     Reencode,
     /// Send it to another address.
     Redirect,
+    /// Do not send: it is not taken from there.
+    Forbid,
+    /// Send it with a token that is known.
+    Authenticate,
     /// Send it again later, because judged has too much to do.
     SlowDown(Duration),
     /// Send it again later, because something judged needs is away.
@@ -42,22 +47,24 @@ impl Refusal {
         Self::new(RefusalReason::Address, Advice::Redirect, message)
     }
 
-    pub(super) fn of_body(error: &BodyError, retry_after: Duration) -> Self {
-        let (reason, advice) = match error {
-            BodyError::TooLarge { .. } => (RefusalReason::Size, Advice::Shrink),
-            BodyError::Broken => (RefusalReason::Incomplete, Advice::Fix),
-            BodyError::TooSlow => (RefusalReason::Incomplete, Advice::Retry(retry_after)),
-            BodyError::Exhausted(_) => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
-        };
-        Self::new(reason, advice, error.to_string())
+    /// From somewhere that nothing is taken from.
+    pub(super) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(RefusalReason::Forbidden, Advice::Forbid, message)
     }
 
-    pub(super) fn of_compression(error: &CompressionError, retry_after: Duration) -> Self {
+    /// Without a token that is known.
+    pub(super) fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(RefusalReason::Token, Advice::Authenticate, message)
+    }
+
+    pub(super) fn of_body(error: &BodyError, retry_after: Duration) -> Self {
         let (reason, advice) = match error {
-            CompressionError::TooLarge { .. } => (RefusalReason::Size, Advice::Shrink),
-            CompressionError::Unknown(_) => (RefusalReason::Compression, Advice::Reencode),
-            CompressionError::Corrupt(_) => (RefusalReason::Unreadable, Advice::Fix),
-            CompressionError::Exhausted(_) => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
+            BodyError::TooLarge { .. } | BodyError::Overrun(Overrun::TooLarge { .. }) => {
+                (RefusalReason::Size, Advice::Shrink)
+            }
+            BodyError::Broken => (RefusalReason::Incomplete, Advice::Fix),
+            BodyError::TooSlow => (RefusalReason::Incomplete, Advice::Retry(retry_after)),
+            BodyError::Overrun(Overrun::Busy) => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
         };
         Self::new(reason, advice, error.to_string())
     }
@@ -65,6 +72,9 @@ impl Refusal {
     pub(super) fn of_accept(error: &AcceptError, retry_after: Duration) -> Self {
         let (reason, advice) = match error {
             AcceptError::Unreadable(_) => (RefusalReason::Unreadable, Advice::Fix),
+            AcceptError::Unknown(_) => (RefusalReason::Compression, Advice::Reencode),
+            AcceptError::TooLarge(_) => (RefusalReason::Size, Advice::Shrink),
+            AcceptError::Overloaded => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
             AcceptError::Unavailable { .. } | AcceptError::Stopping => {
                 (RefusalReason::Unavailable, Advice::Retry(retry_after))
             }

@@ -26,6 +26,10 @@ named_enum! {
         Overload = "overload",
         /// Sent to an address that takes no requests of its kind.
         Address = "address",
+        /// Sent by a web page, or under a name that is not this machine's.
+        Forbidden = "forbidden",
+        /// Without a token that is known.
+        Token = "token",
         /// What judged needs to take it is away, or judged stops.
         Unavailable = "unavailable",
     }

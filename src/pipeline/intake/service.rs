@@ -2,52 +2,30 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::amqp::{AmqpConsumer, BrokerUrlError};
+use super::admission::Admission;
+use super::amqp::AmqpConsumer;
+use super::intake_error::IntakeError;
 use super::otlp_http::Receiver;
-use super::{Intake, otlp_grpc, otlp_http};
+use super::{Intake, door, otlp_grpc, otlp_http};
 use crate::config::intake::{IntakeConfig, Listen, OtlpConfig};
-
-/// Why intake could not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address} for {protocol} ({key}); is another program, perhaps a Collector, using it?")]
-    Bind {
-        /// The address as configured.
-        address: String,
-        /// OTLP/HTTP or OTLP/gRPC.
-        protocol: &'static str,
-        /// The configuration key.
-        key: &'static str,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The broker's URL cannot be read.
-    #[error(transparent)]
-    BrokerUrl(#[from] BrokerUrlError),
-    /// A receiver broke.
-    #[error("the {protocol} receiver stopped")]
-    Serve {
-        /// OTLP/HTTP or OTLP/gRPC.
-        protocol: &'static str,
-        /// What the system says.
-        source: std::io::Error,
-    },
-}
+use crate::net::server::{self, Serving};
+use crate::secrets::Tokens;
 
 /// Bound sockets, not served yet.
-#[derive(Debug)]
 pub struct Listeners {
     http: Option<TcpListener>,
     grpc: Option<TcpListener>,
     amqp: Option<AmqpConsumer>,
     otlp: OtlpConfig,
+    tokens: Tokens<String>,
+    tls: Option<TlsAcceptor>,
 }
 
 const HTTP: &str = "OTLP/HTTP";
@@ -55,13 +33,21 @@ const GRPC: &str = "OTLP/gRPC";
 
 /// Binds every configured receiver and checks the broker's URL; the broker itself may come later.
 pub async fn bind(config: &IntakeConfig) -> Result<Listeners, IntakeError> {
-    let OtlpConfig { http, grpc, .. } = &config.otlp;
-    Ok(Listeners {
+    let OtlpConfig { http, grpc, tls_cert_file, tls_key_file, .. } = &config.otlp;
+    let tokens = door::tokens(&config.otlp)?;
+    let tls = server::acceptor(tls_cert_file.as_deref(), tls_key_file.as_deref()).map_err(IntakeError::Tls)?;
+    let listeners = Listeners {
         http: listen(http, HTTP, "intake.otlp.http").await?,
         grpc: listen(grpc, GRPC, "intake.otlp.grpc").await?,
         amqp: config.amqp.clone().map(AmqpConsumer::new).transpose()?,
         otlp: config.otlp.clone(),
-    })
+        tokens,
+        tls,
+    };
+    for address in [listeners.http_address(), listeners.grpc_address()].into_iter().flatten() {
+        door::check_tokens(&listeners.tokens, address)?;
+    }
+    Ok(listeners)
 }
 
 async fn listen(
@@ -96,40 +82,61 @@ impl Listeners {
         self.grpc.as_ref()?.local_addr().ok()
     }
 
+    /// What strangers can do with the receivers, where others can reach them; for `judged doctor`.
+    pub fn exposures(&self) -> Vec<String> {
+        let addresses = [("intake.otlp.http", self.http_address()), ("intake.otlp.grpc", self.grpc_address())];
+        let of = |(key, address): (&str, Option<SocketAddr>)| {
+            let exposure = exposure(address?, !self.tokens.is_empty(), self.tls.is_some())?;
+            Some(format!("{key}: {exposure}"))
+        };
+        addresses.into_iter().filter_map(of).collect()
+    }
+
     /// Serves until `shutdown`, then finishes the requests under way.
-    pub async fn serve(self, intake: Arc<Intake>, shutdown: CancellationToken) -> Result<(), IntakeError> {
-        // One memory limiter for both receivers.
-        let receiver = Receiver::new(&self.otlp, Arc::clone(&intake));
-        let http = serve(self.http, otlp_http::router(receiver.clone()), HTTP, shutdown.clone());
-        let grpc = serve(self.grpc, otlp_grpc::router(receiver), GRPC, shutdown.clone());
+    pub async fn serve(self, intake: Arc<Intake>, shutdown: CancellationToken) {
+        // One memory for all ways in.
+        let patience = Duration::from_secs(u64::from(self.otlp.retry_after_seconds.max(1)));
+        let admission = Admission::new(self.otlp.max_in_flight_bytes, patience);
+        let receiver = Receiver::new(&self.otlp, self.tokens, admission.clone(), Arc::clone(&intake));
+        let http = serve(self.http, &receiver, otlp_http::router, HTTP, self.tls.clone(), shutdown.clone());
+        let grpc = serve(self.grpc, &receiver, otlp_grpc::router, GRPC, self.tls, shutdown.clone());
         let amqp = async {
             if let Some(consumer) = self.amqp {
-                consumer.run(intake, shutdown).await;
+                consumer.run(intake, admission, shutdown).await;
             }
-            Ok(())
         };
-        tokio::try_join!(http, grpc, amqp).map(|_| ())
+        tokio::join!(http, grpc, amqp);
     }
 }
 
 async fn serve(
     listener: Option<TcpListener>,
-    router: Router,
+    receiver: &Receiver,
+    router: fn(Receiver) -> Router,
     protocol: &'static str,
+    tls: Option<TlsAcceptor>,
     shutdown: CancellationToken,
-) -> Result<(), IntakeError> {
-    let Some(listener) = listener else { return Ok(()) };
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, protocol, "receiver listens");
+) {
+    let Some(listener) = listener else { return };
+    let Ok(address) = listener.local_addr() else { return };
+    tracing::info!(%address, protocol, tls = tls.is_some(), "receiver listens");
+    if let Some(exposure) = exposure(address, receiver.needs_token(), tls.is_some()) {
+        tracing::warn!(%address, protocol, "{exposure}");
     }
-    let listener = listener.tap_io(|connection| {
-        // Answers are small; without this they would wait for an acknowledgement.
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    });
-    axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
-        .map_err(|source| IntakeError::Serve { protocol, source })
+    let serving = Serving { protocol, router: router(receiver.at(address)), tls };
+    server::serve(listener, serving, shutdown).await;
+}
+
+/// What strangers can do with a receiver that others can reach.
+fn exposure(address: SocketAddr, needs_token: bool, tls: bool) -> Option<&'static str> {
+    match (needs_token, tls) {
+        _ if address.ip().is_loopback() => None,
+        (true, true) => None,
+        (true, false) => Some(
+            "this receiver can be reached from other machines without TLS: spans and tokens can be read on the way; set tls_cert_file",
+        ),
+        (false, _) => Some(
+            "this receiver can be reached from other machines and asks for no token: whoever reaches it can send spans; set [[intake.otlp.tokens]], or let only the Collector connect",
+        ),
+    }
 }

@@ -42,11 +42,11 @@ impl IntakeStatus {
         }
     }
 
-    /// What keeps intake from working; empty when nothing does.
-    pub fn troubles(&self) -> Vec<String> {
+    /// What keeps intake from working, each with the reason; empty when nothing does.
+    pub fn troubles(&self) -> Vec<(&'static str, String)> {
         let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        let store = troubles.store.iter().map(|reason| format!("database away: {reason}"));
-        store.chain(troubles.broker.iter().map(|reason| format!("broker away: {reason}"))).collect()
+        let store = troubles.store.iter().map(|reason| ("database away", reason.clone()));
+        store.chain(troubles.broker.iter().map(|reason| ("broker away", reason.clone()))).collect()
     }
 }
 
@@ -59,8 +59,9 @@ mod tests {
         let status = IntakeStatus::default();
         status.away(Dependency::Broker, "connection refused");
         status.away(Dependency::Store, "disk full");
-        assert_eq!(status.troubles(), ["database away: disk full", "broker away: connection refused"]);
+        let (database, broker) = ("database away", ("broker away", "connection refused".to_owned()));
+        assert_eq!(status.troubles(), [(database, "disk full".to_owned()), broker.clone()]);
         status.back(Dependency::Store);
-        assert_eq!(status.troubles(), ["broker away: connection refused"]);
+        assert_eq!(status.troubles(), [broker]);
     }
 }

@@ -219,7 +219,7 @@ async fn a_deleted_queue_is_declared_anew_and_consumed_on() {
     eventually("the first message", async || service.account().await.kept == 1).await;
     broker.channel.queue_delete(broker.traces.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     eventually("the cancellation to be noticed", async || {
-        service.intake.status().troubles().iter().any(|trouble| trouble.contains("cancelled the consumer"))
+        service.intake.status().troubles().iter().any(|(_, reason)| reason.contains("cancelled the consumer"))
     })
     .await;
     broker.declared().await;
@@ -287,7 +287,7 @@ async fn a_stream_that_nobody_announced_is_not_read_from_wherever_it_is() {
     eventually("the complaint", async || {
         // Without an offset a consumer is shown only what comes after it.
         assert!(broker.publish(&broker.traces, &traces(1, 1).encode_to_vec()).await);
-        service.intake.status().troubles().iter().any(|trouble| trouble.contains("set intake.amqp.stream_from"))
+        service.intake.status().troubles().iter().any(|(_, reason)| reason.contains("set intake.amqp.stream_from"))
     })
     .await;
     assert_eq!(service.account().await.kept, 0);

@@ -63,7 +63,7 @@ async fn while_the_database_is_away_senders_are_told_to_keep_the_data_and_when_t
 
 #[tokio::test]
 async fn a_flood_is_turned_away_with_retry_info() {
-    let service = Service::start("max_in_flight_bytes = 65536", "rate = 1").await;
+    let service = Service::start("max_in_flight_bytes = 262144\nretry_after_seconds = 1", "rate = 1").await;
     service.store.block();
     let large = |trace| {
         let mut request = traces(trace, 1);
@@ -75,7 +75,7 @@ async fn a_flood_is_turned_away_with_retry_info() {
     let mut second = client(&service).await;
     let mut refused = None;
     eventually("the first request to hold its memory", async || {
-        let answer = tokio::time::timeout(Duration::from_millis(300), second.export(large(2))).await;
+        let answer = tokio::time::timeout(Duration::from_secs(3), second.export(large(2))).await;
         refused = answer.ok().and_then(Result::err);
         refused.is_some()
     })

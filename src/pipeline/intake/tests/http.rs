@@ -97,6 +97,44 @@ async fn every_content_encoding_is_understood() {
 }
 
 #[tokio::test]
+async fn a_web_page_cannot_send_and_a_token_is_asked_for_where_there_is_one() {
+    let service = Service::start("", "rate = 1").await;
+    let body = traces(1, 1).encode_to_vec();
+    let page = post(&service, "/v1/traces", PROTOBUF, body.clone()).header("origin", "https://page.example");
+    let refused = page.send().await.unwrap();
+    assert_eq!(refused.status(), 403);
+    assert!(status(refused).await.message.contains("a web page sent this"));
+    assert_eq!(service.account().await.received, 0);
+
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("token");
+    std::fs::write(&file, "f3a9c1d2e4b5a697\n").unwrap();
+    let tokens = format!("[[otlp.tokens]]\nname = \"collector\"\ntoken_file = \"{}\"", file.display());
+    let service = Service::start(&tokens, "rate = 1").await;
+    let send = |token: &'static str| post(&service, "/v1/traces", PROTOBUF, body.clone()).bearer_auth(token).send();
+    let refused = send("f3a9c1d2e4b5a698").await.unwrap();
+    assert_eq!((refused.status().as_u16(), refused.headers()["www-authenticate"].to_str().unwrap()), (401, "Bearer"));
+    assert_eq!(send("f3a9c1d2e4b5a697").await.unwrap().status(), 200);
+    assert_eq!(service.account().await.kept, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_missing_or_weak_keeps_intake_from_starting() {
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("token");
+    std::fs::write(&file, "change-me").unwrap();
+    let start = async |listen: &str, place: &str| {
+        let config =
+            format!("[otlp]\nhttp = \"{listen}\"\ngrpc = \"off\"\n[[otlp.tokens]]\nname = \"collector\"\n{place}");
+        intake::bind(&toml::from_str(&config).unwrap()).await.map(drop).map_err(|error| error.to_string())
+    };
+    let place = format!("token_file = \"{}\"", file.display());
+    assert!(start("0.0.0.0:0", &place).await.unwrap_err().contains("`collector`: it is the one of an example"));
+    assert_eq!(start("127.0.0.1:0", &place).await, Ok(()));
+    assert!(start("127.0.0.1:0", "").await.unwrap_err().contains("name its place"));
+}
+
+#[tokio::test]
 async fn a_partial_success_says_how_many_and_why() {
     let service = Service::start("", "rate = 1").await;
     let mut request = traces(1, 3);
@@ -202,16 +240,16 @@ async fn while_the_database_is_away_senders_are_told_to_keep_the_data() {
     let response = send(&service, &traces(1, 1)).await;
     assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "7"));
     assert_eq!(status(response).await.code, tonic::Code::Unavailable as i32);
-    assert!(service.intake.status().troubles()[0].starts_with("database away: "));
+    assert_eq!(service.intake.status().troubles()[0].0, "database away");
     service.store.away.store(false, Ordering::SeqCst);
     assert_eq!(send(&service, &traces(1, 1)).await.status(), 200);
-    assert_eq!(service.intake.status().troubles(), Vec::<String>::new());
+    assert_eq!(service.intake.status().troubles(), []);
     assert_eq!(service.account().await.received, 1, "what was refused was not counted");
 }
 
 #[tokio::test]
 async fn a_flood_is_turned_away_and_what_was_accepted_is_committed() {
-    let service = Service::start("max_in_flight_bytes = 65536\nretry_after_seconds = 3", "rate = 1").await;
+    let service = Service::start("max_in_flight_bytes = 262144\nretry_after_seconds = 1", "rate = 1").await;
     service.store.block();
     let large = |trace| {
         let mut request = traces(trace, 1);
@@ -221,7 +259,7 @@ async fn a_flood_is_turned_away_and_what_was_accepted_is_committed() {
     let waiting = tokio::spawn(post(&service, "/v1/traces", PROTOBUF, large(1).encode_to_vec()).send());
     service.until_waiting(1).await;
     let refused = send(&service, &large(2)).await;
-    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "3"));
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (503, "1"));
     assert_eq!(status(refused).await.code, tonic::Code::ResourceExhausted as i32);
     service.store.unblock();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);

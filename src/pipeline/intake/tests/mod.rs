@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::config::IntakeConfig;
 use crate::model::TraceId;
 use crate::otlp::wire;
-use crate::pipeline::intake::{self, Intake, IntakeError, IntakeStore, Redact, SamplingInForce};
+use crate::pipeline::intake::{self, Intake, IntakeStore, Redact, SamplingInForce};
 use crate::sampling::Sampler;
 use crate::store::{Committed, IntakeAccount, IntakeBatch, SettleTimes, Store, StoreError, StreamClaim};
 use futures_util::future::BoxFuture;
@@ -127,7 +127,7 @@ struct Service {
     http: SocketAddr,
     grpc: SocketAddr,
     shutdown: CancellationToken,
-    serving: JoinHandle<Result<(), IntakeError>>,
+    serving: JoinHandle<()>,
     committing: JoinHandle<()>,
 }
 
@@ -168,7 +168,7 @@ impl Service {
     /// Stops as the program does: receivers first, then whatever waits for its commit.
     async fn stop(self) -> Database {
         self.shutdown.cancel();
-        self.serving.await.unwrap().unwrap();
+        self.serving.await.unwrap();
         drop(self.intake);
         self.committing.await.unwrap();
         self.database

@@ -1,0 +1,11 @@
+//! Who runs a command, for the audit log.
+
+use crate::model::{AccessRole, AccessWay, Actor};
+use crate::store::{AuditAction, Store, StoreError};
+
+/// Notes that whoever runs this command did something.
+pub(super) async fn note(store: &Store, action: AuditAction, target: &str, detail: &str) -> Result<(), StoreError> {
+    let name = ["USER", "LOGNAME"].into_iter().find_map(|variable| std::env::var(variable).ok()).unwrap_or_default();
+    let actor = Actor { name, role: AccessRole::Admin, way: AccessWay::Command };
+    store.note_action(&actor, action, target, detail).await
+}

@@ -1,0 +1,23 @@
+//! A certificate for servers of the tests.
+
+/// Of `localhost`, until 2120. Nothing but these tests trusts it, so that its key is no secret.
+pub const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBXjCCAQSgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABL5roXhRIRyK4meY
+LwNPRVGNZRemdOjGQoYs+WhjqvZmx658jbkZJsNEiUQ7PzyMvDdpf4bLAumdIVcJ
+zX+x0w6jRTBDMBQGA1UdEQQNMAuCCWxvY2FsaG9zdDAMBgNVHRMBAf8EAjAAMB0G
+A1UdDgQWBBRdQ6NJ1Vvm+/YPbSQYShBzzSd+wjAKBggqhkjOPQQDAgNIADBFAiEA
+9rXi6eHyK2owtBycYWHc51wNwfAZ1Vnp8dgW0kj3/YwCIDBKplM0Hi3RPTvWC0+m
+Gh3jSEPtHRUS9Rs3qy2ug4Ok
+-----END CERTIFICATE-----
+";
+/// Its key.
+pub const KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEtoj/FTcwIaI7x7Q
+kZ8mjjeCbNlio6rLF0XCNbTHoxShRANCAAS+a6F4USEciuJnmC8DT0VRjWUXpnTo
+xkKGLPloY6r2ZseufI25GSbDRIlEOz88jLw3aX+GywLpnSFXCc1/sdMO
+-----END PRIVATE KEY-----
+";
