@@ -52,7 +52,7 @@ impl Prefilter {
         let mut emitter = None;
         for candidate in &sifted.candidates {
             if emitter != Some(candidate.emitter) {
-                black_box(sifted.emitter(candidate.emitter)?);
+                black_box((sifted.resource(candidate.emitter)?, sifted.scope(candidate.emitter)?));
                 emitter = Some(candidate.emitter);
             }
             black_box(candidate.decode::<wire::Span>()?);

@@ -60,6 +60,11 @@ impl Origin {
         }
     }
 
+    /// The same resource with another scope.
+    pub fn with_scope(self, scope: Option<&InstrumentationScope>) -> Self {
+        Self { resource: self.resource, ..Self::new(None, scope) }
+    }
+
     /// The resource, to be stored with its records or once for all of them.
     pub fn resource(&self) -> &Arc<[u8]> {
         &self.resource

@@ -72,6 +72,15 @@ pub enum DecodeError {
         /// The parser's complaint, with line and column.
         source: serde_json::Error,
     },
+    /// JSON that is not OTLP's in this place.
+    #[error("not an OTLP {} request in JSON", .signal.as_str())]
+    Misfit {
+        /// What was expected.
+        signal: Signal,
+        /// Both from 1.
+        line: usize,
+        column: usize,
+    },
     /// The other signal, in JSON.
     #[error("these are {found}, not {expected}: send them to /v1/{found}", found = .found.as_str(), expected = .expected.as_str())]
     OtherSignal {
@@ -97,7 +106,7 @@ pub fn sniff_encoding(body: &[u8]) -> Encoding {
 }
 
 /// Decodes a request whose signal is known.
-pub fn decode_as(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Request, DecodeError> {
+fn decode_as(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Request, DecodeError> {
     match (signal, encoding) {
         (Signal::Traces, Encoding::Protobuf) => ExportTraceServiceRequest::decode(body)
             .map(Request::Traces)
@@ -133,7 +142,7 @@ fn refuse_other_signal(expected: Signal, body: &[u8]) -> Result<(), DecodeError>
 /// Reads OTLP/JSON; what the generated types refuse although it is legal is mended and read again.
 fn from_json<T: serde::de::DeserializeOwned>(signal: Signal, body: &[u8]) -> Result<T, DecodeError> {
     // The generated types do not know snake case and would take such a request for an empty one.
-    let is_snake_case = contains(body, b"\"resource_");
+    let is_snake_case = is_snake_case(body);
     let first = match serde_json::from_slice(body) {
         Ok(request) if !is_snake_case => return Ok(request),
         Ok(_) => None,
@@ -150,9 +159,10 @@ fn from_json<T: serde::de::DeserializeOwned>(signal: Signal, body: &[u8]) -> Res
     serde_json::from_value(tree).map_err(|source| DecodeError::Json { signal, source: first.unwrap_or(source) })
 }
 
-fn contains(body: &[u8], needle: &[u8]) -> bool {
-    // The name stands right at the start; a search of the whole body would cost more than it finds.
-    body[..body.len().min(256)].windows(needle.len()).any(|window| window == needle)
+/// Whether names are written in snake case: the first one stands right at the start.
+pub(super) fn is_snake_case(body: &[u8]) -> bool {
+    let name = b"\"resource_";
+    body[..body.len().min(256)].windows(name.len()).any(|window| window == name)
 }
 
 /// Decodes a request of unknown signal and encoding.

@@ -50,15 +50,19 @@ pub fn numbers_out_of_range(body: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     let Some(mut tree) = mended(body) else { return found };
     let mut note = |record: &mut Json| {
-        if let Some(misfit) = misfit(record, None) {
-            let id = record.get("spanId").and_then(Json::as_str).filter(|id| !id.is_empty() && id.len() <= 16);
-            let record = id.map_or_else(|| "a record".to_owned(), |id| format!("the record of span {id}"));
-            found.push(format!("{record}: {misfit}"));
-        }
+        found.extend(number_out_of_range(record));
     };
     each_bad_record::<Span>(&mut tree, SPANS, &mut note);
     each_bad_record::<LogRecord>(&mut tree, LOG_RECORDS, &mut note);
     found
+}
+
+/// The same of one record that is mended.
+pub(super) fn number_out_of_range(record: &Json) -> Option<String> {
+    let misfit = misfit(record, None)?;
+    let id = record.get("spanId").and_then(Json::as_str).filter(|id| !id.is_empty() && id.len() <= 16);
+    let record = id.map_or_else(|| "a record".to_owned(), |id| format!("the record of span {id}"));
+    Some(format!("{record}: {misfit}"))
 }
 
 /// The first number below `node` that does not fit its field; `key` is the attribute that `node` belongs to.

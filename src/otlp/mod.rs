@@ -5,16 +5,17 @@
 mod codec;
 mod decode;
 mod from_model;
-mod json_depth;
 mod json_lenient;
+mod json_size;
+mod json_stream;
 pub mod nesting;
 mod to_model;
 
 pub use codec::{Origin, log_record_from_bytes, resource_from_bytes, span_from_bytes};
-pub use decode::{DecodeError, Encoding, Request, Signal, decode, decode_as, sniff_encoding};
+pub use decode::{DecodeError, Encoding, Request, Signal, decode, sniff_encoding};
 pub use from_model::{resource_to_bytes, resource_to_wire};
-pub use json_depth::without_deep_records;
 pub use json_lenient::numbers_out_of_range;
+pub use json_stream::{FromJson, FromJsonError, from_json};
 pub use to_model::{RecordError, attributes_to_model, log_records, resource, spans};
 
 /// The generated wire types, under short names.

@@ -175,7 +175,10 @@ impl Worker {
                         resource_spans: vec![wire::ResourceSpans { scope_spans, ..wire::ResourceSpans::default() }],
                     };
                     let description = Description::Stated(Signal::Traces, Encoding::Protobuf);
-                    self.intake.accept(Transport::Http, description, request.encode_to_vec().into()).await.unwrap();
+                    self.intake
+                        .accept_bytes(Transport::Http, description, request.encode_to_vec().into())
+                        .await
+                        .unwrap();
                 }
             }
         }

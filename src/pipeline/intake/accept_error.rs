@@ -6,6 +6,15 @@ pub enum AcceptError {
     /// It can never be read; sending it again would not help.
     #[error("{0}")]
     Unreadable(String),
+    /// It is packed in a way that is not known.
+    #[error("{0}")]
+    Unknown(String),
+    /// It is larger than a limit; in smaller parts it would be taken.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Others have the memory that it needs.
+    #[error("too many requests are being received; try again later")]
+    Overloaded,
     /// The database cannot take it at the moment.
     #[error("the database does not take it at the moment: {reason}")]
     Unavailable {

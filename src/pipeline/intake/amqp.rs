@@ -9,6 +9,7 @@
 pub(super) mod connection;
 mod delivery;
 mod error;
+mod in_hand;
 mod stream;
 mod topology;
 
@@ -24,12 +25,14 @@ use lapin::{Channel, Connection, ConnectionProperties, Consumer};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Admission;
 use super::{Dependency, Intake};
 use crate::config::intake::AmqpConfig;
 use crate::error_chain::causes;
 use crate::otlp::Signal;
 use delivery::{Desk, Handled};
 use error::{CONNECT_TIMEOUT, SessionError};
+use in_hand::{InHand, Prefetch};
 use stream::StreamReading;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -58,19 +61,20 @@ impl AmqpConsumer {
 
     /// Connects and disconnects again, declaring nothing: whether the broker takes the address and credentials.
     pub async fn check(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let connection = connect(&self.uri).await?;
+        let connection = connect(&self.uri, &Arc::default()).await?;
         connection.close(200, "checked".into()).await?;
         Ok(())
     }
 
     /// Consumes until `shutdown`, whatever happens to the broker.
-    pub async fn run(self, intake: Arc<Intake>, shutdown: CancellationToken) {
+    pub async fn run(self, intake: Arc<Intake>, admission: Admission, shutdown: CancellationToken) {
         let queues = [&self.config.traces_queue, &self.config.logs_queue];
         queues.into_iter().filter(|queue| !queue.is_empty()).for_each(|queue| intake.metrics.queue_is_there(queue));
         let mut wait = FIRST_WAIT;
+        let mut prefetch = [Prefetch::new(self.config.prefetch), Prefetch::new(self.config.prefetch)];
         while !shutdown.is_cancelled() {
             let start = Instant::now();
-            let Err(error) = self.session(&intake, &shutdown).await else { break };
+            let Err(error) = self.session(&intake, &admission, &mut prefetch, &shutdown).await else { break };
             let reason = causes(&error);
             tracing::warn!(error = %reason, "RabbitMQ is away; trying again");
             intake.status().away(Dependency::Broker, reason);
@@ -85,17 +89,31 @@ impl AmqpConsumer {
     }
 
     /// From connecting to the end of the connection; `Ok` after a shutdown.
-    async fn session(&self, intake: &Arc<Intake>, shutdown: &CancellationToken) -> Result<(), SessionError> {
+    async fn session(
+        &self,
+        intake: &Arc<Intake>,
+        admission: &Admission,
+        prefetch: &mut [Prefetch; 2],
+        shutdown: &CancellationToken,
+    ) -> Result<(), SessionError> {
+        let in_hand = Arc::<InHand>::default();
         let connection = tokio::select! {
-            connection = connect(&self.uri) => connection?,
+            connection = connect(&self.uri, &in_hand) => connection?,
             () = shutdown.cancelled() => return Ok(()),
         };
         topology::declare(&connection, &self.config).await?;
-        let publisher = connection.create_channel().await?;
+        // Dead letters go another way: their confirmation must not wait behind messages that wait for it.
+        let sideline = connect(&self.uri, &Arc::default()).await?;
+        let publisher = sideline.create_channel().await?;
         publisher.confirm_select(ConfirmSelectOptions::default()).await?;
-        let traces = self.consume(&connection, &publisher, Signal::Traces, intake, shutdown);
-        let logs = self.consume(&connection, &publisher, Signal::Logs, intake, shutdown);
+        let session = Session { connection: &connection, publisher: &publisher, in_hand, intake, admission, shutdown };
+        let [of_traces, of_logs] = prefetch;
+        let traces = self.consume(&session, Signal::Traces, of_traces);
+        let logs = self.consume(&session, Signal::Logs, of_logs);
         tokio::try_join!(traces, logs)?;
+        if let Err(error) = sideline.close(200, "shutdown".into()).await {
+            tracing::debug!(%error, "the connection to RabbitMQ was gone before it was closed");
+        }
         if let Err(error) = connection.close(200, "shutdown".into()).await {
             tracing::debug!(%error, "the connection to RabbitMQ was gone before it was closed");
         }
@@ -105,12 +123,11 @@ impl AmqpConsumer {
     /// Consumes one queue; `Ok` after a shutdown, when everything taken is committed and acknowledged.
     async fn consume(
         &self,
-        connection: &Connection,
-        publisher: &Channel,
+        session: &Session<'_>,
         signal: Signal,
-        intake: &Arc<Intake>,
-        shutdown: &CancellationToken,
+        prefetch: &mut Prefetch,
     ) -> Result<(), SessionError> {
+        let Session { intake, shutdown, .. } = *session;
         let queue = match signal {
             Signal::Traces => &self.config.traces_queue,
             Signal::Logs => &self.config.logs_queue,
@@ -118,31 +135,60 @@ impl AmqpConsumer {
         if queue.is_empty() {
             return Ok(());
         }
-        let reading = match self.config.stream_from {
+        let mut reading = match self.config.stream_from {
             None => None,
             Some(start) => match StreamReading::claim(&*intake.store, queue, start, shutdown).await? {
                 None => return Ok(()),
                 reading => reading,
             },
         };
-        let channel = connection.create_channel().await?;
-        channel.basic_qos(self.config.prefetch.max(1), BasicQosOptions::default()).await?;
-        let (no_tag, options) = ("".into(), BasicConsumeOptions::default());
-        let arguments = reading.as_ref().map_or_else(FieldTable::default, StreamReading::arguments);
-        let consumer =
-            channel.basic_consume(queue.as_str().into(), no_tag, options, arguments).await.map_err(|source| {
-                SessionError::Refused {
-                    what: format!(
-                        "queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"
-                    ),
-                    source,
-                }
-            })?;
-        tracing::info!(queue, "consuming from RabbitMQ");
-        intake.status().back(Dependency::Broker);
-        let desk = Desk { intake, publisher, signal, queue, config: &self.config };
-        work_off(&channel, consumer, &desk, reading, shutdown).await
+        let admission = session.admission;
+        let desk = Desk { intake, admission, publisher: session.publisher, signal, queue, config: &self.config };
+        let channel = session.connection.create_channel().await?;
+        loop {
+            let number = prefetch.begin();
+            channel.basic_qos(number, BasicQosOptions::default()).await?;
+            let (no_tag, options) = ("".into(), BasicConsumeOptions::default());
+            let arguments = reading.as_ref().map_or_else(FieldTable::default, StreamReading::arguments);
+            let consumer =
+                channel.basic_consume(queue.as_str().into(), no_tag, options, arguments).await.map_err(|source| {
+                    SessionError::Refused {
+                        what: format!(
+                            "queue `{queue}` cannot be consumed; is the user allowed to read it, or is it exclusive?"
+                        ),
+                        source,
+                    }
+                })?;
+            tracing::info!(queue, prefetch = number, "consuming from RabbitMQ");
+            intake.status().back(Dependency::Broker);
+            let in_hand = &session.in_hand;
+            match work_off(&channel, consumer, &desk, (in_hand, &mut *prefetch), reading.as_mut(), shutdown).await? {
+                Ended::Anew => {}
+                Ended::Stopped => break,
+            }
+        }
+        match reading {
+            Some(reading) => reading.release().await,
+            None => Ok(()),
+        }
     }
+}
+
+/// One connection, and what its queues share.
+struct Session<'a> {
+    connection: &'a Connection,
+    publisher: &'a Channel,
+    in_hand: Arc<InHand>,
+    intake: &'a Arc<Intake>,
+    admission: &'a Admission,
+    shutdown: &'a CancellationToken,
+}
+
+/// Why consuming ended, with everything that was taken committed and acknowledged.
+enum Ended {
+    /// To begin again with another prefetch.
+    Anew,
+    Stopped,
 }
 
 /// Takes deliveries, as many at once as the prefetch allows.
@@ -150,18 +196,19 @@ async fn work_off(
     channel: &Channel,
     mut consumer: Consumer,
     desk: &Desk<'_>,
-    mut reading: Option<StreamReading<'_>>,
+    (in_hand, prefetch): (&Arc<InHand>, &mut Prefetch),
+    mut reading: Option<&mut StreamReading<'_>>,
     shutdown: &CancellationToken,
-) -> Result<(), SessionError> {
+) -> Result<Ended, SessionError> {
     let mut under_way = FuturesUnordered::new();
     let mut beat = tokio::time::interval(stream::BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut cancelled = false;
+    let (mut cancelled, mut ended) = (false, Ended::Stopped);
     loop {
         tokio::select! {
             // What is finished is acknowledged before more is taken.
             biased;
-            Some(handled) = under_way.next() => finished(handled, reading.as_mut())?,
+            Some(handled) = under_way.next() => finished(handled, reading.as_deref_mut())?,
             _ = beat.tick(), if reading.is_some() => {
                 if let Some(reading) = &reading {
                     reading.note().await?;
@@ -176,7 +223,17 @@ async fn work_off(
                         (None, Some(_)) => return Err(SessionError::IsStream(desk.queue.to_owned())),
                         (Some(_), None) => return Err(SessionError::IsNoStream(desk.queue.to_owned())),
                     }
-                    under_way.push(async move { (offset, desk.handle(delivery, shutdown).await) });
+                    let held = in_hand.message(delivery.data.len());
+                    let is_worth_more = prefetch.is_worth_more(delivery.data.len());
+                    under_way.push(async move {
+                        let handled = desk.handle(delivery, shutdown).await;
+                        drop(held);
+                        (offset, handled)
+                    });
+                    if is_worth_more && !cancelled {
+                        (cancelled, ended) = (true, Ended::Anew);
+                        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+                    }
                 }
                 Some(Err(error)) => return Err(error.into()),
                 // The end of the stream is the answer to our own cancelling, or the broker's doing.
@@ -190,12 +247,9 @@ async fn work_off(
         }
     }
     while let Some(handled) = under_way.next().await {
-        finished(handled, reading.as_mut())?;
+        finished(handled, reading.as_deref_mut())?;
     }
-    match reading {
-        Some(reading) => reading.release().await,
-        None => Ok(()),
-    }
+    Ok(if shutdown.is_cancelled() { Ended::Stopped } else { ended })
 }
 
 fn finished(
@@ -208,9 +262,9 @@ fn finished(
     Ok(())
 }
 
-async fn connect(uri: &AMQPUri) -> Result<Connection, SessionError> {
+async fn connect(uri: &AMQPUri, in_hand: &Arc<InHand>) -> Result<Connection, SessionError> {
     let properties = ConnectionProperties::default().with_connection_name("judged intake".into());
-    let connecting = connection::connect(uri.clone(), properties);
+    let connecting = connection::connect_within(uri.clone(), Arc::clone(in_hand), properties);
     tokio::time::timeout(CONNECT_TIMEOUT, connecting)
         .await
         .map_err(|_| SessionError::Timeout)?

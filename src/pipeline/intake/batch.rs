@@ -4,18 +4,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use prost::Message;
 use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
+use super::admission::{Overrun, Reservation};
 use super::in_force::Drawing;
 use super::prefilter::{self, Candidate, EmitterId, Sifted};
 use super::wire_reader::Malformed;
 use crate::conventions::loop_guard::{self, NeverJudged};
 use crate::model::{IdError, SpanId, TraceId};
 use crate::otlp::{
-    DecodeError, Encoding, Origin, Request as Decodable, Signal, decode, decode_as, nesting, numbers_out_of_range,
-    sniff_encoding, wire, without_deep_records,
+    DecodeError, Encoding, FromJson, FromJsonError, Origin, Signal, from_json, nesting, sniff_encoding, wire,
 };
 use crate::privacy::Redactor;
 use crate::sampling::{Matches, Sampler};
@@ -51,6 +50,9 @@ pub enum BatchError {
     /// Not OTLP.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// It takes more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] Overrun),
     /// Protobuf whose outer structure is broken.
     #[error("not an OTLP {} request in protobuf", .signal.as_str())]
     Frame {
@@ -74,6 +76,9 @@ impl BatchError {
                 };
                 format!("{self}: the text {kind}, line {line} column {column}")
             }
+            Self::Decode(DecodeError::Misfit { line, column, .. }) => {
+                format!("{self}: the text does not fit the OTLP schema, line {line} column {column}")
+            }
             other => crate::error_chain::causes(other),
         }
     }
@@ -86,93 +91,88 @@ pub struct Request {
     /// Protobuf, whatever the request was written in.
     body: Bytes,
     digest: [u8; 32],
-    /// Records that its JSON was read without, because they are nested too deep.
-    too_deep: TooDeep,
+    /// Records that its JSON was read without.
+    beyond_limits: BeyondLimits,
     /// What is said of the first record that its JSON was read without, because a number does not fit its field.
     out_of_range: Option<String>,
 }
 
-/// Records that are nested deeper than they could be read back.
-#[derive(Debug, Default)]
-struct TooDeep {
+/// Records that are nested deeper than they could be read back, or hold more values than may be decoded.
+#[derive(Debug, Default, Clone)]
+struct BeyondLimits {
     records: u64,
     /// What is said of the first of them.
     complaint: Option<String>,
 }
 
-impl TooDeep {
-    fn add(&mut self, records: u64, record: &str) {
+impl BeyondLimits {
+    fn add(&mut self, records: u64, record: &str, why: Excess) {
+        let what = match why {
+            Excess::Depth => "an attribute that is nested too deep to be stored",
+            Excess::Values => "more attributes, list items and events than are read",
+        };
         self.records += records;
-        self.complaint
-            .get_or_insert_with(|| format!("{record} holds an attribute that is nested too deep to be stored"));
+        self.complaint.get_or_insert_with(|| format!("{record} holds {what}"));
     }
+}
+
+/// What a record has too much of.
+#[derive(Debug, Clone, Copy)]
+enum Excess {
+    Depth,
+    Values,
 }
 
 impl Request {
     /// A request whose signal and encoding the transport states.
-    pub fn read(signal: Signal, encoding: Encoding, body: Bytes) -> Result<Self, BatchError> {
-        let digest = Sha256::digest(&body).into();
+    pub fn read(signal: Signal, encoding: Encoding, body: Bytes, memory: &mut Reservation) -> Result<Self, BatchError> {
         match encoding {
-            Encoding::Protobuf => Ok(Self { signal, body, digest, too_deep: TooDeep::default(), out_of_range: None }),
-            Encoding::Json => Self::from_json(&body, digest, |body| decode_as(signal, Encoding::Json, body)),
+            Encoding::Protobuf => {
+                let digest = Sha256::digest(&body).into();
+                Ok(Self { signal, body, digest, beyond_limits: BeyondLimits::default(), out_of_range: None })
+            }
+            Encoding::Json => Self::of_json(Some(signal), body, memory),
         }
     }
 
     /// A request that says nothing about itself, from a queue meant for one signal: JSON is told by its first byte and
     /// names its signal; protobuf in the wrong queue shows by not having a single valid record.
-    pub fn recognise(expected: Signal, body: Bytes) -> Result<Self, BatchError> {
+    pub fn recognise(expected: Signal, body: Bytes, memory: &mut Reservation) -> Result<Self, BatchError> {
         match sniff_encoding(&body) {
-            Encoding::Json => {
-                let digest = Sha256::digest(&body).into();
-                Self::from_json(&body, digest, decode)
-            }
+            Encoding::Json => Self::of_json(None, body, memory),
             Encoding::Protobuf => {
                 let signal =
                     if is_of(expected, &body) || !is_of(other(expected), &body) { expected } else { other(expected) };
-                Self::read(signal, Encoding::Protobuf, body)
+                Self::read(signal, Encoding::Protobuf, body, memory)
             }
         }
     }
 
-    fn from_json(
-        body: &[u8],
-        digest: [u8; 32],
-        decode: impl Fn(&[u8]) -> Result<Decodable, DecodeError>,
-    ) -> Result<Self, BatchError> {
-        let mut too_deep = TooDeep::default();
-        let request = decode_json(body, &mut too_deep, decode)?;
-        let out_of_range =
-            if request.has_blank_records() { numbers_out_of_range(body).into_iter().next() } else { None };
-        let signal = if matches!(request, Decodable::Traces(_)) { Signal::Traces } else { Signal::Logs };
-        Ok(Self { signal, body: to_protobuf(request), digest, too_deep, out_of_range })
+    fn of_json(expected: Option<Signal>, body: Bytes, memory: &mut Reservation) -> Result<Self, BatchError> {
+        let digest = Sha256::digest(&body).into();
+        let FromJson { signal, protobuf, beyond_limits: records, first_beyond, out_of_range } =
+            from_json(expected, &body, &mut |bytes| memory.grow(bytes)).map_err(|error| match error {
+                FromJsonError::Decode(error) => BatchError::Decode(error),
+                FromJsonError::Stopped(overrun) => BatchError::Memory(overrun),
+            })?;
+        let mut beyond_limits = BeyondLimits::default();
+        if let Some(first) = first_beyond {
+            let why = if first.is_too_deep { Excess::Depth } else { Excess::Values };
+            beyond_limits.add(records, &named(first.span_id.as_deref()), why);
+        }
+        memory.shrink(body.len());
+        Ok(Self { signal, body: protobuf.into(), digest, beyond_limits, out_of_range })
     }
-}
 
-/// Decodes JSON, without the records that make it too deep for the parser.
-fn decode_json(
-    body: &[u8],
-    too_deep: &mut TooDeep,
-    decode: impl Fn(&[u8]) -> Result<Decodable, DecodeError>,
-) -> Result<Decodable, DecodeError> {
-    let error = match decode(body) {
-        Err(error @ DecodeError::Json { .. }) => error,
-        other => return other,
-    };
-    let Some(shallow) = without_deep_records(body) else { return Err(error) };
-    too_deep.add(shallow.removed, &named(shallow.first_span_id.as_deref()));
-    decode(&shallow.body)
+    /// Bytes that it holds.
+    pub fn size(&self) -> usize {
+        self.body.len()
+    }
 }
 
 /// A record as its sender finds it again.
 fn named(span_id: Option<&str>) -> String {
     span_id.map_or_else(|| "a record".to_owned(), |id| format!("the record of span {id}"))
-}
-
-fn to_protobuf(request: Decodable) -> Bytes {
-    match request {
-        Decodable::Traces(traces) => traces.encode_to_vec().into(),
-        Decodable::Logs(logs) => logs.encode_to_vec().into(),
-    }
 }
 
 fn other(signal: Signal) -> Signal {
@@ -196,7 +196,7 @@ pub enum Prepared {
         batch: IntakeBatch,
         /// Why records were rejected; `None` when none was.
         complaint: Option<String>,
-        /// Those of the rejected records that are nested too deep.
+        /// Those of the rejected records that are nested too deep or hold too much.
         too_deep: u64,
     },
     /// Whether these traces are kept depends on whether something of them was kept before.
@@ -209,14 +209,21 @@ pub fn prepare<'s>(
     drawing: impl Into<Drawing<'s>>,
     redactor: &dyn Redact,
     kept_before: Option<&HashSet<TraceId>>,
+    memory: &mut Reservation,
 ) -> Result<Prepared, BatchError> {
     let drawing = drawing.into();
     let (signal, sampler, sampling_version) = (request.signal, drawing.sampler, drawing.version);
     let sifted =
         prefilter::sift(drawing, signal, &request.body).map_err(|source| BatchError::Frame { signal, source })?;
+    // What is sifted is gone when this returns.
+    let of_sifted = sifted.candidates.len() * OF_CANDIDATE;
+    memory.grow(of_sifted)?;
     let Decision { mut keep, undecided } = decide(sampler, &sifted);
     match kept_before {
-        None if !undecided.is_empty() => return Ok(Prepared::Ask(undecided)),
+        None if !undecided.is_empty() => {
+            memory.shrink(of_sifted);
+            return Ok(Prepared::Ask(undecided));
+        }
         None => {}
         Some(kept_before) => keep.extend(undecided.into_iter().filter(|id| kept_before.contains(id))),
     }
@@ -232,11 +239,11 @@ pub fn prepare<'s>(
         spans: Vec::new(),
         logs: Vec::new(),
     };
-    let TooDeep { records, complaint } = &request.too_deep;
-    let too_deep = TooDeep { records: *records, complaint: complaint.clone() };
-    let mut filling =
-        Filling { sampler, redactor, batch, emitter: None, equal_logs: HashMap::new(), complaint: None, too_deep };
-    if sifted.rejected > *records {
+    let beyond_limits = request.beyond_limits.clone();
+    let among_rejected = beyond_limits.records;
+    let (emitter, equal_logs, complaint) = (None, HashMap::new(), None);
+    let mut filling = Filling { sampler, redactor, batch, emitter, equal_logs, complaint, beyond_limits, memory };
+    if sifted.rejected > among_rejected {
         let other = || "without a valid trace id or span id, or not readable".to_owned();
         filling.complaint = Some(request.out_of_range.clone().unwrap_or_else(other));
     }
@@ -244,10 +251,11 @@ pub fn prepare<'s>(
         if candidate.doubt.is_some() && !keep.contains(&candidate.trace_id) {
             filling.batch.sampled_out += 1;
         } else {
-            filling.keep(&sifted, candidate);
+            filling.keep(&sifted, candidate)?;
         }
     }
-    let TooDeep { records: too_deep, complaint } = filling.too_deep;
+    let BeyondLimits { records: too_deep, complaint } = filling.beyond_limits;
+    filling.memory.shrink(of_sifted);
     Ok(Prepared::Batch { batch: filling.batch, complaint: filling.complaint.or(complaint), too_deep })
 }
 
@@ -296,8 +304,14 @@ struct Filling<'a> {
     equal_logs: HashMap<[u8; 32], u64>,
     /// The first other reason for a rejection, to be told to the sender.
     complaint: Option<String>,
-    too_deep: TooDeep,
+    beyond_limits: BeyondLimits,
+    memory: &'a mut Reservation,
 }
+
+/// Memory of a candidate, in a list that doubles as it grows.
+const OF_CANDIDATE: usize = 192;
+/// Memory of a kept record beside its bytes, until it is committed.
+const OF_KEPT: usize = 512;
 
 /// Who emitted records, as far as they need it.
 #[derive(Debug, Clone)]
@@ -306,19 +320,27 @@ struct Emitter {
     guarded: Option<NeverJudged>,
     /// Whether its resource can be read back from the store.
     fits: bool,
+    fits_scope: bool,
     /// Redacted, for the store.
     origin: Origin,
 }
 
 impl Emitter {
     fn read(sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
-        let mut read = sifted.emitter(id)?;
-        let guarded = read.resource.as_ref().and_then(loop_guard::of_resource);
-        let fits = read.resource.as_ref().is_none_or(nesting::fits_resource);
-        if let Some(resource) = &mut read.resource {
+        let mut resource = sifted.resource(id)?;
+        let guarded = resource.as_ref().and_then(loop_guard::of_resource);
+        let fits = !sifted.has_oversized_resource(id) && resource.as_ref().is_none_or(nesting::fits_resource);
+        if let Some(resource) = &mut resource {
             redactor.redact_resource(resource);
         }
-        Ok(Self { guarded, fits, origin: Origin::new(read.resource.as_ref(), read.scope.as_ref()) })
+        let fits_scope = !sifted.has_oversized_scope(id);
+        Ok(Self { guarded, fits, fits_scope, origin: Origin::new(resource.as_ref(), sifted.scope(id)?.as_ref()) })
+    }
+
+    /// The same resource with another instrumentation.
+    fn with_scope(self, sifted: &Sifted<'_>, id: EmitterId) -> Result<Self, prost::DecodeError> {
+        let fits_scope = !sifted.has_oversized_scope(id);
+        Ok(Self { origin: self.origin.with_scope(sifted.scope(id)?.as_ref()), fits_scope, ..self })
     }
 }
 
@@ -343,6 +365,16 @@ enum Refusal {
     TwoTraceIds,
     /// Nested deeper than it could be read back.
     TooDeep(SpanId),
+    /// Of more values than may be decoded.
+    Oversized,
+    /// There is no room for it.
+    Memory(Overrun),
+}
+
+impl From<Overrun> for Refusal {
+    fn from(overrun: Overrun) -> Self {
+        Self::Memory(overrun)
+    }
 }
 
 impl From<prost::DecodeError> for Refusal {
@@ -363,17 +395,28 @@ fn is_too_deep(error: &prost::DecodeError) -> bool {
 }
 
 impl Filling<'_> {
-    fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) {
+    fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Overrun> {
         let complaint = match self.kept(sifted, candidate) {
-            Ok(()) => return,
-            Err(Refusal::Guarded(why)) => return self.set_aside(why),
+            Ok(()) => return Ok(()),
+            Err(Refusal::Memory(overrun)) => return Err(overrun),
+            Err(Refusal::Guarded(why)) => {
+                self.set_aside(why);
+                return Ok(());
+            }
             Err(Refusal::TooDeep(span_id)) => {
                 self.batch.rejected += 1;
-                return self.too_deep.add(1, &named(Some(&span_id.to_string())));
+                self.beyond_limits.add(1, &named(Some(&span_id.to_string())), Excess::Depth);
+                return Ok(());
+            }
+            Err(Refusal::Oversized) => {
+                self.batch.rejected += 1;
+                self.beyond_limits.add(1, &format!("a record of trace {}", candidate.trace_id), Excess::Values);
+                return Ok(());
             }
             Err(Refusal::Malformed(error)) if is_too_deep(&error) => {
                 self.batch.rejected += 1;
-                return self.too_deep.add(1, &format!("a record of trace {}", candidate.trace_id));
+                self.beyond_limits.add(1, &format!("a record of trace {}", candidate.trace_id), Excess::Depth);
+                return Ok(());
             }
             Err(Refusal::Malformed(error)) => error.to_string(),
             Err(Refusal::Id(error)) => error.to_string(),
@@ -381,6 +424,7 @@ impl Filling<'_> {
         };
         self.batch.rejected += 1;
         self.complaint.get_or_insert(complaint);
+        Ok(())
     }
 
     fn set_aside(&mut self, why: NeverJudged) {
@@ -395,18 +439,30 @@ impl Filling<'_> {
     fn kept(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Refusal> {
         let emitter = match self.emitter.take() {
             Some((id, known)) if id == candidate.emitter => known,
-            _ => Emitter::read(sifted, candidate.emitter, self.redactor),
+            Some((id, Ok(known))) if id.shares_resource(candidate.emitter) => {
+                known.with_scope(sifted, candidate.emitter)
+            }
+            _ => {
+                let read = Emitter::read(sifted, candidate.emitter, self.redactor);
+                self.memory.grow(read.as_ref().map_or(0, |read| read.origin.resource().len()))?;
+                read
+            }
         };
         let (_, emitter) = self.emitter.insert((candidate.emitter, emitter));
         let emitter = emitter.as_ref().map_err(Clone::clone)?;
+        if !emitter.fits_scope || candidate.is_oversized(self.batch.signal) {
+            return Err(Refusal::Oversized);
+        }
         match self.batch.signal {
             Signal::Traces => {
                 let span = span(self.sampler, self.redactor, emitter, candidate, candidate.decode()?)?;
+                self.memory.grow(OF_KEPT + span.body.len())?;
                 self.batch.spans.push(span);
             }
             Signal::Logs => {
                 let mut record = log_record(self.redactor, emitter, candidate, candidate.decode()?)?;
                 record.digest = numbered(record.digest, &mut self.equal_logs);
+                self.memory.grow(OF_KEPT + record.body.len())?;
                 self.batch.logs.push(record);
             }
         }

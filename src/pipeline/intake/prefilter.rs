@@ -6,6 +6,7 @@
 use prost::Message;
 
 use super::in_force::Drawing;
+use super::record_size::{self, Kind};
 use super::wire_reader::{Fragments, Malformed, Raw, Reader};
 use crate::conventions::OWN_NAME;
 use crate::conventions::loop_guard::{self, EVALUATION_ID, NeverJudged};
@@ -52,16 +53,19 @@ pub struct EmitterId {
     scope: usize,
 }
 
-/// Who emitted records, decoded.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Emitter {
-    /// The resource, if the request names it.
-    pub resource: Option<wire::Resource>,
-    /// The instrumentation, if the request names it.
-    pub scope: Option<wire::InstrumentationScope>,
+impl EmitterId {
+    /// Whether both have the same resource.
+    pub fn shares_resource(self, other: Self) -> bool {
+        self.resource == other.resource
+    }
 }
 
 impl Candidate<'_> {
+    /// Whether it holds more values than may be decoded.
+    pub fn is_oversized(&self, signal: Signal) -> bool {
+        record_size::is_oversized(signal.into(), self.raw)
+    }
+
     /// Decodes it: `wire::Span` for traces, `wire::LogRecord` for logs.
     pub fn decode<R: Message + Default>(&self) -> Result<R, prost::DecodeError> {
         R::decode(self.raw)
@@ -69,11 +73,37 @@ impl Candidate<'_> {
 }
 
 impl Sifted<'_> {
-    /// Decodes who emitted a candidate.
-    pub fn emitter(&self, id: EmitterId) -> Result<Emitter, prost::DecodeError> {
-        Ok(Emitter { resource: self.resources[id.resource].decode()?, scope: self.scopes[id.scope].decode()? })
+    /// The resource of a candidate, if the request names it.
+    pub fn resource(&self, id: EmitterId) -> Result<Option<wire::Resource>, prost::DecodeError> {
+        decoded(&self.resources[id.resource], Kind::Resource)
+    }
+
+    /// Whether the resource holds more values than may be decoded; it reads as none.
+    pub fn has_oversized_resource(&self, id: EmitterId) -> bool {
+        is_oversized(&self.resources[id.resource], Kind::Resource)
+    }
+
+    /// The same of the instrumentation.
+    pub fn has_oversized_scope(&self, id: EmitterId) -> bool {
+        is_oversized(&self.scopes[id.scope], Kind::Scope)
+    }
+
+    /// The instrumentation of a candidate, if the request names it.
+    pub fn scope(&self, id: EmitterId) -> Result<Option<wire::InstrumentationScope>, prost::DecodeError> {
+        decoded(&self.scopes[id.scope], Kind::Scope)
     }
 }
+
+fn decoded<M: Message + Default>(fragments: &Fragments<'_>, kind: Kind) -> Result<Option<M>, prost::DecodeError> {
+    if is_oversized(fragments, kind) { Ok(None) } else { fragments.decode() }
+}
+
+fn is_oversized(fragments: &Fragments<'_>, kind: Kind) -> bool {
+    fragments.occurrences().any(|occurrence| record_size::is_oversized(kind, occurrence))
+}
+
+/// Records, groups and blocks of one request: each takes memory, however short it is on the wire.
+const MOST_ITEMS: usize = 100_000;
 
 /// Passes a protobuf export request through the prefilter.
 ///
@@ -157,6 +187,7 @@ impl<'s, 'b> Pass<'s, 'b> {
         }
         self.block = self.read_resource(&resource);
         self.sifted.resources.push(resource);
+        self.check_number()?;
         let mut reader = Reader::new(block);
         while let Some((field, value)) = reader.next()? {
             if field == 2 {
@@ -194,13 +225,20 @@ impl<'s, 'b> Pass<'s, 'b> {
                 2 => self.record(value.bytes(field)?),
                 _ => {}
             }
+            self.check_number()?;
         }
         if self.block.own || is_own_scope(&scope) {
             before.restore(&mut self.sifted);
             self.sifted.own_unmarked += unmarked(self.signal, group)?;
         }
         self.sifted.scopes.push(scope);
-        Ok(())
+        self.check_number()
+    }
+
+    #[inline]
+    fn check_number(&self) -> Result<(), Malformed> {
+        let blocks = self.sifted.resources.len() + self.sifted.scopes.len();
+        if self.sifted.received as usize + blocks > MOST_ITEMS { Err(Malformed::TooMany(MOST_ITEMS)) } else { Ok(()) }
     }
 
     #[inline]

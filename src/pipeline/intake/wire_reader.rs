@@ -20,6 +20,9 @@ pub enum Malformed {
     /// A field of another type than the schema says.
     #[error("field {0} has the wrong type")]
     Type(u32),
+    /// More records, groups and blocks than one request may have.
+    #[error("it holds more than {0} records and blocks; send smaller batches")]
+    TooMany(usize),
 }
 
 /// The value of one field, as far as the wire tells.
@@ -189,9 +192,14 @@ impl<'b> Fragments<'b> {
         }
     }
 
+    /// The occurrences, as they stand in the request.
+    pub(super) fn occurrences(&self) -> impl Iterator<Item = &'b [u8]> {
+        std::iter::once(self.first).chain(self.more.iter().copied())
+    }
+
     /// All fields of the message, whichever occurrence they stand in.
     pub(super) fn each(&self, mut visit: impl FnMut(u32, Raw<'b>) -> Result<(), Malformed>) -> Result<(), Malformed> {
-        for occurrence in std::iter::once(&self.first).chain(&self.more) {
+        for occurrence in self.occurrences() {
             let mut reader = Reader::new(occurrence);
             while let Some((field, value)) = reader.next()? {
                 visit(field, value)?;

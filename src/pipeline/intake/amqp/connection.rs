@@ -23,21 +23,36 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::in_hand::{InHand, Paused};
+
 /// Connects and logs in.
 pub(in crate::pipeline::intake) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
 ) -> Result<Connection, lapin::Error> {
-    connect_trusting(uri, system_roots, properties).await
+    connect_within(uri, Arc::default(), properties).await
+}
+
+/// The same; nothing is read while too much is in hand.
+pub(super) async fn connect_within(
+    uri: AMQPUri,
+    in_hand: Arc<InHand>,
+    properties: ConnectionProperties,
+) -> Result<Connection, lapin::Error> {
+    connect_trusting(uri, system_roots, in_hand, properties).await
 }
 
 async fn connect_trusting(
     uri: AMQPUri,
     roots: fn() -> io::Result<RootCertStore>,
+    in_hand: Arc<InHand>,
     properties: ConnectionProperties,
 ) -> Result<Connection, lapin::Error> {
     let runtime = Runtime::new(RuntimeParts::new(Tokio::current(), BrokerReactor(Tokio::current())));
-    let open = async move |uri: AMQPUri, _| Ok(AsyncTcpStream::Plain(open(&uri, roots).await?.compat()));
+    let open = async move |uri: AMQPUri, _| {
+        let stream: Box<dyn Wire> = Box::new(Paused::new(open(&uri, roots).await?, Arc::clone(&in_hand)));
+        Ok(AsyncTcpStream::Plain(stream.compat()))
+    };
     Connection::connector(uri, runtime, open, properties).await
 }
 
@@ -116,27 +131,8 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use crate::testing::certificate::{CERTIFICATE, KEY};
 
-    /// Of `localhost`, until 2120. Nothing but these tests trusts it, so that its key is no secret.
-    const CERTIFICATE: &str = "\
------BEGIN CERTIFICATE-----
-MIIBXjCCAQSgAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
-c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
-CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABL5roXhRIRyK4meY
-LwNPRVGNZRemdOjGQoYs+WhjqvZmx658jbkZJsNEiUQ7PzyMvDdpf4bLAumdIVcJ
-zX+x0w6jRTBDMBQGA1UdEQQNMAuCCWxvY2FsaG9zdDAMBgNVHRMBAf8EAjAAMB0G
-A1UdDgQWBBRdQ6NJ1Vvm+/YPbSQYShBzzSd+wjAKBggqhkjOPQQDAgNIADBFAiEA
-9rXi6eHyK2owtBycYWHc51wNwfAZ1Vnp8dgW0kj3/YwCIDBKplM0Hi3RPTvWC0+m
-Gh3jSEPtHRUS9Rs3qy2ug4Ok
------END CERTIFICATE-----
-";
-    const KEY: &str = "\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEtoj/FTcwIaI7x7Q
-kZ8mjjeCbNlio6rLF0XCNbTHoxShRANCAAS+a6F4USEciuJnmC8DT0VRjWUXpnTo
-xkKGLPloY6r2ZseufI25GSbDRIlEOz88jLw3aX+GywLpnSFXCc1/sdMO
------END PRIVATE KEY-----
-";
     /// What a client of AMQP 0-9-1 says first.
     const HELLO: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
 
@@ -151,7 +147,7 @@ xkKGLPloY6r2ZseufI25GSbDRIlEOz88jLw3aX+GywLpnSFXCc1/sdMO
             stream.read_exact(&mut hello).await.unwrap();
             hello
         });
-        let connecting = connect_trusting(broker.uri, || Ok(roots()), ConnectionProperties::default());
+        let connecting = connect_trusting(broker.uri, || Ok(roots()), Arc::default(), ConnectionProperties::default());
         // The broker goes away after the greeting.
         assert!(connecting.await.is_err());
         assert_eq!(&heard.await.unwrap(), HELLO);

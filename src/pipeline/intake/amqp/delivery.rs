@@ -9,9 +9,11 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{Channel, Confirmation};
 use tokio_util::sync::CancellationToken;
 
-use super::super::compression::{Compression, decompress};
+use super::super::admission::{Admission, Sender};
+use super::super::arrival::Arrival;
+use super::super::compression::Compression;
 use super::super::metrics::Transport;
-use super::super::{AcceptError, Description, Intake, MemoryLimiter};
+use super::super::{AcceptError, Description, Intake};
 use crate::config::intake::AmqpConfig;
 use crate::otlp::Signal;
 
@@ -38,6 +40,7 @@ pub(super) enum Handled {
 /// Where the messages of one queue are handled.
 pub(super) struct Desk<'a> {
     pub(super) intake: &'a Intake,
+    pub(super) admission: &'a Admission,
     /// In confirm mode.
     pub(super) publisher: &'a Channel,
     pub(super) signal: Signal,
@@ -63,7 +66,10 @@ impl Desk<'_> {
                     acker.ack(BasicAckOptions::default()).await?;
                     return Ok(Handled::Finished);
                 }
-                Err(AcceptError::Unreadable(reason)) => break reason,
+                Err(AcceptError::Unreadable(reason) | AcceptError::Unknown(reason) | AcceptError::TooLarge(reason)) => {
+                    break reason;
+                }
+                Err(AcceptError::Overloaded) => {}
                 Err(AcceptError::Unavailable { reason, transient: false }) if refusals == REFUSALS => {
                     break format!("the database refused it {REFUSALS} times: {reason}");
                 }
@@ -94,13 +100,11 @@ impl Desk<'_> {
             return Err(AcceptError::Unreadable(reason));
         }
         // The Collector's exporter compresses nothing and says nothing; others may.
-        let compression = Compression::parse(encoding).map_err(|error| AcceptError::Unreadable(error.to_string()))?;
-        let decompressed = self
-            .intake
-            .compute(move || decompress(compression, data, limit, &mut MemoryLimiter::new(limit).reservation()))
-            .await?
-            .map_err(|error| AcceptError::Unreadable(error.to_string()))?;
-        self.intake.accept(Transport::Amqp, Description::Expected(self.signal), decompressed).await.map(drop)
+        let compression = Compression::parse(encoding)?;
+        let (sender, admission) = (Sender::Broker, self.admission.clone());
+        let arrival = Arrival { sender, compression, body: data, max_decompressed: limit, admission };
+        let memory = arrival.enter().await?;
+        self.intake.accept(Transport::Amqp, Description::Expected(self.signal), arrival, memory).await.map(drop)
     }
 
     /// Publishes to the dead-letter queue; true when the broker has it safely.

@@ -4,6 +4,7 @@ use crate::model::{EvaluationId, Probability, SubjectId};
 use crate::otlp::span_from_bytes;
 use crate::otlp::wire::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::common::v1::ArrayValue;
+use prost::Message;
 
 /// Stands for the real redactor: hides every text attribute.
 struct Stars;
@@ -53,7 +54,8 @@ fn logs(log_records: Vec<wire::LogRecord>) -> wire::ExportLogsServiceRequest {
 }
 
 fn request(spans: Vec<wire::Span>) -> Request {
-    Request::read(Signal::Traces, Encoding::Protobuf, traces(spans).encode_to_vec().into()).unwrap()
+    Request::read(Signal::Traces, Encoding::Protobuf, traces(spans).encode_to_vec().into(), &mut Reservation::endless())
+        .unwrap()
 }
 
 fn batch(
@@ -61,7 +63,7 @@ fn batch(
     sampler: &Sampler,
     kept_before: Option<&HashSet<TraceId>>,
 ) -> (IntakeBatch, Option<String>) {
-    match prepare(request, sampler, &Stars, kept_before).unwrap() {
+    match prepare(request, sampler, &Stars, kept_before, &mut Reservation::endless()).unwrap() {
         Prepared::Batch { batch, complaint, .. } => (batch, complaint),
         Prepared::Ask(ids) => panic!("asks about {ids:?}"),
     }
@@ -128,7 +130,7 @@ fn a_span_with_two_trace_ids_is_rejected() {
     let group = [vec![0x12, twice.len() as u8], twice].concat();
     let block = [vec![0x12, group.len() as u8], group].concat();
     let body = [vec![0x0a, block.len() as u8], block].concat();
-    let request = Request::read(Signal::Traces, Encoding::Protobuf, body.into()).unwrap();
+    let request = Request::read(Signal::Traces, Encoding::Protobuf, body.into(), &mut Reservation::endless()).unwrap();
     let (batch, complaint) = batch(&request, &sampler("rate = 1"), None);
     assert_eq!((batch.received, batch.rejected), (1, 1));
     assert!(complaint.unwrap().contains("two trace ids"));
@@ -139,7 +141,9 @@ fn one_span_that_a_rule_wants_keeps_the_whole_trace_of_the_message() {
     let sampler = sampler("rate = 0\n[[rules]]\nmatch = { thumbs = \"down\" }\nrate = 1");
     let disliked = wire::Span { attributes: vec![attribute("thumbs", "down")], ..span(1, 2) };
     let request = request(vec![span(1, 1), disliked, span(2, 3)]);
-    let Prepared::Ask(ids) = prepare(&request, &sampler, &Stars, None).unwrap() else { panic!("trace 2 is in doubt") };
+    let Prepared::Ask(ids) = prepare(&request, &sampler, &Stars, None, &mut Reservation::endless()).unwrap() else {
+        panic!("trace 2 is in doubt")
+    };
     assert_eq!(ids, [TraceId::try_from([2; 16].as_slice()).unwrap()]);
     let (kept, _) = batch(&request, &sampler, Some(&HashSet::new()));
     assert_eq!((kept.spans.len(), kept.sampled_out), (2, 1));
@@ -165,7 +169,7 @@ fn nested(lists: usize) -> KeyValue {
 }
 
 fn too_deep(request: &Request) -> (u64, Option<String>, usize) {
-    match prepare(request, &sampler("rate = 1"), &Stars, None).unwrap() {
+    match prepare(request, &sampler("rate = 1"), &Stars, None, &mut Reservation::endless()).unwrap() {
         Prepared::Batch { batch, complaint, too_deep } => {
             assert_eq!((batch.rejected, accounted(&batch)), (too_deep, batch.received));
             assert!(batch.spans.iter().all(|span| span_from_bytes(&span.body, None).is_ok()));
@@ -199,7 +203,7 @@ fn json_that_is_nested_too_deep_for_its_parser_costs_the_record_alone() {
     let deep = format!("{}{}", r#"{"arrayValue":{"values":["#.repeat(60), "]}}".repeat(60));
     let deep = format!(r#"{{{},"attributes":[{{"key":"deep","value":{deep}}}]}}"#, ids("02"));
     let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{deep},{{{}}}]}}]}}]}}"#, ids("03"));
-    let read = Request::read(Signal::Traces, Encoding::Json, body.into()).unwrap();
+    let read = Request::read(Signal::Traces, Encoding::Json, body.into(), &mut Reservation::endless()).unwrap();
     let (number, complaint, kept) = too_deep(&read);
     assert_eq!((number, kept), (1, 1));
     assert!(complaint.unwrap().starts_with("the record of span 0202020202020202 "));
@@ -213,7 +217,7 @@ fn log_records_without_ids_are_rejected_and_evaluation_results_set_aside() {
     let mut feedback = result.clone();
     feedback.attributes.push(attribute("gen_ai.evaluation.name", "user_feedback"));
     let body = logs(vec![record(1), result, unbound, feedback]).encode_to_vec();
-    let request = Request::read(Signal::Logs, Encoding::Protobuf, body.into()).unwrap();
+    let request = Request::read(Signal::Logs, Encoding::Protobuf, body.into(), &mut Reservation::endless()).unwrap();
     let (batch, complaint) = batch(&request, &sampler("rate = 1"), None);
     assert_eq!((batch.logs.len(), batch.own, batch.rejected), (2, 1, 1), "a person's feedback is kept");
     assert_eq!(batch.own_parts.other_evaluators, 1);
@@ -256,7 +260,13 @@ fn a_number_beyond_its_field_rejects_its_record_with_the_field_and_its_range() {
 #[test]
 fn json_and_protobuf_come_to_the_same_batch() {
     let message = traces(vec![span(1, 1), span(2, 2)]);
-    let json = Request::read(Signal::Traces, Encoding::Json, serde_json::to_vec(&message).unwrap().into()).unwrap();
+    let json = Request::read(
+        Signal::Traces,
+        Encoding::Json,
+        serde_json::to_vec(&message).unwrap().into(),
+        &mut Reservation::endless(),
+    )
+    .unwrap();
     let binary = request(vec![span(1, 1), span(2, 2)]);
     let (from_json, from_binary) =
         (batch(&json, &sampler("rate = 1"), None).0, batch(&binary, &sampler("rate = 1"), None).0);
@@ -268,7 +278,9 @@ fn json_and_protobuf_come_to_the_same_batch() {
 fn a_queue_message_is_recognised_by_its_content() {
     let record =
         wire::LogRecord { time_unix_nano: 5, trace_id: vec![1; 16], span_id: vec![2; 8], ..Default::default() };
-    let signal = |expected, body: Vec<u8>| Request::recognise(expected, body.into()).unwrap().signal;
+    let signal = |expected, body: Vec<u8>| {
+        Request::recognise(expected, body.into(), &mut Reservation::endless()).unwrap().signal
+    };
     for expected in [Signal::Traces, Signal::Logs] {
         assert_eq!(signal(expected, traces(vec![span(1, 1)]).encode_to_vec()), Signal::Traces);
         assert_eq!(signal(expected, logs(vec![record.clone()]).encode_to_vec()), Signal::Logs);
@@ -281,7 +293,8 @@ fn a_queue_message_is_recognised_by_its_content() {
 #[test]
 fn a_refused_request_is_explained_without_quoting_its_content() {
     let secret = r#"{"resourceSpans":[{"scopeSpans":"my secret"}]}"#;
-    let error = Request::read(Signal::Traces, Encoding::Json, Bytes::from(secret)).unwrap_err();
+    let error =
+        Request::read(Signal::Traces, Encoding::Json, Bytes::from(secret), &mut Reservation::endless()).unwrap_err();
     let explained = error.explain();
     assert!(explained.contains("does not fit the OTLP schema, line 1 column"), "{explained}");
     assert!(!explained.contains("secret"), "{explained}");

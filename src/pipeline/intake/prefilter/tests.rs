@@ -357,9 +357,10 @@ fn expect(sampler: &Sampler, request: wire::ExportTraceServiceRequest) -> Expect
 fn seen(sifted: &Sifted<'_>) -> Expected {
     let candidates = sifted.candidates.iter().map(|candidate| {
         let record: wire::Span = candidate.decode().unwrap();
-        let emitter = sifted.emitter(candidate.emitter).unwrap();
+        let resource = sifted.resource(candidate.emitter).unwrap();
+        let scope = sifted.scope(candidate.emitter).unwrap();
         assert_eq!(record.trace_id, candidate.trace_id.as_bytes());
-        (emitter.resource, emitter.scope, record, candidate.doubt)
+        (resource, scope, record, candidate.doubt)
     });
     Expected {
         received: sifted.received,

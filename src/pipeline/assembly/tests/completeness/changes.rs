@@ -12,7 +12,7 @@ use crate::otlp::wire::{
     AnyValue, ExportLogsServiceRequest, ExportTraceServiceRequest, KeyValue, LogRecord, ResourceLogs, ResourceSpans,
     ScopeLogs, ScopeSpans, Span,
 };
-use crate::otlp::{Encoding, Request, Signal, decode_as};
+use crate::otlp::{Request, decode};
 
 /// What a change may do to the judged text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,11 +302,11 @@ fn parents_last(capture: &mut Capture) {
 }
 
 fn through_json(capture: &mut Capture) {
-    let read = |signal, text: Vec<u8>| decode_as(signal, Encoding::Json, &text).unwrap();
-    if let Request::Traces(traces) = read(Signal::Traces, serde_json::to_vec(&capture.traces).unwrap()) {
+    let read = |text: Vec<u8>| decode(&text).unwrap();
+    if let Request::Traces(traces) = read(serde_json::to_vec(&capture.traces).unwrap()) {
         capture.traces = traces;
     }
-    if let Request::Logs(logs) = read(Signal::Logs, serde_json::to_vec(&capture.logs).unwrap()) {
+    if let Request::Logs(logs) = read(serde_json::to_vec(&capture.logs).unwrap()) {
         capture.logs = logs;
     }
 }
