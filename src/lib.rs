@@ -46,6 +46,8 @@ pub(crate) mod config;
 pub(crate) mod conventions;
 pub(crate) mod drift;
 pub(crate) mod error_chain;
+#[cfg(test)]
+mod fuzzing;
 pub(crate) mod judges;
 pub(crate) mod labels;
 pub(crate) mod lifecycle;
