@@ -60,7 +60,20 @@ fn plain(outside: &str) -> String {
             other => safe.push(other),
         }
     }
-    safe
+    without_links(safe)
+}
+
+/// The same text, in which renderers find no bare address and nobody to notify.
+fn without_links(text: String) -> String {
+    /// Invisible, and of no width.
+    const WORD_JOINER: &str = "\u{2060}";
+    let mut text = text;
+    for (links, apart) in [("@", ("@", "")), ("://", (":", "//")), ("www.", ("www", "."))] {
+        if text.contains(links) {
+            text = text.replace(links, &format!("{}{WORD_JOINER}{}", apart.0, apart.1));
+        }
+    }
+    text
 }
 
 fn table(text: &mut String, headings: &[&str], rows: &[Vec<String>]) {
@@ -418,5 +431,9 @@ mod tests {
     #[test]
     fn text_from_outside_brings_no_markup() {
         assert_eq!(plain("a|b\n# [x](y) <i>"), "a\\|b \\# \\[x\\](y) \\<i\\>");
+        for link in ["https://x.example", "www.x.example", "ask @team"] {
+            assert!(!plain(link).contains(link), "{link}");
+            assert_eq!(plain(link).replace('\u{2060}', ""), link);
+        }
     }
 }

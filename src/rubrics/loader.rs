@@ -12,6 +12,21 @@ use super::{Rubric, is_rubric_name};
 const CASES: &str = "cases.jsonl";
 const README: &str = "README.md";
 
+/// No rubric and no set of golden cases is larger.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// Reads a regular file: a pipe would be waited for, and a device has no end.
+fn read_file(path: &Path) -> io::Result<String> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(io::Error::other(format!("it is larger than {LARGEST_FILE} bytes")));
+    }
+    fs::read_to_string(path)
+}
+
 /// What a folder of rubrics holds.
 #[derive(Debug, Default)]
 pub struct Library {
@@ -120,7 +135,7 @@ impl Library {
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
-        fs::read_to_string(path).map_err(|error| self.refuse(path, Problem::Unreadable(error))).ok()
+        read_file(path).map_err(|error| self.refuse(path, Problem::Unreadable(error))).ok()
     }
 
     fn read_rubric(&mut self, name: &str, dir: &Path) {
@@ -280,5 +295,15 @@ mod tests {
         let nowhere = Path::new("/nonexistent/rubrics");
         assert!(matches!(Library::read(nowhere).errors[..], [RubricError { problem: Problem::Unreadable(_), .. }]));
         assert_eq!(load(nowhere).unwrap().len(), super::super::SHIPPED.len() / 2, "the shipped library stands in");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_or_too_large_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, large) = (folder.path().join("pipe"), folder.path().join("large"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        fs::File::create(&large).unwrap().set_len(LARGEST_FILE + 1).unwrap();
+        assert_eq!(read_file(&pipe).unwrap_err().to_string(), "it is no regular file");
+        assert_eq!(read_file(&large).unwrap_err().to_string(), "it is larger than 1048576 bytes");
     }
 }

@@ -1,5 +1,8 @@
 //! The instruments of the stages behind intake, and the gauges that are read from the store.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
 
@@ -11,6 +14,7 @@ use crate::model::ProblemCode;
 pub struct Metrics {
     traces: Counter<u64>,
     unmapped: Counter<u64>,
+    unmapped_names: Arc<Mutex<BTreeSet<String>>>,
     problems: Counter<u64>,
     evaluations: Counter<u64>,
     value: Histogram<f64>,
@@ -25,6 +29,7 @@ impl Default for Metrics {
         Self {
             traces: metric_list::TRACES_ASSEMBLED.instrument(),
             unmapped: metric_list::UNMAPPED_ATTRIBUTES.instrument(),
+            unmapped_names: Arc::default(),
             problems: metric_list::PROBLEMS.instrument(),
             evaluations: metric_list::EVALUATIONS.instrument(),
             value: metric_list::EVALUATION_VALUE.instrument(),
@@ -61,7 +66,9 @@ impl Metrics {
     }
 
     /// An attribute that no convention explains was seen.
-    pub fn unmapped_attribute(&self, name: String) {
+    pub fn unmapped_attribute(&self, name: &str) {
+        let mut names = self.unmapped_names.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = label_of_traffic(name, &mut names);
         self.unmapped.add(1, &[KeyValue::new("attribute", name)]);
     }
 
@@ -97,6 +104,25 @@ impl Metrics {
     pub fn webhooks_tried(&self, webhook: &str, result: &'static str, number: u64) {
         tried(&self.webhooks, KeyValue::new("webhook", webhook.to_owned()), result, number);
     }
+}
+
+/// The longest label value that traffic makes, and the most of them: whoever sends spans must not fill the metrics.
+const LONGEST_NAME: usize = 100;
+const MOST_NAMES: usize = 200;
+
+/// A name out of traffic as the value of a label; `other` beyond the first names of the process.
+fn label_of_traffic(name: &str, known: &mut BTreeSet<String>) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | ':' | '-');
+    let name: String =
+        name.chars().take(LONGEST_NAME).map(|character| if is_plain(character) { character } else { '_' }).collect();
+    if known.contains(&name) {
+        return name;
+    }
+    if known.len() >= MOST_NAMES {
+        return "other".to_owned();
+    }
+    known.insert(name.clone());
+    name
 }
 
 fn tried(counter: &Counter<u64>, receiver: KeyValue, result: &'static str, number: u64) {
@@ -220,5 +246,23 @@ impl StoreGauges {
         let attributes = [KeyValue::new("webhook", webhook.to_owned())];
         self.webhook_owed.record(number, &attributes);
         self.webhook_owed_age.record(age_seconds, &attributes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_out_of_traffic_are_short_plain_and_few() {
+        let mut known = BTreeSet::new();
+        assert_eq!(label_of_traffic("gen_ai.new-name", &mut known), "gen_ai.new-name");
+        assert_eq!(label_of_traffic("llm.\n{\"é\"}", &mut known), "llm._____");
+        assert_eq!(label_of_traffic(&"x".repeat(20_000), &mut known).len(), LONGEST_NAME);
+        for number in 0..MOST_NAMES {
+            label_of_traffic(&format!("llm.{number}"), &mut known);
+        }
+        assert_eq!(label_of_traffic("llm.one-more", &mut known), "other");
+        assert_eq!(label_of_traffic("llm.7", &mut known), "llm.7", "what is known stays");
     }
 }

@@ -105,7 +105,7 @@ fn series() -> BTreeMap<String, BTreeSet<&'static str>> {
 async fn record_everything() {
     let metrics = Metrics::default();
     metrics.trace_assembled(true, false);
-    metrics.unmapped_attribute("gen_ai.new".to_owned());
+    metrics.unmapped_attribute("gen_ai.new");
     metrics.problem(ProblemCode::TextCut);
     metrics.evaluation_finished(&FinishedEvaluation {
         rubric: "faithfulness",

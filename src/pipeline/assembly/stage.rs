@@ -182,7 +182,7 @@ impl Assembly {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let assembled = read(records);
         for name in assembled.steps.iter().flat_map(|step| &step.unmapped) {
-            self.metrics.unmapped_attribute(name.clone());
+            self.metrics.unmapped_attribute(name);
         }
         subjects(&assembled, &self.segments)
             .into_iter()

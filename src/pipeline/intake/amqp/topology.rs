@@ -16,6 +16,10 @@ const NOT_FOUND: u16 = 404;
 /// How often a message may be given back, by crashes or broken connections, before it is taken for poison.
 const DELIVERY_LIMIT: i64 = 50;
 
+/// How long dead letters are kept, and how many bytes of them, before the oldest go: they hold bodies as they came, unredacted.
+const DEAD_LETTERS_KEPT_MS: i64 = 14 * 86_400_000;
+const DEAD_LETTER_BYTES: i64 = 1 << 30;
+
 pub(super) async fn declare(connection: &Connection, config: &AmqpConfig) -> Result<(), SessionError> {
     let dead_letters = config.dead_letter_queue.as_str();
     if !queue_exists(connection, dead_letters).await? {
@@ -59,7 +63,12 @@ async fn queue_exists(connection: &Connection, queue: &str) -> Result<bool, Sess
 
 /// The queue of what can never be read, and the exchange of the same name through which the broker itself fills it.
 async fn dead_letter_queue(connection: &Connection, name: &str) -> Result<(), SessionError> {
-    declare_queue(connection, name, arguments(&[("x-queue-type", text("quorum"))])).await?;
+    let arguments = arguments(&[
+        ("x-queue-type", text("quorum")),
+        ("x-message-ttl", AMQPValue::LongLongInt(DEAD_LETTERS_KEPT_MS)),
+        ("x-max-length-bytes", AMQPValue::LongLongInt(DEAD_LETTER_BYTES)),
+    ]);
+    declare_queue(connection, name, arguments).await?;
     let channel = connection.create_channel().await?;
     let refused = |source| SessionError::Refused {
         what: format!(
