@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-/// The error's text and those of its causes; what an error already says of its cause is not said twice.
+use crate::secrets::masked;
+
+/// The error's text and those of its causes, without secrets; what an error already says of its cause is not said twice.
 pub fn causes(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -13,7 +15,7 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
             line = format!("{line}: {text}");
         }
     }
-    line
+    masked(&line).into_owned()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::conventions::ContentSwitch;
+use crate::error_chain::causes;
 use crate::judges::{self, JudgeEnvironment, Judges};
 use crate::lifecycle::keys::{self, Keys, PlaceholderOrigin};
 use crate::lifecycle::rubric_loader;
@@ -53,7 +54,7 @@ impl Findings<'_> {
             Ok(detail) => self.output.say(format_args!("  ok     {what:<28}{detail}")),
             Err(error) => {
                 self.wrong += 1;
-                self.output.say(format_args!("  WRONG  {what:<28}{error:#}"))
+                self.output.say(format_args!("  WRONG  {what:<28}{}", causes(error.as_ref())))
             }
         }
     }
@@ -84,6 +85,8 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     if let Some(broker) = &config.intake.amqp {
         findings.note("intake.amqp", check_broker(broker).await)?;
     }
+    findings.note("proxy", Ok(proxies()))?;
+    check_files(config, &mut findings)?;
     check_judges(&args, config, &mut findings).await?;
     for sink in &config.sinks {
         findings.note(&format!("sink {}", sink.name), check_sink(sink).await)?;
@@ -99,6 +102,26 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
         findings.output.say(format_args!("\n{} of these need attention.", findings.wrong))?;
         Ok(ExitCode::FAILURE)
     }
+}
+
+/// By which proxies other servers are reached.
+fn proxies() -> String {
+    match crate::net::proxies_in_use() {
+        none if none.is_empty() => "none: other servers are reached directly".to_owned(),
+        some => format!("{}; loopback directly", some.join(", ")),
+    }
+}
+
+/// Warns of files that others than their owner can read.
+fn check_files(config: &Config, findings: &mut Findings<'_>) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(path) = config.store.url.strip_prefix("sqlite://") else { return Ok(()) };
+    let path = path.split('?').next().unwrap_or(path);
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        findings.warn("store", &format!("others can read {path}, which holds content: chmod 600 {path}*"))?;
+    }
+    Ok(())
 }
 
 /// The last line where nothing has failed.

@@ -103,7 +103,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
     let source = ConfigSource::new(cli.config);
-    let config = || source.load();
+    let config = || source.load().inspect(|config| crate::net::use_proxy(config.network.proxy.clone()));
     match cli.command {
         Command::Demo(args) => demo::run(args, config()?, output).await,
         Command::Run(args) => run::run(args, config()?, source.clone()).await,

@@ -98,6 +98,14 @@ fn write_as(report: &ReportData, format: ReportFormat, out: &Path) -> anyhow::Re
         ReportFormat::Json => ("report.json", json::render(report)?),
     };
     let path = out.join(name);
-    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    write_private(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+/// Writes a file that its owner may read, and nobody else: answers and reasons are quoted in it.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let options = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).to_owned();
+    options.open(path)?.write_all(text.as_bytes())
 }

@@ -45,6 +45,9 @@ pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> any
     let mut service = Service::build(config.clone(), roles, store.clone()).await.context("judged cannot start")?;
     service.config_source = Some(source);
     announce(&service);
+    for proxy in crate::net::proxies_in_use() {
+        tracing::info!(proxy, "other servers are reached by a proxy");
+    }
     if let Some((access, listener)) = pages {
         tracing::info!(address = %listener.local_addr()?, "pages, health and metrics are served");
         let router = web::router(parts(&config, &service, &telemetry, access))?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An address, or all that begin alike: `127.0.0.1`, `10.1.0.0/16`, `fd00::/8`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct AddressRange {
     address: IpAddr,
     /// Bits that are alike.
     prefix: u8,
@@ -17,9 +17,9 @@ pub struct Network {
 /// A text that is no network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("write an address, or a network such as 10.1.0.0/16")]
-pub struct NoNetwork;
+pub struct NoAddressRange;
 
-impl Network {
+impl AddressRange {
     /// One address.
     pub fn of(address: IpAddr) -> Self {
         Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
@@ -35,30 +35,30 @@ impl Network {
     }
 }
 
-impl FromStr for Network {
-    type Err = NoNetwork;
+impl FromStr for AddressRange {
+    type Err = NoAddressRange;
 
-    fn from_str(text: &str) -> Result<Self, NoNetwork> {
+    fn from_str(text: &str) -> Result<Self, NoAddressRange> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let whole = Self::of(address.parse().map_err(|_| NoNetwork)?);
-        let prefix = prefix.map_or(Ok(whole.prefix), str::parse).map_err(|_| NoNetwork)?;
-        if prefix > whole.prefix { Err(NoNetwork) } else { Ok(Self { prefix, ..whole }) }
+        let whole = Self::of(address.parse().map_err(|_| NoAddressRange)?);
+        let prefix = prefix.map_or(Ok(whole.prefix), str::parse).map_err(|_| NoAddressRange)?;
+        if prefix > whole.prefix { Err(NoAddressRange) } else { Ok(Self { prefix, ..whole }) }
     }
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 
-impl Serialize for Network {
+impl Serialize for AddressRange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Network {
+impl<'de> Deserialize<'de> for AddressRange {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
@@ -71,13 +71,13 @@ mod tests {
     #[test]
     fn a_network_holds_what_begins_like_it() {
         let holds =
-            |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
+            |network: &str, address: &str| network.parse::<AddressRange>().unwrap().contains(address.parse().unwrap());
         assert!(holds("10.1.0.0/16", "10.1.255.3") && !holds("10.1.0.0/16", "10.2.0.0"));
         assert!(holds("127.0.0.1", "127.0.0.1") && !holds("127.0.0.1", "127.0.0.2"));
         assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "::1"));
         assert!(holds("fd00::/8", "fd12::1") && holds("10.0.0.0/8", "::ffff:10.9.9.9"));
         for wrong in ["10.0.0.0/33", "judged", "", "10.0.0.0/x"] {
-            assert_eq!(wrong.parse::<Network>(), Err(NoNetwork), "{wrong}");
+            assert_eq!(wrong.parse::<AddressRange>(), Err(NoAddressRange), "{wrong}");
         }
     }
 }

@@ -65,7 +65,7 @@ impl Default for OtlpConfig {
             grpc: Listen::At("127.0.0.1:4327".to_owned()),
             max_body_bytes: 20 * MIB,
             max_decompressed_bytes: 32 * MIB,
-            max_in_flight_bytes: 96 * MIB,
+            max_in_flight_bytes: 80 * MIB,
             retry_after_seconds: 5,
             tls_cert_file: None,
             tls_key_file: None,

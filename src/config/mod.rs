@@ -3,6 +3,7 @@
 //!
 //! The sections are plain data: the rooms turn them into what they need and report what is wrong with the values.
 
+mod address_range;
 pub mod alerts;
 mod assembly;
 mod calibration;
@@ -41,6 +42,7 @@ pub use delivery::DeliveryConfig;
 pub use evaluation::EvaluationConfig;
 pub use intake::IntakeConfig;
 pub use judges::JudgesConfig;
+pub use network::{NetworkConfig, ProxyRule};
 pub use privacy::PrivacyConfig;
 pub use rubrics::{Publish, RubricsConfig};
 pub use sampling::SamplingConfig;
@@ -81,6 +83,8 @@ pub struct Config {
     pub judges: JudgesConfig,
     /// Which attributes make segments.
     pub segments: SegmentConfig,
+    /// How other servers are reached.
+    pub network: NetworkConfig,
     /// judged's own logs, traces and metrics.
     pub telemetry: TelemetryConfig,
     /// What is redacted, and how long content is kept.
@@ -135,7 +139,8 @@ impl Config {
     }
 
     fn parse(path: &Path, text: &str, variables: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let in_file = |error: toml::de::Error| ConfigError::File { path: path.to_owned(), message: explain(&error) };
+        let in_file =
+            |error: toml::de::Error| ConfigError::File { path: path.to_owned(), message: explain(text, &error) };
         // First the file alone, so that its errors have a line.
         let config: Self = toml::from_str(text).map_err(in_file)?;
         let overrides = environment::overrides(variables);
@@ -148,7 +153,10 @@ impl Config {
             environment::insert(&mut table, &keys, value)
                 .and_then(|()| read_again(&table))
                 .map(|overridden| config = overridden)
-                .map_err(|message| ConfigError::Environment { variable, message })?;
+                .map_err(|message| {
+                    let message = if names_a_secret(&variable) { without_values(&message) } else { message };
+                    ConfigError::Environment { variable, message }
+                })?;
         }
         Ok(config)
     }
@@ -161,9 +169,39 @@ fn read_again(table: &toml::Table) -> Result<Config, String> {
     toml::from_str(&text).map_err(|error| with_suggestion(error.message(), error.message()))
 }
 
-/// The parser's complaint, and the key that was probably meant when one is unknown.
-fn explain(error: &toml::de::Error) -> String {
-    with_suggestion(error.to_string().trim_end(), error.message())
+/// The parser's complaint with the line, and the key that was probably meant when one is unknown. A line that may hold a secret is
+/// not shown, nor is what the complaint repeats of it.
+fn explain(text: &str, error: &toml::de::Error) -> String {
+    let at = error.span().map_or(0, |span| span.start.min(text.len()));
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count();
+    if !may_hold_a_secret(text, line) {
+        return with_suggestion(error.to_string().trim_end(), error.message());
+    }
+    let message = without_values(error.message());
+    with_suggestion(&format!("TOML parse error at line {}: {message}", line + 1), &message)
+}
+
+/// A complaint without what it quotes.
+fn without_values(message: &str) -> String {
+    message.split('"').step_by(2).collect::<Vec<_>>().join("***")
+}
+
+fn names_a_secret(key: &str) -> bool {
+    const KEYS: [&str; 7] = ["url", "headers", "salt", "key", "token", "password", "secret"];
+    KEYS.iter().any(|part| key.to_ascii_lowercase().contains(part))
+}
+
+/// Whether a line of a file gives a key that may hold a secret, or goes on with one.
+fn may_hold_a_secret(text: &str, line: usize) -> bool {
+    let lines: Vec<&str> = text.lines().take(line + 1).collect();
+    let section = lines.iter().rev().find(|line| line.trim_start().starts_with('['));
+    if section.is_some_and(|section| names_a_secret(section)) {
+        return true;
+    }
+    // A value over several lines begins at the last line that names a key.
+    let named = lines.iter().rev().find_map(|line| line.split_once('=').map(|(key, _)| key));
+    named.is_some_and(names_a_secret) || lines.last().is_some_and(|line| names_a_secret(line))
 }
 
 fn with_suggestion(shown: &str, message: &str) -> String {
@@ -212,6 +250,20 @@ mod tests {
         .unwrap();
         assert_eq!(config.assembly.settle.as_secs(), 5);
         assert_eq!(config.evaluation.attempts, 9);
+    }
+
+    #[test]
+    fn an_error_in_a_line_with_a_secret_does_not_show_it() {
+        for (text, line) in [
+            ("[[sinks]]\nname = \"a\"\nheaders = { Authorization = \"Bearer abc\" X = 1 }", 3),
+            ("[sampling]\nsalt = [\"abc\"]", 2),
+            ("[intake.amqp]\nurl = \"amqp://me:abc@mq\" x", 2),
+            ("[[sinks]]\nname = \"a\"\n[sinks.headers]\nX-Tenant = \"abc\" y", 4),
+            ("[judges.a]\napi_key_env = abc", 2),
+        ] {
+            let error = parse(text, &[]).unwrap_err().to_string();
+            assert!(error.contains(&format!("line {line}")) && !error.contains("abc"), "{error}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::TraceLink;
-use super::network::Network;
+use super::address_range::AddressRange;
 use crate::model::AccessRole;
 
 /// Where the pages are served, and to whom.
@@ -51,11 +51,11 @@ pub struct LoginProxy {
     pub role: AccessRole,
     /// From where the proxy comes; the header of others is not looked at.
     #[serde(default = "loopback")]
-    pub from: Vec<Network>,
+    pub from: Vec<AddressRange>,
 }
 
-fn loopback() -> Vec<Network> {
-    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(Network::of).into()
+fn loopback() -> Vec<AddressRange> {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(AddressRange::of).into()
 }
 
 impl Default for WebConfig {

@@ -2,6 +2,7 @@
 
 pub mod error_words;
 mod loopback;
+mod proxy;
 mod request;
 mod retry_after;
 pub mod server;
@@ -10,7 +11,10 @@ pub mod tls;
 
 use reqwest::{Client, ClientBuilder, redirect};
 
+use proxy::with_proxy;
+
 pub use loopback::is_loopback_host;
+pub use proxy::{proxies_in_use, use_proxy};
 pub use request::{bearer_token, named_host};
 pub use retry_after::retry_after;
 pub use settings::{add_headers, http_url};
@@ -19,7 +23,7 @@ pub use settings::{add_headers, http_url};
 /// trusting the system would fail at once, even for plain HTTP.
 pub fn plain_client() -> ClientBuilder {
     tls::install_provider();
-    let builder = Client::builder();
+    let builder = with_proxy(Client::builder());
     if tls::system_has_certificates() { builder } else { builder.tls_certs_only([]) }
 }
 

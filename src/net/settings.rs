@@ -6,6 +6,8 @@ use std::str::FromStr;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::secrets::remember;
+
 /// Why a text is not the address of an HTTP server. It repeats nothing of the text, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -37,6 +39,8 @@ pub enum HeaderError {
 /// Adds configured headers. Their values are marked as sensitive, so that no log shows them.
 pub fn add_headers(headers: &mut HeaderMap, configured: &BTreeMap<String, String>) -> Result<(), HeaderError> {
     for (name, value) in configured {
+        // Where it holds a scheme, the server may repeat what stands behind it.
+        remember(value.rsplit(' ').next().unwrap_or_default());
         let mut value = HeaderValue::from_str(value).map_err(|_| HeaderError::Value(name.clone()))?;
         value.set_sensitive(true);
         headers.insert(HeaderName::from_str(name).map_err(|_| HeaderError::Name(name.clone()))?, value);

@@ -5,6 +5,8 @@ use std::path::Path;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use super::masking::remember;
+
 /// Looks up an environment variable.
 pub type Variables<'v> = &'v dyn Fn(&str) -> Option<String>;
 
@@ -76,7 +78,10 @@ impl SecretPlace<'_> {
     pub fn read(&self, variables: Variables<'_>) -> Result<Option<SecretString>, SecretError> {
         let Some(bytes) = self.bytes(variables)? else { return Ok(None) };
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Some(SecretString::from(text.trim()))),
+            Ok(text) => {
+                remember(&text);
+                Ok(Some(SecretString::from(text.trim())))
+            }
             Err(_) => Err(self.unreadable(std::io::ErrorKind::InvalidData.into())),
         }
     }

@@ -55,6 +55,9 @@ mod traces;
 mod worker_releases;
 mod write_back;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,6 +105,7 @@ pub use streams::StreamClaim;
 pub use traces::{DueTrace, TraceRecords, WaitBound};
 
 use crate::clock::Clock;
+use crate::secrets::masked_url;
 use earlier_workers::{APPLICATION_NAME, EarlierWorkers};
 
 /// Why the store could not do what it was asked.
@@ -284,7 +288,7 @@ impl Store {
         let pool = match url.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") => open_sqlite(url).await?,
             Some("postgres" | "postgresql") => open_postgres(url).await?,
-            _ => return Err(StoreError::Url(without_password(url))),
+            _ => return Err(StoreError::Url(masked_url(url))),
         };
         let store = Self {
             pool,
@@ -331,7 +335,7 @@ impl Store {
 }
 
 async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
-    let failed = |source| StoreError::Open { url: url.to_owned(), source };
+    let failed = |source| StoreError::Open { url: masked_url(url), source };
     let options = SqliteConnectOptions::from_str(url)
         .map_err(failed)?
         .create_if_missing(true)
@@ -340,6 +344,7 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
         .pragma("temp_store", "memory");
+    make_private(options.get_filename()).map_err(|error| failed(sqlx::Error::Io(error)))?;
     // In KiB, for each connection: what readers look for is mostly elsewhere each time, and in the system's cache.
     let (writers, readers) = (options.clone().pragma("cache_size", "-8192"), options.pragma("cache_size", "-2048"));
     let writer = SqlitePoolOptions::new()
@@ -350,6 +355,18 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         .map_err(failed)?;
     let reader = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(readers).await.map_err(failed)?;
     Ok(Pool::Sqlite { writer, reader })
+}
+
+/// Makes the file of a new database, which holds content and the installation's secret: only its owner may read it. SQLite gives the
+/// files beside it the same permissions.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    if path.as_os_str().is_empty() || path == Path::new(":memory:") {
+        return Ok(());
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// A full disk makes SQLite roll back by itself, which the driver does not learn: such a connection would refuse every
@@ -363,7 +380,7 @@ async fn is_outside_transaction(connection: &mut SqliteConnection) -> Result<boo
 }
 
 async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
-    let failed = |source| StoreError::Open { url: without_password(url), source };
+    let failed = |source| StoreError::Open { url: masked_url(url), source };
     let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name(APPLICATION_NAME);
     // The pool would try until its time is up, and then only say that it was.
     PgConnection::connect_with(&options).await.map_err(failed)?.close().await.map_err(failed)?;
@@ -381,19 +398,6 @@ async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
 async fn without_compiler(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("SET jit = off").execute(connection).await?;
     Ok(())
-}
-
-/// The URL with its password replaced, for messages.
-pub(crate) fn without_password(url: &str) -> String {
-    // Options may carry a password as well; a password may hold an `@`, a host may not.
-    let (address, options) = url.split_once('?').map_or((url, ""), |(address, _)| (address, "?…"));
-    match address.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-        Some((scheme, (credentials, host))) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}{options}")
-        }
-        None => format!("{address}{options}"),
-    }
 }
 
 #[cfg(test)]
@@ -428,12 +432,17 @@ mod tests {
         assert!(error.is_transient(), "{error:?}");
     }
 
-    #[test]
-    fn a_password_is_never_shown() {
-        assert_eq!(without_password("postgres://me:secret@db/judged"), "postgres://me:***@db/judged");
-        assert_eq!(without_password("postgres://me:se@cret@db/judged"), "postgres://me:***@db/judged");
-        assert_eq!(without_password("postgres://me@db/judged?password=secret"), "postgres://me:***@db/judged?…");
-        assert_eq!(without_password("sqlite://judged.db"), "sqlite://judged.db");
+    #[tokio::test]
+    async fn only_its_owner_may_read_the_database() {
+        use std::os::unix::fs::PermissionsExt;
+        let files = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", files.path().join("judged.db").display());
+        let store = Store::open(&url, Clock::system()).await.unwrap();
+        for entry in std::fs::read_dir(files.path()).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+        }
+        store.close().await;
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::sinks::{DeliveryError, Disposition};
+use crate::error_chain::causes;
 use crate::pipeline::db_backoff::Patience;
 use crate::pipeline::task_loop;
 use crate::store::{DeliveryOutcome, Stage, Store, StoreError, Wakeups};
@@ -94,9 +95,9 @@ async fn serve<R: Receiver>(mut receiver: R, wakeups: &Wakeups, soft: &Cancellat
 pub(super) fn outcome_of(error: &DeliveryError, attempts: u32, now_ms: i64, too_late: bool) -> DeliveryOutcome {
     match error.disposition() {
         Disposition::Retry { after } if !too_late => {
-            DeliveryOutcome::Retry { due_at_ms: now_ms + wait_ms(attempts, after), error: error.to_string() }
+            DeliveryOutcome::Retry { due_at_ms: now_ms + wait_ms(attempts, after), error: causes(error) }
         }
-        Disposition::Retry { .. } | Disposition::GiveUp => DeliveryOutcome::GivenUp { error: error.to_string() },
+        Disposition::Retry { .. } | Disposition::GiveUp => DeliveryOutcome::GivenUp { error: causes(error) },
     }
 }
 

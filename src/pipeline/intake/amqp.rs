@@ -30,6 +30,7 @@ use super::{Dependency, Intake};
 use crate::config::intake::AmqpConfig;
 use crate::error_chain::causes;
 use crate::otlp::Signal;
+use crate::secrets::remember;
 use delivery::{Desk, Handled};
 use error::{CONNECT_TIMEOUT, SessionError};
 use in_hand::{InHand, Prefetch};
@@ -42,8 +43,8 @@ const STABLE: Duration = Duration::from_mins(1);
 
 /// A broker URL that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("intake.amqp.url is no broker address ({0}); write amqp://user:password@host:5672/%2f, or amqps:// for TLS")]
-pub struct BrokerUrlError(String);
+#[error("intake.amqp.url is no broker address; write amqp://user:password@host:5672/%2f, or amqps:// for TLS")]
+pub struct BrokerUrlError;
 
 /// A consumer of the configured queues, ready to run.
 #[derive(Debug)]
@@ -273,7 +274,9 @@ async fn connect(uri: &AMQPUri, in_hand: &Arc<InHand>) -> Result<Connection, Ses
 
 /// Reads a broker URL. The complaint never shows the URL: it holds a password.
 pub(crate) fn parse(url: &str, heartbeat_seconds: u16) -> Result<AMQPUri, BrokerUrlError> {
-    let mut uri: AMQPUri = url.parse().map_err(BrokerUrlError)?;
+    // What the parser says may hold a part of it.
+    let mut uri: AMQPUri = url.parse().map_err(|_| BrokerUrlError)?;
+    remember(&uri.authority.userinfo.password);
     // Without one it takes a minute and more to notice that the broker is gone.
     uri.query.heartbeat.get_or_insert(heartbeat_seconds.max(1));
     Ok(uri)
@@ -285,10 +288,10 @@ mod tests {
 
     #[test]
     fn a_wrong_url_is_refused_without_being_shown() {
-        for wrong in ["localhost:5672", "http://otel:hunter2@mq", "amqp://otel:hunter2@mq:port"] {
+        for wrong in ["localhost:5672", "http://otel:hunter2@mq", "amqp://otel:hunter2@mq:port", "otel:hunter2@mq"] {
             let error = AmqpConsumer::new(AmqpConfig::at(wrong)).unwrap_err().to_string();
             assert!(error.contains("amqp://user:password@host"), "{error}");
-            assert!(!error.contains("hunter2"), "{error}");
+            assert!(!error.contains("hunter2") && !error.contains("otel"), "{error}");
         }
     }
 

@@ -161,10 +161,10 @@ impl Intake {
         arrival: Arrival,
         memory: Reservation,
     ) -> Result<Accepted, AcceptError> {
-        let was_large = memory.is_large();
-        let mut result = self.take_in(description, arrival.clone(), memory).await;
-        if !was_large && matches!(result, Err(AcceptError::Overloaded)) {
-            // It was taken for a small one. What it held is given back.
+        // One that was taken for small may turn out to be large. A large one is not held on to: it is as large as memory allows.
+        let again = (!memory.is_large()).then(|| arrival.clone());
+        let mut result = self.take_in(description, arrival, memory).await;
+        if let (Some(arrival), Err(AcceptError::Overloaded)) = (again, &result) {
             result = match arrival.enter_large().await {
                 Ok(memory) => self.take_in(description, arrival, memory).await,
                 Err(overrun) => Err(overrun.into()),
@@ -191,7 +191,7 @@ impl Intake {
         body: bytes::Bytes,
     ) -> Result<Accepted, AcceptError> {
         let admission = Admission::new(usize::MAX / 2, std::time::Duration::from_secs(10));
-        let (sender, compression, max_decompressed) = (Sender::Own, Compression::Identity, usize::MAX);
+        let (sender, compression, max_decompressed) = (Sender::Broker, Compression::Identity, usize::MAX);
         let arrival = Arrival { sender, compression, body, max_decompressed, admission };
         self.accept(transport, description, arrival, Reservation::endless()).await
     }

@@ -10,6 +10,7 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use super::error::{DeliveryError, SinkConfigError};
 use super::refusal::own_words;
 use crate::net;
+use crate::secrets::masked;
 
 /// More than any answer of these APIs.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -93,7 +94,9 @@ impl Answer {
 
     /// What the server says for itself: printable, short, on one line.
     pub(super) fn message(&self) -> String {
-        let text = own_words(&self.body);
+        let words = own_words(&self.body);
+        // Before it is cut: half of a key would not be known again.
+        let text = masked(&words);
         let printable: String = text
             .chars()
             .map(|character| if character.is_control() || character == '\u{fffd}' { ' ' } else { character })

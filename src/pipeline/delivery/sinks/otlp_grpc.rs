@@ -16,6 +16,7 @@ use super::{http, settings};
 use crate::config::sinks::{OtlpTarget, SinkConfig};
 use crate::net::tls;
 use crate::otlp::wire::{ExportLogsServiceRequest, ExportTraceServiceRequest};
+use crate::secrets::masked;
 
 #[derive(Debug)]
 pub(super) struct GrpcTransport {
@@ -80,7 +81,7 @@ impl GrpcTransport {
     /// The classes of the OTLP specification: `RESOURCE_EXHAUSTED` passes only when the receiver says when.
     fn refused(&self, status: &Status) -> Result<Export, DeliveryError> {
         let code = format!("{:?}", status.code());
-        let message = status.message().chars().filter(|character| !character.is_control()).take(300).collect();
+        let message = masked(status.message()).chars().filter(|character| !character.is_control()).take(300).collect();
         let retry_after = status.get_details_retry_info().and_then(|info| info.retry_delay);
         match status.code() {
             Code::Unimplemented => Ok(Export::NoSuchSignal { status: code, message }),

@@ -68,7 +68,7 @@ impl Reservation {
     pub fn of(bytes: usize) -> Self {
         use futures_util::FutureExt;
         let pool = super::fair_pool::FairPool::new(1, 1);
-        let permit = pool.take(&super::Sender::Own, 1, 1).now_or_never().flatten().unwrap();
+        let permit = pool.take(&super::Sender::Broker, 1, 1).now_or_never().flatten().unwrap();
         Self::large(permit, bytes)
     }
 

@@ -12,7 +12,4 @@ pub enum Sender {
     Token(Arc<str>),
     /// The broker.
     Broker,
-    /// A test.
-    #[cfg(test)]
-    Own,
 }
