@@ -227,8 +227,8 @@ fn what_to_set(counted: &ProblemCount) -> Option<String> {
 
 async fn check_listeners(config: &Config, findings: &mut Findings<'_>) -> io::Result<()> {
     let listeners = match listeners(config).await {
-        Ok(Listening::Free(listeners)) => listeners,
-        Ok(Listening::Taken(detail)) => return findings.note("intake.otlp", Ok(detail)),
+        Ok(Ok(listeners)) => listeners,
+        Ok(Err(detail)) => return findings.note("intake.otlp", Ok(detail)),
         Err(error) => return findings.note("intake.otlp", Err(error)),
     };
     let show = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
@@ -240,21 +240,17 @@ async fn check_listeners(config: &Config, findings: &mut Findings<'_>) -> io::Re
     Ok(())
 }
 
-enum Listening {
-    Free(Listeners),
-    Taken(String),
-}
-
-async fn listeners(config: &Config) -> anyhow::Result<Listening> {
+/// The receivers, or who has their address.
+async fn listeners(config: &Config) -> anyhow::Result<Result<Listeners, String>> {
     let listeners = match intake::bind(&config.intake).await {
         Ok(listeners) => listeners,
         Err(IntakeError::Bind { address, source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
-            return Ok(Listening::Taken(format!("{address} is taken: by a running judged, or by another program")));
+            return Ok(Err(format!("{address} is taken: by a running judged, or by another program")));
         }
         Err(error) => return Err(error.into()),
     };
     anyhow::ensure!(!listeners.is_empty(), "nothing can come in: http and grpc are off and there is no [intake.amqp]");
-    Ok(Listening::Free(listeners))
+    Ok(Ok(listeners))
 }
 
 async fn check_web(config: &Config) -> anyhow::Result<String> {

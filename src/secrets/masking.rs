@@ -52,7 +52,7 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 static LOOK_ALIKES: LazyLock<[Regex; 3]> = LazyLock::new(|| {
     [
         r"(?i)(?P<before>\b(?:bearer|basic)\s+)[A-Za-z0-9+/_=.~-]{8,}(?P<after>)",
-        r"(?P<before>://[^\s/:@]*:)[^\s/]*?[^\s/@](?P<after>@)",
+        r"(?P<before>://[^\s/:@]*:)[^\s/]+(?P<after>@)",
         r"(?i)(?P<before>\b(?:password|passwd|pwd)\s*=\s*)[^\s&;]+(?P<after>)",
     ]
     .map(|pattern| {

@@ -257,7 +257,7 @@ mod tests {
     fn names_out_of_traffic_are_short_plain_and_few() {
         let mut known = BTreeSet::new();
         assert_eq!(label_of_traffic("gen_ai.new-name", &mut known), "gen_ai.new-name");
-        assert_eq!(label_of_traffic("llm.\n{\"é\"}", &mut known), "llm._____");
+        assert_eq!(label_of_traffic("llm.\n{\"é\"}", &mut known), "llm.______");
         assert_eq!(label_of_traffic(&"x".repeat(20_000), &mut known).len(), LONGEST_NAME);
         for number in 0..MOST_NAMES {
             label_of_traffic(&format!("llm.{number}"), &mut known);

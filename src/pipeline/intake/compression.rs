@@ -218,8 +218,8 @@ mod tests {
                 found.next().map(|(_, body)| body).unwrap()
             };
             let body = [one(&first), one(&second), one(b"")].concat();
-            assert_eq!(decompressed(which, body.clone(), MIB, MIB).unwrap(), whole, "{which:?}");
-            let refused = decompressed(which, body, first.len(), MIB);
+            assert_eq!(decompressed(which, body.clone(), MIB).unwrap(), whole, "{which:?}");
+            let refused = decompressed(which, body, first.len());
             assert!(matches!(refused, Err(CompressionError::TooLarge { .. })), "{which:?}");
         }
     }

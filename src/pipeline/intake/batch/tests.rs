@@ -235,7 +235,8 @@ fn a_text_that_is_said_twice_in_one_request_is_kept_twice_and_the_same_request_b
     };
     let digests = |texts: &[&str]| -> Vec<[u8; 32]> {
         let body = logs(texts.iter().map(|text| said(text)).collect()).encode_to_vec();
-        let request = Request::read(Signal::Logs, Encoding::Protobuf, body.into()).unwrap();
+        let request =
+            Request::read(Signal::Logs, Encoding::Protobuf, body.into(), &mut Reservation::endless()).unwrap();
         batch(&request, &sampler("rate = 1.0"), None).0.logs.iter().map(|log| log.digest).collect()
     };
     let twice = digests(&["yes", "Sure?", "yes"]);
@@ -251,7 +252,7 @@ fn a_number_beyond_its_field_rejects_its_record_with_the_field_and_its_range() {
     let body = format!(
         r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{{ids},"attributes":[{{"key":"app.id","value":{value}}}]}}]}}]}}]}}"#
     );
-    let request = Request::read(Signal::Traces, Encoding::Json, body.into()).unwrap();
+    let request = Request::read(Signal::Traces, Encoding::Json, body.into(), &mut Reservation::endless()).unwrap();
     let (batch, complaint) = batch(&request, &sampler("rate = 1.0"), None);
     let expected = "the record of span 0202020202020202: attribute `app.id`: intValue is not between -";
     assert_eq!((batch.rejected, complaint.is_some_and(|told| told.starts_with(expected))), (1, true));
