@@ -215,6 +215,8 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
     let nothing = SeriesTraffic::default();
     let traffic: BTreeMap<&SeriesKey, &SeriesTraffic> =
         members.keys().map(|key| (key, input.traffic.of(key).unwrap_or(&nothing))).collect();
+    // Periods are hours: which of two series of one hour is the newer, the watch on scores knows.
+    let newest = input.watched.get(name).map(|watched| watched.series.key());
     order.sort_by_key(|key| {
         let last = traffic[key].period().map(|(_, last)| last);
         std::cmp::Reverse((
@@ -222,6 +224,7 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
             last.is_some(),
             production == Some(key.version),
             last,
+            newest.as_ref() == Some(*key),
             key.version,
         ))
     });

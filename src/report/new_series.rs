@@ -41,9 +41,35 @@ fn what_is_new(current: &SeriesReport, before: &SeriesReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::{Scale, Score};
     use crate::report::{ReportData, ReportInput, ReportOptions};
+    use crate::testing::conversations::{Tie, sixty_conversations};
     use crate::testing::databases::{Database, START_MS};
     use crate::testing::evaluated::{rubric_facts, ten_days};
+
+    fn binary(pass: bool) -> Score {
+        let scale = Scale::Binary { pass: String::new(), fail: String::new() };
+        Score::of_number(&scale, f64::from(pass)).unwrap()
+    }
+
+    /// Scenario: the model is changed, and all that is judged since lies in one hour with what was judged before. Guarantee:
+    /// the newer model is the one that the report speaks of.
+    #[tokio::test]
+    async fn of_two_models_in_one_hour_the_newer_is_the_current_one() {
+        let database = Database::sqlite().await;
+        sixty_conversations(&database, "harmfulness", Tie::Session, binary, binary).await;
+        let newest = "SELECT id FROM evaluations ORDER BY id LIMIT 3";
+        let change = format!(
+            "UPDATE evaluations SET judge_model = 'aaa', created_at_ms = created_at_ms + 1000 WHERE id IN ({newest})"
+        );
+        database.execute(&change).await;
+        let input =
+            ReportInput::read(&database.store, rubric_facts(), Vec::new(), ReportOptions::default()).await.unwrap();
+        let report = ReportData::build(&input);
+        let rubric = &report.rubrics[0];
+        assert_eq!(rubric.series[0].judge_model.as_deref(), Some("aaa"), "{:?}", rubric.series.len());
+        assert!(rubric.new_series.as_ref().unwrap().what.starts_with("aaa judges instead of"));
+    }
 
     #[tokio::test]
     async fn a_model_that_nobody_labelled_says_how_the_labels_come_to_count() {

@@ -71,11 +71,12 @@ impl Again {
             Self::Nothing => false,
             Self::Failed => outcome == Outcome::Failed,
             Self::OtherThan { judge_model, revisions } => {
-                outcome == Outcome::Failed || standing.judge_model != *judge_model || standing.revisions != *revisions
+                let is_without_verdict = matches!(outcome, Outcome::Failed | Outcome::Refused);
+                is_without_verdict || standing.judge_model != *judge_model || standing.revisions != *revisions
             }
             Self::Everything => true,
         };
-        let is_judged = matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Failed);
+        let is_judged = matches!(outcome, Outcome::Scored | Outcome::Abstained | Outcome::Refused | Outcome::Failed);
         (again && is_judged && past.content_kept).then_some(standing.id)
     }
 }
