@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_metric_has_a_series_for_every_combination_of_known_values() {
         let sink = opentelemetry::KeyValue::new("sink", "otel");
-        let series = metric_list::DELIVERIES.description.series(&[sink.clone()]);
+        let series = metric_list::DELIVERIES.description.series(std::slice::from_ref(&sink));
         let results: Vec<String> = series.iter().map(|labels| labels[1].value.to_string()).collect();
         assert_eq!(results, ["sent", "retry", "given_up"]);
         assert!(series.iter().all(|labels| labels[0] == sink));
