@@ -23,9 +23,8 @@ fn hold(target: &str, seeds: &[Vec<u8>], words: &[&str], check: impl Fn(&[u8])) 
     let mut number = 0;
     while until.map_or(number < INPUTS, |until| Instant::now() < until) {
         let input = mutations.input(number);
-        if catch_unwind(AssertUnwindSafe(|| check(&input))).is_err() {
-            panic!("{target}: input {number} does not hold: {}", input.escape_ascii());
-        }
+        let holds = catch_unwind(AssertUnwindSafe(|| check(&input))).is_ok();
+        assert!(holds, "{target}: input {number} does not hold: {}", input.escape_ascii());
         number += 1;
     }
     if until.is_some() {

@@ -49,7 +49,7 @@ fn with_proxies(builder: ClientBuilder, rule: &ProxyRule, variables: Variables<'
         match proxy {
             Ok(proxy) => builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&except))),
             Err(_) => {
-                tracing::warn!(scheme, "a proxy of the environment has no address that can be read; it is left out")
+                tracing::warn!(scheme, "a proxy of the environment has no address that can be read; it is left out");
             }
         }
     }

@@ -113,6 +113,9 @@ pub(super) async fn list_api(State(web): State<Shared>, Query(from): Query<Begin
     Ok(Json(serde_json::json!({ "alerts": alerts, "next": next })).into_response())
 }
 
+/// What an alert becomes, if it changes.
+type Decide<'a> = &'a (dyn Fn(Alert) -> Option<AlertChange> + Sync);
+
 impl Web {
     /// The alerts that are not over, as the overview shows them.
     pub(super) async fn open_alerts(&self) -> Result<Vec<Value>, PageError> {
@@ -123,7 +126,6 @@ impl Web {
         let unknown = || PageError::NotFound("There is no such alert.".to_owned());
         let id: AlertId = id.parse().map_err(|_| unknown())?;
         let now_ms = self.parts.store.now_ms();
-        type Decide<'a> = &'a (dyn Fn(Alert) -> Option<AlertChange> + Sync);
         let (action, decide): (_, Decide<'_>) = match action {
             "acknowledge" => (AuditAction::AlertAcknowledged, &|alert| alert.acknowledged(by, now_ms)),
             "resolve" => (AuditAction::AlertResolved, &|alert| alert.resolved(Some(by), now_ms)),

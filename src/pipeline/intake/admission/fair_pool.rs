@@ -78,7 +78,9 @@ impl FairPool {
         }
         // A permit whose receiver is gone comes back at once, which locks.
         drop(state);
-        granted.into_iter().for_each(|(grant, permit)| drop(grant.send(permit)));
+        for (grant, permit) in granted {
+            drop(grant.send(permit));
+        }
     }
 }
 
