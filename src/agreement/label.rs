@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::spelling::spelt;
+use super::words::{side_of, spelling_key};
+
 /// A value as a file writes it, not yet placed on a scale.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Label {
     /// A number.
     Number(f64),
@@ -107,26 +111,38 @@ impl Label {
         }
     }
 
-    /// The label of a JSON value; none for null, lists and objects.
+    /// The label of a JSON value; none for null, blank text, lists and objects.
     pub fn of_value(value: &Value) -> Option<Self> {
         match value {
             Value::Bool(flag) => Some(Self::Flag(*flag)),
             Value::Number(number) => number.as_f64().map(Self::Number),
-            Value::String(text) => Some(Self::Text(text.clone())),
+            Value::String(text) => Some(Self::Text(text.clone())).filter(|_| !text.trim().is_empty()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
     }
 
-    /// The label as a number, if it is one or spells one.
+    /// The label as a number, if it is one or spells one and no other, with a point or a comma.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            Self::Text(text) => match spelt(text.trim()).as_slice() {
+                [number] => Some(*number).filter(|number| number.is_finite()),
+                _ => None,
+            },
             Self::Flag(_) => None,
         }
     }
 
-    /// The label as categories are compared: numbers without a trailing `.0`, words without surrounding space.
+    /// Yes or no, where it says one of them.
+    pub fn flag(&self) -> Option<bool> {
+        match self {
+            Self::Flag(flag) => Some(*flag),
+            Self::Text(text) => side_of(text),
+            Self::Number(_) => None,
+        }
+    }
+
+    /// The label as it is shown: numbers without a trailing `.0`, words without surrounding space.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Number(number) => Cow::Owned(number.to_string()),
@@ -136,12 +152,14 @@ impl Label {
         }
     }
 
-    /// Whether two labels mean the same: by number where both have one, else by text.
+    /// What two spellings of one category share: numbers by value, words without regard to case and space.
+    pub(super) fn key(&self) -> String {
+        self.number().map_or_else(|| spelling_key(&self.text()), |number| number.to_string())
+    }
+
+    /// Whether two labels mean the same.
     pub fn same_as(&self, other: &Self) -> bool {
-        match (self.number(), other.number()) {
-            (Some(a), Some(b)) => a == b,
-            _ => self.text() == other.text(),
-        }
+        self.key() == other.key()
     }
 }
 
@@ -163,6 +181,17 @@ mod tests {
         let item = Item::parse(r#"{"item_id":7,"human":"good","judge":true}"#).unwrap();
         assert_eq!(item.item_id, "7");
         assert_eq!(item.judge["judge"], Some(Label::Flag(true)));
+    }
+
+    #[test]
+    fn a_blank_is_no_label_and_spellings_of_one_label_are_the_same() {
+        let label = |json: &str| Label::of_value(&serde_json::from_str(json).unwrap());
+        assert_eq!((label("\"\""), label("\" \"")), (None, None));
+        for (one, other) in [("\"Pass\"", "\"pass \""), ("\"2,5\"", "2.5"), ("\"Very  Good\"", "\"very good\"")] {
+            assert!(label(one).unwrap().same_as(&label(other).unwrap()), "{one} {other}");
+        }
+        assert!(!label("\"C++\"").unwrap().same_as(&label("\"C\"").unwrap()));
+        assert_eq!(label("\"4,500\"").unwrap().number(), None, "4.5 or 4500");
     }
 
     #[test]

@@ -22,8 +22,10 @@ mod placed;
 mod quality;
 mod reader;
 mod scale;
+pub mod spelling;
 mod summary;
 mod units;
+mod words;
 
 pub use advantage::advantage;
 pub use clusters::Clusters;
@@ -37,3 +39,4 @@ pub use quality::quality;
 pub use reader::ScaleReader;
 pub use scale::{Declaration, Kind, LabelScale};
 pub use summary::shown;
+pub use words::spelling_key;

@@ -1,11 +1,13 @@
 //! The scale on which labels are compared: declared, or inferred and then stated.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use super::label::{Item, Label};
 use super::observation::{Place, Verdict};
+use super::words::spelling_key;
 use crate::model::{FAIL, PASS};
 
 /// Whole numbers over a range this wide are still levels.
@@ -224,7 +226,8 @@ impl LabelScale {
             Kind::Numeric => label.number().map(|number| Place { category: 0, number }),
             Kind::Binary if !self.others_are_negative.is_empty() => {
                 let category = usize::from(matches(&self.categories[1], label));
-                let known = category == 1 || self.others_are_negative.iter().any(|other| *other == label.text());
+                let known = category == 1
+                    || self.others_are_negative.iter().any(|other| spelling_key(other) == spelling_key(&label.text()));
                 known.then_some(Place { category, number: category as f64 })
             }
             _ => {
@@ -256,18 +259,22 @@ fn matches(category: &Label, label: &Label) -> bool {
     category.same_as(label) || as_number(category).is_some_and(|number| as_number(label) == Some(number))
 }
 
-/// Distinct labels, numbers ascending before words in alphabetical order.
+/// Distinct labels, numbers ascending before words in alphabetical order; of several spellings the most frequent stands for all.
 fn distinct<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<Label> {
-    let mut seen = HashSet::new();
-    let mut labels: Vec<&Label> = labels.filter(|label| seen.insert(label.text())).collect();
+    let mut spellings: BTreeMap<String, BTreeMap<Cow<'a, str>, (usize, &'a Label)>> = BTreeMap::new();
+    for label in labels {
+        let spelt = spellings.entry(label.key()).or_default().entry(label.text()).or_insert((0, label));
+        spelt.0 += 1;
+    }
+    let most_frequent = |spelt: BTreeMap<Cow<'a, str>, (usize, &'a Label)>| spelt.into_values().max_by_key(|one| one.0);
+    let mut labels: Vec<&Label> =
+        spellings.into_values().filter_map(most_frequent).map(|(_, label)| label).collect();
     labels.sort_by(|a, b| match (a.number(), b.number()) {
         (Some(a), Some(b)) => a.total_cmp(&b),
         (Some(_), None) => std::cmp::Ordering::Less,
         (None, Some(_)) => std::cmp::Ordering::Greater,
         (None, None) => a.text().cmp(&b.text()),
     });
-    // "4" and 4.0 are written differently and mean the same.
-    labels.dedup_by(|a, b| a.same_as(b));
     labels.into_iter().cloned().collect()
 }
 

@@ -7,7 +7,6 @@
 mod members;
 mod nearly_json;
 mod problem;
-mod spelling;
 mod thinking;
 
 pub use problem::ReplyProblem;

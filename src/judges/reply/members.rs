@@ -1,10 +1,11 @@
 //! From a JSON object to a verdict: which member says what, under whatever usual name and in whatever wrapper.
 
+use crate::agreement::Label;
+use crate::agreement::spelling::{self, Misspelt, Written};
 use crate::model::{Scale, Score, Verdict};
 
 use super::nearly_json::{self, Value};
 use super::problem::ReplyProblem;
-use super::spelling::{self, Said};
 
 /// How deep a verdict may lie in wrappers.
 const DEEPEST: usize = 3;
@@ -132,11 +133,11 @@ fn of_members(found: &Members<'_>, terms: Terms<'_>, outer: Option<&Value>) -> R
     let score = said(found, terms.scale)?;
     let abstains = found.abstain.map(truth).transpose()?.unwrap_or(false);
     match (score, abstains) {
-        (Some(Said::Verdict(_)), true) => Err(ReplyProblem::Contradiction("it abstains and gives a verdict")),
-        (Some(Said::Verdict(score)), false) => Ok(Verdict::Scored { score, rationale }),
-        (Some(Said::Abstains), _) | (_, true) if terms.abstain_allowed => Ok(Verdict::Abstained { rationale }),
-        (Some(Said::Abstains), _) | (_, true) => Err(ReplyProblem::AbstentionNotAllowed),
-        (Some(Said::Nothing) | None, false) => Err(ReplyProblem::Missing(verdict_member(terms.scale))),
+        (Some(Written::Verdict(_)), true) => Err(ReplyProblem::Contradiction("it abstains and gives a verdict")),
+        (Some(Written::Verdict(score)), false) => Ok(Verdict::Scored { score, rationale }),
+        (Some(Written::Abstention), _) | (_, true) if terms.abstain_allowed => Ok(Verdict::Abstained { rationale }),
+        (Some(Written::Abstention), _) | (_, true) => Err(ReplyProblem::AbstentionNotAllowed),
+        (Some(Written::Nothing) | None, false) => Err(ReplyProblem::Missing(verdict_member(terms.scale))),
     }
 }
 
@@ -161,25 +162,54 @@ fn as_text(value: &Value) -> Option<&str> {
 }
 
 /// The one thing that all members say; `None` where they say nothing.
-fn said(found: &Members<'_>, scale: &Scale) -> Result<Option<Said>, ReplyProblem> {
+fn said(found: &Members<'_>, scale: &Scale) -> Result<Option<Written>, ReplyProblem> {
     let (asked_for, beside) = found.in_order(scale);
-    let mut one: Option<Said> = None;
+    let mut one: Option<Written> = None;
     for (name, value) in &asked_for {
-        agree(&mut one, spelling::read(scale, name, value)?)?;
+        agree(&mut one, read_member(scale, name, value)?)?;
     }
     let mut unread = None;
     for (name, value) in beside {
-        match spelling::read(scale, name, value) {
+        match read_member(scale, name, value) {
             Ok(said) => agree(&mut one, said)?,
             Err(problem) => unread = unread.or(Some(problem)),
         }
     }
-    if let Some(Said::Verdict(score)) = &one {
+    if let Some(Written::Verdict(score)) = &one {
         agree_on_passing(score, &found.labels)?;
     }
     match (one, unread) {
         (None, Some(problem)) => Err(problem),
         (one, _) => Ok(one),
+    }
+}
+
+/// What the member `name` says on `scale`.
+fn read_member(scale: &Scale, name: &'static str, value: &Value) -> Result<Written, ReplyProblem> {
+    let label = match unwrapped(value) {
+        Value::Null => None,
+        Value::Bool(truth) => Some(Label::Flag(*truth)),
+        Value::Number(number) => Some(Label::Number(*number)),
+        Value::Text(text) => Some(Label::Text(text.clone())),
+        Value::List(_) | Value::Object(_) => return Err(ReplyProblem::WrongType(name)),
+    };
+    spelling::of_judge(scale, label.as_ref()).map_err(|problem| match (problem, scale) {
+        (Misspelt::NoVerdict, _) => ReplyProblem::WrongType(name),
+        (Misspelt::OffScale, Scale::Ordinal { .. } | Scale::Numeric { .. }) => {
+            ReplyProblem::ScoreOffScale { allowed: spelling::allowed(scale) }
+        }
+        (Misspelt::OffScale, Scale::Binary { .. } | Scale::Categorical { .. }) => {
+            ReplyProblem::LabelOffScale { allowed: spelling::allowed(scale) }
+        }
+    })
+}
+
+/// The one value in a list or object of one.
+fn unwrapped(value: &Value) -> &Value {
+    match value {
+        Value::List(items) if items.len() == 1 => unwrapped(&items[0]),
+        Value::Object(members) if members.len() == 1 => unwrapped(&members[0].1),
+        _ => value,
     }
 }
 
@@ -200,12 +230,12 @@ impl<'v> Members<'v> {
     }
 }
 
-fn agree(one: &mut Option<Said>, said: Said) -> Result<(), ReplyProblem> {
+fn agree(one: &mut Option<Written>, said: Written) -> Result<(), ReplyProblem> {
     match (one.as_ref(), said) {
-        (_, Said::Nothing) => {}
+        (_, Written::Nothing) => {}
         (None, said) => *one = Some(said),
         (Some(earlier), said) if *earlier == said => {}
-        (Some(Said::Verdict(_)), Said::Verdict(_)) => {
+        (Some(Written::Verdict(_)), Written::Verdict(_)) => {
             return Err(ReplyProblem::Contradiction("score and label differ"));
         }
         _ => return Err(ReplyProblem::Contradiction("it abstains and gives a verdict")),

@@ -1,64 +1,84 @@
-//! One score or label, however it is spelt. What could mean two points of the scale means none.
+//! The one reader of a verdict that somebody wrote: a judge in its reply, a person on a page, in a file or in an annotation tool.
+//! What could mean two points of the scale means none.
 
+use std::borrow::Cow;
+
+use super::label::Label;
+use super::words::folded;
 use crate::model::{FAIL, PASS, Scale, Score};
-
-use super::nearly_json::Value;
-use super::problem::ReplyProblem;
 
 /// The answer of a judge that abstains, in the member that otherwise holds the verdict.
 const ABSTAIN: [&str; 3] = ["abstain", "abstained", "abstention"];
 
-/// What one member says.
+/// What somebody wrote.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Said {
+pub enum Written {
     /// Nothing: null, or a word for nothing.
     Nothing,
     /// That there is no verdict.
-    Abstains,
+    Abstention,
     /// A point of the scale.
     Verdict(Score),
 }
 
-/// Reads the member `name` on `scale`.
-pub(super) fn read(scale: &Scale, name: &'static str, value: &Value) -> Result<Said, ReplyProblem> {
-    let value = unwrapped(value);
-    if is_nothing(value) {
-        return Ok(Said::Nothing);
-    }
-    if let Value::Text(text) = value
+/// Why what somebody wrote is no point of the scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misspelt {
+    /// It is no spelling of a single verdict.
+    NoVerdict,
+    /// It is one that the scale does not have.
+    OffScale,
+}
+
+/// Reads what a judge wrote.
+pub fn of_judge(scale: &Scale, label: Option<&Label>) -> Result<Written, Misspelt> {
+    let Some(label) = label.filter(|label| !is_nothing(label)) else { return Ok(Written::Nothing) };
+    if let Label::Text(text) = label
         && ABSTAIN.contains(&folded(text).as_str())
         && !is_name_of_label(scale, text)
     {
-        return Ok(Said::Abstains);
+        return Ok(Written::Abstention);
     }
     let score = match scale {
-        Scale::Ordinal { levels, .. } => on_numbers(scale, value, levels, name),
-        Scale::Numeric { .. } => on_numbers(scale, value, &[], name),
-        Scale::Categorical { .. } => on_labels(scale, value, name),
-        Scale::Binary { .. } => binary(scale, value, name),
+        Scale::Ordinal { levels, .. } => on_numbers(scale, label, levels),
+        Scale::Numeric { .. } => on_numbers(scale, label, &[]),
+        Scale::Categorical { .. } => on_labels(scale, label),
+        Scale::Binary { .. } => binary(scale, label),
     };
-    score.map(Said::Verdict)
+    score.map(Written::Verdict)
 }
 
-/// The one value in a list or object of one.
-fn unwrapped(value: &Value) -> &Value {
-    match value {
-        Value::List(items) if items.len() == 1 => unwrapped(&items[0]),
-        Value::Object(members) if members.len() == 1 => unwrapped(&members[0].1),
-        _ => value,
+/// Reads what a person wrote: as of a judge, and besides yes or no and its kin in the languages of spreadsheets, as the side of
+/// the threshold on every scale that has one. A person who abstains says nothing.
+pub fn of_person(scale: &Scale, label: Option<&Label>) -> Result<Option<Score>, Misspelt> {
+    let problem = match of_judge(scale, label) {
+        Ok(Written::Nothing | Written::Abstention) => return Ok(None),
+        Ok(Written::Verdict(score)) => return Ok(Some(score)),
+        Err(problem) => problem,
+    };
+    match label.and_then(Label::flag) {
+        Some(side) => on_side(scale, side).map(Some).ok_or(Misspelt::OffScale),
+        None => Err(problem),
     }
 }
 
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Text(text) => matches!(text.trim().to_ascii_lowercase().as_str(), "" | "null" | "none" | "n/a"),
-        _ => false,
+/// The side of a threshold; of categories the only one on that side.
+fn on_side(scale: &Scale, side: bool) -> Option<Score> {
+    let Scale::Categorical { labels, pass } = scale else { return Score::of_pass(scale, side) };
+    let mut on_it = labels.iter().filter(|(name, _)| !pass.is_empty() && pass.contains(name) == side);
+    let (only, _) = on_it.next()?;
+    Score::of_label(scale, only).filter(|_| on_it.next().is_none())
+}
+
+fn is_nothing(label: &Label) -> bool {
+    match label {
+        Label::Text(text) => matches!(text.trim().to_ascii_lowercase().as_str(), "" | "null" | "none" | "n/a"),
+        Label::Number(_) | Label::Flag(_) => false,
     }
 }
 
-/// What the scale admits, for the judge to read.
-pub(super) fn allowed(scale: &Scale) -> String {
+/// What the scale admits, for whoever writes a verdict to read.
+pub fn allowed(scale: &Scale) -> String {
     match scale {
         Scale::Binary { .. } => format!("{PASS}, {FAIL}"),
         Scale::Ordinal { levels, .. } => {
@@ -71,29 +91,23 @@ pub(super) fn allowed(scale: &Scale) -> String {
     }
 }
 
-fn on_numbers(
-    scale: &Scale,
-    value: &Value,
-    levels: &[(i64, String)],
-    name: &'static str,
-) -> Result<Score, ReplyProblem> {
-    let off_scale = || ReplyProblem::ScoreOffScale { allowed: allowed(scale) };
-    match value {
-        Value::Number(number) => Score::of_number(scale, *number).ok_or_else(off_scale),
-        Value::Text(text) => {
+fn on_numbers(scale: &Scale, label: &Label, levels: &[(i64, String)]) -> Result<Score, Misspelt> {
+    match label {
+        Label::Number(number) => Score::of_number(scale, *number).ok_or(Misspelt::OffScale),
+        Label::Text(text) => {
             let Some(numbers) = readings(scale, text, levels) else {
                 return by_meaning(text, levels.iter().map(|(level, meaning)| (*level as f64, meaning.as_str())))
                     .and_then(|level| Score::of_number(scale, level))
-                    .ok_or(ReplyProblem::WrongType(name));
+                    .ok_or(Misspelt::NoVerdict);
             };
             let mut admitted: Vec<f64> = numbers.into_iter().filter(|number| scale.admits(*number)).collect();
             admitted.dedup();
             match admitted.as_slice() {
-                [number] => Score::of_number(scale, *number).ok_or_else(off_scale),
-                _ => Err(off_scale()),
+                [number] => Score::of_number(scale, *number).ok_or(Misspelt::OffScale),
+                _ => Err(Misspelt::OffScale),
             }
         }
-        _ => Err(ReplyProblem::WrongType(name)),
+        Label::Flag(_) => Err(Misspelt::NoVerdict),
     }
 }
 
@@ -124,14 +138,18 @@ fn leading_number(text: &str) -> Option<(&str, &str)> {
     number.contains(|letter: char| letter.is_ascii_digit()).then(|| (number, &text[number.len()..]))
 }
 
-/// `4.5` is one number; `4,5` as well; `4,500` may be two.
-fn spelt(number: &str) -> Vec<f64> {
+/// The numbers that digits with points and commas may mean: `4.5` is one, `4,5` as well; `4,500` may be two.
+pub(super) fn spelt(number: &str) -> Vec<f64> {
     if let Ok(number) = number.parse::<f64>() {
         return vec![number];
     }
     let Some((whole, part)) = number.split_once(',') else { return Vec::new() };
+    if !part.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Vec::new();
+    }
     let decimal = format!("{whole}.{part}").parse::<f64>().ok();
-    let thousands = (part.len() == 3).then(|| format!("{whole}{part}").parse::<f64>().ok()).flatten();
+    let may_be_thousands = part.len() == 3 && !whole.trim_start_matches(['+', '-']).starts_with('0');
+    let thousands = may_be_thousands.then(|| format!("{whole}{part}").parse::<f64>().ok()).flatten();
     decimal.into_iter().chain(thousands).collect()
 }
 
@@ -188,14 +206,12 @@ fn after_a_name(text: &str) -> &str {
     if is_name && !rest.is_empty() { bare(rest.trim_start_matches([':', '=', '#', '*', ' '])) } else { text }
 }
 
-fn on_labels(scale: &Scale, value: &Value, name: &'static str) -> Result<Score, ReplyProblem> {
-    let text = match value {
-        Value::Text(text) => text.clone(),
-        Value::Bool(truth) => truth.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::List(_) | Value::Object(_) => return Err(ReplyProblem::WrongType(name)),
+fn on_labels(scale: &Scale, label: &Label) -> Result<Score, Misspelt> {
+    let text = match label {
+        Label::Text(text) => Cow::Borrowed(text.as_str()),
+        Label::Flag(_) | Label::Number(_) => label.text(),
     };
-    label_of(scale, &text).ok_or_else(|| ReplyProblem::LabelOffScale { allowed: allowed(scale) })
+    label_of(scale, &text).ok_or(Misspelt::OffScale)
 }
 
 /// Whether a label is called so; a label may be described by the word for an abstention and is not it.
@@ -217,17 +233,15 @@ fn label_of(scale: &Scale, text: &str) -> Option<Score> {
 }
 
 /// `pass`, `fail`, 1, 0, true, false, and spellings of `pass` and `fail`.
-fn binary(scale: &Scale, value: &Value, name: &'static str) -> Result<Score, ReplyProblem> {
-    let off_scale = || ReplyProblem::LabelOffScale { allowed: format!("{PASS}, {FAIL}") };
-    let passes = match value {
-        Value::Bool(truth) => *truth,
-        Value::Number(1.0) => true,
-        Value::Number(0.0) => false,
-        Value::Number(_) => return Err(off_scale()),
-        Value::Text(text) => binary_text(scale, text).ok_or_else(off_scale)?,
-        Value::Null | Value::List(_) | Value::Object(_) => return Err(ReplyProblem::WrongType(name)),
+fn binary(scale: &Scale, label: &Label) -> Result<Score, Misspelt> {
+    let passes = match label {
+        Label::Flag(truth) => *truth,
+        Label::Number(1.0) => true,
+        Label::Number(0.0) => false,
+        Label::Number(_) => return Err(Misspelt::OffScale),
+        Label::Text(text) => binary_text(scale, text).ok_or(Misspelt::OffScale)?,
     };
-    Score::of_pass(scale, passes).ok_or_else(off_scale)
+    Score::of_pass(scale, passes).ok_or(Misspelt::OffScale)
 }
 
 fn binary_text(scale: &Scale, text: &str) -> Option<bool> {
@@ -261,12 +275,6 @@ fn explained<'n, T: PartialEq>(text: &str, names: impl Iterator<Item = (T, &'n s
     other.is_none_or(|other| other == named).then_some(named)
 }
 
-/// Words in lower case with one space between them.
-fn folded(text: &str) -> String {
-    let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,15 +290,15 @@ mod tests {
     }
 
     fn of(scale: &Scale, text: &str) -> Option<f64> {
-        match read(scale, "score", &Value::Text(text.into())) {
-            Ok(Said::Verdict(score)) => score.number(),
+        match of_judge(scale, Some(&Label::Text(text.into()))) {
+            Ok(Written::Verdict(score)) => score.number(),
             _ => None,
         }
     }
 
     fn label(scale: &Scale, text: &str) -> Option<String> {
-        match read(scale, "label", &Value::Text(text.into())) {
-            Ok(Said::Verdict(score)) => score.label().map(str::to_owned),
+        match of_judge(scale, Some(&Label::Text(text.into()))) {
+            Ok(Written::Verdict(score)) => score.label().map(str::to_owned),
             _ => None,
         }
     }
@@ -366,6 +374,7 @@ mod tests {
     fn a_share_may_be_written_with_a_comma_or_in_percent_where_one_is_meant() {
         let unit = Scale::numeric(0.0, 1.0, None, String::new()).unwrap();
         assert_eq!(of(&unit, "0,7"), Some(0.7));
+        assert_eq!(of(&unit, "0,125"), Some(0.125));
         assert_eq!(of(&unit, "85%"), Some(0.85));
         assert_eq!(of(&unit, "0.7/1"), Some(0.7));
         assert_eq!(of(&unit, "1%"), None, "1 and 0.01 are both on the scale");
@@ -417,7 +426,7 @@ mod tests {
 
     #[test]
     fn abstaining_is_a_word_of_its_own_unless_a_label_has_it() {
-        assert_eq!(read(&five(), "score", &Value::Text("Abstain".into())), Ok(Said::Abstains));
+        assert_eq!(of_judge(&five(), Some(&Label::Text("Abstain".into()))), Ok(Written::Abstention));
         let scale = Scale::categorical(vec![("abstain".into(), String::new()), ("vote".into(), String::new())], vec![])
             .unwrap();
         assert_eq!(label(&scale, "abstain").as_deref(), Some("abstain"));
@@ -426,5 +435,40 @@ mod tests {
         assert_eq!(read(&scale, "label", &Value::Text("abstain".into())), Ok(Said::Abstains));
         let cased = Scale::categorical(vec![("Abstain".into(), String::new()), ("vote".into(), String::new())], vec![]);
         assert_eq!(label(&cased.unwrap(), "abstain").as_deref(), Some("Abstain"));
+    }
+
+    #[test]
+    fn a_person_may_say_yes_or_no_in_the_language_of_the_tool() {
+        let side = |scale: &Scale, text: &str| match of_person(scale, Some(&Label::Text(text.into()))) {
+            Ok(score) => Ok(score.and_then(|score| score.passes())),
+            Err(problem) => Err(problem),
+        };
+        let binary = Scale::Binary { pass: String::new(), fail: String::new() };
+        for scale in [&binary, &five()] {
+            for text in ["pass", "Yes", " TRUE ", "WAHR", "VRAI", "verdadero", "ja", "👍", "Passed."] {
+                assert_eq!(side(scale, text), Ok(Some(true)), "{text}");
+            }
+            for text in ["fail", "No", "FALSE", "falsch", "FAUX", "non", "👎"] {
+                assert_eq!(side(scale, text), Ok(Some(false)), "{text}");
+            }
+            assert_eq!(side(scale, " "), Ok(None));
+            assert!(side(scale, "perhaps").is_err());
+        }
+        let flag = of_person(&five(), Some(&Label::Flag(true)));
+        assert_eq!(flag, Ok(Some(Score::Pass(true))), "a level is not known");
+        let range = Scale::numeric(0.0, 1.0, None, String::new()).unwrap();
+        assert_eq!(side(&range, "yes"), Err(Misspelt::OffScale), "it has no threshold");
+    }
+
+    #[test]
+    fn yes_is_a_category_only_where_one_alone_passes() {
+        let scale = |pass: &[&str]| {
+            let labels = ["polite", "neutral", "rude"].map(|label| (label.to_owned(), String::new()));
+            Scale::categorical(labels.into(), pass.iter().map(|&name| name.to_owned()).collect()).unwrap()
+        };
+        let yes = |scale: &Scale, text: &str| of_person(scale, Some(&Label::Text(text.into())));
+        assert_eq!(yes(&scale(&["polite"]), "yes").unwrap().unwrap().label(), Some("polite"));
+        assert_eq!(yes(&scale(&["polite"]), "no"), Err(Misspelt::OffScale), "two do not pass");
+        assert_eq!(yes(&scale(&[]), "yes"), Err(Misspelt::OffScale));
     }
 }
