@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::spelling::spelt;
+use super::numbers::spelt;
 use super::words::{side_of, spelling_key};
 
 /// A value as a file writes it, not yet placed on a scale.

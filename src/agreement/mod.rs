@@ -15,6 +15,7 @@ pub mod file;
 mod humans;
 pub mod intervals;
 mod label;
+mod numbers;
 mod observation;
 mod pairs;
 mod people;

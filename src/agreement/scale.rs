@@ -152,9 +152,12 @@ impl LabelScale {
         if whole && low >= 0.0 && high <= 1.0 {
             return Self::of_categories(Kind::Binary, vec![Label::Number(0.0), Label::Number(1.0)]);
         }
-        if whole && high - low <= MAX_INFERRED_RANGE && high > low {
-            let levels = (low as i64..=high as i64).map(|level| Label::Number(level as f64)).collect();
-            return Self::of_categories(Kind::Ordinal, levels);
+        // Half points are levels, too: people who rate give them.
+        let halves = numbers.iter().all(|number| (number * 2.0).fract() == 0.0);
+        if halves && high - low <= MAX_INFERRED_RANGE && high > low {
+            let step = if whole { 1.0 } else { 0.5 };
+            let levels = (0..=((high - low) / step) as i64).map(|level| Label::Number(low + level as f64 * step));
+            return Self::of_categories(Kind::Ordinal, levels.collect());
         }
         Self::of_categories(Kind::Numeric, Vec::new())
     }
@@ -267,8 +270,7 @@ fn distinct<'a>(labels: impl Iterator<Item = &'a Label>) -> Vec<Label> {
         spelt.0 += 1;
     }
     let most_frequent = |spelt: BTreeMap<Cow<'a, str>, (usize, &'a Label)>| spelt.into_values().max_by_key(|one| one.0);
-    let mut labels: Vec<&Label> =
-        spellings.into_values().filter_map(most_frequent).map(|(_, label)| label).collect();
+    let mut labels: Vec<&Label> = spellings.into_values().filter_map(most_frequent).map(|(_, label)| label).collect();
     labels.sort_by(|a, b| match (a.number(), b.number()) {
         (Some(a), Some(b)) => a.total_cmp(&b),
         (Some(_), None) => std::cmp::Ordering::Less,
@@ -297,6 +299,7 @@ mod tests {
         assert_eq!(inferred(&["\"fail\"", "\"pass\""], &["\"pass\"", "\"ERROR\""]), "binary:pass");
         assert_eq!(inferred(&["true", "true"], &["true", "false"]), "binary:true");
         assert_eq!(inferred(&["2", "5"], &["1", "4"]), "ordinal:1,2,3,4,5");
+        assert_eq!(inferred(&["\"1,0\"", "2.5"], &["1", "\"3,0\""]), "ordinal:1,1.5,2,2.5,3");
         assert_eq!(inferred(&["0.25", "1"], &["0.5", "1"]), "numeric");
         assert_eq!(inferred(&["1", "90"], &["5", "7"]), "numeric");
         assert_eq!(inferred(&["\"a\"", "\"b\""], &["\"a\"", "\"c\""]), "nominal");

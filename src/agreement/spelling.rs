@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::label::Label;
+use super::numbers::spelt;
 use super::words::folded;
 use crate::model::{FAIL, PASS, Scale, Score};
 
@@ -136,21 +137,6 @@ fn leading_number(text: &str) -> Option<(&str, &str)> {
     let length = text[signs..].find(|letter| !is_of_number(letter)).unwrap_or(text.len() - signs);
     let number = text[..signs + length].trim_end_matches(['.', ',']);
     number.contains(|letter: char| letter.is_ascii_digit()).then(|| (number, &text[number.len()..]))
-}
-
-/// The numbers that digits with points and commas may mean: `4.5` is one, `4,5` as well; `4,500` may be two.
-pub(super) fn spelt(number: &str) -> Vec<f64> {
-    if let Ok(number) = number.parse::<f64>() {
-        return vec![number];
-    }
-    let Some((whole, part)) = number.split_once(',') else { return Vec::new() };
-    if !part.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Vec::new();
-    }
-    let decimal = format!("{whole}.{part}").parse::<f64>().ok();
-    let may_be_thousands = part.len() == 3 && !whole.trim_start_matches(['+', '-']).starts_with('0');
-    let thousands = may_be_thousands.then(|| format!("{whole}{part}").parse::<f64>().ok()).flatten();
-    decimal.into_iter().chain(thousands).collect()
 }
 
 /// What follows `/5` or `out of 5`, where 5 is the top of the scale.
@@ -432,7 +418,7 @@ mod tests {
         assert_eq!(label(&scale, "abstain").as_deref(), Some("abstain"));
         let described = vec![("skip".into(), "abstain".into()), ("vote".into(), String::new())];
         let scale = Scale::categorical(described, vec![]).unwrap();
-        assert_eq!(read(&scale, "label", &Value::Text("abstain".into())), Ok(Said::Abstains));
+        assert_eq!(of_judge(&scale, Some(&Label::Text("abstain".into()))), Ok(Written::Abstention));
         let cased = Scale::categorical(vec![("Abstain".into(), String::new()), ("vote".into(), String::new())], vec![]);
         assert_eq!(label(&cased.unwrap(), "abstain").as_deref(), Some("Abstain"));
     }

@@ -2,13 +2,67 @@
 
 /// Words for the passing side: what people and tools write, and what spreadsheets make of a ticked cell where they are used.
 const YES: [&str; 29] = [
-    "pass", "passed", "yes", "y", "true", "ok", "okay", "good", "correct", "thumbs up", "ja", "wahr", "oui", "vrai", "si", "sí",
-    "verdadero", "verdadeiro", "sim", "vero", "waar", "tak", "prawda", "sand", "sandt", "sann", "ano", "tosi", "igaz",
+    "pass",
+    "passed",
+    "yes",
+    "y",
+    "true",
+    "ok",
+    "okay",
+    "good",
+    "correct",
+    "thumbs up",
+    "ja",
+    "wahr",
+    "oui",
+    "vrai",
+    "si",
+    "sí",
+    "verdadero",
+    "verdadeiro",
+    "sim",
+    "vero",
+    "waar",
+    "tak",
+    "prawda",
+    "sand",
+    "sandt",
+    "sann",
+    "ano",
+    "tosi",
+    "igaz",
 ];
 /// Words for the failing side.
 const NO: [&str; 29] = [
-    "fail", "failed", "no", "n", "false", "not ok", "bad", "incorrect", "wrong", "thumbs down", "nein", "falsch", "non", "faux",
-    "falso", "não", "nao", "nee", "onwaar", "nie", "fałsz", "falsk", "falskt", "nej", "nei", "ne", "nepravda", "epätosi", "hamis",
+    "fail",
+    "failed",
+    "no",
+    "n",
+    "false",
+    "not ok",
+    "bad",
+    "incorrect",
+    "wrong",
+    "thumbs down",
+    "nein",
+    "falsch",
+    "non",
+    "faux",
+    "falso",
+    "não",
+    "nao",
+    "nee",
+    "onwaar",
+    "nie",
+    "fałsz",
+    "falsk",
+    "falskt",
+    "nej",
+    "nei",
+    "ne",
+    "nepravda",
+    "epätosi",
+    "hamis",
 ];
 
 /// Words in lower case with one space between them, and nothing else.
@@ -30,11 +84,7 @@ pub(super) fn side_of(text: &str) -> Option<bool> {
         _ => {}
     }
     let word = folded(text);
-    if YES.contains(&word.as_str()) {
-        Some(true)
-    } else {
-        NO.contains(&word.as_str()).then_some(false)
-    }
+    if YES.contains(&word.as_str()) { Some(true) } else { NO.contains(&word.as_str()).then_some(false) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `judged export`: scores as JSON lines or CSV, each with the probability by which to weigh it.
 
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use super::arguments::TimeArg;
 use super::open_store::open_existing_store;
 use super::output::{Output, RecordFormat};
 use crate::config::Config;
+use crate::labels::file::formula;
 use crate::model::{EvaluationId, SpanId, SubjectId, TraceId};
 use crate::store::{ScoredCursor, ScoredEvaluation, ScoredScope};
 
@@ -35,19 +37,19 @@ struct Row<'a> {
     subject_id: SubjectId,
     trace_id: TraceId,
     span_id: SpanId,
-    session_id: Option<&'a str>,
+    session_id: Option<Cow<'a, str>>,
     rubric: &'a str,
     version: u32,
     judge: &'a str,
-    judge_model: Option<&'a str>,
+    judge_model: Option<Cow<'a, str>>,
     score: Option<f64>,
-    label: Option<&'a str>,
+    label: Option<Cow<'a, str>>,
     value: Option<f64>,
     inclusion_probability: f64,
     observed_at: Option<Timestamp>,
     judged_at: Option<Timestamp>,
     latency_ms: Option<i64>,
-    model: Option<&'a str>,
+    model: Option<Cow<'a, str>>,
     /// A JSON object, as text: CSV has no better form, and both formats hold the same.
     segments: String,
     /// Revisions of what a judge is shown: scores of different ones are different measurements.
@@ -65,24 +67,32 @@ impl<'a> Row<'a> {
             subject_id: one.subject,
             trace_id: one.trace_id,
             span_id: one.span_id,
-            session_id: one.session_id.as_deref(),
+            session_id: one.session_id.as_deref().map(Cow::Borrowed),
             rubric: &one.rubric,
             version: one.version,
             judge: &one.judge,
-            judge_model: one.judge_model.as_deref(),
+            judge_model: one.judge_model.as_deref().map(Cow::Borrowed),
             score: one.score.number(),
-            label: one.score.label(),
+            label: one.score.label().map(Cow::Borrowed),
             value: one.score.value(),
             inclusion_probability: one.inclusion_probability.get(),
             observed_at: moment(one.observed_at_ms),
             judged_at: one.finished_at_ms.and_then(moment),
             latency_ms: one.latency_ms,
-            model: one.model.as_deref(),
+            model: one.model.as_deref().map(Cow::Borrowed),
             segments: serde_json::to_string(&one.segments)?,
             reading_revision: one.revisions.reading,
             rendering_revision: one.revisions.rendering,
             rationale: one.rationale.as_deref(),
         })
+    }
+
+    /// As a row of a table: no cell that came from outside is a formula.
+    fn guarded(mut self) -> Self {
+        for cell in [&mut self.session_id, &mut self.judge_model, &mut self.label, &mut self.model] {
+            *cell = cell.take().map(|text| Cow::Owned(formula::guarded(&text).into_owned()));
+        }
+        self
     }
 }
 
@@ -134,7 +144,7 @@ impl<'o> Written<'o> {
             }
             Self::Table(table) => {
                 for one in scored {
-                    table.serialize(Row::of(one)?)?;
+                    table.serialize(Row::of(one)?.guarded())?;
                 }
                 Ok(table.get_ref().is_read())
             }

@@ -18,7 +18,7 @@ pub(super) struct SkippedLine {
     pub(super) problem: String,
 }
 
-fn is_standard_input(file: &Path) -> bool {
+pub(super) fn is_standard_input(file: &Path) -> bool {
     file == Path::new("-")
 }
 
@@ -27,12 +27,12 @@ pub(super) fn name(file: &Path) -> String {
     if is_standard_input(file) { "standard input".to_owned() } else { file.display().to_string() }
 }
 
-pub(super) fn text(file: &Path) -> anyhow::Result<String> {
+pub(super) fn bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
     let read = if is_standard_input(file) {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map(|_| text)
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
     } else {
-        std::fs::read_to_string(file)
+        std::fs::read(file)
     };
     read.with_context(|| format!("cannot read {}", name(file)))
 }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
-        let error = text(Path::new("no/such/file.jsonl")).unwrap_err();
+        let error = bytes(Path::new("no/such/file.jsonl")).unwrap_err();
         assert_eq!(error.to_string(), "cannot read no/such/file.jsonl");
         assert_eq!(name(Path::new("-")), "standard input");
     }

@@ -8,7 +8,7 @@ use super::hold;
 use crate::config::PrivacyConfig;
 use crate::conventions::normalise;
 use crate::judges::reply;
-use crate::labels::{LabelFormat, read_lines};
+use crate::labels::file::{LabelFile, Reading};
 use crate::model::Scale;
 use crate::otlp::{self, Request as Decoded, Signal, wire};
 use crate::pipeline::intake::Reservation;
@@ -129,10 +129,11 @@ fn every_line_of_a_label_file_is_read_or_named() {
     let seeds = [lines.join("\n").into_bytes(), csv.as_bytes().to_vec()];
     let words = ["\"score\":", "\"rubric\":", "pass", "skip", "2026-01-01T00:00:00Z", "\"\"", ",,,", "=1+1"];
     hold("label files", &seeds, &words, |file| {
-        let text = String::from_utf8_lossy(file);
-        for format in [LabelFormat::JsonLines, LabelFormat::Csv] {
-            let read = read_lines(format, &text);
-            assert!(read.len() <= text.lines().count() + text.matches('\r').count() + 1);
+        for is_table in [None, Some(true), Some(false)] {
+            let reading = Reading { is_table, ..Reading::default() };
+            if let Ok(read) = LabelFile::open(file.to_vec(), &reading) {
+                assert!(read.count() <= file.len() + 1);
+            }
         }
     });
 }

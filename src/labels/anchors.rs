@@ -183,6 +183,8 @@ mod tests {
             stream: LabelStream::Uniform,
             probability: None,
             labelled_at_ms: 0,
+            via: None,
+            instead_of: None,
         };
         let labels: Vec<Label> = (0..100).map(label).collect();
         let chosen = choose(&labels, "r", &BTreeSet::new(), 15);

@@ -45,7 +45,7 @@ pub use evaluation::Evaluation;
 pub use hour::{HOUR_MS, hour_of, hour_start};
 pub use ids::{AlertDeliveryId, AlertId, EvaluationId, IdError, SpanId, SubjectId, TraceId};
 pub use judge_state::{JudgeState, Mended, Obstacle};
-pub use label::{Label, LabelStream};
+pub use label::{Label, LabelStream, LabelWay, Replaced};
 pub use message::{Message, Part, Role, ToolCall};
 pub use moment::Moment;
 pub use named::Named;

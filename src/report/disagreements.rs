@@ -52,7 +52,8 @@ struct Apart<'a> {
 }
 
 fn describe(apart: &Apart<'_>, item: &HumanItem<'_>, scale: &Scale) -> Disagreement {
-    let said: Vec<String> = item.labels.values().map(|label| in_words(Some(scale), label.score.as_ref())).collect();
+    let spoken = item.spoken();
+    let said: Vec<String> = spoken.iter().map(|label| in_words(Some(scale), label.score.as_ref())).collect();
     let unanimous = said.iter().all(|verdict| Some(verdict) == said.first());
     Disagreement {
         evaluation: apart.evaluation.id,
@@ -61,7 +62,7 @@ fn describe(apart: &Apart<'_>, item: &HumanItem<'_>, scale: &Scale) -> Disagreem
         span_id: apart.evaluation.span_id,
         observed_at: Moment(apart.evaluation.observed_at_ms),
         human: if unanimous { said.first().cloned().unwrap_or_default() } else { said.join(", ") },
-        annotators: item.labels.keys().map(|name| (*name).to_owned()).collect(),
+        annotators: spoken.iter().map(|label| label.annotator.clone()).collect(),
         human_rationale: item.rationale(),
         judge: in_words(Some(scale), Some(&apart.evaluation.score)),
         rationale: apart.evaluation.rationale.clone(),

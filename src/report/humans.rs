@@ -9,10 +9,13 @@ use crate::statistics::Reason;
 use crate::statistics::bootstrap::Plan;
 use crate::store::ScoredEvaluation;
 
-/// What annotators said of one subject for one rubric: each annotator's latest word.
+/// What annotators said of one subject for one rubric: each annotator's latest word, before they talked to each other.
 #[derive(Debug, Clone, Default)]
 pub(super) struct HumanItem<'a> {
     pub(super) labels: BTreeMap<&'a str, &'a Label>,
+    /// What they agreed on, or a third person decided, where they had said different things. It is what people say of the
+    /// item; how far they agree by themselves is told by `labels`.
+    settled: Option<&'a Label>,
     /// Every draw that brought it to an annotator: labelling again does not undo how it was chosen.
     draws: Vec<(LabelStream, Option<f64>)>,
 }
@@ -42,7 +45,11 @@ pub(super) fn by_subject<'a>(labels: &'a [Label], rubric: &str) -> BTreeMap<Subj
     // In order of time: a later label by the same annotator replaces the earlier.
     for label in labels.iter().filter(|label| label.rubric == rubric) {
         let item = items.entry(label.subject).or_default();
-        item.labels.insert(label.annotator.as_str(), label);
+        if label.instead_of.is_some() {
+            item.settled = Some(label);
+        } else if item.settled.is_none() {
+            item.labels.insert(label.annotator.as_str(), label);
+        }
         item.draws.push((label.stream, label.probability.map(f64::from).filter(|p| *p > 0.0)));
     }
     items
@@ -55,7 +62,10 @@ impl HumanItem<'_> {
     }
 
     pub(super) fn consensus(&self, reader: &ScaleReader) -> Consensus {
-        let said = self.said(reader);
+        let said = match self.settled {
+            Some(settled) => settled.score.as_ref().and_then(|score| reader.read(score)).into_iter().collect(),
+            None => self.said(reader),
+        };
         match reader.together(&said) {
             Some(verdict) => Consensus::Of(verdict),
             None if said.is_empty() => Consensus::OffScale,
@@ -71,9 +81,17 @@ impl HumanItem<'_> {
         drawn(LabelStream::Targeted).find_map(|draw| draw.1).map_or(Selection::Unknown, Selection::Targeted)
     }
 
+    /// The labels that stand for what people say of it.
+    pub(super) fn spoken(&self) -> Vec<&Label> {
+        match self.settled {
+            Some(settled) => vec![settled],
+            None => self.labels.values().copied().collect(),
+        }
+    }
+
     /// Reasons that annotators gave.
     pub(super) fn rationale(&self) -> Option<String> {
-        self.labels.values().find_map(|label| label.rationale.clone()).filter(|text| !text.trim().is_empty())
+        self.spoken().into_iter().find_map(|label| label.rationale.clone()).filter(|text| !text.trim().is_empty())
     }
 }
 
@@ -136,6 +154,8 @@ mod tests {
             stream,
             probability: None,
             labelled_at_ms: 0,
+            via: None,
+            instead_of: None,
         }
     }
 
@@ -158,6 +178,24 @@ mod tests {
         let Consensus::Of(latest) = one.values().next().unwrap().consensus(&reader) else { panic!("a tie") };
         assert_eq!(latest.place().map(|place| place.number), Some(4.0));
         assert_eq!(item.selection(), Selection::Uniform(None), "labelling again does not undo how it was chosen");
+    }
+
+    #[test]
+    fn a_settled_verdict_is_what_people_say_and_no_part_of_how_far_they_agree() {
+        let labels = [
+            label("ann", 1.0, LabelStream::Uniform),
+            label("bob", 5.0, LabelStream::Unknown),
+            Label { instead_of: Some(Vec::new()), ..label("carol", 2.0, LabelStream::Unknown) },
+            label("bob", 2.0, LabelStream::Unknown),
+        ];
+        let reader = ScaleReader::of(&five_levels());
+        let items = by_subject(&labels, "r");
+        let item = items.values().next().unwrap();
+        let Consensus::Of(verdict) = item.consensus(&reader) else { panic!("a tie") };
+        assert_eq!(verdict.place().map(|place| place.number), Some(2.0));
+        assert_eq!(item.said(&reader).len(), 2, "carol settles, and bob came round after that");
+        assert_eq!(item.labels["bob"].score, labels[1].score);
+        assert_eq!(item.selection(), Selection::Uniform(None), "it was drawn before they talked");
     }
 
     #[test]

@@ -161,6 +161,8 @@ async fn who_could_not_judge_is_not_a_verdict() {
             annotator: "carol".into(),
             score: None,
             labelled_at_ms: label.labelled_at_ms + 1,
+            via: None,
+            instead_of: None,
             ..label.clone()
         })
         .collect();

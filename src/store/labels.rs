@@ -1,11 +1,13 @@
 //! Human labels, and finding what they are about.
 
-use sqlx::QueryBuilder;
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::dialect::Dialect;
 use super::{Store, StoreError, read, row, rows, transaction};
-use crate::model::{Label, LabelStream, Named as _, Score, SpanId, SubjectId, SubjectKind, TraceId};
+use crate::model::{Label, LabelStream, LabelWay, Named as _, Score, SpanId, SubjectId, SubjectKind, TraceId};
 
 /// How an imported label names its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,9 +16,16 @@ pub enum LabelTarget {
     Subject(SubjectId),
     /// The generation of a span.
     Span(TraceId, SpanId),
+    /// The generation of a span whose trace is not named.
+    AnySpan(SpanId),
     /// A whole trace, or its only generation.
     Trace(TraceId),
 }
+
+/// Ids in one query.
+const IDS: usize = 500;
+/// Labels in one statement: as many as take no more parameters than either database allows.
+const ROWS: usize = 200;
 
 row! {
     struct LabelTableRow {
@@ -31,31 +40,72 @@ row! {
         stream: String,
         probability: Option<f64>,
         imported_at_ms: i64,
+        via: Option<String>,
+        instead_of: Option<String>,
     }
 }
 
+const COLUMNS: &str = "subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
+                       imported_at_ms, via, instead_of";
+
 impl Store {
-    /// The subjects a target may mean, with their kinds; several when a trace has several generations.
-    pub async fn subjects_of(&self, target: LabelTarget) -> Result<Vec<(SubjectId, SubjectKind)>, StoreError> {
-        let found: Vec<(Uuid, String)> = read!(self, DB, pool => match target {
-            LabelTarget::Subject(id) => {
-                sqlx::query_as("SELECT id, kind FROM subjects WHERE id = $1").bind(id.as_uuid()).fetch_all(pool).await?
+    /// The subjects that each target may mean, with their kinds; several when a trace has several generations.
+    pub async fn subjects_of(
+        &self,
+        targets: &BTreeSet<LabelTarget>,
+    ) -> Result<BTreeMap<LabelTarget, Vec<(SubjectId, SubjectKind)>>, StoreError> {
+        let mut ids: Vec<Uuid> = Vec::new();
+        let (mut traces, mut spans): (BTreeSet<TraceId>, BTreeSet<SpanId>) = Default::default();
+        for target in targets {
+            match target {
+                LabelTarget::Subject(id) => ids.push(id.as_uuid()),
+                LabelTarget::Span(trace, _) | LabelTarget::Trace(trace) => {
+                    traces.insert(*trace);
+                }
+                LabelTarget::AnySpan(span) => {
+                    spans.insert(*span);
+                }
             }
-            LabelTarget::Span(trace_id, span_id) => {
-                sqlx::query_as("SELECT id, kind FROM subjects WHERE trace_id = $1 AND span_id = $2 ORDER BY id")
-                    .bind(trace_id.as_bytes().as_slice())
-                    .bind(span_id.as_bytes().as_slice())
-                    .fetch_all(pool)
-                    .await?
+        }
+        let traces: Vec<&[u8]> = traces.iter().map(|trace| trace.as_bytes().as_slice()).collect();
+        let spans: Vec<&[u8]> = spans.iter().map(|span| span.as_bytes().as_slice()).collect();
+        let mut read: Vec<(Uuid, String, Vec<u8>, Vec<u8>)> = Vec::new();
+        read!(self, DB, pool => {
+            for ids in ids.chunks(IDS) {
+                let mut select = QueryBuilder::<DB>::new("SELECT id, kind, trace_id, span_id FROM subjects WHERE id IN ");
+                rows::push_list(&mut select, ids.iter().copied());
+                read.extend(select.build_query_as().fetch_all(pool).await?);
             }
-            LabelTarget::Trace(trace_id) => {
-                sqlx::query_as("SELECT id, kind FROM subjects WHERE trace_id = $1 ORDER BY id")
-                    .bind(trace_id.as_bytes().as_slice())
-                    .fetch_all(pool)
-                    .await?
+            for (column, wanted) in [("trace_id", &traces), ("span_id", &spans)] {
+                for wanted in wanted.chunks(IDS) {
+                    let mut select =
+                        QueryBuilder::<DB>::new("SELECT id, kind, trace_id, span_id FROM subjects WHERE ");
+                    select.push(column).push(" IN ");
+                    rows::push_list(&mut select, wanted.iter().copied());
+                    select.push(" ORDER BY id");
+                    read.extend(select.build_query_as().fetch_all(pool).await?);
+                }
             }
         });
-        found.into_iter().map(|(id, kind)| Ok((SubjectId::from(id), rows::subject_kind(&kind)?))).collect()
+        let mut found: BTreeMap<LabelTarget, Vec<(SubjectId, SubjectKind)>> = BTreeMap::new();
+        for (id, kind, trace, span) in read {
+            let subject = (SubjectId::from(id), rows::subject_kind(&kind)?);
+            let (trace, span) = (rows::trace_id("subjects", &trace)?, rows::span_id("subjects", &span)?);
+            let meant = [
+                LabelTarget::Subject(subject.0),
+                LabelTarget::Span(trace, span),
+                LabelTarget::AnySpan(span),
+                LabelTarget::Trace(trace),
+            ];
+            for target in meant.into_iter().filter(|target| targets.contains(target)) {
+                let subjects = found.entry(target).or_default();
+                // One query may have found what another did.
+                if !subjects.contains(&subject) {
+                    subjects.push(subject);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Where subjects observed since then are found: trace, span and conversation.
@@ -84,7 +134,12 @@ impl Store {
     /// The same, of labels of which another database of judged says when it first saw them.
     pub async fn insert_labels_seen(&self, labels: &[(&Label, Option<i64>)]) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();
-        let numbered: Vec<(i64, &(&Label, Option<i64>))> = (0..).zip(labels).collect();
+        let mut numbered = Vec::with_capacity(labels.len());
+        for (line, (label, first_seen_ms)) in (0_i64..).zip(labels) {
+            let instead_of =
+                label.instead_of.as_ref().map(|said| rows::to_json("labels", "instead_of", said)).transpose()?;
+            numbered.push((line, label, first_seen_ms, instead_of));
+        }
         let inserted = transaction!(self, DB, tx => {
             let mut inserted = 0;
             // Who comes later is seen later: without the lock, two would read the same latest one.
@@ -92,12 +147,12 @@ impl Store {
             let (latest_ms,): (Option<i64>,) =
                 sqlx::query_as("SELECT max(imported_at_ms) FROM labels").fetch_one(&mut *tx).await?;
             let seen_at_ms = latest_ms.map_or(now_ms, |latest_ms| now_ms.max(latest_ms + 1));
-            for labels in numbered.chunks(50) {
+            for labels in numbered.chunks(ROWS) {
                 let mut insert = QueryBuilder::<DB>::new(
                     "INSERT INTO labels (subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, \
-                     probability, imported_at_ms, line, restored) ",
+                     probability, imported_at_ms, line, restored, via, instead_of) ",
                 );
-                insert.push_values(labels, |mut row, (line, (label, first_seen_ms))| {
+                insert.push_values(labels, |mut row, (line, label, first_seen_ms, instead_of)| {
                     row.push_bind(label.subject.as_uuid())
                         .push_bind(label.rubric.as_str())
                         .push_bind(rows::text(&label.annotator))
@@ -110,7 +165,9 @@ impl Store {
                         .push_bind(label.probability.map(f64::from))
                         .push_bind(first_seen_ms.unwrap_or(seen_at_ms))
                         .push_bind(*line)
-                        .push_bind(first_seen_ms.is_some());
+                        .push_bind(first_seen_ms.is_some())
+                        .push_bind(label.via.as_ref().map(ToString::to_string))
+                        .push_bind(instead_of.as_deref());
                 });
                 insert.push(" ON CONFLICT (subject_id, rubric, annotator, labelled_at_ms) DO NOTHING");
                 inserted += insert.build().execute(&mut *tx).await?.rows_affected();
@@ -135,11 +192,10 @@ impl Store {
     /// All labels in the order in which judged first saw them, each with when that was, milliseconds since the Unix epoch.
     pub async fn labels_as_seen(&self) -> Result<Vec<(Label, i64)>, StoreError> {
         let found: Vec<LabelTableRow> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
-                 imported_at_ms FROM labels \
-                 ORDER BY imported_at_ms, labelled_at_ms, COALESCE(line, 0), subject_id, rubric, annotator",
-            )
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM labels \
+                 ORDER BY imported_at_ms, labelled_at_ms, COALESCE(line, 0), subject_id, rubric, annotator"
+            )))
             .fetch_all(pool)
             .await?
         });
@@ -153,10 +209,9 @@ impl Store {
     /// All labels, in order of time.
     pub async fn labels(&self) -> Result<Vec<Label>, StoreError> {
         let found: Vec<LabelTableRow> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
-                 imported_at_ms FROM labels ORDER BY labelled_at_ms, subject_id, rubric, annotator",
-            )
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM labels ORDER BY labelled_at_ms, subject_id, rubric, annotator"
+            )))
             .fetch_all(pool)
             .await?
         });
@@ -166,16 +221,55 @@ impl Store {
     /// The labels of one subject for one rubric, in order of time.
     pub async fn labels_of(&self, subject: SubjectId, rubric: &str) -> Result<Vec<Label>, StoreError> {
         let found: Vec<LabelTableRow> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT subject_id, rubric, annotator, labelled_at_ms, score, label, value, rationale, stream, probability, \
-                 imported_at_ms FROM labels WHERE subject_id = $1 AND rubric = $2 ORDER BY labelled_at_ms, annotator",
-            )
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {COLUMNS} FROM labels WHERE subject_id = $1 AND rubric = $2 ORDER BY labelled_at_ms, annotator"
+            )))
             .bind(subject.as_uuid())
             .bind(rubric)
             .fetch_all(pool)
             .await?
         });
         found.into_iter().map(LabelTableRow::into_label).collect()
+    }
+
+    /// The labels of many subjects, by subject, in order of time.
+    pub async fn labels_of_all(
+        &self,
+        subjects: &BTreeSet<SubjectId>,
+    ) -> Result<BTreeMap<SubjectId, Vec<Label>>, StoreError> {
+        let ids: Vec<Uuid> = subjects.iter().map(SubjectId::as_uuid).collect();
+        let mut found: Vec<LabelTableRow> = Vec::new();
+        read!(self, DB, pool => {
+            for ids in ids.chunks(IDS) {
+                let mut select = QueryBuilder::<DB>::new("SELECT ");
+                select.push(COLUMNS).push(" FROM labels WHERE subject_id IN ");
+                rows::push_list(&mut select, ids.iter().copied());
+                select.push(" ORDER BY labelled_at_ms, annotator");
+                found.extend(select.build_query_as().fetch_all(pool).await?);
+            }
+        });
+        let mut labels: BTreeMap<SubjectId, Vec<Label>> = BTreeMap::new();
+        for row in found {
+            let label = row.into_label()?;
+            labels.entry(label.subject).or_default().push(label);
+        }
+        Ok(labels)
+    }
+
+    /// Everybody who has labelled: by a step over the index for each name, not by a look at each label.
+    pub async fn annotators(&self) -> Result<Vec<String>, StoreError> {
+        let found: Vec<(String,)> = read!(self, DB, pool => {
+            sqlx::query_as(
+                "WITH RECURSIVE names (name) AS ( \
+                     SELECT min(annotator) FROM labels \
+                     UNION ALL SELECT (SELECT min(annotator) FROM labels WHERE annotator > names.name) \
+                     FROM names WHERE names.name IS NOT NULL \
+                 ) SELECT name FROM names WHERE name IS NOT NULL",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(found.into_iter().map(|(name,)| name).collect())
     }
 
     /// Who labelled what for a rubric since `since_ms`, and how it was chosen: (subject, annotator, stream).
@@ -222,6 +316,8 @@ impl LabelTableRow {
                 .map(|number| rows::probability("labels", "probability", number))
                 .transpose()?,
             labelled_at_ms: self.labelled_at_ms,
+            via: self.via.map(LabelWay::from),
+            instead_of: self.instead_of.map(|text| rows::json("labels", "instead_of", &text)).transpose()?,
         })
     }
 }

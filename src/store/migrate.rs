@@ -144,6 +144,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     24 "set aside" "0024_set_aside.sql",
     25 "restored labels" "0025_restored_labels.sql",
     26 "access" "0026_access.sql",
+    27 "ways of labels" "0027_ways_of_labels.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

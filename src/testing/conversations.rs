@@ -87,6 +87,8 @@ pub async fn sixty_conversations(
             stream: LabelStream::Uniform,
             probability: Some(Probability::ONE),
             labelled_at_ms: store.now_ms() + number as i64,
+            via: None,
+            instead_of: None,
         })
         .collect();
     store.insert_labels(&labels).await.unwrap();

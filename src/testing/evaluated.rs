@@ -331,6 +331,8 @@ fn labels(truths: &[Truth], start_ms: i64, numbers: &mut Numbers) -> Vec<Label> 
                 stream,
                 probability: probability.map(|p| Probability::try_from(p).unwrap()),
                 labelled_at_ms,
+                via: None,
+                instead_of: None,
             });
         };
         let by = |truth: &Truth, noise: f64| ordinal(1.0 + 4.0 * truth.faithful + (noise - 0.5));

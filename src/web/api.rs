@@ -1,6 +1,6 @@
 //! The same as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -15,8 +15,9 @@ use super::filter::{FilterForm, written};
 use super::problem::PageError;
 use super::state::Shared;
 use crate::config::TraceLink;
-use crate::labels::{self, LabelError, LabelLine, LabelledRubric};
-use crate::model::Actor;
+use crate::labels::file::{self, Place};
+use crate::labels::{self, LabelledRubric, Refused, Terms};
+use crate::model::{Actor, LabelWay};
 use crate::report::Moment;
 use crate::store::{AuditAction, EvaluationSummary};
 
@@ -113,11 +114,13 @@ pub(super) async fn labels(
         Value::Array(items) => items,
         one => vec![one],
     };
-    let lines: Vec<(usize, Result<LabelLine, LabelError>)> = items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| (index, serde_json::from_value(item).map_err(LabelError::Json)))
-        .collect();
+    let mut unknown = BTreeSet::new();
+    let entries = items.into_iter().enumerate().map(|(index, item)| {
+        let (entry, passed_over) = file::of_json(Place::Item(index), item);
+        unknown.extend(passed_over);
+        entry
+    });
+    let entries: Vec<file::Entry> = entries.collect();
     let rubrics: BTreeMap<String, LabelledRubric> = web
         .parts
         .catalogue
@@ -125,18 +128,32 @@ pub(super) async fn labels(
         .iter()
         .map(|rubric| (rubric.name.clone(), LabelledRubric { subject: rubric.subject, scale: rubric.scale.clone() }))
         .collect();
-    let import = labels::import(&web.parts.store, &rubrics, lines).await?;
+    let terms = Terms { rubrics: &rubrics, via: LabelWay::Api, key: &web.parts.seal, trusts_draws: false };
+    let import = labels::import(&web.parts.store, &terms, entries.into_iter()).await?;
     if import.stored > 0 {
         let detail = format!("{} labels over the API", import.stored);
         web.parts.store.note_action(&actor, AuditAction::LabelsImported, "", &detail).await?;
     }
-    let refused: Vec<Value> = import
-        .refused
-        .iter()
-        .map(|(index, error)| json!({ "index": index, "error": crate::error_chain::causes(error) }))
-        .collect();
+    let refused: Vec<Value> = import.refused.iter().map(refused).collect();
     let accepted = import.stored + import.known > 0 || refused.is_empty();
     let status = if accepted { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let told = json!({ "stored": import.stored, "known": import.known, "empty": import.empty, "refused": refused });
+    let told = json!({
+        "stored": import.stored,
+        "known": import.known,
+        "empty": import.empty,
+        "replaced": import.replaced,
+        "unsealed": import.unsealed,
+        "annotators": import.names,
+        "passed_over": unknown,
+        "refused": refused,
+    });
     Ok((status, Json(told)).into_response())
+}
+
+fn refused(one: &Refused) -> Value {
+    let index = match one.place {
+        Place::Item(index) => json!(index),
+        other => json!(other.to_string()),
+    };
+    json!({ "index": index, "error": crate::error_chain::causes(&one.error) })
 }

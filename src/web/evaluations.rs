@@ -89,6 +89,7 @@ fn label_row(label: &Label) -> Value {
         rationale => label.rationale.clone(),
         stream => label.stream.as_str(),
         probability => label.probability.map(f64::from),
+        instead_of => label.instead_of.as_ref().map(|said| said.iter().map(|one| one.annotator.clone()).collect::<Vec<_>>()),
         at => label.labelled_at_ms,
     }
 }

@@ -16,17 +16,16 @@ use super::cookie::cookie;
 use super::percent::{decoded, encoded};
 use super::problem::PageError;
 use super::state::{Shared, Web};
-use crate::labels::pool;
+use crate::agreement::{self, spelling};
 use crate::labels::queue::{self, Done, Drawn};
-use crate::model::{Actor, Label, LabelStream, Named as _, Probability, Scale, Score, SubjectId};
+use crate::labels::{self, LabelError, pool, validation};
+use crate::model::{Actor, Label, LabelStream, LabelWay, Named as _, Probability, Scale, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::secrets::same;
 use crate::store::AuditAction;
 
 const ANNOTATOR: &str = "judged_annotator";
 const ANNOTATOR_SECONDS: u32 = 365 * 86_400;
-/// A reason longer than this is no reason.
-const RATIONALE_MAX: usize = 10_000;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
@@ -130,9 +129,10 @@ pub(super) async fn save(
     Form(given): Form<Given>,
 ) -> Result<Response, PageError> {
     let rubric = web.rubric(&given.rubric)?;
-    let annotator = own_name(&actor)
-        .or_else(|| person(&given.annotator))
-        .ok_or_else(|| PageError::BadRequest("A label needs the name of who gives it.".to_owned()))?;
+    let annotator = match own_name(&actor) {
+        Some(name) => name,
+        None => validation::annotator(&given.annotator).map_err(refused)?,
+    };
     let sealed = web.seal_of(&given.rubric, given.subject, &given.stream, &given.probability);
     if !same(&sealed, &given.seal) {
         return Err(PageError::BadRequest(
@@ -142,7 +142,7 @@ pub(super) async fn save(
     let wrong = || PageError::BadRequest("That verdict is not on the rubric's scale.".to_owned());
     let score = match given.verdict.trim() {
         "skip" => None,
-        "" => Some(number(&rubric.scale, &given.number).ok_or_else(wrong)?),
+        "" => Some(verdict_on(&rubric.scale, &given.number).ok_or_else(wrong)?),
         verdict => Some(verdict_on(&rubric.scale, verdict).ok_or_else(wrong)?),
     };
     let label = Label {
@@ -150,11 +150,12 @@ pub(super) async fn save(
         rubric: rubric.name.clone(),
         annotator: annotator.clone(),
         score,
-        rationale: Some(given.rationale.trim().chars().take(RATIONALE_MAX).collect())
-            .filter(|text: &String| !text.is_empty()),
+        rationale: validation::rationale(Some(given.rationale.trim().to_owned())).map_err(refused)?,
         stream: LabelStream::parse(&given.stream).unwrap_or(LabelStream::Unknown),
         probability: given.probability.parse().ok().and_then(|p: f64| Probability::try_from(p).ok()),
         labelled_at_ms: web.parts.store.now_ms(),
+        via: Some(LabelWay::Page),
+        instead_of: None,
     };
     let detail = format!("{} as {annotator}", rubric.name);
     web.parts.store.insert_labels(&[label]).await?;
@@ -206,7 +207,7 @@ impl Web {
     }
 
     fn seal_of(&self, rubric: &str, subject: SubjectId, stream: &str, probability: &str) -> String {
-        self.parts.seal.seal(&["label draw", rubric, &subject.to_string(), stream, probability])
+        labels::seal::seal_of(&self.parts.seal, rubric, subject, stream, probability)
     }
 
     fn sealed(&self, rubric: &str, item: &Drawn) -> Value {
@@ -223,6 +224,10 @@ fn again_of(subject: SubjectId, drawn: &[Drawn], done: &Done) -> Option<Drawn> {
         let was_labelled = done.iter().any(|done| done.0 == subject);
         was_labelled.then_some(Drawn { subject, stream: LabelStream::Unknown, probability: Probability::ONE })
     })
+}
+
+fn refused(error: LabelError) -> PageError {
+    PageError::BadRequest(format!("This label cannot be stored: {error}."))
 }
 
 /// Keeps the name of who acted for the next time on these pages.
@@ -267,15 +272,7 @@ fn numeric(scale: &Scale) -> Option<Value> {
 }
 
 fn verdict_on(scale: &Scale, verdict: &str) -> Option<Score> {
-    match scale {
-        Scale::Ordinal { .. } => Score::of_number(scale, verdict.parse().ok()?),
-        Scale::Numeric { .. } => number(scale, verdict),
-        Scale::Binary { .. } | Scale::Categorical { .. } => Score::of_label(scale, verdict),
-    }
-}
-
-fn number(scale: &Scale, text: &str) -> Option<Score> {
-    Score::of_number(scale, text.trim().replace(',', ".").parse().ok()?)
+    spelling::of_person(scale, Some(&agreement::Label::Text(verdict.to_owned()))).ok().flatten()
 }
 
 #[cfg(test)]
@@ -304,7 +301,8 @@ mod tests {
         assert!(verdict_on(&scale, "pass").is_some());
         assert!(verdict_on(&scale, "3").is_none());
         let range = Scale::numeric(0.0, 1.0, None, String::new()).unwrap();
-        assert!(number(&range, "0,5").is_some());
-        assert!(number(&range, "7").is_none());
+        assert!(verdict_on(&range, "0,5").is_some());
+        assert!(verdict_on(&range, "7").is_none());
+        assert!(verdict_on(&range, "").is_none());
     }
 }

@@ -22,8 +22,10 @@ use crate::clock::Clock;
 use crate::config::intake::Listen;
 use crate::config::sinks::SinkConfig;
 use crate::config::{Config, RubricsConfig};
-use crate::labels::{self, LabelFormat};
+use crate::labels::file::{LabelFile, Reading};
+use crate::labels::{self, Terms};
 use crate::lifecycle::{Lifecycle, Role, Service};
+use crate::model::LabelWay;
 use crate::model::Probability;
 use crate::store::{Ledger, Store};
 use crate::telemetry::Telemetry;
@@ -84,7 +86,10 @@ pub(super) async fn run(args: Args, config: Config, output: &mut Output) -> anyh
 
     let clock = Instant::now();
     let rubrics = super::labels::labelled_rubrics(&config)?;
-    let import = labels::import(&store, &rubrics, labels::read_lines(LabelFormat::JsonLines, LABELS)).await?;
+    let key = super::labels::seal_key(&store, &config).await?;
+    let terms = Terms { rubrics: &rubrics, via: LabelWay::Import, key: &key, trusts_draws: true };
+    let labels = LabelFile::open(LABELS.as_bytes().to_vec(), &Reading::default())?;
+    let import = labels::import(&store, &terms, labels).await?;
     summary::labelled(output, &import, rate, clock)?;
 
     lifecycle.stop();

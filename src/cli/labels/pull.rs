@@ -10,14 +10,16 @@ use super::super::arguments::TimeArg;
 use super::super::exit::Usage;
 use super::super::open_store::open_existing_store;
 use super::super::output::{Output, Table};
+use super::import::pair;
+use super::keys::seal_key;
 use super::rubrics::labelled_rubrics;
 use crate::config::Config;
 use crate::error_chain::causes;
-use crate::labels::{self, Import, LabelError, LabelLine, LabelledRubric, Lines};
-use crate::model::SubjectId;
-use crate::pipeline::delivery::sinks::annotations::{
-    Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, KnownPlace,
-};
+use crate::labels::annotations::{Annotation, NoLine, entry};
+use crate::labels::file::{Entry, Place};
+use crate::labels::{self, Import, LabelError, LabelledRubric, Refused, Terms};
+use crate::model::LabelWay;
+use crate::pipeline::delivery::sinks::annotations::{AnnotationSource, KnownPlace};
 use crate::secrets::process_variable;
 use crate::store::AuditAction;
 
@@ -39,20 +41,11 @@ pub(super) struct Args {
     #[arg(long)]
     since: Option<TimeArg>,
     /// An annotation that is called otherwise than its rubric; may be given several times.
-    #[arg(long, value_name = "ANNOTATION=RUBRIC", value_parser = renamed)]
+    #[arg(long, value_name = "ANNOTATION=RUBRIC", value_parser = pair)]
     name: Vec<(String, String)>,
     /// Says what would be stored, and stores nothing.
     #[arg(long)]
     dry_run: bool,
-}
-
-fn renamed(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((annotation, rubric)) if !annotation.is_empty() && !rubric.is_empty() => {
-            Ok((annotation.to_owned(), rubric.to_owned()))
-        }
-        _ => Err("expected the annotation's name, `=` and the rubric's name".to_owned()),
-    }
 }
 
 /// What became of the annotations of one name.
@@ -98,16 +91,19 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
 
     let renamed: BTreeMap<&str, &str> =
         args.name.iter().map(|(annotation, rubric)| (annotation.as_str(), rubric.as_str())).collect();
+    let key = seal_key(&store, config).await?;
+    let via = LabelWay::Backend(args.from.clone());
+    let terms = Terms { rubrics: &rubrics, via, key: &key, trusts_draws: false };
     let mut tallies = BTreeMap::new();
     for (name, annotations) in by_name(&found.human) {
         let rubric = renamed.get(name).copied().unwrap_or(name);
         let mut tally = Tally { annotations: annotations.len(), ..Tally::default() };
         if rubrics.contains_key(rubric) {
-            let lines = lines(rubric, &annotations, &mut tally);
+            let lines = lines(rubric, &annotations, &mut tally).into_iter();
             tally.import = if args.dry_run {
-                labels::preview(&store, &rubrics, lines).await?
+                labels::preview(&store, &terms, lines).await?
             } else {
-                labels::import(&store, &rubrics, lines).await?
+                labels::import(&store, &terms, lines).await?
             };
             if !args.dry_run && tally.import.stored > 0 {
                 let detail = format!("{} labels of {rubric}", tally.import.stored);
@@ -135,47 +131,28 @@ fn by_name(annotations: &[Annotation]) -> BTreeMap<&str, Vec<&Annotation>> {
 }
 
 /// The annotations as lines that an import understands, numbered by their place.
-fn lines(rubric: &str, annotations: &[&Annotation], tally: &mut Tally) -> Lines {
-    let mut lines = Lines::new();
-    for (place, annotation) in annotations.iter().enumerate() {
-        let mut line = LabelLine::default();
-        match &annotation.target {
-            AnnotationTarget::Span(trace, span) => (line.trace_id, line.span_id) = (Some(*trace), Some(*span)),
-            AnnotationTarget::Trace(trace) => line.trace_id = Some(*trace),
-            AnnotationTarget::Session(session) => line.subject_id = Some(SubjectId::of_session(session)),
-            AnnotationTarget::Other(what) => {
+fn lines(rubric: &str, annotations: &[&Annotation], tally: &mut Tally) -> Vec<Entry> {
+    let mut lines = Vec::new();
+    for (place, annotation) in (1..).zip(annotations) {
+        match annotation.line(Some(rubric)) {
+            Ok(line) => lines.push(entry(Place::Item(place), line)),
+            Err(NoLine::NoVerdict) => tally.no_verdict += 1,
+            Err(NoLine::NoSubject(what)) => {
                 tally.unread.push((annotation.id.clone(), format!("it is about {what}, which judged does not judge")));
-                continue;
             }
         }
-        match &annotation.value {
-            Some(AnnotationValue::Number(number)) => line.score = Some(*number),
-            Some(AnnotationValue::Flag(pass)) => line.pass = Some(*pass),
-            Some(AnnotationValue::Text(text)) => match text.trim().parse() {
-                Ok(number) => line.score = Some(number),
-                Err(_) => line.label = Some(text.trim().to_owned()),
-            },
-            None => {
-                tally.no_verdict += 1;
-                continue;
-            }
-        }
-        line.rubric = Some(rubric.to_owned());
-        line.annotator = Some(annotation.annotator.clone());
-        line.rationale.clone_from(&annotation.rationale);
-        line.labelled_at = annotation.at;
-        lines.push((place, Ok(line)));
     }
     lines
 }
 
 /// Annotations of answers that judged did not keep are no mistake: most traffic is not sampled. Others are named.
 fn settle(tally: &mut Tally, annotations: &[&Annotation]) {
-    for (place, error) in &tally.import.refused {
-        if !matches!(error, LabelError::UnknownSubject(_)) {
-            let id = annotations.get(*place).map_or_else(String::new, |one| one.id.clone());
-            tally.unread.push((id, causes(error)));
-        }
+    for Refused { place, error, .. } in tally.import.refused.iter().filter(|one| !one.error.is_not_kept()) {
+        let id = match place {
+            Place::Item(number) => annotations.get(number - 1).map_or_else(String::new, |one| one.id.clone()),
+            other => other.to_string(),
+        };
+        tally.unread.push((id, causes(error)));
     }
 }
 
@@ -197,8 +174,7 @@ fn said(
     ]);
     for (name, tally) in tallies {
         let Tally { rubric, annotations, import, unread, no_verdict } = tally;
-        let not_kept =
-            import.refused.iter().filter(|(_, error)| matches!(error, LabelError::UnknownSubject(_))).count();
+        let not_kept = import.refused.iter().filter(|one| one.error.is_not_kept()).count();
         let counts = [import.stored, import.known, not_kept as u64, *no_verdict as u64, unread.len() as u64];
         let mut row = vec![(*name).to_owned()];
         match rubric {
@@ -222,6 +198,9 @@ fn said(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agreement::Label;
+    use crate::labels::annotations::{AnnotationTarget, AnnotationValue};
+    use crate::model::SubjectId;
 
     fn annotation(target: AnnotationTarget, value: Option<AnnotationValue>) -> Annotation {
         Annotation {
@@ -251,26 +230,20 @@ mod tests {
         let lines = lines("correctness", &all.iter().collect::<Vec<_>>(), &mut tally);
         let read: Vec<_> = lines
             .into_iter()
-            .map(|(_, line)| line.unwrap())
+            .map(|entry| entry.line.unwrap())
             .map(|line| (line.subject_id, line.score, line.pass, line.label, line.stream))
             .collect();
         let about = Some(SubjectId::of_session("s-1"));
         assert_eq!(
             read,
             [
-                (about, Some(4.0), None, None, None),
-                (about, None, Some(true), None, None),
-                (about, Some(3.0), None, None, None),
-                (about, None, None, Some("good".to_owned()), None),
+                (about, Some(Label::Number(4.0)), None, None, None),
+                (about, None, Some(Label::Flag(true)), None, None),
+                (about, None, None, Some(Label::Text(" 3 ".into())), None),
+                (about, None, None, Some(Label::Text("good".into())), None),
             ]
         );
         assert_eq!((tally.no_verdict, tally.unread.len()), (1, 1));
         assert!(tally.unread[0].1.contains("tr-local"));
-    }
-
-    #[test]
-    fn a_mapping_needs_both_names() {
-        assert_eq!(renamed("helpful=answer_relevance"), Ok(("helpful".into(), "answer_relevance".into())));
-        assert!(renamed("helpful").is_err() && renamed("=x").is_err());
     }
 }

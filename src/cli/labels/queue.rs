@@ -1,5 +1,6 @@
 //! `judged labels queue`: the next answers to label, as a file to fill in.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,14 +8,20 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::super::exit::Usage;
 use super::super::open_store::open_existing_store;
 use super::super::output::{Output, RecordFormat};
+use super::disagreements;
+use super::keys::seal_key;
 use crate::config::Config;
-use crate::labels::pool;
+use crate::labels::file::formula;
 use crate::labels::queue::{self, Drawn};
+use crate::labels::tools::{self, QueuedItem, Tool};
+use crate::labels::{pool, seal};
 use crate::lifecycle::rubric_loader;
 use crate::model::{LabelStream, SubjectContent, SubjectId};
 use crate::rubrics::Rubric;
+use crate::secrets::MacKey;
 
 /// Draws what people should label next, as a file to fill in and import.
 ///
@@ -39,6 +46,15 @@ pub(super) struct Args {
     /// How to write; by default told from the name.
     #[arg(long, value_enum)]
     format: Option<RecordFormat>,
+    /// Instead: answers of which people say different things, with what each said, for one person to settle.
+    ///
+    /// What is filled in and imported is what people say of the answer from then on; how far people agree is still told by
+    /// what each said before.
+    #[arg(long, conflicts_with = "tool")]
+    disagreements: bool,
+    /// The tool in which people will label, whose import the file is for: label-studio, doccano, potato, argilla or prodigy.
+    #[arg(long = "for", value_parser = super::import::tool, value_name = "TOOL", conflicts_with = "format")]
+    tool: Option<Tool>,
 }
 
 /// A line to fill in; `judged labels import` reads it back.
@@ -49,6 +65,7 @@ struct Line<'a> {
     annotator: &'a str,
     stream: LabelStream,
     probability: f64,
+    draw: String,
     question: &'a str,
     scale: String,
     item: SubjectContent,
@@ -63,49 +80,117 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     if let Some(unknown) = args.rubric.iter().find(|name| !active.iter().any(|rubric| rubric.name == **name)) {
         anyhow::bail!("there is no enabled rubric `{unknown}`; `judged rubrics list` shows those there are");
     }
+    let wanted: Vec<&Rubric> = active
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|rubric| args.rubric.is_empty() || args.rubric.contains(&rubric.name))
+        .collect();
+    if args.disagreements {
+        let [annotator] = args.annotator.as_slice() else {
+            anyhow::bail!(Usage("--disagreements: one person settles; name one with --annotator".to_owned()));
+        };
+        let disputed = disagreements::to_settle(&store, wanted.into_iter(), args.n).await?;
+        store.close().await;
+        let text = disagreements::written(&disputed, annotator, written_as(&args))?;
+        let none = "nothing is disputed: no two people say different things of an answer, or it is settled";
+        return write(&args, &text, (disputed.len(), "to settle", none), output);
+    }
     let mut items = Vec::new();
-    for rubric in active.iter().filter(|rubric| args.rubric.is_empty() || args.rubric.contains(&rubric.name)) {
+    for rubric in wanted {
         let (drawn, done) = pool::drawn(&store, &rubric.name, &crate::lifecycle::baselines(config)).await?;
         for (annotator, item) in queue::next_for_all(&args.annotator, &rubric.name, &drawn, done, args.n) {
             // Retention may have taken the content since it was drawn.
             if let Some(content) = store.subject_record(item.subject).await?.and_then(|record| record.content) {
-                items.push((rubric.as_ref(), annotator, item, content));
+                items.push((rubric, annotator, item, content));
             }
         }
     }
+    let key = seal_key(&store, config).await?;
     store.close().await;
-    let is_csv = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let text = match args.format.unwrap_or(if args.out.as_ref().is_some_and(is_csv) {
-        RecordFormat::Csv
-    } else {
-        RecordFormat::Jsonl
-    }) {
-        RecordFormat::Jsonl => json_lines(items.iter())?,
-        RecordFormat::Csv => csv_table(items.iter())?,
+    let text = match args.tool {
+        Some(tool) => for_tool(tool, &items, &key, output)?,
+        None => match written_as(&args) {
+            RecordFormat::Jsonl => json_lines(items.iter(), &key)?,
+            RecordFormat::Csv => csv_table(items.iter(), &key)?,
+        },
     };
+    let none = format!("nothing waits to be labelled: no answer of the last {} days was scored", queue::WINDOW_DAYS);
+    write(&args, &text, (items.len(), "to label", &none), output)
+}
+
+/// Writes the file, and says how many items are in it and what for, or why there are none.
+fn write(
+    args: &Args,
+    text: &str,
+    (number, what_for, none): (usize, &str, &str),
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
     match &args.out {
         Some(path) => {
             std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-            output.say(format_args!(
-                "{}: {} items to label; fill in and `judged labels import` it",
-                path.display(),
-                items.len()
-            ))?;
+            let then = match args.tool {
+                Some(tool) => format!(
+                    "import it into {0}, and what it exports with judged labels import --from {0}",
+                    tool.as_str()
+                ),
+                None => "fill in and `judged labels import` it".to_owned(),
+            };
+            output.say(format_args!("{}: {number} items {what_for}; {then}", path.display()))?;
         }
         None => output.write_all(text.as_bytes())?,
     }
-    if items.is_empty() {
-        output.note(format_args!(
-            "nothing waits to be labelled: no answer of the last {} days was scored",
-            queue::WINDOW_DAYS
-        ));
+    if number == 0 {
+        output.note(none);
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn sealed(key: &MacKey, rubric: &Rubric, drawn: &Drawn) -> String {
+    seal::sealed(key, &rubric.name, drawn.subject, drawn.stream, drawn.probability)
+}
+
+fn written_as(args: &Args) -> RecordFormat {
+    let is_csv = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let told = if args.out.as_ref().is_some_and(is_csv) { RecordFormat::Csv } else { RecordFormat::Jsonl };
+    args.format.unwrap_or(told)
+}
+
+/// The file that a tool imports, and what it needs besides.
+fn for_tool(tool: Tool, items: &[Item<'_>], key: &MacKey, output: &mut Output) -> anyhow::Result<String> {
+    let queued: Vec<QueuedItem<'_>> = items
+        .iter()
+        .map(|(rubric, annotator, drawn, content)| QueuedItem {
+            subject_id: drawn.subject.to_string(),
+            rubric: &rubric.name,
+            question: &rubric.description,
+            scale: &rubric.scale,
+            scale_text: rubric.scale_text(),
+            annotator,
+            draw: sealed(key, rubric, drawn),
+            content,
+        })
+        .collect();
+    let Some(text) = tools::queued(tool, &queued) else {
+        let from = tool.as_str();
+        anyhow::bail!(Usage(format!(
+            "{from} imports no items; people label there what is there, see judged labels pull"
+        )));
+    };
+    if tool == Tool::LabelStudio {
+        let rubrics: BTreeMap<&str, &Rubric> = items.iter().map(|item| (item.0.name.as_str(), item.0)).collect();
+        for (name, rubric) in rubrics {
+            let interface = tools::label_studio_interface(&rubric.scale);
+            output.note(format_args!(
+                "the labelling interface of a project for {name} (Settings, Labeling Interface, Code):\n{interface}"
+            ));
+        }
+    }
+    Ok(text)
+}
+
 type Item<'a> = (&'a Rubric, &'a str, Drawn, SubjectContent);
 
-fn json_lines<'a>(items: impl Iterator<Item = &'a Item<'a>>) -> anyhow::Result<String> {
+fn json_lines<'a>(items: impl Iterator<Item = &'a Item<'a>>, key: &MacKey) -> anyhow::Result<String> {
     let mut text = String::new();
     for (rubric, annotator, drawn, content) in items {
         let line = Line {
@@ -114,6 +199,7 @@ fn json_lines<'a>(items: impl Iterator<Item = &'a Item<'a>>) -> anyhow::Result<S
             annotator,
             stream: drawn.stream,
             probability: drawn.probability.get(),
+            draw: sealed(key, rubric, drawn),
             question: &rubric.description,
             scale: rubric.scale_text(),
             item: content.clone(),
@@ -127,12 +213,13 @@ fn json_lines<'a>(items: impl Iterator<Item = &'a Item<'a>>) -> anyhow::Result<S
     Ok(text)
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "subject_id",
     "rubric",
     "annotator",
     "stream",
     "probability",
+    "draw",
     "question",
     "scale",
     "input",
@@ -143,17 +230,18 @@ const COLUMNS: [&str; 13] = [
     "rationale",
 ];
 
-fn csv_table<'a>(items: impl Iterator<Item = &'a Item<'a>>) -> anyhow::Result<String> {
+fn csv_table<'a>(items: impl Iterator<Item = &'a Item<'a>>, key: &MacKey) -> anyhow::Result<String> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(COLUMNS)?;
     for (rubric, annotator, drawn, content) in items {
         let documents: Vec<&str> = content.documents.iter().filter_map(|document| document.text.as_deref()).collect();
-        table.write_record([
+        let cells = [
             &drawn.subject.to_string(),
             &rubric.name,
             *annotator,
             drawn.stream.as_str(),
             &drawn.probability.get().to_string(),
+            &sealed(key, rubric, drawn),
             &rubric.description,
             &rubric.scale_text(),
             content.input.as_deref().unwrap_or_default(),
@@ -162,7 +250,8 @@ fn csv_table<'a>(items: impl Iterator<Item = &'a Item<'a>>) -> anyhow::Result<St
             "",
             "",
             "",
-        ])?;
+        ];
+        table.write_record(cells.map(|cell| formula::guarded(cell).into_owned()))?;
     }
     Ok(String::from_utf8(table.into_inner()?)?)
 }

@@ -235,8 +235,8 @@ fn case_content(library: &Library, name: &str, wanted: &str) -> anyhow::Result<S
 }
 
 fn file_content(file: &Path) -> anyhow::Result<SubjectContent> {
-    let text = input::text(file)?;
-    let json = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", input::name(file)))?;
+    let json =
+        serde_json::from_slice(&input::bytes(file)?).with_context(|| format!("{} is not JSON", input::name(file)))?;
     rubrics::parse_content(json).map_err(|detail| anyhow::anyhow!("{}: {detail}", input::name(file)))
 }
 

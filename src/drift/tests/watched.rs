@@ -5,8 +5,10 @@ use rand::{RngExt, SeedableRng};
 
 use crate::drift::Kind;
 use crate::drift::watch::{ScaleOf, keep, read};
-use crate::labels::{ExportedLabel, LabelFormat, LabelledRubric, import, read_lines};
-use crate::model::{Label, LabelStream, Outcome, Scale, Score, SubjectId, SubjectKind};
+use crate::labels::file::{LabelFile, Reading};
+use crate::labels::{ExportedLabel, LabelledRubric, Terms, import};
+use crate::model::{Label, LabelStream, LabelWay, Outcome, Scale, Score, SubjectId, SubjectKind};
+use crate::secrets::MacKey;
 use crate::store::{Conclusion, EvaluationResult, JudgeCall, KeptWatch, PlannedFrom, Store};
 use crate::testing::databases::{Database, START_MS};
 use crate::testing::on_both_databases;
@@ -57,6 +59,8 @@ fn label(answer: u64, agrees: bool, labelled_at_ms: i64) -> Label {
         stream: LabelStream::Uniform,
         probability: None,
         labelled_at_ms,
+        via: Some(LabelWay::Import),
+        instead_of: None,
     }
 }
 
@@ -207,32 +211,36 @@ on_both_databases! {
             store.insert_labels(&[label(answer, true, START_MS)]).await.unwrap();
         }
         let seen = store.labels_as_seen().await.unwrap();
+        let key = MacKey::of_text("key");
         let exported: Vec<String> = seen
             .iter()
-            .map(|(label, first_seen_ms)| serde_json::to_string(&ExportedLabel::of(label, *first_seen_ms)).unwrap())
+            .map(|(label, first_seen_ms)| serde_json::to_string(&ExportedLabel::of(label, *first_seen_ms, &key)).unwrap())
             .collect();
         let rubric = LabelledRubric { subject: SubjectKind::Generation, scale: scale() };
-        let rubrics = [(RUBRIC.to_owned(), rubric)].into();
-        let lines = || read_lines(LabelFormat::JsonLines, &exported.join("\n"));
+        let rubrics = std::collections::BTreeMap::from([(RUBRIC.to_owned(), rubric)]);
+        let opened =
+            |lines: &[String]| LabelFile::open(lines.join("\n").into_bytes(), &Reading::default()).unwrap();
+        let lines = || opened(&exported);
+        let terms = Terms { rubrics: &rubrics, via: LabelWay::Import, key: &key, trusts_draws: true };
         let other = Database::sqlite().await;
         judged(&other.store, 0..4, 0).await;
         other.clock.advance(DAY_MS);
         let (first, second) = exported.split_at(2);
         for file in [second, first] {
-            import(&other.store, &rubrics, read_lines(LabelFormat::JsonLines, &file.join("\n"))).await.unwrap();
+            import(&other.store, &terms, opened(file)).await.unwrap();
         }
         assert_eq!(other.store.labels_as_seen().await.unwrap(), seen, "from several files too");
 
         let early = Database::sqlite().await;
         judged(&early.store, 0..4, 0).await;
-        let refused = import(&early.store, &rubrics, lines()).await.unwrap().refused;
+        let refused = import(&early.store, &terms, lines()).await.unwrap().refused;
         assert_eq!(refused.len(), 3, "nothing was seen before it happened");
 
         let used = Database::sqlite().await;
         judged(&used.store, 0..4, 0).await;
         used.clock.advance(DAY_MS);
         used.store.insert_labels(&[label(0, true, START_MS)]).await.unwrap();
-        import(&used.store, &rubrics, lines()).await.unwrap();
+        import(&used.store, &terms, lines()).await.unwrap();
         let found = used.store.labels_as_seen().await.unwrap();
         assert!(found.iter().skip(1).all(|(_, seen_ms)| *seen_ms == START_MS + DAY_MS + 1), "it has seen them now: {found:?}");
     }

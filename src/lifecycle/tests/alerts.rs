@@ -295,6 +295,8 @@ async fn with_a_judge_that_broke(store: &Store) {
             stream: LabelStream::Uniform,
             probability: None,
             labelled_at_ms: START_MS + number as i64 * 60_000,
+            via: None,
+            instead_of: None,
         })
         .collect();
     store.insert_labels(&labels).await.unwrap();

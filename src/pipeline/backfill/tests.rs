@@ -360,6 +360,8 @@ on_both_databases! {
             rubric: "answer_relevance".into(),
             annotator: "ada".into(),
             labelled_at_ms: store.now_ms(),
+            via: None,
+            instead_of: None,
             score: Some(Score::Pass(true)),
             rationale: None,
             stream: LabelStream::Uniform,

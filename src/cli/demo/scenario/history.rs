@@ -251,6 +251,8 @@ impl Weeks<'_> {
             stream: LabelStream::Uniform,
             probability: Some(Probability::ONE),
             labelled_at_ms: self.clock.now_ms(),
+            via: None,
+            instead_of: None,
         })
     }
 }

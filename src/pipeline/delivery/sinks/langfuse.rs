@@ -6,8 +6,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::{Client, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::error::{DeliveryError, SinkConfigError, fail};
@@ -15,7 +16,9 @@ use super::http::{self, Answer};
 use super::native;
 use super::settings;
 use crate::config::sinks::{LangfuseTarget, SinkConfig};
-use crate::model::{Evaluation, Outcome, Scale, Score, SubjectKind};
+use crate::labels::annotations::langfuse::Score;
+use crate::labels::annotations::written;
+use crate::model::{self, Evaluation, Outcome, Scale, SubjectKind};
 use crate::secrets::Variables;
 
 /// Scores of Langfuse.
@@ -63,6 +66,7 @@ impl LangfuseSink {
         let mut results: Vec<Result<(), DeliveryError>> = evaluations.iter().map(|_| Ok(())).collect();
         let scored: Vec<usize> =
             (0..evaluations.len()).filter(|index| evaluations[*index].outcome == Outcome::Scored).collect();
+        let scored = self.not_theirs(evaluations, scored, &mut results).await;
         if scored.is_empty() {
             return results;
         }
@@ -92,6 +96,55 @@ impl LangfuseSink {
         }
         scored.into_iter().zip(single).for_each(|(index, result)| results[index] = result);
         results
+    }
+
+    /// Those of the evaluations whose score no person has changed: only a later revision has an earlier one there.
+    async fn not_theirs(
+        &self,
+        evaluations: &[&Evaluation],
+        scored: Vec<usize>,
+        results: &mut [Result<(), DeliveryError>],
+    ) -> Vec<usize> {
+        let mut free = Vec::new();
+        for index in scored {
+            let evaluation = evaluations[index];
+            if !native::may_be_there(evaluation) {
+                free.push(index);
+                continue;
+            }
+            match self.is_theirs(&native::score_id(evaluation).to_string()).await {
+                Ok(true) => native::left_to_people(evaluation),
+                Ok(false) => free.push(index),
+                Err(error) => fail(results, &[index], &error),
+            }
+        }
+        free
+    }
+
+    /// Whether a person has changed a score; by the second version of the API, else by the third.
+    async fn is_theirs(&self, id: &str) -> Result<bool, DeliveryError> {
+        let mut url = self.scores.clone();
+        url.set_path(&format!("{}/{id}", self.scores.path().replace("/scores", "/v2/scores")));
+        let answer = self.exchange(self.client.get(url)).await?;
+        if answer.status.is_success() {
+            return Ok(Score::deserialize(&json_of(&answer)?).is_ok_and(|there| there.is_theirs()));
+        }
+        if answer.status != StatusCode::NOT_FOUND {
+            return Err(answer.idempotent_error());
+        }
+        let mut url = self.scores.clone();
+        url.set_path(&self.scores.path().replace("/scores", "/v3/scores"));
+        url.query_pairs_mut().extend_pairs([("id", id), ("fields", "details,annotation")]);
+        let answer = self.exchange(self.client.get(url)).await?;
+        match answer.status {
+            status if status.is_success() => {
+                let there = json_of(&answer)?;
+                Ok(Score::deserialize(&there["data"][0]).is_ok_and(|there| there.is_theirs()))
+            }
+            // Neither of them is there, nor is the score.
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(answer.idempotent_error()),
+        }
     }
 
     async fn deliver_one(&self, evaluation: &Evaluation) -> Result<(), DeliveryError> {
@@ -137,12 +190,16 @@ impl LangfuseSink {
         put("name", Json::from(evaluation.rubric.clone()));
         let (data_type, value) = value(evaluation);
         put("dataType", Json::from(data_type));
+        let comment = evaluation.rationale.as_deref().map(Json::from);
+        let mut metadata = native::metadata(evaluation);
+        let mark = written::mark(&[&value, comment.as_ref().unwrap_or(&Json::Null)]);
+        metadata.insert(written::MARK.to_owned(), Json::from(mark));
         put("value", value);
-        if let Some(rationale) = &evaluation.rationale {
-            put("comment", Json::from(rationale.clone()));
+        if let Some(comment) = comment {
+            put("comment", comment);
         }
         put("timestamp", Json::from(native::time(evaluation.observed_at_ms)));
-        put("metadata", Json::Object(native::metadata(evaluation)));
+        put("metadata", Json::Object(metadata));
         if let Some(environment) = &self.environment {
             put("environment", Json::from(environment.clone()));
         }
@@ -152,11 +209,16 @@ impl LangfuseSink {
 
 fn value(evaluation: &Evaluation) -> (&'static str, Json) {
     let score = evaluation.score.as_ref();
-    match (&evaluation.scale, score.and_then(Score::number)) {
+    match (&evaluation.scale, score.and_then(model::Score::number)) {
         (Scale::Binary { .. }, Some(number)) => ("BOOLEAN", json!(u8::from(number >= 0.5))),
         (_, Some(number)) => ("NUMERIC", json!(number)),
-        (_, None) => ("CATEGORICAL", json!(score.and_then(Score::label))),
+        (_, None) => ("CATEGORICAL", json!(score.and_then(model::Score::label))),
     }
+}
+
+fn json_of(answer: &Answer) -> Result<Json, DeliveryError> {
+    let unexpected = |_| DeliveryError::UnexpectedAnswer { what: "a score that is not JSON".into() };
+    serde_json::from_slice(&answer.body).map_err(unexpected)
 }
 
 /// What a multi-status answer says of the score `id`; an answer without errors accepted it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::error::{DeliveryError, SinkConfigError};
@@ -15,6 +16,8 @@ use super::http::{self, Answer};
 use super::settings;
 use super::{native, score_attributes};
 use crate::config::sinks::{MlflowTarget, SinkConfig};
+use crate::labels::annotations::mlflow::Assessment;
+use crate::labels::annotations::written;
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
 
@@ -76,10 +79,14 @@ impl MlflowSink {
         if !answer.status.is_success() {
             return Err(if answer.status == StatusCode::NOT_FOUND { refused } else { &answer }.idempotent_error());
         }
-        let there: Json = serde_json::from_slice(&answer.body)
-            .map_err(|_| DeliveryError::UnexpectedAnswer { what: "an assessment that is not JSON".into() })?;
+        let unexpected = |_| DeliveryError::UnexpectedAnswer { what: "an assessment that is not JSON".into() };
+        let there: Json = serde_json::from_slice(&answer.body).map_err(unexpected)?;
         let id = evaluation.id.to_string();
         if there.pointer("/assessment/metadata/judged.evaluation.id").and_then(Json::as_str) == Some(id.as_str()) {
+            return Ok(());
+        }
+        if Assessment::deserialize(&there["assessment"]).is_ok_and(|there| there.is_theirs()) {
+            native::left_to_people(evaluation);
             return Ok(());
         }
         let mut assessment = assessment(evaluation);
@@ -143,7 +150,6 @@ fn assessment(evaluation: &Evaluation) -> Map<String, Json> {
         ("trace_id".to_owned(), Json::from(format!("tr-{}", evaluation.trace_id))),
         ("source".to_owned(), json!({ "source_type": source_type, "source_id": source_id })),
         ("feedback".to_owned(), feedback(evaluation)),
-        ("metadata".to_owned(), Json::Object(text_metadata(evaluation))),
         ("create_time".to_owned(), Json::from(at.clone())),
         ("last_update_time".to_owned(), Json::from(at)),
     ]);
@@ -153,6 +159,11 @@ fn assessment(evaluation: &Evaluation) -> Map<String, Json> {
     if let (Outcome::Scored, Some(rationale)) = (evaluation.outcome, &evaluation.rationale) {
         assessment.insert("rationale".to_owned(), Json::from(rationale.clone()));
     }
+    let value = assessment.get("feedback").and_then(|feedback| feedback.get("value"));
+    let mark = written::mark(&[value.unwrap_or(&Json::Null), assessment.get("rationale").unwrap_or(&Json::Null)]);
+    let mut metadata = text_metadata(evaluation);
+    metadata.insert(written::MARK.to_owned(), Json::from(mark));
+    assessment.insert("metadata".to_owned(), Json::Object(metadata));
     assessment
 }
 

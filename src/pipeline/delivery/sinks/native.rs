@@ -13,6 +13,16 @@ pub(super) fn score_id(evaluation: &Evaluation) -> EvaluationId {
     EvaluationId::derive(evaluation.subject, 0, &evaluation.rubric, evaluation.rubric_version, &evaluation.judge)
 }
 
+/// Whether a backend may hold an earlier score under the same identity, which a person may have changed since.
+pub(super) fn may_be_there(evaluation: &Evaluation) -> bool {
+    evaluation.id != score_id(evaluation)
+}
+
+/// Says that a score is not delivered because a person has changed the one before it.
+pub(super) fn left_to_people(evaluation: &Evaluation) {
+    tracing::info!(rubric = evaluation.rubric, "a score that a person has changed in the backend is left as it is");
+}
+
 /// RFC 3339, as all of these APIs write time.
 pub(super) fn time(ms: i64) -> String {
     Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()

@@ -4,26 +4,27 @@
 //! request for one unknown target and names it; the rest is then sent again without it. (The asynchronous form would
 //! accept everything, and drop what never arrives without a word.)
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashSet};
 
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value as Json, json};
 
+use super::annotations::phoenix;
+use super::annotations::server::Server;
 use super::error::{DeliveryError, SinkConfigError, fail};
 use super::http::{self, Answer};
 use super::settings;
 use super::{native, score_attributes};
 use crate::config::sinks::{PhoenixTarget, SinkConfig};
+use crate::labels::annotations::phoenix::{Item, OWN};
+use crate::labels::annotations::written;
 use crate::model::{Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
 
 /// Scores as annotations of Phoenix.
 #[derive(Debug)]
 pub struct PhoenixSink {
-    client: Client,
-    base: Url,
-    timeout: Duration,
+    server: Server,
 }
 
 impl PhoenixSink {
@@ -33,7 +34,8 @@ impl PhoenixSink {
         variables: Variables<'_>,
     ) -> Result<Self, SinkConfigError> {
         let backend = settings::phoenix(config, target, "/v1", variables)?;
-        Ok(Self { client: backend.client, base: backend.base, timeout: config.timeout })
+        // What fails is delivered again later.
+        Ok(Self { server: Server { backend, timeout: config.timeout, attempts: 1 } })
     }
 
     pub(super) async fn deliver(&self, evaluations: &[&Evaluation]) -> Vec<Result<(), DeliveryError>> {
@@ -45,9 +47,45 @@ impl PhoenixSink {
                     evaluation.subject_kind == kind && evaluation.outcome == Outcome::Scored
                 })
                 .collect();
+            let part = self.not_theirs(kind, evaluations, part, &mut results).await;
             self.send(kind, evaluations, part, &mut results).await;
         }
         results
+    }
+
+    /// Those of the evaluations in whose place no person has said something else: only a later revision has an earlier one
+    /// that could have been changed.
+    async fn not_theirs(
+        &self,
+        kind: SubjectKind,
+        evaluations: &[&Evaluation],
+        part: Vec<usize>,
+        results: &mut [Result<(), DeliveryError>],
+    ) -> Vec<usize> {
+        let (later, mut free): (Vec<usize>, Vec<usize>) =
+            part.into_iter().partition(|index| native::may_be_there(evaluations[*index]));
+        let targets: BTreeSet<String> = later.iter().map(|index| target(evaluations[*index])).collect();
+        let there = match phoenix::items(&self.server, what(kind), &targets.iter().collect::<Vec<_>>()).await {
+            Ok(there) => there,
+            Err(error) => {
+                fail(results, &later, &error);
+                return free;
+            }
+        };
+        for index in later {
+            let evaluation = evaluations[index];
+            let is_same = |item: &Item| {
+                item.span_id == target(evaluation)
+                    && item.name == evaluation.rubric
+                    && item.identifier == identifier(evaluation)
+            };
+            if there.iter().any(|item| is_same(item) && item.is_theirs()) {
+                native::left_to_people(evaluation);
+            } else {
+                free.push(index);
+            }
+        }
+        free
     }
 
     async fn send(
@@ -64,8 +102,9 @@ impl PhoenixSink {
                 continue;
             }
             let data: Vec<Json> = part.iter().map(|index| annotation(evaluations[*index])).collect();
-            let request = self.client.post(url.clone()).query(&[("sync", "true")]).json(&json!({ "data": data }));
-            let answer = match http::exchange(request, &url, self.timeout).await {
+            let request =
+                self.server.backend.client.post(url.clone()).query(&[("sync", "true")]).json(&json!({ "data": data }));
+            let answer = match http::exchange(request, &url, self.server.timeout).await {
                 Ok(answer) if answer.status.is_success() => continue,
                 Ok(answer) => answer,
                 Err(error) => {
@@ -94,16 +133,16 @@ impl PhoenixSink {
     }
 
     pub(super) async fn check(&self) -> Result<(), DeliveryError> {
-        let mut url = self.base.clone();
+        let mut url = self.server.backend.base.clone();
         let path = format!("{}/projects", url.path());
         url.set_path(&path);
-        let request = self.client.get(url.clone()).query(&[("limit", "1")]);
-        let answer = http::exchange(request, &url, self.timeout).await?;
+        let request = self.server.backend.client.get(url.clone()).query(&[("limit", "1")]);
+        let answer = http::exchange(request, &url, self.server.timeout).await?;
         if answer.status.is_success() { Ok(()) } else { Err(answer.idempotent_error()) }
     }
 
     fn url(&self, kind: SubjectKind) -> Url {
-        let mut url = self.base.clone();
+        let mut url = self.server.backend.base.clone();
         let path = format!("{}/{}_annotations", url.path(), what(kind));
         url.set_path(&path);
         url
@@ -142,6 +181,11 @@ fn missing_targets(answer: &Answer) -> HashSet<String> {
     }
 }
 
+/// What tells a judge's annotations from those of others.
+fn identifier(evaluation: &Evaluation) -> String {
+    format!("{OWN}v{}/{}", evaluation.rubric_version, evaluation.judge)
+}
+
 fn annotation(evaluation: &Evaluation) -> Json {
     let mut result = Map::new();
     if let Some(score) = &evaluation.score {
@@ -155,12 +199,15 @@ fn annotation(evaluation: &Evaluation) -> Json {
     if let Some(rationale) = &evaluation.rationale {
         result.insert("explanation".to_owned(), Json::from(rationale.clone()));
     }
+    let said = ["score", "label", "explanation"].map(|name| result.get(name).unwrap_or(&Json::Null));
+    let mut metadata = native::metadata(evaluation);
+    metadata.insert(written::MARK.to_owned(), Json::from(written::mark(&said)));
     let mut annotation = json!({
         "name": evaluation.rubric,
         "annotator_kind": if score_attributes::is_by_model(evaluation) { "LLM" } else { "CODE" },
         "result": result,
-        "metadata": native::metadata(evaluation),
-        "identifier": format!("judged/v{}/{}", evaluation.rubric_version, evaluation.judge),
+        "metadata": metadata,
+        "identifier": identifier(evaluation),
     });
     annotation[format!("{}_id", what(evaluation.subject_kind))] = Json::from(target(evaluation));
     annotation

@@ -1,11 +1,13 @@
 //! Langfuse: the scores of people, which its own interface and annotation queues write.
 
+use reqwest::StatusCode;
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::super::error::DeliveryError;
-use super::annotation::{Annotation, AnnotationTarget, AnnotationValue, Annotations, given, target_of};
+use super::super::http::Answer;
 use super::server::{Server, parsed};
+use crate::labels::annotations::langfuse::Score;
+use crate::labels::annotations::{Annotations, given};
 
 const PAGE: &str = "100";
 
@@ -18,48 +20,27 @@ struct Page {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Meta {
-    total_pages: u32,
+    /// In the second version of the API.
+    total_pages: Option<u32>,
+    /// In the third.
+    cursor: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Score {
-    id: String,
-    name: String,
-    source: String,
-    trace_id: Option<String>,
-    observation_id: Option<String>,
-    session_id: Option<String>,
-    data_type: Option<String>,
-    value: Option<Json>,
-    string_value: Option<String>,
-    author_user_id: Option<String>,
-    comment: Option<String>,
-    timestamp: Option<jiff::Timestamp>,
-    updated_at: Option<jiff::Timestamp>,
-}
-
+/// The scores of people, by the second version of the API; a server that has it no more has the third.
 pub(super) async fn read(server: &Server) -> Result<Annotations, DeliveryError> {
     let mut found = Annotations::default();
     for page in 1.. {
-        let mut url = server.url(&["v2", "scores"]);
         let page_number = page.to_string();
-        url.query_pairs_mut().extend_pairs([
-            ("source", "ANNOTATION"),
-            ("fields", "score"),
-            ("limit", PAGE),
-            ("page", page_number.as_str()),
-        ]);
-        let Page { data, meta } = parsed(&server.get(&url).await?)?;
-        let ended = data.is_empty() || page >= meta.total_pages;
-        for score in data {
-            // Servers that do not know the filter send everything.
-            if score.source == "ANNOTATION" {
-                found.human.push(annotation(score));
-            } else {
-                found.passed_over += 1;
-            }
+        let mut url = server.url(&["v2", "scores"]);
+        let query = [("source", "ANNOTATION"), ("fields", "score"), ("limit", PAGE), ("page", page_number.as_str())];
+        url.query_pairs_mut().extend_pairs(query);
+        let answer = server.get(&url).await?;
+        if page == 1 && answer.status == StatusCode::NOT_FOUND {
+            return by_cursor(server, &answer).await;
         }
+        let Page { data, meta } = parsed(&answer)?;
+        let ended = data.is_empty() || meta.total_pages.is_none_or(|pages| page >= pages);
+        take(data, &mut found);
         if ended {
             break;
         }
@@ -67,27 +48,33 @@ pub(super) async fn read(server: &Server) -> Result<Annotations, DeliveryError> 
     Ok(found)
 }
 
-fn annotation(score: Score) -> Annotation {
-    let target = match (&score.trace_id, &score.session_id) {
-        (Some(trace), _) => target_of(trace, score.observation_id.as_deref()),
-        (None, Some(session)) => AnnotationTarget::Session(session.clone()),
-        (None, None) => AnnotationTarget::Other("neither a trace nor a session".to_owned()),
-    };
-    let number = score.value.as_ref().and_then(Json::as_f64);
-    let value = match score.data_type.as_deref() {
-        Some("BOOLEAN") => number.map(|number| AnnotationValue::Flag(number > 0.0)),
-        Some("CATEGORICAL") => given(score.string_value).map(AnnotationValue::Text),
-        // Free text is a comment, and a correction another answer: no verdict.
-        Some("TEXT" | "CORRECTION") => None,
-        _ => number.map(AnnotationValue::Number),
-    };
-    Annotation {
-        name: score.name,
-        target,
-        annotator: given(score.author_user_id).unwrap_or_else(|| "langfuse".to_owned()),
-        value,
-        rationale: given(score.comment),
-        at: score.updated_at.or(score.timestamp),
-        id: score.id,
+async fn by_cursor(server: &Server, missing: &Answer) -> Result<Annotations, DeliveryError> {
+    let (mut found, mut cursor): (Annotations, Option<String>) = Default::default();
+    loop {
+        let mut url = server.url(&["v3", "scores"]);
+        let query = [("source", "ANNOTATION"), ("fields", "details,subject,annotation"), ("limit", PAGE)];
+        url.query_pairs_mut().extend_pairs(query).extend_pairs(cursor.iter().map(|cursor| ("cursor", cursor)));
+        let answer = server.get(&url).await?;
+        if cursor.is_none() && answer.status == StatusCode::NOT_FOUND {
+            // The address is wrong, not the version.
+            return Err(missing.idempotent_error());
+        }
+        let Page { data, meta } = parsed(&answer)?;
+        take(data, &mut found);
+        match given(meta.cursor) {
+            next if next == cursor => return Ok(found),
+            None => return Ok(found),
+            next => cursor = next,
+        }
+    }
+}
+
+/// Servers that do not know the filter send everything.
+fn take(scores: Vec<Score>, found: &mut Annotations) {
+    for score in scores {
+        match score.annotation() {
+            Some(annotation) => found.human.push(annotation),
+            None => found.passed_over += 1,
+        }
     }
 }

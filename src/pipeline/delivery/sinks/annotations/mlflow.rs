@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::super::error::DeliveryError;
-use super::annotation::{Annotation, AnnotationValue, Annotations, given, target_of};
 use super::server::{Server, parsed};
+use crate::labels::annotations::mlflow::Assessment;
+use crate::labels::annotations::{Annotations, given};
 
 /// Traces a page: each brings previews of its content along.
 const PAGE: u32 = 25;
@@ -24,32 +25,6 @@ struct Trace {
     assessments: Vec<Assessment>,
 }
 
-#[derive(Deserialize)]
-struct Assessment {
-    #[serde(default, rename = "assessment_id")]
-    id: String,
-    #[serde(rename = "assessment_name")]
-    name: String,
-    span_id: Option<String>,
-    source: Option<Source>,
-    create_time: Option<jiff::Timestamp>,
-    last_update_time: Option<jiff::Timestamp>,
-    feedback: Option<Feedback>,
-    rationale: Option<String>,
-    valid: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct Source {
-    source_type: Option<String>,
-    source_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Feedback {
-    value: Option<Json>,
-}
-
 pub(super) async fn read(server: &Server, experiment_id: &str) -> Result<Annotations, DeliveryError> {
     let url = server.url(&["traces", "search"]);
     let location = json!({ "type": "MLFLOW_EXPERIMENT", "mlflow_experiment": { "experiment_id": experiment_id } });
@@ -62,7 +37,7 @@ pub(super) async fn read(server: &Server, experiment_id: &str) -> Result<Annotat
         let page: Page = parsed(&server.post(&url, &body).await?)?;
         for trace in page.traces {
             for assessment in trace.assessments {
-                match annotation(&trace.trace_id, assessment) {
+                match assessment.annotation(&trace.trace_id) {
                     Some(annotation) => found.human.push(annotation),
                     None => found.passed_over += 1,
                 }
@@ -74,27 +49,4 @@ pub(super) async fn read(server: &Server, experiment_id: &str) -> Result<Annotat
             None => return Ok(found),
         };
     }
-}
-
-/// None for what no person said, or has replaced since.
-fn annotation(trace: &str, assessment: Assessment) -> Option<Annotation> {
-    let source = assessment.source.filter(|source| source.source_type.as_deref() == Some("HUMAN"))?;
-    if assessment.valid == Some(false) {
-        return None;
-    }
-    let value = assessment.feedback.and_then(|feedback| feedback.value).and_then(|value| match value {
-        Json::Bool(flag) => Some(AnnotationValue::Flag(flag)),
-        Json::Number(number) => number.as_f64().map(AnnotationValue::Number),
-        Json::String(text) => given(Some(text)).map(AnnotationValue::Text),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
-    });
-    Some(Annotation {
-        name: assessment.name,
-        target: target_of(trace, given(assessment.span_id).as_deref()),
-        annotator: given(source.source_id).unwrap_or_else(|| "mlflow".to_owned()),
-        value,
-        rationale: given(assessment.rationale),
-        at: assessment.last_update_time.or(assessment.create_time),
-        id: assessment.id,
-    })
 }

@@ -1,19 +1,19 @@
 //! What people said in the backends: their annotations, read back page by page. Machines' are passed over and counted.
 
-mod annotation;
+mod known_place;
 mod langfuse;
 mod mlflow;
-mod phoenix;
-mod server;
+pub(super) mod phoenix;
+pub(super) mod server;
 
 use jiff::Timestamp;
 
+pub use self::known_place::KnownPlace;
 use self::server::Server;
 use super::error::{DeliveryError, SinkConfigError};
 use super::settings;
 use crate::config::sinks::{SinkConfig, SinkTarget};
-
-pub use annotation::{Annotation, AnnotationTarget, AnnotationValue, Annotations, KnownPlace};
+use crate::labels::annotations::Annotations;
 
 /// Why annotations cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,9 @@ pub enum PullError {
         source: DeliveryError,
     },
 }
+
+/// Attempts at one request: whoever waits for the answer is a person, or a scheduled job.
+const ATTEMPTS: u32 = 5;
 
 /// A backend in which people annotate.
 #[derive(Debug)]
@@ -77,7 +80,11 @@ impl AnnotationSource {
                 (Kind::Langfuse, settings::langfuse(config, target, "/api/public", variables)?)
             }
         };
-        Ok(Self { name: config.name.clone(), kind, server: Server { backend, timeout: config.timeout } })
+        Ok(Self {
+            name: config.name.clone(),
+            kind,
+            server: Server { backend, timeout: config.timeout, attempts: ATTEMPTS },
+        })
     }
 
     /// Whether the backend can only be asked about ids that one names.

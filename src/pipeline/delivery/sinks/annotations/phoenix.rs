@@ -7,8 +7,10 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use super::super::error::DeliveryError;
-use super::annotation::{Annotation, AnnotationTarget, AnnotationValue, Annotations, KnownPlace, given};
+use super::known_place::KnownPlace;
 use super::server::{Server, parsed};
+use crate::labels::annotations::phoenix::Item;
+use crate::labels::annotations::{AnnotationTarget, Annotations, given};
 
 /// Ids a request: an address may be some thousand characters long.
 const IDS: usize = 50;
@@ -26,28 +28,6 @@ struct Project {
     id: String,
 }
 
-#[derive(Deserialize)]
-struct Item {
-    id: String,
-    name: String,
-    annotator_kind: String,
-    result: Option<Outcome>,
-    #[serde(default)]
-    identifier: String,
-    user_id: Option<String>,
-    created_at: Option<jiff::Timestamp>,
-    updated_at: Option<jiff::Timestamp>,
-    #[serde(alias = "trace_id", alias = "session_id")]
-    span_id: String,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
-    label: Option<String>,
-    score: Option<f64>,
-    explanation: Option<String>,
-}
-
 pub(super) async fn read(server: &Server, known: &[KnownPlace]) -> Result<Annotations, DeliveryError> {
     let spans = known.iter().map(|one| (one.span_id.to_string(), AnnotationTarget::Span(one.trace_id, one.span_id)));
     let traces = known.iter().map(|one| (one.trace_id.to_string(), AnnotationTarget::Trace(one.trace_id)));
@@ -56,12 +36,28 @@ pub(super) async fn read(server: &Server, known: &[KnownPlace]) -> Result<Annota
     let targets: [(&str, BTreeMap<String, AnnotationTarget>); 3] =
         [("span", spans.collect()), ("trace", traces.collect()), ("session", sessions.collect())];
     let mut found = Annotations::default();
-    for project in projects(server).await? {
-        for (what, targets) in &targets {
-            let ids: Vec<&String> = targets.keys().collect();
-            for ids in ids.chunks(IDS) {
-                of_ids(server, &project, what, ids, targets, &mut found).await?;
+    for (what, targets) in &targets {
+        let ids: Vec<&String> = targets.keys().collect();
+        for item in items(server, what, &ids).await? {
+            let target = targets.get(&item.span_id).cloned();
+            match target.and_then(|target| item.annotation(target)) {
+                Some(annotation) => found.human.push(annotation),
+                None => found.passed_over += 1,
             }
+        }
+    }
+    Ok(found)
+}
+
+/// The annotations of spans, traces or sessions, in whichever project they are.
+pub(in super::super) async fn items(server: &Server, what: &str, ids: &[&String]) -> Result<Vec<Item>, DeliveryError> {
+    let mut found = Vec::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    for project in projects(server).await? {
+        for ids in ids.chunks(IDS) {
+            of_ids(server, &project, what, ids, &mut found).await?;
         }
     }
     Ok(found)
@@ -90,8 +86,7 @@ async fn of_ids(
     project: &str,
     what: &str,
     ids: &[&String],
-    targets: &BTreeMap<String, AnnotationTarget>,
-    found: &mut Annotations,
+    found: &mut Vec<Item>,
 ) -> Result<(), DeliveryError> {
     let mut cursor = None::<String>;
     loop {
@@ -109,34 +104,11 @@ async fn of_ids(
             return Ok(());
         }
         let page: Page<Item> = parsed(&answer)?;
-        for item in page.data {
-            match targets.get(&item.span_id).filter(|_| item.annotator_kind == "HUMAN") {
-                Some(target) => found.human.push(annotation(item, target.clone())),
-                None => found.passed_over += 1,
-            }
-        }
+        found.extend(page.data);
         match given(page.next_cursor) {
             next if next == cursor => return Ok(()),
             None => return Ok(()),
             next => cursor = next,
         }
-    }
-}
-
-fn annotation(item: Item, target: AnnotationTarget) -> Annotation {
-    let (score, label, explanation) =
-        item.result.map_or((None, None, None), |result| (result.score, result.label, result.explanation));
-    // A score says which level, a label often only what it is called.
-    let value = score.map(AnnotationValue::Number).or_else(|| given(label).map(AnnotationValue::Text));
-    // The interface notes the user; without accounts there is none, and what came over the API may name somebody.
-    let by = given(item.user_id).or_else(|| given(Some(item.identifier)));
-    Annotation {
-        name: item.name,
-        target,
-        annotator: by.unwrap_or_else(|| "phoenix".to_owned()),
-        value,
-        rationale: given(explanation),
-        at: item.updated_at.or(item.created_at),
-        id: item.id,
     }
 }

@@ -11,8 +11,6 @@ use super::super::error::DeliveryError;
 use super::super::http::{self, Answer};
 use super::super::settings::Backend;
 
-/// Attempts at one request before the whole is given up.
-const ATTEMPTS: u32 = 5;
 /// The wait after the first failure where the server asks for none; doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait that a person at a terminal, or a scheduled job, is asked to take.
@@ -20,14 +18,16 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A backend's API: requests with credentials, tried again where that can help.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) backend: Backend,
-    pub(super) timeout: Duration,
+pub(in super::super) struct Server {
+    pub(in super::super) backend: Backend,
+    pub(in super::super) timeout: Duration,
+    /// Attempts at one request before the whole is given up.
+    pub(in super::super) attempts: u32,
 }
 
 impl Server {
     /// The address of parts of a path, each escaped.
-    pub(super) fn url(&self, parts: &[&str]) -> Url {
+    pub(in super::super) fn url(&self, parts: &[&str]) -> Url {
         let mut url = self.backend.base.clone();
         // An http address always has a path to extend.
         if let Ok(mut path) = url.path_segments_mut() {
@@ -56,12 +56,12 @@ impl Server {
                 Err(error) => error,
             };
             failures += 1;
-            let wait = wait_after(&error, failures).filter(|_| failures < ATTEMPTS).ok_or(error)?;
+            let wait = wait_after(&error, failures).filter(|_| failures < self.attempts).ok_or(error)?;
             tokio::time::sleep(wait).await;
         }
     }
 
-    pub(super) async fn get(&self, url: &Url) -> Result<Answer, DeliveryError> {
+    pub(in super::super) async fn get(&self, url: &Url) -> Result<Answer, DeliveryError> {
         self.ask(url, |client| client.get(url.clone())).await
     }
 
@@ -81,7 +81,7 @@ fn wait_after(error: &DeliveryError, failures: u32) -> Option<Duration> {
 }
 
 /// The body of a successful answer.
-pub(super) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, DeliveryError> {
+pub(in super::super) fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, DeliveryError> {
     if !answer.status.is_success() {
         return Err(answer.idempotent_error());
     }

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::config::sinks::SinkConfig;
+use crate::labels::annotations::{Annotation, AnnotationTarget, AnnotationValue, Annotations};
 use crate::pipeline::delivery::sinks::DeliveryError;
-use crate::pipeline::delivery::sinks::annotations::{
-    Annotation, AnnotationSource, AnnotationTarget, AnnotationValue, Annotations, KnownPlace, PullError,
-};
+use crate::pipeline::delivery::sinks::annotations::{AnnotationSource, KnownPlace, PullError};
 use serde_json::{Value as Json, json};
 
 use super::{span_id, trace_id};
@@ -180,4 +179,73 @@ fn a_sink_without_annotations_is_refused_with_what_to_name_instead() {
     assert!(otlp.contains("`otel` is of type `otlp`") && otlp.contains("mlflow, phoenix or langfuse"), "{otlp}");
     let mlflow = refusal("name = 'm'\ntype = 'mlflow'\nurl = 'http://127.0.0.1:5000'");
     assert!(mlflow.contains("`experiment_id` is missing"), "{mlflow}");
+}
+
+/// Scenario: a newer server has the third version of the scores API alone. Guarantee: its pages are read by cursor, with what
+/// each score is about.
+#[tokio::test]
+async fn langfuse_is_read_by_cursor_where_the_second_version_is_gone() {
+    let api = FakeApi::start(|asked: &Asked| {
+        if asked.path != "/api/public/v3/scores" {
+            return (404, json!({ "message": "no route" }));
+        }
+        let score = |kind: &str, more: Json| {
+            let mut score = json!({ "id": "1", "name": "correctness", "source": "ANNOTATION", "authorUserId": "ada",
+                "dataType": kind, "updatedAt": TIME, "subject": { "kind": "observation", "id": SPAN, "traceId": TRACE } });
+            score.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            score
+        };
+        if asked.query.contains("cursor=next") {
+            let about = json!({ "kind": "session", "id": "s-1" });
+            (200, json!({ "data": [score("CATEGORICAL", json!({ "value": "good", "subject": about }))], "meta": {} }))
+        } else {
+            let data = [score("BOOLEAN", json!({ "value": true })), score("NUMERIC", json!({ "value": 4 }))];
+            (200, json!({ "data": data, "meta": { "limit": 100, "cursor": "next" } }))
+        }
+    })
+    .await;
+    let found = read(&langfuse(&api)).await;
+    let values: Vec<_> = found.human.iter().map(|one| one.value.clone().unwrap()).collect();
+    assert_eq!(
+        values,
+        [AnnotationValue::Flag(true), AnnotationValue::Number(4.0), AnnotationValue::Text("good".into())]
+    );
+    assert_eq!(
+        (&found.human[0].target, &found.human[2].target),
+        (&on_span(), &AnnotationTarget::Session("s-1".into()))
+    );
+}
+
+/// Scenario: somebody corrected judged's own record, in a backend without accounts. Guarantee: it is the word of an unknown person,
+/// never of judged; what nobody changed is passed over.
+#[tokio::test]
+async fn a_record_of_judged_that_was_changed_is_the_word_of_an_unknown_person() {
+    let api = FakeApi::start(|asked: &Asked| {
+        let item = |kind: &str, score: f64| {
+            let mark = crate::labels::annotations::written::mark(&[&json!(1.0), &Json::Null, &json!("because")]);
+            json!({ "id": "1", "name": "correctness", "annotator_kind": kind, "identifier": "judged/v1/default", "user_id": null,
+                "result": { "score": score, "label": null, "explanation": "because" }, "metadata": { "judged.written": mark },
+                "updated_at": TIME, "span_id": SPAN })
+        };
+        match asked.path.as_str() {
+            "/v1/projects" => (200, json!({ "data": [{ "id": "P1" }], "next_cursor": null })),
+            "/v1/projects/P1/span_annotations" => {
+                (200, json!({ "data": [item("LLM", 1.0), item("LLM", 4.0), item("HUMAN", 1.0)], "next_cursor": null }))
+            }
+            _ => (404, json!("None of the supplied ids exist")),
+        }
+    })
+    .await;
+    let source = source(&format!("name = 'p'\ntype = 'phoenix'\nurl = '{}'", api.url)).unwrap();
+    let found = read(&source).await;
+    let said = said(&found.human);
+    let unknown = "unknown person";
+    assert_eq!(
+        said,
+        [
+            ("correctness", unknown, Some(AnnotationValue::Number(4.0))),
+            ("correctness", unknown, Some(AnnotationValue::Number(1.0)))
+        ]
+    );
+    assert_eq!(found.passed_over, 1);
 }

@@ -29,6 +29,11 @@ fn langfuse(api: &FakeApi) -> Sink {
     ))
 }
 
+/// What was sent; before a later revision is, the sink looks what is there.
+fn posted(api: &FakeApi) -> Vec<Asked> {
+    api.asked().into_iter().filter(|asked| asked.method == Method::POST).collect()
+}
+
 fn later_revision(of: &Evaluation) -> Evaluation {
     let id = EvaluationId::derive(of.subject, 1, &of.rubric, of.rubric_version, &of.judge);
     Evaluation { id, score: Score::of_number(&of.scale, 2.0), ..of.clone() }
@@ -143,7 +148,7 @@ async fn phoenix_gets_a_batch_of_annotations() {
         Evaluation { subject: SubjectId::of_trace(trace_id(1)), subject_kind: SubjectKind::Trace, ..evaluation(9) };
     let results = phoenix(&api).deliver_all(&[evaluation(2), abstained(3), failed(4), evaluation(5), whole]).await;
     assert_eq!(dispositions(&results), [None; 5]);
-    let asked = api.asked();
+    let asked = posted(&api);
     assert_eq!((asked[0].path.as_str(), asked[0].query.as_str()), ("/v1/span_annotations", "sync=true"));
     assert_eq!(asked[0].headers["authorization"], "Bearer hush");
     assert_eq!(asked[0].body["data"].as_array().unwrap().len(), 2);
@@ -179,7 +184,7 @@ async fn langfuse_gets_a_list_of_scores_with_stable_ids() {
     let first = evaluation(2);
     assert_eq!(dispositions(&sink.deliver_all(&[first.clone(), abstained(3), failed(4)]).await), [None; 3]);
     sink.deliver_all(&[later_revision(&first)]).await;
-    let asked = api.asked();
+    let asked = posted(&api);
     assert_eq!(asked[0].path, "/api/public/scores");
     assert_eq!(asked[0].headers["authorization"], "Basic cGs6aHVzaA==");
     assert_eq!(asked[0].body.as_array().unwrap().len(), 1);
@@ -242,5 +247,98 @@ async fn a_wrong_key_loses_no_score() {
     for sink in [mlflow(&api), phoenix(&api), langfuse(&api)] {
         assert_eq!(dispositions(&sink.deliver_all(&[evaluation(2)]).await), minute, "{}", sink.type_name());
         sink.check().await.unwrap_err();
+    }
+}
+
+/// Scenario: a person corrects judged's record in the backend, and late spans bring another score. Guarantee: what the person
+/// said stands; a record that nobody touched is replaced.
+#[tokio::test]
+async fn mlflow_keeps_what_a_person_changed() {
+    let first = evaluation(2);
+    for (changed, methods) in [(false, 3), (true, 2)] {
+        let kept = Arc::new(Mutex::new(Json::Null));
+        let there = Arc::clone(&kept);
+        let api = FakeApi::start(move |asked: &Asked| match asked.method {
+            Method::POST if there.lock().unwrap().is_null() => {
+                *there.lock().unwrap() = asked.body["assessment"].clone();
+                (200, json!({}))
+            }
+            Method::POST => (500, json!({ "error_code": "INTERNAL_ERROR", "message": "UNIQUE constraint failed" })),
+            _ => (200, json!({ "assessment": *there.lock().unwrap() })),
+        })
+        .await;
+        let sink = mlflow(&api);
+        sink.deliver_all(std::slice::from_ref(&first)).await;
+        if changed {
+            kept.lock().unwrap()["feedback"]["value"] = json!(1);
+        }
+        assert_eq!(dispositions(&sink.deliver_all(&[later_revision(&first)]).await), [None]);
+        // The insert that is refused, the look, and the change where nobody was before.
+        assert_eq!(api.asked().len() - 1, methods);
+    }
+}
+
+#[tokio::test]
+async fn phoenix_keeps_what_a_person_changed() {
+    let first = evaluation(2);
+    for (kind, label, posts) in [("LLM", None, 2), ("HUMAN", None, 1), ("LLM", Some("fail"), 1)] {
+        let kept = Arc::new(Mutex::new(Json::Null));
+        let there = Arc::clone(&kept);
+        let api = FakeApi::start(move |asked: &Asked| match (asked.path.as_str(), &asked.method) {
+            ("/v1/span_annotations", &Method::POST) => {
+                *there.lock().unwrap() = asked.body["data"][0].clone();
+                (200, json!({ "data": [{ "id": "x" }] }))
+            }
+            ("/v1/projects", _) => (200, json!({ "data": [{ "id": "p" }], "next_cursor": null })),
+            _ => (200, json!({ "data": [*there.lock().unwrap()], "next_cursor": null })),
+        })
+        .await;
+        let sink = phoenix(&api);
+        sink.deliver_all(std::slice::from_ref(&first)).await;
+        {
+            let mut kept = kept.lock().unwrap();
+            kept["id"] = json!("x");
+            kept["annotator_kind"] = json!(kind);
+            if let Some(label) = label {
+                kept["result"]["label"] = json!(label);
+            }
+        }
+        assert_eq!(dispositions(&sink.deliver_all(&[later_revision(&first)]).await), [None]);
+        assert_eq!(posted(&api).len(), posts, "{kind} {label:?}");
+    }
+}
+
+#[tokio::test]
+async fn langfuse_keeps_what_a_person_changed() {
+    let first = evaluation(2);
+    for (third, changed, posts) in [(false, false, 2), (false, true, 1), (true, false, 2), (true, true, 1)] {
+        let kept = Arc::new(Mutex::new(Json::Null));
+        let there = Arc::clone(&kept);
+        let api = FakeApi::start(move |asked: &Asked| {
+            let mut score = there.lock().unwrap().clone();
+            match (asked.path.as_str(), &asked.method) {
+                (_, &Method::POST) => {
+                    *there.lock().unwrap() = asked.body[0].clone();
+                    (200, json!({ "successes": [], "errors": [] }))
+                }
+                (path, _) if path.starts_with("/api/public/v2/scores/") && third => (404, json!({})),
+                (path, _) => {
+                    score["source"] = json!("API");
+                    if changed {
+                        score["comment"] = json!("no, it is fine");
+                    }
+                    if path.starts_with("/api/public/v3/") {
+                        (200, json!({ "data": [score], "meta": {} }))
+                    } else {
+                        (200, score)
+                    }
+                }
+            }
+        })
+        .await;
+        let sink = langfuse(&api);
+        sink.deliver_all(std::slice::from_ref(&first)).await;
+        assert_eq!(dispositions(&sink.deliver_all(&[later_revision(&first)]).await), [None]);
+        assert_eq!(posted(&api).len(), posts, "third version {third}, changed {changed}");
     }
 }

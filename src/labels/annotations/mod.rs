@@ -1,8 +1,18 @@
-//! What people said, whatever backend holds it.
+//! What people said in a backend, whichever it is: fetched from it, or exported by it.
+
+pub mod langfuse;
+pub mod mlflow;
+pub mod phoenix;
+pub mod written;
 
 use jiff::Timestamp;
+use serde::{Deserialize as _, Deserializer};
+use serde_json::Value;
 
-use crate::model::{SpanId, TraceId};
+use super::file::{Entry, Original, Place};
+use super::line::{LabelLine, moment};
+use crate::agreement::Label;
+use crate::model::{SpanId, SubjectId, TraceId};
 
 /// What a person said of something.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +36,8 @@ pub struct Annotation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnnotationTarget {
     Span(TraceId, SpanId),
+    /// A span whose trace is not named.
+    AnySpan(SpanId),
     /// A whole trace.
     Trace(TraceId),
     /// A conversation.
@@ -53,17 +65,54 @@ pub struct Annotations {
     pub passed_over: u64,
 }
 
-/// Where a kept subject is found in a backend: some can only be asked about spans that one names.
+/// Why an annotation is no line of a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownPlace {
-    pub trace_id: TraceId,
-    pub span_id: SpanId,
-    /// Its conversation.
-    pub session_id: Option<String>,
+pub enum NoLine {
+    /// A comment or correction.
+    NoVerdict,
+    /// It is about something that judged does not judge.
+    NoSubject(String),
+}
+
+impl Annotation {
+    /// The annotation as a label of a rubric.
+    pub fn line(&self, rubric: Option<&str>) -> Result<LabelLine, NoLine> {
+        let mut line = LabelLine::default();
+        match &self.target {
+            AnnotationTarget::Span(trace, span) => (line.trace_id, line.span_id) = (Some(*trace), Some(*span)),
+            AnnotationTarget::AnySpan(span) => line.span_id = Some(*span),
+            AnnotationTarget::Trace(trace) => line.trace_id = Some(*trace),
+            AnnotationTarget::Session(session) => line.subject_id = Some(SubjectId::of_session(session)),
+            AnnotationTarget::Other(what) => return Err(NoLine::NoSubject(what.clone())),
+        }
+        match &self.value {
+            Some(AnnotationValue::Number(number)) => line.score = Some(Label::Number(*number)),
+            Some(AnnotationValue::Flag(pass)) => line.pass = Some(Label::Flag(*pass)),
+            Some(AnnotationValue::Text(text)) => line.label = Some(Label::Text(text.clone())),
+            None => return Err(NoLine::NoVerdict),
+        }
+        line.rubric = rubric.map(str::to_owned);
+        line.annotator = Some(self.annotator.clone());
+        line.rationale.clone_from(&self.rationale);
+        line.labelled_at = self.at;
+        Ok(line)
+    }
+}
+
+/// A line as an import takes it.
+pub fn entry(place: Place, line: LabelLine) -> Entry {
+    let original = Original::Line(Box::new(line.clone()));
+    Entry { place, line: Ok(line), original }
+}
+
+/// A moment as the APIs write it, or as tables do; what is none is not there.
+fn moment_of<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let value = Option::<Value>::deserialize(deserializer)?;
+    Ok(value.as_ref().and_then(Value::as_str).and_then(|text| moment("labelled_at", text).ok()))
 }
 
 /// Text that says something.
-pub(super) fn given(text: Option<String>) -> Option<String> {
+pub fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
