@@ -56,6 +56,7 @@ pub use loop_guard::{EVALUATION_EVENT, EVALUATION_ID, OWN_NAME};
 pub(crate) use messages::answer_text;
 pub(crate) use partial_step::weight;
 pub use session_user::environment;
+pub(crate) use session_user::names_session_or_user;
 pub use switches::ContentSwitch;
 
 use crate::model::{

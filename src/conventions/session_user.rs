@@ -32,6 +32,11 @@ const SESSION: &[&str] = &[
     "conversation.id",
 ];
 
+/// Whether an attribute of this name may carry the conversation's id or the user's.
+pub(crate) fn names_session_or_user(key: &str) -> bool {
+    SESSION.contains(&key) || USER.contains(&key)
+}
+
 const USER: &[&str] = &[
     "user.id",
     "enduser.id",

@@ -11,7 +11,7 @@ pub(super) struct Finding {
 }
 
 /// A kind that judged knows, or the user's pattern of that index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum What {
     Kind(Kind),
     Pattern(usize),

@@ -6,21 +6,22 @@
 //! apart. JSON text stays JSON text. Precision matters as much as recall: a judge needs order numbers, model names and
 //! dates as they are, so that every kind is checked (issuer, Luhn, modulo 97, check letters, number plans).
 
-mod cards_phones;
-mod checksums;
-mod email_ip;
+mod detect;
 mod finding;
-mod national_ids;
+mod json_depth;
 mod otlp_redaction;
 mod placeholders;
 mod replace;
-mod scan;
-mod secrets;
+#[cfg(test)]
+mod samples;
+mod shared;
+mod step_texts;
+mod steps;
 #[cfg(test)]
 mod test_corpus;
-mod text;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use regex::{Regex, RegexSet};
 use serde::de::IgnoredAny;
@@ -28,12 +29,12 @@ use serde_json::Value as Json;
 
 pub use crate::config::privacy::Kind;
 pub use placeholders::{PlaceholderKey, renumber};
+pub use shared::SharedRedactor;
 
 use crate::config::privacy::PrivacyConfig;
 use crate::model::Named as _;
 use finding::{Finding, What};
 use placeholders::Tagger;
-use text::Text;
 
 /// Why the privacy section cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +92,7 @@ impl Redactor {
             let placeholder = pattern.name.to_ascii_uppercase();
             let fits = placeholder.starts_with(|first: char| first.is_ascii_uppercase())
                 && placeholder.len() <= 32
-                && placeholder.bytes().all(text::is_word);
+                && placeholder.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             if !fits {
                 return Err(PrivacyError::Name(pattern.name.clone()));
             }
@@ -134,23 +135,43 @@ impl Redactor {
         if found.is_empty() {
             return None;
         }
-        let redacted = replace::replaced(
-            text,
-            &found,
-            |finding| self.placeholder(trace_id, text, finding),
-            |nested| self.redact_text(trace_id, nested).into_owned(),
-        );
+        let mut known = HashMap::new();
+        let redacted = replace::replaced(text, &found, |finding| {
+            let value = (&text[finding.start..finding.end], finding.what);
+            known.entry(value).or_insert_with(|| self.placeholder(trace_id, text, finding)).clone()
+        });
         let broken = replace::looks_like_json(text) && is_json(text) && !is_json(&redacted);
         if broken { self.redact_parsed(trace_id, text).or(Some(redacted)) } else { Some(redacted) }
     }
 
-    /// An identity with a placeholder for what names a person at sight or opens a door; `None` when there was nothing.
+    /// The value of what is called `name` (an attribute, a member), which says what it is; `None` when there was nothing.
+    fn redact_member(&self, trace_id: &[u8], name: &str, text: &str) -> Option<String> {
+        if self.kinds[Kind::Secret as usize] && detect::is_secret_of(name, text) {
+            return Some(self.tagger.tag(trace_id, Kind::Secret.placeholder(), text));
+        }
+        if detect::says_something(name) && !text.is_empty() {
+            let lead = format!("{name}: ");
+            let whole = format!("{lead}{text}");
+            let redacted = match self.redact_text(trace_id, &whole) {
+                Cow::Borrowed(_) => return None,
+                Cow::Owned(redacted) => redacted,
+            };
+            if let Some(value) = redacted.strip_prefix(&lead) {
+                return (value != text).then(|| value.to_owned());
+            }
+        }
+        match self.redact_text(trace_id, text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(redacted) => Some(redacted),
+        }
+    }
+
+    /// An identity with a placeholder for what it says of a person, the same in every trace; `None` when there was nothing.
     fn redact_identity(&self, text: &str) -> Option<String> {
         let mut found = self.find(text);
-        found.retain(|finding| matches!(finding.what, What::Kind(Kind::Email | Kind::Secret) | What::Pattern(_)));
+        found.retain(|finding| finding.what != What::Kind(Kind::Ip));
         let placeholder = |finding: &Finding| self.placeholder(&[], text, finding);
-        let nested = |nested: &str| self.redact_identity(nested).unwrap_or_else(|| nested.to_owned());
-        (!found.is_empty()).then(|| replace::replaced(text, &found, placeholder, nested))
+        (!found.is_empty()).then(|| replace::replaced(text, &found, placeholder))
     }
 
     fn is_off(&self) -> bool {
@@ -169,24 +190,32 @@ impl Redactor {
     }
 
     fn find(&self, text: &str) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let scanned = Text::new(text);
-        scan::scan(scanned, &mut found);
-        secrets::prefixed(scanned, &mut found);
+        let mut found = self.find_plain(text);
+        for (range, content) in detect::decoded_base64(text) {
+            let inside = self.find_plain(&content).first().map(|first| first.what);
+            found.extend(inside.map(|what| Finding { start: range.start, end: range.end, what }));
+        }
+        replace::settle(&mut found);
+        found
+    }
+
+    fn find_plain(&self, text: &str) -> Vec<Finding> {
+        let mut found = detect::find(text);
         // What is off was looked for all the same, so that a card is not taken for a telephone number.
         found.retain(|finding| self.is_on(finding.what));
         for index in self.prefilter.matches(text) {
             let hits = self.patterns[index].regex.find_iter(text).filter(|hit| !hit.is_empty());
             found.extend(hits.map(|hit| Finding { start: hit.start(), end: hit.end(), what: What::Pattern(index) }));
         }
-        replace::settle(&mut found);
         found
     }
 
     fn placeholder(&self, trace_id: &[u8], text: &str, finding: &Finding) -> String {
         let value = &text[finding.start..finding.end];
         match finding.what {
-            What::Kind(kind) => self.tagger.tag(trace_id, kind.placeholder(), &normalised(kind, value)),
+            What::Kind(kind) => {
+                self.tagger.tag(trace_id, kind.placeholder(), &normalised(kind, &detect::as_seen(value)))
+            }
             What::Pattern(index) => self.tagger.tag(trace_id, &self.patterns[index].placeholder, value),
         }
     }
@@ -195,34 +224,8 @@ impl Redactor {
     /// a quotation mark.
     fn redact_parsed(&self, trace_id: &[u8], text: &str) -> Option<String> {
         let mut json: Json = serde_json::from_str(text).ok()?;
-        self.redact_json(trace_id, &mut json);
+        self.redact_json(trace_id, None, &mut json);
         Some(json.to_string())
-    }
-
-    fn redact_json(&self, trace_id: &[u8], json: &mut Json) {
-        match json {
-            Json::String(text) => {
-                if let Cow::Owned(redacted) = self.redact_text(trace_id, text) {
-                    *text = redacted;
-                }
-            }
-            Json::Number(number) => {
-                if let Cow::Owned(redacted) = self.redact_text(trace_id, &number.to_string()) {
-                    *json = Json::String(redacted);
-                }
-            }
-            Json::Array(items) => items.iter_mut().for_each(|item| self.redact_json(trace_id, item)),
-            Json::Object(entries) => {
-                *entries = std::mem::take(entries)
-                    .into_iter()
-                    .map(|(key, mut value)| {
-                        self.redact_json(trace_id, &mut value);
-                        (self.redact_text(trace_id, &key).into_owned(), value)
-                    })
-                    .collect();
-            }
-            Json::Null | Json::Bool(_) => {}
-        }
     }
 }
 
@@ -233,7 +236,7 @@ fn is_json(text: &str) -> bool {
 /// The value without the freedom of writing it, so that `+1 555 234-5678` and `+1-555-234-5678` are one.
 fn normalised(kind: Kind, value: &str) -> Cow<'_, str> {
     match kind {
-        Kind::Email => Cow::Owned(value.to_lowercase().replace("%40", "@")),
+        Kind::Email => Cow::Owned(value.to_lowercase()),
         Kind::Phone | Kind::Card => Cow::Owned(value.chars().filter(char::is_ascii_digit).collect()),
         Kind::Iban | Kind::NationalId => Cow::Owned(value.chars().filter(char::is_ascii_alphanumeric).collect()),
         Kind::Ip => value.parse::<core::net::IpAddr>().map_or(Cow::Borrowed(value), |ip| Cow::Owned(ip.to_string())),
@@ -241,5 +244,9 @@ fn normalised(kind: Kind, value: &str) -> Cow<'_, str> {
     }
 }
 
+#[cfg(test)]
+mod linear_tests;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod tests;

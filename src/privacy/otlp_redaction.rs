@@ -1,34 +1,75 @@
 //! Which fields of a span or log record are text, which are identities, and which are left alone.
 
 use super::Redactor;
+use crate::conventions;
 use crate::otlp::wire::any_value::Value;
-use crate::otlp::wire::{AnyValue, KeyValue, LogRecord, Resource, Span};
+use crate::otlp::wire::{AnyValue, InstrumentationScope, KeyValue, LogRecord, Resource, Span};
 
 /// What an attribute's name says about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Treatment {
-    /// Text: every kind is looked for.
+    /// Text: every kind is looked for, with the name as a word before it.
     Text,
-    /// An identity that joins spans or traces: only what identifies a person at sight, under a tag that is the same in
-    /// every trace.
+    /// An identity that joins spans or traces: what it says of a person gets a tag that is the same in every trace.
     Identity,
-    /// A model's name, a version, a count, a time: never touched.
+    /// A model's name, or an id that a provider gave: never touched.
     Keep,
 }
 
+/// Names whose value is never touched.
+const KEPT: [&str; 16] = [
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "gen_ai.response.id",
+    "gen_ai.tool.call.id",
+    "llm.model_name",
+    "llm.request.model",
+    "llm.response.model",
+    "llm.request.model_name",
+    "llm.response.model_name",
+    "embedding.model_name",
+    "reranker.model_name",
+    "ai.model.id",
+    "ai.response.id",
+    "ai.response.model",
+    "spring.ai.tool.call.id",
+    "tool_call.id",
+];
+
+/// The last part of names of sessions and users in free metadata.
+const IDENTITIES: [&str; 10] = [
+    "session_id",
+    "sessionId",
+    "thread_id",
+    "threadId",
+    "conversation_id",
+    "conversationId",
+    "user_id",
+    "userId",
+    "langfuse_user_id",
+    "ls_thread_id",
+];
+
+/// Whole numbers that are smaller are no one's number.
+const LEAST_NUMBER: i64 = 100_000_000;
+
 impl Redactor {
-    /// Redacts a span in place: name, attributes, events, links, status message.
+    /// Redacts a span in place: name, attributes, events, links, status message. What no one reads is dropped: the trace
+    /// state but for OpenTelemetry's own entry, and bytes that are no text.
     pub fn redact_span(&self, span: &mut Span) {
         if self.is_off() {
             return;
         }
         let trace_id = std::mem::take(&mut span.trace_id);
         self.text_in_place(&trace_id, &mut span.name);
+        without_vendors(&mut span.trace_state);
         self.attributes(&trace_id, &mut span.attributes);
         for event in &mut span.events {
+            self.text_in_place(&trace_id, &mut event.name);
             self.attributes(&trace_id, &mut event.attributes);
         }
         for link in &mut span.links {
+            without_vendors(&mut link.trace_state);
             self.attributes(&trace_id, &mut link.attributes);
         }
         if let Some(status) = &mut span.status {
@@ -37,14 +78,16 @@ impl Redactor {
         span.trace_id = trace_id;
     }
 
-    /// Redacts a log record in place: body and attributes.
+    /// Redacts a log record in place: its texts, body and attributes.
     pub fn redact_log_record(&self, record: &mut LogRecord) {
         if self.is_off() {
             return;
         }
         let trace_id = std::mem::take(&mut record.trace_id);
+        self.text_in_place(&trace_id, &mut record.event_name);
+        self.text_in_place(&trace_id, &mut record.severity_text);
         if let Some(body) = &mut record.body {
-            self.value(&trace_id, Treatment::Text, body);
+            self.value(&trace_id, "", Treatment::Text, body);
         }
         self.attributes(&trace_id, &mut record.attributes);
         record.trace_id = trace_id;
@@ -57,37 +100,61 @@ impl Redactor {
         }
     }
 
+    /// Redacts the name and version of a scope, and drops its attributes, which no one reads.
+    pub fn redact_scope(&self, scope: &mut InstrumentationScope) {
+        if self.is_off() {
+            return;
+        }
+        self.text_in_place(&[], &mut scope.name);
+        self.text_in_place(&[], &mut scope.version);
+        scope.attributes.clear();
+    }
+
     fn attributes(&self, trace_id: &[u8], attributes: &mut [KeyValue]) {
         for attribute in attributes {
             let treatment = if self.keeps(&attribute.key) { Treatment::Keep } else { treatment(&attribute.key) };
-            if let (Some(value), true) = (&mut attribute.value, treatment != Treatment::Keep) {
-                self.value(trace_id, treatment, value);
+            if treatment == Treatment::Keep {
+                continue;
+            }
+            if let Some(value) = &mut attribute.value {
+                self.value(trace_id, &attribute.key, treatment, value);
+            }
+            if attribute.key.bytes().any(|byte| byte.is_ascii_digit() || byte == b'@' || byte == b'%') {
+                self.text_in_place(trace_id, &mut attribute.key);
             }
         }
     }
 
     /// Values nest at most as deep as the protobuf decoder lets them (100).
-    fn value(&self, trace_id: &[u8], treatment: Treatment, value: &mut AnyValue) {
+    fn value(&self, trace_id: &[u8], name: &str, treatment: Treatment, value: &mut AnyValue) {
         // Text that came as bytes is read as text, so it must be redacted as text.
-        if let Some(Value::BytesValue(bytes)) = &mut value.value
-            && let Ok(text) = std::str::from_utf8(bytes)
-        {
-            value.value = Some(Value::StringValue(text.to_owned()));
+        if let Some(Value::BytesValue(bytes)) = &mut value.value {
+            value.value = Some(match String::from_utf8(std::mem::take(bytes)) {
+                Ok(text) => Value::StringValue(text),
+                Err(_) => Value::BytesValue(Vec::new()),
+            });
         }
-        match (&mut value.value, treatment) {
-            (Some(Value::StringValue(text)), Treatment::Text) => self.text_in_place(trace_id, text),
-            (Some(Value::StringValue(text)), Treatment::Identity) => self.identity_in_place(text),
-            (Some(Value::ArrayValue(list)), _) => {
-                for item in &mut list.values {
-                    self.value(trace_id, treatment, item);
+        match &mut value.value {
+            Some(Value::StringValue(text)) if treatment == Treatment::Identity => self.identity_in_place(text),
+            Some(Value::StringValue(text)) => self.member_in_place(trace_id, name, text),
+            Some(Value::IntValue(number)) if number.abs() >= LEAST_NUMBER => {
+                let mut text = number.to_string();
+                self.member_in_place(trace_id, name, &mut text);
+                if text.starts_with('<') {
+                    value.value = Some(Value::StringValue(text));
                 }
             }
-            (Some(Value::KvlistValue(list)), _) => self.attributes(trace_id, &mut list.values),
+            Some(Value::ArrayValue(list)) => {
+                for item in &mut list.values {
+                    self.value(trace_id, name, treatment, item);
+                }
+            }
+            Some(Value::KvlistValue(list)) => self.attributes(trace_id, &mut list.values),
             _ => {}
         }
     }
 
-    fn text_in_place(&self, trace_id: &[u8], text: &mut String) {
+    pub(super) fn text_in_place(&self, trace_id: &[u8], text: &mut String) {
         if let std::borrow::Cow::Owned(redacted) = self.redact_text(trace_id, text) {
             *text = redacted;
         }
@@ -100,30 +167,30 @@ impl Redactor {
     }
 }
 
+/// Leaves of a trace state the entry of OpenTelemetry, which says how a trace was sampled.
+fn without_vendors(trace_state: &mut String) {
+    if trace_state.contains(',') || !(trace_state.is_empty() || trace_state.starts_with("ot=")) {
+        let own = trace_state.split(',').map(str::trim).find(|entry| entry.starts_with("ot=")).unwrap_or_default();
+        *trace_state = own.to_owned();
+    }
+}
+
 fn treatment(key: &str) -> Treatment {
-    if ["gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage.", "telemetry.sdk."]
-        .iter()
-        .any(|prefix| key.starts_with(prefix))
-    {
+    if KEPT.contains(&key) || key.starts_with("telemetry.sdk.") {
         return Treatment::Keep;
     }
     let last = key.rsplit('.').next().unwrap_or(key);
-    if last == "id" || last == "ids" || last.ends_with("_id") || last.ends_with("_ids") || last.ends_with("Id") {
+    if conventions::names_session_or_user(key) || IDENTITIES.contains(&last) {
         return Treatment::Identity;
     }
-    match last {
-        "model" | "model_name" | "version" | "timestamp" | "time" | "start_time" | "end_time" | "created"
-        | "system_fingerprint" | "digest" | "checksum" | "sha" | "sha256" | "finish_reasons" | "finish_reason"
-        | "kind" | "type" | "mime_type" => Treatment::Keep,
-        _ if last.ends_with("_model") || last.ends_with("_version") => Treatment::Keep,
-        _ => Treatment::Text,
-    }
+    Treatment::Text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::privacy::PrivacyConfig;
+    use crate::otlp::wire;
     use crate::privacy::PlaceholderKey;
     use opentelemetry_proto::tonic::common::v1::KeyValueList;
 
@@ -165,6 +232,58 @@ mod tests {
         assert_eq!(text_of(&span.attributes[2]), "4111111111111111");
         assert_eq!(text_of(&span.attributes[3]), "4111111111111111");
         assert_eq!(span.trace_id, [1; 16]);
+    }
+
+    #[test]
+    fn every_place_in_which_a_value_can_stand_is_looked_at_or_dropped() {
+        const SECRETS: [&str; 4] = ["4111111111111111", "anna@example.org", "078-05-1120", "hunter2"];
+        let int = |key: &str| {
+            let value = Some(AnyValue { value: Some(Value::IntValue(4_111_111_111_111_111)) });
+            KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
+        };
+        let places = || {
+            vec![
+                string("customer.tax_id", "078-05-1120"),
+                string("customer.national_id", "4111111111111111"),
+                string("db.password", "hunter2"),
+                string("http.request.header.cookie", "hunter2"),
+                string("message.type", "anna@example.org"),
+                string("doc.version", "anna@example.org"),
+                string("file.checksum", "anna@example.org"),
+                string("mail.anna@example.org", "x"),
+                int("payment.number"),
+            ]
+        };
+        let events = vec![wire::span::Event {
+            name: "sent to anna@example.org".into(),
+            attributes: places(),
+            ..Default::default()
+        }];
+        let links = vec![wire::span::Link {
+            trace_state: "v=anna@example.org".into(),
+            attributes: places(),
+            ..Default::default()
+        }];
+        let nested = KeyValueList { values: places() };
+        let mut attributes = places();
+        let value = Some(AnyValue { value: Some(Value::KvlistValue(nested)) });
+        attributes.push(KeyValue { key: "customer".into(), value, ..KeyValue::default() });
+        let bytes = [b"\xff anna@example.org".to_vec()].into_iter().map(Value::BytesValue).next();
+        attributes.push(KeyValue { key: "raw".into(), value: Some(AnyValue { value: bytes }), ..KeyValue::default() });
+        let trace_state = "ot=th:8,v=anna@example.org".to_owned();
+        let mut span = Span { attributes, events, links, trace_state, ..Span::default() };
+        redactor().redact_span(&mut span);
+        let mut scope =
+            InstrumentationScope { name: "anna@example.org".into(), attributes: places(), ..Default::default() };
+        redactor().redact_scope(&mut scope);
+        let mut record =
+            LogRecord { event_name: "anna@example.org".into(), attributes: places(), ..LogRecord::default() };
+        redactor().redact_log_record(&mut record);
+        let written = format!("{span:?} {scope:?} {record:?}");
+        for secret in SECRETS {
+            assert!(!written.contains(secret), "{secret} in {written}");
+        }
+        assert_eq!(span.trace_state, "ot=th:8");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use secrecy::{ExposeSecret, SecretSlice};
-use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::model::{Message, Part, Step, ToolCall};
+use super::step_texts::visit_texts;
+use crate::model::Step;
 use crate::secrets::MacKey;
 
 /// Letters of the hash in a tag: no vowels, so that no word arises; no digits, so that no number does.
@@ -143,55 +143,10 @@ fn placeholders(text: &str) -> impl Iterator<Item = (Range<usize>, &str, &str)> 
     })
 }
 
-fn visit_texts(steps: &mut [Step], visit: &mut impl FnMut(&mut String)) {
-    for step in steps {
-        visit(&mut step.name);
-        for message in step.input.iter_mut().flatten() {
-            visit_message(message, visit);
-        }
-        for document in &mut step.documents {
-            document.text.iter_mut().for_each(&mut *visit);
-        }
-        for message in step.output.iter_mut().flatten() {
-            visit_message(message, visit);
-        }
-        step.output_text.iter_mut().for_each(&mut *visit);
-        step.error.iter_mut().for_each(&mut *visit);
-        step.metadata.iter_mut().for_each(|(_, value)| visit(value));
-        step.prompt_variables.iter_mut().for_each(|(_, value)| visit(value));
-        step.reference.iter_mut().for_each(&mut *visit);
-        for tool in &mut step.tools {
-            tool.description.iter_mut().for_each(&mut *visit);
-            tool.parameters.iter_mut().for_each(|schema| visit_json(schema, visit));
-        }
-    }
-}
-
-fn visit_message(message: &mut Message, visit: &mut impl FnMut(&mut String)) {
-    message.name.iter_mut().for_each(&mut *visit);
-    for part in &mut message.parts {
-        match part {
-            Part::Text { text } | Part::Reasoning { text } | Part::ToolResult { text, .. } => visit(text),
-            Part::ToolCall(ToolCall { arguments, .. }) => visit_json(arguments, visit),
-            Part::Media { reference, .. } => reference.iter_mut().for_each(&mut *visit),
-            Part::Other { .. } => {}
-        }
-    }
-}
-
-fn visit_json(json: &mut Json, visit: &mut impl FnMut(&mut String)) {
-    match json {
-        Json::String(text) => visit(text),
-        Json::Array(items) => items.iter_mut().for_each(|item| visit_json(item, visit)),
-        Json::Object(entries) => entries.values_mut().for_each(|value| visit_json(value, visit)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Role, SpanId, TraceId};
+    use crate::model::{Message, Role, SpanId, TraceId};
 
     fn step(text: &str) -> Step {
         let (trace_id, span_id) = (TraceId::try_from([1; 16].as_slice()), SpanId::try_from([2; 8].as_slice()));

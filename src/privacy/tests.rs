@@ -10,7 +10,7 @@ fn placeholder_key() -> PlaceholderKey {
     PlaceholderKey::Shared(b"salt".to_vec().into())
 }
 
-fn redactor() -> Redactor {
+pub(super) fn redactor() -> Redactor {
     Redactor::from_config(&PrivacyConfig::default(), &placeholder_key()).unwrap()
 }
 

@@ -28,6 +28,8 @@ pub trait Redact: Send + Sync {
     fn redact_log_record(&self, record: &mut wire::LogRecord);
     /// Redacts what a resource says of itself, in place.
     fn redact_resource(&self, resource: &mut wire::Resource);
+    /// Redacts what a scope says of itself.
+    fn redact_scope(&self, scope: &mut wire::InstrumentationScope);
 }
 
 impl Redact for Redactor {
@@ -41,6 +43,10 @@ impl Redact for Redactor {
 
     fn redact_resource(&self, resource: &mut wire::Resource) {
         Self::redact_resource(self, resource);
+    }
+
+    fn redact_scope(&self, scope: &mut wire::InstrumentationScope) {
+        Self::redact_scope(self, scope);
     }
 }
 
@@ -334,13 +340,15 @@ impl Emitter {
             redactor.redact_resource(resource);
         }
         let fits_scope = !sifted.has_oversized_scope(id);
-        Ok(Self { guarded, fits, fits_scope, origin: Origin::new(resource.as_ref(), sifted.scope(id)?.as_ref()) })
+        let scope = redacted_scope(sifted, id, redactor)?;
+        Ok(Self { guarded, fits, fits_scope, origin: Origin::new(resource.as_ref(), scope.as_ref()) })
     }
 
     /// The same resource with another instrumentation.
-    fn with_scope(self, sifted: &Sifted<'_>, id: EmitterId) -> Result<Self, prost::DecodeError> {
+    fn with_scope(self, sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
         let fits_scope = !sifted.has_oversized_scope(id);
-        Ok(Self { origin: self.origin.with_scope(sifted.scope(id)?.as_ref()), fits_scope, ..self })
+        let scope = redacted_scope(sifted, id, redactor)?;
+        Ok(Self { origin: self.origin.with_scope(scope.as_ref()), fits_scope, ..self })
     }
 }
 
@@ -354,6 +362,18 @@ fn numbered(digest: [u8; 32], equal: &mut HashMap<[u8; 32], u64>) -> [u8; 32] {
         1 => digest,
         count => Sha256::new().chain_update(digest).chain_update(count.to_be_bytes()).finalize().into(),
     }
+}
+
+fn redacted_scope(
+    sifted: &Sifted<'_>,
+    id: EmitterId,
+    redactor: &dyn Redact,
+) -> Result<Option<wire::InstrumentationScope>, prost::DecodeError> {
+    let mut scope = sifted.scope(id)?;
+    if let Some(scope) = &mut scope {
+        redactor.redact_scope(scope);
+    }
+    Ok(scope)
 }
 
 /// Why a kept record is not kept after all.
@@ -440,7 +460,7 @@ impl Filling<'_> {
         let emitter = match self.emitter.take() {
             Some((id, known)) if id == candidate.emitter => known,
             Some((id, Ok(known))) if id.shares_resource(candidate.emitter) => {
-                known.with_scope(sifted, candidate.emitter)
+                known.with_scope(sifted, candidate.emitter, self.redactor)
             }
             _ => {
                 let read = Emitter::read(sifted, candidate.emitter, self.redactor);

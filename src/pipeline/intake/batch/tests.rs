@@ -21,6 +21,7 @@ impl Redact for Stars {
     fn redact_resource(&self, resource: &mut wire::Resource) {
         hide(&mut resource.attributes);
     }
+    fn redact_scope(&self, _: &mut wire::InstrumentationScope) {}
 }
 
 fn hide(attributes: &mut [KeyValue]) {

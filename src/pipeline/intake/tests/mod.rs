@@ -31,6 +31,7 @@ impl Redact for Unredacted {
     fn redact_log_record(&self, _: &mut wire::LogRecord) {}
 
     fn redact_resource(&self, _: &mut wire::Resource) {}
+    fn redact_scope(&self, _: &mut wire::InstrumentationScope) {}
 }
 
 /// A database that can be taken away, slowed down, and made to refuse one request.
