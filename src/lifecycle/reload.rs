@@ -18,7 +18,7 @@ use crate::error_chain::causes;
 use crate::judges::Judges;
 use crate::pipeline::assembly::TraceSampling;
 use crate::pipeline::intake::Intake;
-use crate::privacy::{PrivacyError, Redactor};
+use crate::privacy::{PrivacyError, Redactor, SharedRedactor};
 use crate::rubrics::{Catalogue, InUse, Rubric};
 use crate::sampling::{Sampler, SamplerError};
 use crate::store::{Store, StoreError};
@@ -47,6 +47,7 @@ pub(super) struct Reload {
     pub(super) config: Config,
     pub(super) keys: Keys,
     pub(super) intake: Arc<Intake>,
+    pub(super) redactor: SharedRedactor,
     pub(super) trace_sampling: Arc<TraceSampling>,
 }
 
@@ -165,7 +166,9 @@ impl Reload {
         if let Some(rubrics) = rubrics {
             self.put_in_use(rubrics);
         }
-        self.intake.set_redactor(Arc::new(redactor));
+        let redactor = Arc::new(redactor);
+        self.redactor.set(Arc::clone(&redactor));
+        self.intake.set_redactor(redactor);
         self.config = next;
         tracing::info!(keys = live.join(", "), "settings reloaded");
         Ok(())

@@ -29,7 +29,7 @@ use crate::pipeline::delivery::sinks::{Sink, SinkConfigError};
 use crate::pipeline::delivery::webhooks::{self, Notification, Webhook, WebhookConfigError};
 use crate::pipeline::evaluation::{Evaluation, Routing};
 use crate::pipeline::intake::{self, Intake, IntakeError, Listeners, SamplingInForce};
-use crate::privacy::{PrivacyError, Redactor};
+use crate::privacy::{PrivacyError, Redactor, SharedRedactor};
 use crate::rubrics::Catalogue;
 use crate::sampling::{Sampler, SamplerError};
 use crate::secrets::{SecretError, process_variable};
@@ -104,6 +104,8 @@ pub struct Service {
     pub intake: Arc<Intake>,
     /// The keys in use.
     pub keys: Keys,
+    /// What redacts in the stages behind intake.
+    pub redactor: SharedRedactor,
     committer: intake::Committer,
     listeners: Option<Listeners>,
     budget: Arc<SharedBudget>,
@@ -125,7 +127,7 @@ impl Service {
         let installation = keys::take_up(&store, &config).await?;
         let keys = Keys::new(&config, &installation).map_err(StartError::PrivacyKey)?;
         let sampler = Arc::new(Sampler::from_config(&config.sampling, &keys.salt)?);
-        let redactor = Redactor::from_config(&config.privacy, &keys.placeholders)?;
+        let redactor = SharedRedactor::new(Arc::new(Redactor::from_config(&config.privacy, &keys.placeholders)?));
         let budget = Arc::new(SharedBudget::new(store.clone()));
         let environment =
             JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
@@ -150,13 +152,14 @@ impl Service {
         };
         let trace_sampling =
             Arc::new(TraceSampling::new(store.clone(), keys.salt.clone(), config.assembly.max_wait, sampler));
-        let (intake, committer) = Intake::new(Arc::new(store.clone()), in_force, Arc::new(redactor), times);
+        let (intake, committer) = Intake::new(Arc::new(store.clone()), in_force, redactor.current(), times);
         Ok(Self {
             store,
             catalogue,
             judges: Arc::new(judges),
             intake,
             keys,
+            redactor,
             committer,
             listeners,
             budget,
@@ -203,6 +206,7 @@ impl Service {
                 judge_cut: self.config.assembly.judge_cut,
                 deadline: self.config.evaluation.deadline,
                 lease: self.config.assembly.lease,
+                redactor: self.redactor.clone(),
                 metrics: metrics.clone(),
             };
             lifecycle.spawn("assembly", assembly.run(soft.clone()));
@@ -214,6 +218,7 @@ impl Service {
                 judges: Arc::clone(&self.judges),
                 routing: routing(&self.sinks),
                 fence: self.keys.fence.clone(),
+                redactor: self.redactor.clone(),
                 lease: self.config.evaluation.lease,
                 attempts: self.config.evaluation.attempts,
             };
@@ -288,6 +293,7 @@ impl Service {
             config: self.config,
             keys: self.keys,
             intake: self.intake,
+            redactor: self.redactor,
             trace_sampling: self.trace_sampling,
         };
         lifecycle.spawn("reload", reload.run(soft));

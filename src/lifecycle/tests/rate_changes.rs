@@ -15,7 +15,7 @@ use crate::otlp::{Encoding, Signal, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::pipeline::intake::metrics::Transport;
 use crate::pipeline::intake::{Description, Intake};
-use crate::privacy::{PlaceholderKey, Redactor};
+use crate::privacy::{PlaceholderKey, Redactor, SharedRedactor};
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{EvaluationFilter, SettleTimes, Store};
@@ -150,6 +150,7 @@ impl Worker {
             deadline: Duration::from_hours(1),
             lease: Duration::from_mins(1),
             judge_cut: false,
+            redactor: SharedRedactor::of_defaults(),
             metrics: Metrics::default(),
         };
         Self { store, intake, assembly }

@@ -1,6 +1,6 @@
 //! The durable loop of assembly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use super::subjects::subjects;
 use super::trace::assemble;
 use super::trace_rates::{TraceRates, TraceSampling};
 use crate::config::SegmentConfig;
-use crate::model::{Probability, ProblemCode, Subject, SubjectId, SubjectKind};
+use crate::model::{Probability, ProblemCode, SpanId, Subject, SubjectId, SubjectKind};
 use crate::pipeline::db_backoff::Patience;
+use crate::privacy::SharedRedactor;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, SpanFacts};
 use crate::store::{
@@ -43,6 +44,8 @@ pub struct Assembly {
     pub lease: Duration,
     /// Whether what was cut, or may have been, is judged as if it were whole.
     pub judge_cut: bool,
+    /// Redacts once more what decoding and joining brought to light.
+    pub redactor: SharedRedactor,
     /// Its instruments.
     pub metrics: Metrics,
 }
@@ -166,7 +169,7 @@ impl Assembly {
             let own = each.fold(Matches::default(), Matches::or);
             whole &= rate.unwrap_or_else(|| sampler.rate_of(own, None)) == Probability::ONE;
             matches = matches.or(own);
-            let trace = read(records);
+            let trace = self.read(records);
             turns.extend(subjects(&trace, &self.segments).into_iter().filter(|one| one.kind == SubjectKind::Trace));
         }
         let Some(mut subject) = session_subject(session_id, &turns) else { return Ok(None) };
@@ -180,7 +183,7 @@ impl Assembly {
 
     fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, rates: &Arc<TraceRates>) -> Vec<Drawn> {
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
-        let assembled = read(records);
+        let assembled = self.read(records);
         for name in assembled.steps.iter().flat_map(|step| &step.unmapped) {
             self.metrics.unmapped_attribute(name);
         }
@@ -198,7 +201,7 @@ impl Assembly {
             if let Some(assembled_at_ms) = trace.assembled_at_ms
                 && own.any(|drawn| before.to_read_again(&drawn.subject, &drawn.digest).is_some())
             {
-                let earlier = read(self.store.earlier_records(trace.trace_id, assembled_at_ms).await?);
+                let earlier = self.read(self.store.earlier_records(trace.trace_id, assembled_at_ms).await?);
                 for subject in subjects(&earlier, &self.segments) {
                     before.read_again(subject.id, planner::content_digest(&subject));
                 }
@@ -236,6 +239,19 @@ impl Assembly {
         }
     }
 
+    /// The records of one trace as the present reading understands them.
+    fn read(&self, records: TraceRecords) -> AssembledTrace {
+        let redactor = self.redactor.current();
+        let kept: HashSet<SpanId> =
+            records.spans.iter().filter(|span| redactor.keeps_any(&span.attributes)).map(|span| span.span_id).collect();
+        let mut trace = assemble(records.spans, records.logs);
+        for step in trace.steps.iter_mut().filter(|step| !kept.contains(&step.span_id)) {
+            redactor.redact_step(step);
+        }
+        crate::privacy::renumber(&mut trace.steps);
+        trace
+    }
+
     /// The subjects that are new or changed, each with its decisions.
     fn plan(&self, subjects: Vec<Drawn>, before: &Before) -> Vec<PlannedSubject> {
         let rubrics = self.catalogue.active();
@@ -249,13 +265,6 @@ impl Assembly {
         });
         planned.collect()
     }
-}
-
-/// The records of one trace as the present reading understands them.
-fn read(records: TraceRecords) -> AssembledTrace {
-    let mut trace = assemble(records.spans, records.logs);
-    crate::privacy::renumber(&mut trace.steps);
-    trace
 }
 
 /// A subject with the sampling facts of its trace.

@@ -17,6 +17,7 @@ use crate::conventions::testing::{SpanBuilder, log};
 use crate::model::{LogRecord, Probability, READING_REVISION, Span, Subject, SubjectId, Value};
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
+use crate::privacy::SharedRedactor;
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{EvaluationAccount, KeptSpan, SettleTimes, Store};
@@ -80,6 +81,7 @@ fn assembly(store: &Store, rate: f64) -> Assembly {
         deadline: Duration::from_hours(1),
         lease: Duration::from_mins(1),
         judge_cut: false,
+        redactor: SharedRedactor::of_defaults(),
         metrics: Metrics::default(),
     }
 }

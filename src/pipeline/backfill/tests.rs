@@ -14,6 +14,7 @@ use crate::model::{
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::pipeline::backfill::{Again, Backfill, Pace, Survey};
+use crate::privacy::SharedRedactor;
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
 use crate::store::{
@@ -86,6 +87,7 @@ async fn with_a_past(database: &Database) {
         deadline: Duration::from_hours(1),
         lease: Duration::from_mins(1),
         judge_cut: false,
+        redactor: SharedRedactor::of_defaults(),
         metrics: Metrics::default(),
     };
     assert_eq!(assembly.assemble_due().await.unwrap(), 10);

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::pause::Pause;
 use super::stage::Evaluation;
 use crate::judges::{Disposition, Judge, JudgeError, JudgeReply, JudgeRequest};
-use crate::model::Prompt;
+use crate::model::{Prompt, Verdict};
 use crate::rubrics::fence_key;
 use crate::store::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 
@@ -22,6 +22,10 @@ pub(super) struct Attempt {
 
 /// An evaluation whose request may be at fault is tried again after this long, doubled with every attempt.
 const FIRST_POSTPONEMENT_MS: i64 = 15_000;
+
+/// The most characters that are stored of a rationale, and of the name of a model.
+const LONGEST_RATIONALE: usize = 8_000;
+const LONGEST_MODEL: usize = 200;
 
 impl Attempt {
     pub(super) async fn run(self) -> EvaluationResult {
@@ -52,8 +56,8 @@ impl Attempt {
             deadline: self.time_left(),
         };
         match self.judge.judge(request).await {
-            Ok(reply) => self.verdict(&prompt, reply),
-            Err(error) => self.refused(&prompt, &error),
+            Ok(reply) => self.verdict(&prompt, &nonce, reply),
+            Err(error) => self.refused(&prompt, &nonce, &error),
         }
     }
 
@@ -63,20 +67,38 @@ impl Attempt {
         Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
     }
 
-    fn verdict(&self, prompt: &Prompt, reply: JudgeReply) -> EvaluationResult {
+    fn verdict(&self, prompt: &Prompt, nonce: &str, reply: JudgeReply) -> EvaluationResult {
         self.pause.judged();
         let call = JudgeCall {
-            model: reply.model,
+            model: reply.model.map(|model| self.said(nonce, model, LONGEST_MODEL)),
             prompt_hash: Some(prompt_hash(prompt)),
             input_tokens: reply.usage.input_tokens,
             output_tokens: reply.usage.output_tokens,
             cost_usd: reply.cost_usd,
             latency_ms: Some(reply.latency.as_millis() as i64),
         };
-        self.ended(reply.verdict.into(), call)
+        let verdict = match reply.verdict {
+            Verdict::Scored { score, rationale } => {
+                Verdict::Scored { score, rationale: self.said(nonce, rationale, LONGEST_RATIONALE) }
+            }
+            Verdict::Abstained { rationale } => {
+                Verdict::Abstained { rationale: self.said(nonce, rationale, LONGEST_RATIONALE) }
+            }
+        };
+        self.ended(verdict.into(), call)
     }
 
-    fn refused(&self, prompt: &Prompt, error: &JudgeError) -> EvaluationResult {
+    /// What a judge said, as it may be stored: bounded, redacted, and without the key of its data blocks.
+    fn said(&self, nonce: &str, mut text: String, longest: usize) -> String {
+        if let Some((end, _)) = text.char_indices().nth(longest) {
+            text.truncate(end);
+            text.push('…');
+        }
+        let text = text.replace(nonce, "<BLOCK_KEY>");
+        self.stage.redactor.current().redact_text(&[], &text).into_owned()
+    }
+
+    fn refused(&self, prompt: &Prompt, nonce: &str, error: &JudgeError) -> EvaluationResult {
         let last = self.evaluation.attempts + 1 >= self.stage.attempts;
         match error.disposition() {
             Disposition::Pause { after } => {
@@ -94,13 +116,15 @@ impl Attempt {
                 self.postponed(error.code(), wait_ms.max(asked_ms), counts)
             }
             Disposition::Retry { .. } | Disposition::Reject => {
-                let (reason, text) = (error.code(), error.to_string());
+                let (reason, text) = (error.code(), self.said(nonce, error.to_string(), LONGEST_RATIONALE));
                 let conclusion = if error.is_refusal() {
                     Conclusion::Refused { reason, error: text }
                 } else {
                     Conclusion::Failed { reason, error: text }
                 };
-                self.ended(conclusion, spent(prompt, error))
+                let mut call = spent(prompt, error);
+                call.model = call.model.map(|model| self.said(nonce, model, LONGEST_MODEL));
+                self.ended(conclusion, call)
             }
         }
     }

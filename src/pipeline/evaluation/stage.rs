@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::judges::Judges;
 use crate::model::{Outcome, ScoreForm};
+use crate::privacy::SharedRedactor;
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
 use crate::store::Store;
@@ -22,6 +23,8 @@ pub struct Evaluation {
     pub routing: Routing,
     /// What the markers around data blocks are derived from, together with the evaluation's id.
     pub fence: MacKey,
+    /// Redacts what judges say back.
+    pub redactor: SharedRedactor,
     /// A worker that dies gives its evaluations back after this long.
     pub lease: Duration,
     /// How often an evaluation is tried before it ends as failed.
