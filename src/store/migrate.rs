@@ -145,6 +145,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     25 "restored labels" "0025_restored_labels.sql",
     26 "access" "0026_access.sql",
     27 "ways of labels" "0027_ways_of_labels.sql",
+    28 "rationales of emptied traces" "0028_rationales_of_emptied_traces.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

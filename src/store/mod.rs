@@ -343,6 +343,8 @@ async fn open_sqlite(url: &str) -> Result<Pool, StoreError> {
         // FULL: an acknowledged batch survives a power cut, not only a crash. Commits are grouped, so that it costs little.
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5))
+        // What retention deletes is overwritten, not only given back to the file.
+        .pragma("secure_delete", "on")
         .pragma("temp_store", "memory");
     make_private(options.get_filename()).map_err(|error| failed(sqlx::Error::Io(error)))?;
     // In KiB, for each connection: what readers look for is mostly elsewhere each time, and in the system's cache.

@@ -18,8 +18,9 @@ pub struct Forgotten {
 }
 
 impl Store {
-    /// Deletes spans, log records, and the content of the subjects with the details of their problems, of at most `limit`
-    /// traces that were last seen before `before_ms`, oldest first; scores, labels and codes of problems stay. Traces that still wait for assembly are left alone.
+    /// Deletes spans, log records, the content of the subjects with the details of their problems, and the rationales of
+    /// scores and labels, of at most `limit` traces that were last seen before `before_ms`, oldest first; scores, labels and
+    /// codes of problems stay. Traces that still wait for assembly are left alone.
     pub async fn forget_content(&self, before_ms: i64, limit: usize) -> Result<Forgotten, StoreError> {
         Ok(transaction!(self, DB, tx => {
             let traces: Vec<(Vec<u8>,)> = sqlx::query_as(AssertSqlSafe(format!(
@@ -49,14 +50,25 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
-            for statement in [
-                "DELETE FROM spans WHERE",
-                "DELETE FROM log_records WHERE",
-                "UPDATE subjects SET content = NULL WHERE content IS NOT NULL AND",
+            for (statement, end) in [
+                ("DELETE FROM spans WHERE trace_id IN ", ""),
+                ("DELETE FROM log_records WHERE trace_id IN ", ""),
+                // Rationales quote what was judged.
+                (
+                    "UPDATE evaluations SET rationale = NULL WHERE rationale IS NOT NULL \
+                     AND subject_id IN (SELECT id FROM subjects WHERE trace_id IN ",
+                    ")",
+                ),
+                (
+                    "UPDATE labels SET rationale = NULL WHERE rationale IS NOT NULL \
+                     AND subject_id IN (SELECT id FROM subjects WHERE trace_id IN ",
+                    ")",
+                ),
+                ("UPDATE subjects SET content = NULL WHERE content IS NOT NULL AND trace_id IN ", ""),
             ] {
                 let mut forget = QueryBuilder::<DB>::new(statement);
-                forget.push(" trace_id IN ");
                 push_list(&mut forget, ids());
+                forget.push(end);
                 // The last statement is the one that touches subjects.
                 forgotten.subjects = forget.build().execute(&mut *tx).await?.rows_affected();
             }

@@ -11,7 +11,7 @@ use crate::store::{
 use crate::testing::on_both_databases;
 use crate::testing::records::{batch, kept_span, planned, trace_id};
 
-const TIMES: SettleTimes = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
+pub(super) const TIMES: SettleTimes = SettleTimes { settle_ms: 10_000, max_wait_ms: 120_000 };
 pub(super) const LEASE_MS: i64 = 60_000;
 const EVER: i64 = 0;
 

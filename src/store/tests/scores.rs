@@ -1,11 +1,11 @@
 //! Series of scores and what they were made with, on both databases.
 
-use super::handover::{LEASE_MS, scored, sink};
+use super::handover::{LEASE_MS, TIMES, scored, sink};
 use crate::model::{Outcome, RENDERING_REVISION, Revisions};
 use crate::store::{EvaluationResult, PlannedFrom};
 
 use crate::testing::on_both_databases;
-use crate::testing::records::planned;
+use crate::testing::records::{batch, kept_span, planned};
 
 /// The same of a judge that was sent a prompt.
 fn with_prompt(mut result: EvaluationResult) -> EvaluationResult {
@@ -32,6 +32,27 @@ on_both_databases! {
         let some = database.store.scores_of(&series, 3, 2).await.unwrap();
         assert_eq!(some, [&all[..3], &all[7..]].concat());
         assert_eq!(database.store.scores_of(&series, 3, 9).await.unwrap(), all, "none of them twice");
+    }
+}
+
+on_both_databases! {
+    with_the_content_go_the_rationales_that_quote_it_and_scores_stay(database) {
+        let store = &database.store;
+        let spans = vec![kept_span(1, 1, true)];
+        store.commit_intake(&[batch(1, spans, 0)], TIMES).await.unwrap();
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(1, LEASE_MS).await.unwrap();
+        let plan = planned(1, 0, Outcome::Pending, "an answer");
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, std::slice::from_ref(&plan)).await.unwrap();
+        let id = plan.evaluations[0].id;
+        assert_eq!(store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 1);
+        store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        let before = store.evaluation_detail(id).await.unwrap().unwrap().evaluation;
+        assert!(before.rationale.is_some());
+        database.clock.advance(1);
+        assert_eq!(store.forget_content(store.now_ms(), 10).await.unwrap().traces, 1);
+        let after = store.evaluation_detail(id).await.unwrap().unwrap().evaluation;
+        assert_eq!((after.rationale, after.score), (None, before.score));
     }
 }
 
