@@ -6,7 +6,7 @@ use super::super::output::RecordFormat;
 use crate::agreement::ScaleReader;
 use crate::labels::disagreements::disputed;
 use crate::labels::file::formula;
-use crate::model::{Label, SubjectContent, SubjectId};
+use crate::model::{Label, Score, SubjectContent, SubjectId};
 use crate::rubrics::Rubric;
 use crate::store::{Store, StoreError};
 
@@ -45,7 +45,7 @@ pub(super) async fn to_settle<'a>(
 /// Who said what, and why.
 fn words(label: &Label) -> String {
     let score = label.score.as_ref();
-    let number = score.and_then(|score| score.number()).map(|number| number.to_string());
+    let number = score.and_then(Score::number).map(|number| number.to_string());
     let verdict = number.or_else(|| score.and_then(|score| score.label()).map(str::to_owned));
     let verdict = verdict.unwrap_or_else(|| "could not judge".to_owned());
     match &label.rationale {

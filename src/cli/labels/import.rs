@@ -49,7 +49,7 @@ pub(super) struct Args {
     /// Somebody whom the tool knows by an id only; may be given several times.
     #[arg(long, value_name = "ID=NAME", value_parser = pair, requires = "from")]
     who: Vec<(String, String)>,
-    /// A column that is called otherwise, as in labelled_at=created_at; may be given several times.
+    /// A column that is called otherwise, as in `labelled_at=created_at`; may be given several times.
     #[arg(long, value_name = "OURS=THEIRS", value_parser = pair)]
     column: Vec<(String, String)>,
     /// The rubric of all lines that name none.
@@ -58,7 +58,7 @@ pub(super) struct Args {
     /// Who gave the labels of all lines that name nobody.
     #[arg(long, value_name = "NAME")]
     annotator: Option<String>,
-    /// The encoding of the files, where it is not told by their content: windows-1252, iso-8859-2, shift_jis, …
+    /// The encoding of the files, where it is not told by their content: `windows-1252`, `iso-8859-2`, `shift_jis`, …
     #[arg(long)]
     encoding: Option<String>,
     /// How the files are written; told by their content without it.

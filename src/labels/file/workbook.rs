@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn columns_and_days_are_counted_as_spreadsheets_do() {
-        assert_eq!(["A1", "Z9", "AA10", "AB2"].map(|place| column(place)), [Some(0), Some(25), Some(26), Some(27)]);
+        assert_eq!(["A1", "Z9", "AA10", "AB2"].map(column), [Some(0), Some(25), Some(26), Some(27)]);
         assert_eq!(moment(46_023.5, false).as_deref(), Some("2026-01-01T12:00:00"));
         assert_eq!(moment(44_561.0, true).as_deref(), Some("2026-01-01T00:00:00"));
         assert_eq!(moment(-1.0, false), None);

@@ -30,7 +30,9 @@ pub(super) fn lines(
         }
     }
     match tool {
-        Tool::Langfuse => one(place, fields, mapping, export, |fields| Some(read::<Score>(fields)?.annotation())),
+        Tool::Langfuse => one(place, fields, mapping, export, |fields| {
+            read::<Score>(fields).map_or(Record::Unknown, |score| Record::of(score.annotation()))
+        }),
         Tool::Phoenix => one(place, fields, mapping, export, phoenix),
         _ => of_trace(place, fields, mapping, export),
     }
@@ -43,24 +45,38 @@ fn read<T: DeserializeOwned>(fields: &Map<String, Value>) -> Option<T> {
     T::deserialize(Value::Object(given)).ok()
 }
 
+/// What a record of a backend is.
+enum Record {
+    OfPerson(Annotation),
+    OfProgram,
+    /// Of a form that the backend does not write.
+    Unknown,
+}
+
+impl Record {
+    fn of(annotation: Option<Annotation>) -> Self {
+        annotation.map_or(Self::OfProgram, Self::OfPerson)
+    }
+}
+
 /// A record that is one annotation.
 fn one(
     place: Place,
     fields: &Map<String, Value>,
     mapping: &Mapping,
     export: &mut ToolExport,
-    annotation: impl Fn(&Map<String, Value>) -> Option<Option<Annotation>>,
+    record: impl Fn(&Map<String, Value>) -> Record,
 ) -> usize {
-    match annotation(fields) {
-        Some(Some(annotation)) => take(place, &annotation, mapping, export),
-        Some(None) => export.lose("annotations of programs"),
-        None => return 0,
+    match record(fields) {
+        Record::OfPerson(annotation) => take(place, &annotation, mapping, export),
+        Record::OfProgram => export.lose("annotations of programs"),
+        Record::Unknown => return 0,
     }
     1
 }
 
 /// The client writes what the API has inside of `result` beside it: `result.label`, in earlier versions `label`.
-fn phoenix(fields: &Map<String, Value>) -> Option<Option<Annotation>> {
+fn phoenix(fields: &Map<String, Value>) -> Record {
     let mut fields = fields.clone();
     let mut result = match fields.get("result").map(parsed) {
         Some(Value::Object(result)) => result,
@@ -86,7 +102,10 @@ fn phoenix(fields: &Map<String, Value>) -> Option<Option<Annotation>> {
     // One of them names the place; the record has one member for it.
     fields.retain(|name, _| !matches!(name.as_str(), "trace_id" | "session_id" | "context.span_id"));
     fields.insert("span_id".to_owned(), "named".into());
-    Some(read::<Item>(&fields)?.annotation(target?))
+    match read::<Item>(&fields).zip(target) {
+        Some((item, target)) => Record::of(item.annotation(target)),
+        None => Record::Unknown,
+    }
 }
 
 /// The assessments of a trace.

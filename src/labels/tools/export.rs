@@ -11,7 +11,7 @@ use crate::model::named_enum;
 named_enum! {
     /// A tool in which people label.
     pub enum Tool {
-        /// JSON, JSON_MIN, CSV and TSV.
+        /// JSON, `JSON_MIN`, CSV and TSV.
         LabelStudio = "label-studio",
         /// JSONL and CSV of text classification.
         Doccano = "doccano",

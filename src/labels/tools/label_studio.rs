@@ -1,4 +1,4 @@
-//! Label Studio: tasks with annotations (JSON), or one row for each annotation (JSON_MIN, CSV, TSV).
+//! Label Studio: tasks with annotations (JSON), or one row for each annotation (`JSON_MIN`, CSV, TSV).
 
 use serde_json::{Map, Value};
 

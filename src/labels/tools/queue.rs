@@ -82,7 +82,8 @@ impl QueuedItem<'_> {
 /// The file that a tool imports; `None` of a tool that takes no items from files.
 pub fn queued(tool: Tool, items: &[QueuedItem<'_>]) -> Option<String> {
     let lines = |of: &dyn Fn(&QueuedItem<'_>) -> Value| {
-        Some(items.iter().map(|item| format!("{}\n", of(item))).collect::<String>())
+        let lines: Vec<String> = items.iter().map(|item| of(item).to_string()).collect();
+        Some(lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect::<String>())
     };
     let with = |mut one: Map<String, Value>, more: Map<String, Value>| {
         one.extend(more);
@@ -113,17 +114,14 @@ pub fn queued(tool: Tool, items: &[QueuedItem<'_>]) -> Option<String> {
 
 /// The labelling interface that makes Label Studio's exports name what is answered; of a queue of one rubric.
 pub fn label_studio_interface(scale: &Scale) -> String {
-    let control = match scale {
-        Scale::Numeric { min, max, .. } => {
-            format!("  <Number name=\"verdict\" toName=\"output\" min=\"{min}\" max=\"{max}\" required=\"true\"/>\n")
-        }
-        _ => {
-            let choice = |name: String| format!("    <Choice value=\"{}\"/>\n", escaped(&name));
-            let choices: String = choices(scale).into_iter().map(choice).collect();
-            format!(
-                "  <Choices name=\"verdict\" toName=\"output\" choice=\"single\" required=\"true\">\n{choices}  </Choices>\n"
-            )
-        }
+    let control = if let Scale::Numeric { min, max, .. } = scale {
+        format!("  <Number name=\"verdict\" toName=\"output\" min=\"{min}\" max=\"{max}\" required=\"true\"/>\n")
+    } else {
+        let choice = |name: String| format!("    <Choice value=\"{}\"/>\n", escaped(&name));
+        let choices: String = choices(scale).into_iter().map(choice).collect();
+        format!(
+            "  <Choices name=\"verdict\" toName=\"output\" choice=\"single\" required=\"true\">\n{choices}  </Choices>\n"
+        )
     };
     format!(
         "<View>\n  <Header value=\"$question\"/>\n  <Text name=\"scale\" value=\"$scale\"/>\n  <Text name=\"input\" \

@@ -50,7 +50,7 @@ pub(super) fn letters_first(text: Text<'_>, at: usize) -> Option<Finding> {
             capital && has_form(word, b"LLLLDDDDDDXXX") && is_yymmdd(&word[4..10]) && announced().has(Topics::NATIONAL)
         }
         10 => capital && has_form(word, b"LLLLLDDDDL") && (word[3] == b'P' || announced().has(Topics::NATIONAL)),
-        9 => (nino(word) && capital) || (capital && nric(word)),
+        9 => capital && (nino(word) || nric(word)),
         _ => false,
     };
     (fits || (capital && document(text, start, word))).then(|| found(end)).flatten()

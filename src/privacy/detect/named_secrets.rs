@@ -65,23 +65,20 @@ pub(super) fn assigned(text: Text<'_>, ahead: &mut Ahead, refused: &mut Refused,
     let begins = text.forward(at, 3, |byte| matches!(byte, b':' | b'=' | b'>'));
     let begins = text.forward(begins, 3, |byte| byte == b' ');
     let opening = text.forward(begins, 8, |byte| byte == b'\\');
-    match text.at(opening) {
-        quote @ (b'"' | b'\'') => {
-            let (start, end) = quoted(text, ahead, opening + 1, quote, opening - begins)?;
-            of_quoted(text, name, start, end)
+    if let quote @ (b'"' | b'\'') = text.at(opening) {
+        let (start, end) = quoted(text, ahead, opening + 1, quote, opening - begins)?;
+        of_quoted(text, name, start, end)
+    } else {
+        let end = ahead.end(text, if text.at(at) == b'=' { Class::QueryValue } else { Class::Value }, begins);
+        if end <= refused.end {
+            return None;
         }
-        _ => {
-            let end = ahead.end(text, if text.at(at) == b'=' { Class::QueryValue } else { Class::Value }, begins);
-            if end <= refused.end {
-                return None;
-            }
-            looked_at(end - begins);
-            let found = of_bare(text, ahead, name, begins..end, text.at(at) == b'=');
-            if found.is_none() {
-                refused.end = end;
-            }
-            found
+        looked_at(end - begins);
+        let found = of_bare(text, ahead, name, begins..end, text.at(at) == b'=');
+        if found.is_none() {
+            refused.end = end;
         }
+        found
     }
 }
 
@@ -218,7 +215,7 @@ fn is_variable(value: &str) -> bool {
 
 /// A password that somebody chose, not a word of a sentence.
 fn is_chosen(value: &str) -> bool {
-    let has = |class: fn(&u8) -> bool| value.as_bytes().iter().any(|byte| class(byte));
+    let has = |class: fn(&u8) -> bool| value.as_bytes().iter().any(class);
     let letters = has(u8::is_ascii_alphabetic);
     let marked = has(|byte| b"!@#$%^&*+?~|".contains(byte));
     value.len() >= 4 && (has(u8::is_ascii_digit) || (letters && marked && value.len() >= 6))

@@ -356,7 +356,7 @@ fn by_stem(word: &[u8]) -> Topics {
             Topics::PHONE
         }
         [.., b'p', b'h', b'o', b'n', b'e'] | [.., b't', b'e', b'l', b'e', b'f', b'o', b'n'] => Topics::PHONE,
-        [b's', b'o' | b't', ..] | [b'n', b'a', ..] | [b'p', b'e', ..] | [b't', b'a', ..] | [b'i', b'd', ..]
+        [b's', b'o' | b't', ..] | [b'n' | b't', b'a', ..] | [b'p', b'e', ..] | [b'i', b'd', ..]
             if starts(&NATIONAL) =>
         {
             Topics::NATIONAL
