@@ -1,6 +1,6 @@
 //! What annotation tools export, as lines of labels.
 //!
-//! Each tool has its own form; what it says of one item by one person becomes a [`Judgement`], and that one line for each
+//! Each tool has its own form; what it says of one item by one person becomes a `Judgement`, and that one line for each
 //! rubric it answers. What a tool's export does not say, or says of things that are no labels, is counted and named.
 
 mod argilla;
