@@ -217,9 +217,9 @@ impl Failure {
         }
     }
 
-    /// Whether the judge was reached and declined.
+    /// Whether the model itself was reached and declined. A provider's filter is no word of the model: that fails.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused | Self::ContentFilter)
+        matches!(self, Self::Refused)
     }
 
     /// Whether the same request may succeed when it is sent again at once.

@@ -36,8 +36,8 @@ named_enum! {
         Scored = "scored",
         /// The judge found the subject undecidable, as the rubric allows.
         Abstained = "abstained",
-        /// The judge declined to judge, with the reason `refused` (the model) or `content_filter` (its provider). As long as a
-        /// worker of a release that cannot read it is alive, it is stored as a failure with that reason.
+        /// The model declined to judge. As long as a worker of a release that cannot read it is alive, it is stored as a
+        /// failure with the reason `refused`.
         Refused = "refused",
         /// The judge could not be brought to a verdict.
         Failed = "failed",

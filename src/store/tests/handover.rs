@@ -256,7 +256,7 @@ on_both_databases! {
         let store = &database.store;
         let id = with_one_pending(store).await;
         store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
-        let conclusion = Conclusion::Refused { reason: "content_filter", error: "the filter stopped it".into() };
+        let conclusion = Conclusion::Refused { reason: "refused", error: "I would rather not".into() };
         let refused = EvaluationResult::Final { id, conclusion, call: JudgeCall::default() };
         let owed = |outcome| if outcome == Outcome::Refused { sink(Outcome::Scored) } else { Vec::new() };
         assert!(store.finish_evaluations(&[refused], &owed).await.unwrap().contains(&id));
@@ -264,7 +264,7 @@ on_both_databases! {
         let counted = account.rubrics.iter().fold((0, 0), |sum, one| (sum.0 + one.refused, sum.1 + one.failed));
         assert_eq!(counted, (1, 0));
         let detail = store.evaluation_detail(id).await.unwrap().unwrap().evaluation;
-        assert_eq!((detail.outcome, detail.reason.as_deref()), (Outcome::Refused, Some("content_filter")));
+        assert_eq!((detail.outcome, detail.reason.as_deref()), (Outcome::Refused, Some("refused")));
         assert_eq!(store.lease_deliveries("otel", 10, LEASE_MS, &faithfulness).await.unwrap().len(), 1);
     }
 }
