@@ -37,7 +37,7 @@ fn lines(missing: &[SelectionError], unusable: &[FolderFinding]) -> String {
 /// A rubric that names a judge that is not configured.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}] or change the rubric"
+    "rubric `{rubric}` v{version} names the judge `{judge}`, which is not configured; add [judges.{judge}], or change the rubric and publish it with `judged rubrics publish --replace`, or as its next version"
 )]
 pub struct UnknownJudge {
     pub rubric: String,

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::commit_plan::account_planned;
 use super::dialect::Dialect;
 use super::rows::push_list;
+use super::subject_row::{SUBJECT_COLUMNS, SubjectRow};
 use super::{PlannedEvaluation, Stage, Store, StoreError, read, row, rows, transaction};
-use crate::model::{EvaluationId, Outcome, Probability, Release, Revisions, Subject, SubjectId, SubjectKind, TraceId};
+use crate::model::{EvaluationId, Outcome, Probability, Revisions, Subject, SubjectId, SubjectKind, TraceId};
 
 /// Which part of the past, and under which rubric version and judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,20 +115,8 @@ pub struct JudgeHistory {
 
 row! {
     struct PastRow {
-        id: Uuid,
-        trace_id: Vec<u8>,
-        span_id: Vec<u8>,
-        session_id: Option<String>,
         revision: i64,
-        observed_at_ms: i64,
-        response_id: Option<String>,
-        model: Option<String>,
-        operation: Option<String>,
-        unjudgeable: Option<String>,
-        cut: Option<String>,
-        segments: String,
         content_kept: bool,
-        content: Option<String>,
         u: f64,
         upstream_probability: f64,
         rate: Option<f64>,
@@ -138,6 +127,7 @@ row! {
         judge_model: Option<String>,
         reading: Option<i64>,
         rendering: Option<i64>,
+        ..subject: SubjectRow,
     }
 }
 
@@ -155,6 +145,10 @@ row! {
 
 /// Evaluations that an estimate looks back on at most.
 const HISTORY: i64 = 1_000;
+
+/// Whether `judge_model` is `$4` with a date behind it, `-20241022` or `-2024-10-22`: `gpt-4o-mini` is no release of `gpt-4o`.
+const IS_DATED_RELEASE: &str = "substr(judge_model, 1, length($4)) = $4 AND length(judge_model) - length($4) IN (9, 11) \
+    AND trim(substr(judge_model, length($4) + 1), '-0123456789') = ''";
 
 /// 13 columns a row: far below the databases' limits for parameters.
 const ROWS_PER_STATEMENT: usize = 50;
@@ -178,9 +172,8 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<PastSubject>, Option<PastCursor>), StoreError> {
         let found: Vec<PastRow> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT s.id, s.trace_id, s.span_id, s.session_id, s.revision, s.observed_at_ms, s.response_id, s.model, \
-                 s.operation, s.unjudgeable, s.cut, s.segments, s.content IS NOT NULL AS content_kept, \
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {SUBJECT_COLUMNS}, s.revision, s.content IS NOT NULL AS content_kept, \
                  CASE WHEN e.id IS NULL OR e.outcome IN ('sampled_out', 'expired') OR $9 THEN s.content END AS content, \
                  t.u, t.upstream_probability, t.rate, \
                  CASE WHEN t.rate IS NULL THEN (SELECT max(o.inclusion_probability) FROM evaluations o \
@@ -192,7 +185,7 @@ impl Store {
                  WHERE s.kind = $4 AND s.observed_at_ms < $5 AND (s.observed_at_ms, s.id) > ($6, $7) \
                      AND (NOT $10 OR EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = s.id AND l.rubric = $1)) \
                  ORDER BY s.observed_at_ms, s.id LIMIT $8",
-            )
+            )))
             .bind(&scope.rubric)
             .bind(i64::from(scope.version))
             .bind(&scope.judge)
@@ -206,7 +199,10 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let next = found.last().map(|last| PastCursor { observed_at_ms: last.observed_at_ms, id: last.id });
+        let next = found.last().map(|last| {
+            let (observed_at_ms, id) = last.subject.place();
+            PastCursor { observed_at_ms, id }
+        });
         let subjects = found.into_iter().map(|row| row.into_past(scope.kind)).collect::<Result<Vec<_>, _>>()?;
         Ok((subjects, next))
     }
@@ -351,7 +347,7 @@ impl Store {
                  CAST(avg(latency_ms) AS DOUBLE PRECISION) AS latency_ms FROM (\
                      SELECT input_tokens, output_tokens, cost_usd, latency_ms FROM evaluations \
                      WHERE judge = $1 AND {of_rubric} AND outcome IN ('scored', 'abstained') \
-                         AND substr(COALESCE(judge_model, ''), 1, length($4)) = $4 \
+                         AND ($4 = '' OR judge_model = $4 OR judge_model = $4 || '-latest' OR ({IS_DATED_RELEASE})) \
                      ORDER BY created_at_ms DESC LIMIT $3) AS latest",
             )))
             .bind(judge)
@@ -398,34 +394,9 @@ impl PastRow {
             )),
             _ => None,
         };
-        // Only the end is stored; nothing that decides asks for the start.
-        let end = u64::try_from(self.observed_at_ms).unwrap_or_default().saturating_mul(1_000_000);
         Ok(PastSubject {
-            subject: Subject {
-                id: self.id.into(),
-                kind,
-                trace_id: rows::trace_id("subjects", &self.trace_id)?,
-                span_id: rows::span_id("subjects", &self.span_id)?,
-                session_id: self.session_id,
-                start: end,
-                end,
-                response_id: self.response_id,
-                model: self.model,
-                operation: self.operation,
-                unjudgeable: self.unjudgeable,
-                segments: rows::json("subjects", "segments", &self.segments)?,
-                // Nothing that decides about the past asks for it; the stored one stays.
-                release: Release::default(),
-                content: self
-                    .content
-                    .map(|text| rows::json("subjects", "content", &text))
-                    .transpose()?
-                    .unwrap_or_default(),
-                cut: self.cut.map(|text| rows::json("subjects", "cut", &text)).transpose()?.unwrap_or_default(),
-                judged_span: None,
-                // Nothing that decides asks for them.
-                problems: Vec::new(),
-            },
+            // The stored one stays: nothing that decides about the past asks for its release or its problems.
+            subject: self.subject.into_subject(kind)?,
             revision: self.revision as u32,
             content_kept: self.content_kept,
             standing: self.evaluation_id.map(|id| Standing {

@@ -1,9 +1,11 @@
 //! The latest subjects with their content, and what one series of scores says of them.
 
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::subject_row::{SUBJECT_COLUMNS, SubjectRow};
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{Outcome, Release, Subject, SubjectKind};
+use crate::model::{Outcome, Subject, SubjectKind};
 
 /// A series of scores: a rubric version and a judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,22 +38,11 @@ pub struct Said {
 
 row! {
     struct LatestRow {
-        id: Uuid,
-        trace_id: Vec<u8>,
-        span_id: Vec<u8>,
-        session_id: Option<String>,
-        observed_at_ms: i64,
-        response_id: Option<String>,
-        model: Option<String>,
-        operation: Option<String>,
-        unjudgeable: Option<String>,
-        cut: Option<String>,
-        segments: String,
-        content: String,
         outcome: Option<String>,
         score: Option<f64>,
         label: Option<String>,
         value: Option<f64>,
+        ..subject: SubjectRow,
     }
 }
 
@@ -67,14 +58,13 @@ impl Store {
         let (before_ms, before_id) =
             before.map_or((i64::MAX, Uuid::nil()), |before| (before.observed_at_ms, before.subject.id.as_uuid()));
         let found: Vec<LatestRow> = read!(self, DB, pool => {
-            sqlx::query_as(
-                "SELECT s.id, s.trace_id, s.span_id, s.session_id, s.observed_at_ms, s.response_id, s.model, s.operation, \
-                 s.unjudgeable, s.cut, s.segments, s.content, e.outcome, e.score, e.label, e.value \
+            sqlx::query_as(AssertSqlSafe(format!(
+                "SELECT {SUBJECT_COLUMNS}, s.content, e.outcome, e.score, e.label, e.value \
                  FROM subjects s LEFT JOIN evaluations e ON e.subject_id = s.id AND e.revision = s.revision \
-                     AND e.rubric = $1 AND e.version = $2 AND e.judge = $3 \
+                     AND e.rubric = $1 AND e.version = $2 AND e.judge = $3 AND e.anchor_round IS NULL AND e.outcome <> 'superseded' \
                  WHERE s.kind = $4 AND s.content IS NOT NULL AND (s.observed_at_ms, s.id) < ($5, $6) \
                  ORDER BY s.observed_at_ms DESC, s.id DESC LIMIT $7",
-            )
+            )))
             .bind(&series.rubric)
             .bind(i64::from(series.version))
             .bind(&series.judge)
@@ -92,29 +82,9 @@ impl Store {
 impl LatestRow {
     fn into_latest(self, kind: SubjectKind) -> Result<LatestSubject, StoreError> {
         let outcome = self.outcome.map(|outcome| rows::outcome(&outcome)).transpose()?;
-        // Only the end is stored; no rubric asks for the start.
-        let end = u64::try_from(self.observed_at_ms).unwrap_or_default().saturating_mul(1_000_000);
         Ok(LatestSubject {
-            subject: Subject {
-                id: self.id.into(),
-                kind,
-                trace_id: rows::trace_id("subjects", &self.trace_id)?,
-                span_id: rows::span_id("subjects", &self.span_id)?,
-                session_id: self.session_id,
-                start: end,
-                end,
-                response_id: self.response_id,
-                model: self.model,
-                operation: self.operation,
-                unjudgeable: self.unjudgeable,
-                segments: rows::json("subjects", "segments", &self.segments)?,
-                release: Release::default(),
-                content: rows::json("subjects", "content", &self.content)?,
-                cut: self.cut.map(|text| rows::json("subjects", "cut", &text)).transpose()?.unwrap_or_default(),
-                judged_span: None,
-                problems: Vec::new(),
-            },
-            observed_at_ms: self.observed_at_ms,
+            observed_at_ms: self.subject.place().0,
+            subject: self.subject.into_subject(kind)?,
             said: outcome.map(|outcome| Said { outcome, score: self.score, label: self.label, value: self.value }),
         })
     }

@@ -51,6 +51,7 @@ mod scores;
 mod sessions;
 mod snapshots;
 mod streams;
+mod subject_row;
 mod traces;
 mod worker_releases;
 mod write_back;
@@ -202,21 +203,28 @@ pub struct Store {
 
 /// A struct that a row of either database is read into, column by field name. sqlx's own derive would bring the drivers of
 /// both databases into the build a second time.
+///
+/// `..part: Type` at the end is another such struct, read from columns of the same row.
 macro_rules! row {
     ($(#[$attribute:meta])* $visible:vis struct $name:ident {
         $($(#[$of_field:meta])* $field_visible:vis $field:ident: $type:ty,)*
+        $(.. $part:ident: $part_type:ty,)?
     }) => {
         $(#[$attribute])*
         $visible struct $name {
             $($(#[$of_field])* $field_visible $field: $type,)*
+            $($part: $part_type,)?
         }
-        row!(@of sqlx::sqlite::SqliteRow, $name { $($field),* });
-        row!(@of sqlx::postgres::PgRow, $name { $($field),* });
+        row!(@of sqlx::sqlite::SqliteRow, $name { $($field),* } $($part)?);
+        row!(@of sqlx::postgres::PgRow, $name { $($field),* } $($part)?);
     };
-    (@of $row:ty, $name:ident { $($field:ident),* }) => {
+    (@of $row:ty, $name:ident { $($field:ident),* } $($part:ident)?) => {
         impl sqlx::FromRow<'_, $row> for $name {
             fn from_row(row: &$row) -> sqlx::Result<Self> {
-                Ok(Self { $($field: sqlx::Row::try_get(row, stringify!($field))?),* })
+                Ok(Self {
+                    $($field: sqlx::Row::try_get(row, stringify!($field))?,)*
+                    $($part: sqlx::FromRow::from_row(row)?,)?
+                })
             }
         }
     };
@@ -408,6 +416,7 @@ mod tests {
     mod handover;
     mod installation;
     mod kept_accounts;
+    mod latest_subjects;
     mod notify;
     mod registry;
     mod resources;

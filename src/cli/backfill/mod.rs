@@ -30,7 +30,7 @@ use crate::store::{AuditAction, BackfillScope, Store};
 /// First it says what there is, what it will take and whether the budget covers it, and asks. Then it plans: the
 /// evaluations go into the ledger, and the running judged does them, beside today's. What is judged already by the same
 /// version and judge is left alone, unless --labelled, --failed or --again say otherwise. Killed half-way, it is simply run
-/// again.
+/// again; with --again that judges, and pays, once more what was scored meanwhile.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// From when on: `7d`, `2026-01-31`, `2026-01-31T12:00:00Z`; with --labelled and --failed it may be left out.
@@ -93,8 +93,9 @@ async fn run_on(args: &Args, config: &Config, store: &Store, output: &mut Output
         output.text(&summary.render())?;
     }
     if summary.is_worth_planning() && !args.dry_run && (args.yes || ask(&summary, output)?) {
-        summary.planned = Some(plan(config, store, &backfill, &summary, output).await?);
+        // Before the first page: what was planned by a run that was killed is somebody's doing, too.
         acting::note(store, AuditAction::BackfillStarted, &backfill.rubric.reference(), "").await?;
+        summary.planned = Some(plan(config, store, &backfill, &summary, output).await?);
     }
     match args.format {
         Format::Json => output.json(JsonFormat::Backfill, &summary)?,
@@ -191,7 +192,7 @@ async fn plan(
             output.progress(format_args!("{subjects} of {all} subjects, {planned} evaluations planned"));
         })
         .await
-        .context("planning stopped; what was planned stays planned, and the same command goes on from there")
+        .context("planning stopped; what was planned stays planned, and the same command goes on from there (with --again it starts over)")
 }
 
 fn ask(summary: &Summary, output: &mut Output) -> anyhow::Result<bool> {

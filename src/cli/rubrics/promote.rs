@@ -21,12 +21,15 @@ use crate::store::{AliasMove, AuditAction, NewRubricVersion, Store};
 /// The agreement of a version with human labels, and what it must be: more than always saying the same would reach.
 async fn agreement_gate(store: &Store, name: &str, version: u32, config: &Config) -> anyhow::Result<PromotionGate> {
     let all = rubric_loader::look(store, &config.rubrics).await?.all;
+    let judge = all.iter().find(|one| one.name == name && one.version == version).map(|one| one.judge.clone());
     let facts = all.iter().map(|rubric| RubricFacts::from(rubric.as_ref())).collect();
     let options = ReportOptions { baselines: baselines(config), ..ReportOptions::default() };
     let report = ReportData::build(&ReportInput::read_labelled(store, facts, options).await?);
     let rubric = report.rubrics.iter().find(|rubric| rubric.name == name);
-    let series = rubric.and_then(|rubric| rubric.series.iter().find(|one| one.version == version && !one.baseline));
-    let agreement = &series.ok_or(GateUnavailable("no judge has scored anything with this version"))?.agreement;
+    let series = rubric.and_then(|rubric| {
+        rubric.series.iter().find(|one| one.version == version && Some(&one.judge) == judge.as_ref())
+    });
+    let agreement = &series.ok_or(GateUnavailable("the judge of this version has scored nothing with it"))?.agreement;
     let Some(interval) = agreement.raw_agreement().interval() else {
         return Err(GateUnavailable("too few of its scores have a human label of known selection").into());
     };

@@ -20,7 +20,8 @@ use crate::config::Config;
 use crate::judges::budget::{Budget, SharedBudget};
 use crate::judges::{Judge, JudgeEnvironment, JudgeReply, Judges};
 use crate::lifecycle::{booked, rubric_loader};
-use crate::model::{Outcome, Score, SubjectContent, Verdict};
+use crate::model::{Outcome, Probability, Score, SubjectContent, Verdict};
+use crate::pipeline::assembly;
 use crate::rubrics::{Library, Pattern, Rubric, RubricReference, SubjectMatch};
 use crate::store::{LatestSubject, Said, Series, Store};
 
@@ -108,7 +109,7 @@ async fn try_on(
     // Another rubric of this name, or none: then there is nothing to stand beside.
     let reference = RubricReference { name: rubric.name.clone(), version: None };
     let production = rubric_loader::version(store, &config.rubrics, &reference).await.ok();
-    let found = find_subjects(args, rubric, production.as_deref(), store).await?;
+    let found = find_subjects(args, rubric, production.as_deref(), config, store).await?;
     if found.subjects.is_empty() {
         bail!("no stored answer is judged by {}{}", of(rubric), left_out(&found));
     }
@@ -157,6 +158,7 @@ async fn find_subjects(
     args: &Args,
     rubric: &Rubric,
     production: Option<&Rubric>,
+    config: &Config,
     store: &Store,
 ) -> anyhow::Result<Found> {
     let mut conditions: BTreeMap<String, Vec<Pattern>> = BTreeMap::new();
@@ -181,7 +183,7 @@ async fn find_subjects(
             if !conditions.admits(&latest.subject) {
                 continue;
             }
-            match reason_against(rubric, latest) {
+            match reason_against(rubric, latest, config.assembly.judge_cut) {
                 Some(reason) => *found.left_out.entry(reason).or_default() += 1,
                 None => found.subjects.push(latest.clone()),
             }
@@ -194,16 +196,9 @@ async fn find_subjects(
     Ok(found)
 }
 
-/// Why the version does not judge a subject, in the words of the ledger.
-fn reason_against(rubric: &Rubric, latest: &LatestSubject) -> Option<String> {
-    let subject = &latest.subject;
-    if !rubric.applies_to(subject) {
-        return Some("not_applicable".to_owned());
-    }
-    if let Some(reason) = &subject.unjudgeable {
-        return Some(reason.clone());
-    }
-    rubric.missing(&subject.content).map(|missing| missing.reason().to_owned())
+/// Why the version does not judge a subject, as assembly would decide of an answer that is drawn for certain.
+fn reason_against(rubric: &Rubric, latest: &LatestSubject, judge_cut: bool) -> Option<String> {
+    assembly::decide(&latest.subject, rubric, 0.0, Probability::ONE, judge_cut).1
 }
 
 /// A version that was tried.

@@ -23,6 +23,6 @@ pub mod trace;
 mod trace_rates;
 pub mod trace_warnings;
 
-pub(in crate::pipeline) use planner::decide;
+pub use planner::decide;
 pub use stage::Assembly;
 pub use trace_rates::TraceSampling;

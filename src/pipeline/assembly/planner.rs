@@ -52,7 +52,7 @@ pub(super) fn plan(
 
 /// One decision: filtered and why, not drawn, or to be judged. `judge_cut` judges what was cut, or may have been, as if it
 /// were whole.
-pub(in crate::pipeline) fn decide(
+pub fn decide(
     subject: &Subject,
     rubric: &Rubric,
     u: f64,

@@ -2,7 +2,8 @@
 //! of a running judged do the rest.
 //!
 //! First everything in range is looked at and counted, then decisions are committed page by page. A page that was
-//! committed changes nothing when it comes again, so that a backfill that was killed is simply run once more.
+//! committed changes nothing when it comes again, so that a backfill that was killed is simply run once more. What judges
+//! everything again is the exception: it takes up what was scored since, too.
 
 mod decision;
 pub mod estimate;
@@ -15,7 +16,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use decision::Decision;
 pub use estimate::{Basis, BudgetAnswer, Estimate, Known, Spent, estimate};
 
 use crate::model::{EvaluationId, Outcome, Probability, Revisions, SubjectKind};
@@ -215,10 +215,14 @@ impl Backfill {
 
     fn planned(&self, past: &PastSubject, pace: Pace, index: &mut u64) -> PastDecision {
         let replaces = self.again.replaced(past);
-        let decision = match (replaces, past.decided) {
-            (Some(_), Some((_, probability))) => Decision { outcome: Outcome::Pending, reason: None, probability },
-            _ => decision::decide(past, &self.rubric, self.rate, self.judge_cut),
-        };
+        let mut decision = decision::decide(past, &self.rubric, self.rate, self.judge_cut);
+        if replaces.is_some() {
+            (decision.outcome, decision.reason) = (Outcome::Pending, None);
+        }
+        if let Some((_, before)) = past.decided.filter(|_| self.scope.labelled) {
+            // Labelled answers are no draw at the rate: what was recorded when they were drawn stands.
+            decision.probability = before;
+        }
         let due_at_ms = pace.due_at_ms(*index);
         let is_taken_up = replaces.is_some() || past.is_open();
         *index += u64::from(is_taken_up && decision.outcome == Outcome::Pending);

@@ -315,6 +315,15 @@ on_both_databases! {
         assert_eq!((history.input_tokens, history.cost_usd), (Some(100.0), Some(0.25)));
         let other = database.store.judge_history("default", Some("another-model"), None).await.unwrap();
         assert_eq!(other.evaluations, 0, "what another model took says nothing");
+        let of = async |model| database.store.judge_history("default", Some(model), None).await.unwrap().evaluations;
+        let becomes = async |model: &str| {
+            database.execute(&format!("UPDATE evaluations SET judge_model = '{model}' WHERE outcome = 'scored'")).await;
+        };
+        becomes("gpt-4o-2024-08-06").await;
+        assert_eq!((of("gpt-4o").await, of("gpt-4").await), (1, 0), "a dated release, and the name of another model");
+        becomes("gpt-4o-mini").await;
+        assert_eq!((of("gpt-4o").await, of("gpt-4o-mini").await), (0, 1), "a longer name is another model");
+        becomes("").await;
         assert_eq!(database.store.judge_history("default", None, None).await.unwrap(), history);
         assert_eq!(database.store.judge_history("default", None, Some("completeness")).await.unwrap().evaluations, 0);
     }
@@ -397,6 +406,35 @@ on_both_databases! {
         let backfill = backfill(store, "harmfulness", 1.0);
         assert_eq!(survey(&backfill).await.filtered, BTreeMap::from([("rate_unknown".to_owned(), 1)]));
         assert_eq!(plan_nothing(&backfill).await, 1, "counted in the ledger");
+    }
+}
+
+on_both_databases! {
+    /// Scenario: a part of the past was judged at a low rate, and everything is judged again at a higher one. Guarantee: all
+    /// of it carries the probability of the union of both draws, or the first part would weigh too much; of labelled
+    /// answers alone, which are no draw, nothing is raised.
+    what_is_judged_again_has_the_probability_of_both_draws(database) {
+        with_a_past(&database).await;
+        let store = &database.store;
+        database.execute("DELETE FROM evaluations").await;
+        let low = backfill(store, "answer_relevance", 0.2);
+        plan(&low).await;
+        database
+            .execute("UPDATE evaluations SET outcome = 'scored', label = 'pass', score = 1, value = 1 WHERE outcome = 'pending'")
+            .await;
+        let low_ones: Vec<SubjectId> = evaluations(store, "answer_relevance").await.into_iter()
+            .filter(|(_, one)| one.outcome == Outcome::Scored).map(|(subject, _)| subject).collect();
+        assert!(!low_ones.is_empty());
+
+        plan(&again(store, "answer_relevance", Again::Everything, true)).await;
+        let unlabelled = evaluations(store, "answer_relevance").await;
+        assert!(low_ones.iter().all(|subject| unlabelled[subject].inclusion_probability == 0.2));
+
+        plan(&again(store, "answer_relevance", Again::Everything, false)).await;
+        let after = evaluations(store, "answer_relevance").await;
+        let pending = after.values().filter(|one| one.outcome == Outcome::Pending);
+        assert!(pending.clone().count() > low_ones.len());
+        assert!(pending.into_iter().all(|one| one.inclusion_probability == 0.5));
     }
 }
 
