@@ -61,6 +61,8 @@ pub struct Import {
     pub empty: u64,
     /// Lines whose annotator says something else of the same answer further down.
     pub replaced: u64,
+    /// Lines without a time whose annotator said so before, and something else since: the file is older than that.
+    pub outdated: u64,
     /// Labels that say how their answer was drawn, without a seal; where that is not believed they are of unknown selection.
     pub unsealed: u64,
     /// Spellings that were taken for a name that was known.
@@ -122,6 +124,7 @@ async fn resolve(
     resolver.group(group).await?;
     let Resolver { mut import, labels, names, .. } = resolver;
     import.names = names.into_folded();
+    let labels: Vec<Resolved> = labels.into_iter().flatten().collect();
     import.stored = labels.len() as u64;
     for one in &labels {
         *import.rubrics.entry(one.label.rubric.clone()).or_default() += 1;
@@ -153,6 +156,14 @@ struct Origin {
     original: Original,
 }
 
+/// What is stored of a subject.
+struct Stored<'l> {
+    /// Its labels, in order of time.
+    labels: &'l [Label],
+    /// Whether retention emptied it.
+    is_emptied: bool,
+}
+
 /// Whose label of what it is, and when it was given where that is known: of two such the later line counts.
 type Key = (SubjectId, String, String, Option<i64>);
 
@@ -163,7 +174,8 @@ struct Resolver<'a> {
     is_restored: bool,
     names: Names,
     import: Import,
-    labels: Vec<Resolved>,
+    /// Labels to be stored; none where a later line took one back.
+    labels: Vec<Option<Resolved>>,
     /// Where in `labels` the label of a key stands.
     given: HashMap<Key, usize>,
 }
@@ -228,8 +240,13 @@ impl Resolver<'_> {
         }
         let wanted: BTreeSet<SubjectId> = found.iter().map(|(subject, ..)| *subject).collect();
         let stored = self.store.labels_of_all(&wanted).await?;
+        let emptied = self.store.emptied_subjects(stored.keys().copied()).await?;
         for (subject, origin, checked) in found {
-            if let Err(error) = self.place(subject, checked, stored.get(&subject).map_or(&[][..], Vec::as_slice)) {
+            let stored = Stored {
+                labels: stored.get(&subject).map_or(&[][..], Vec::as_slice),
+                is_emptied: emptied.contains(&subject),
+            };
+            if let Err(error) = self.place(subject, checked, stored) {
                 self.refuse(origin, error);
             }
         }
@@ -242,20 +259,38 @@ impl Resolver<'_> {
     }
 
     /// Puts a label beside those that are stored and those that came before it.
-    fn place(&mut self, subject: SubjectId, checked: Checked, stored: &[Label]) -> Result<(), LabelError> {
+    fn place(&mut self, subject: SubjectId, checked: Checked, stored: Stored<'_>) -> Result<(), LabelError> {
         let annotator = self.names.canonical(checked.annotator.clone());
-        let of_both = || stored.iter().filter(|one| one.rubric == checked.rubric);
+        let of_both = || stored.labels.iter().filter(|one| one.rubric == checked.rubric);
         let own = || of_both().filter(|one| one.annotator == annotator);
-        let says_the_same = |one: &Label| one.score == checked.score && one.rationale == checked.rationale;
+        let key = (subject, checked.rubric.clone(), annotator.clone(), checked.labelled_at_ms);
+        let is_the_verdict =
+            |one: &Label| one.score == checked.score && one.instead_of.is_some() == checked.line.adjudicates;
+        let says_the_same = |one: &Label| {
+            // Retention emptied what the reasons were.
+            let has_lost_its_reasons = stored.is_emptied && one.rationale.is_none();
+            is_the_verdict(one) && (one.rationale == checked.rationale || has_lost_its_reasons)
+        };
         let last = own().max_by_key(|one| one.labelled_at_ms);
+        // Who sends a request says it now; a file may have lain there for long.
+        let said_before = || self.terms.via != LabelWay::Api && own().any(says_the_same);
         let at_that_time = checked.labelled_at_ms.and_then(|ms| own().find(|one| one.labelled_at_ms == ms));
         match (checked.labelled_at_ms, at_that_time, last) {
             // A file without times that is imported again.
-            (None, _, Some(last)) if says_the_same(last) => {
-                self.import.known += 1;
+            (None, _, Some(last)) if says_the_same(last) || said_before() => {
+                if says_the_same(last) {
+                    self.import.known += 1;
+                } else {
+                    self.import.outdated += 1;
+                }
+                // The lower line counts, also where it says what is stored.
+                if let Some(earlier) = self.given.remove(&key) {
+                    self.labels[earlier] = None;
+                    self.import.replaced += 1;
+                }
                 return Ok(());
             }
-            (Some(_), Some(one), _) if one.score == checked.score => {
+            (Some(_), Some(one), _) if is_the_verdict(one) => {
                 self.import.known += 1;
                 return Ok(());
             }
@@ -273,7 +308,6 @@ impl Resolver<'_> {
             if instead_of.is_some() { (LabelStream::Unknown, None) } else { self.draw(subject, &checked) };
         // Without a time it is given now, and after whatever the annotator said before.
         let now_ms = last.map_or(self.now_ms, |last| self.now_ms.max(last.labelled_at_ms + 1));
-        let key = (subject, checked.rubric.clone(), annotator.clone(), checked.labelled_at_ms);
         let first_seen = checked.line.first_seen_at.filter(|_| self.is_restored);
         let label = Label {
             subject,
@@ -292,11 +326,11 @@ impl Resolver<'_> {
         match self.given.entry(key) {
             hash_map::Entry::Occupied(earlier) => {
                 self.import.replaced += 1;
-                self.labels[*earlier.get()] = resolved;
+                self.labels[*earlier.get()] = Some(resolved);
             }
             hash_map::Entry::Vacant(place) => {
                 place.insert(self.labels.len());
-                self.labels.push(resolved);
+                self.labels.push(Some(resolved));
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::agreement::spelling_key;
 
 /// The names that are known, and what was taken for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Names {
     known: BTreeSet<String>,
     by_key: BTreeMap<String, String>,
@@ -15,12 +15,13 @@ pub(super) struct Names {
 impl Names {
     /// The names that labels have already.
     pub fn new(known: impl IntoIterator<Item = String>) -> Self {
-        let mut names = Self::default();
-        for name in known {
-            names.by_key.entry(spelling_key(&name)).or_insert_with(|| name.clone());
-            names.known.insert(name);
+        // In an order of their own: databases sort by collations that differ.
+        let known: BTreeSet<String> = known.into_iter().collect();
+        let mut by_key = BTreeMap::new();
+        for name in &known {
+            by_key.entry(spelling_key(name)).or_insert_with(|| name.clone());
         }
-        names
+        Self { known, by_key, folded: BTreeMap::new() }
     }
 
     /// The name under which a person is known, whatever its case and space: itself where it is known, else the first that
@@ -47,6 +48,13 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_equal_spellings_does_not_depend_on_the_order_in_which_a_database_sorts() {
+        for known in [["Bob", "bob"], ["bob", "Bob"]] {
+            assert_eq!(Names::new(known.map(str::to_owned)).canonical("BOB".to_owned()), "Bob", "{known:?}");
+        }
+    }
 
     #[test]
     fn spellings_of_one_name_are_one_person_and_known_names_stay() {

@@ -225,7 +225,8 @@ impl Store {
     }
 
     /// Stores results and the deliveries they cause, in one transaction. Returns the evaluations that took effect: a result
-    /// whose lease was lost, or whose evaluation was superseded meanwhile, takes none.
+    /// whose lease was lost, or whose evaluation was superseded meanwhile, takes none. A rationale is stored only as long as the
+    /// subject that it quotes has its content.
     ///
     /// `sinks_of` names the sinks that an outcome is owed to, each with the form in which it takes scores.
     pub async fn finish_evaluations(
@@ -250,7 +251,8 @@ impl Store {
             for finals in finals.chunks(ROWS_PER_STATEMENT) {
                 let mut update = QueryBuilder::<DB>::new(
                     "UPDATE evaluations SET outcome = v.column2, reason = v.column3, score = v.column4, label = v.column5, \
-                     value = v.column6, rationale = v.column7, judge_model = v.column8, prompt_hash = v.column9, \
+                     value = v.column6, rationale = CASE WHEN NOT EXISTS (SELECT 1 FROM subjects s \
+                     WHERE s.id = evaluations.subject_id AND s.content IS NULL) THEN v.column7 END, judge_model = v.column8, prompt_hash = v.column9, \
                      input_tokens = v.column10, output_tokens = v.column11, cost_usd = v.column12, latency_ms = v.column13, \
                      attempts = attempts + 1, lease_owner = NULL, lease_until_ms = 0, finished_at_ms = ",
                 );

@@ -122,7 +122,8 @@ impl Store {
         found.into_iter().map(place).collect()
     }
 
-    /// Stores labels in one transaction; the same label twice is stored once. Returns how many were new.
+    /// Stores labels in one transaction; the same label twice is stored once. Returns how many were new. The rationale is not
+    /// stored where retention emptied the subject.
     ///
     /// They are first seen now, and after whatever was stored before, should the clock have been put back; among each other
     /// they count by the time at which they were given, then in the order in which they stand here.
@@ -160,7 +161,12 @@ impl Store {
                         .push_bind(label.score.as_ref().and_then(Score::number))
                         .push_bind(rows::optional(label.score.as_ref().and_then(Score::label)))
                         .push_bind(label.score.as_ref().and_then(Score::value))
-                        .push_bind(rows::optional(label.rationale.as_deref()))
+                        // Reasons quote what they are about: they are not kept longer.
+                        .push("CASE WHEN NOT EXISTS (SELECT 1 FROM subjects WHERE content IS NULL AND id = ")
+                        .push_bind_unseparated(label.subject.as_uuid())
+                        .push_unseparated(") THEN ")
+                        .push_bind_unseparated(rows::optional(label.rationale.as_deref()))
+                        .push_unseparated(" END")
                         .push_bind(label.stream.as_str())
                         .push_bind(label.probability.map(f64::from))
                         .push_bind(first_seen_ms.unwrap_or(seen_at_ms))
@@ -254,6 +260,23 @@ impl Store {
             labels.entry(label.subject).or_default().push(label);
         }
         Ok(labels)
+    }
+
+    /// Those of the subjects that retention emptied.
+    pub async fn emptied_subjects(
+        &self,
+        subjects: impl IntoIterator<Item = SubjectId>,
+    ) -> Result<BTreeSet<SubjectId>, StoreError> {
+        let ids: Vec<Uuid> = subjects.into_iter().map(|subject| subject.as_uuid()).collect();
+        let mut found: Vec<(Uuid,)> = Vec::new();
+        read!(self, DB, pool => {
+            for ids in ids.chunks(IDS) {
+                let mut select = QueryBuilder::<DB>::new("SELECT id FROM subjects WHERE content IS NULL AND id IN ");
+                rows::push_list(&mut select, ids.iter().copied());
+                found.extend(select.build_query_as::<(Uuid,)>().fetch_all(pool).await?);
+            }
+        });
+        Ok(found.into_iter().map(|(id,)| id.into()).collect())
     }
 
     /// Everybody who has labelled: by a step over the index for each name, not by a look at each label.

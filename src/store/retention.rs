@@ -21,11 +21,13 @@ impl Store {
     /// Deletes spans, log records, the content of the subjects with the details of their problems, and the rationales of
     /// scores and labels, of at most `limit` traces that were last seen before `before_ms`, oldest first; scores, labels and
     /// codes of problems stay. Traces that still wait for assembly are left alone.
+    ///
+    /// What is due is told by the column that only workers write who empty rationales too.
     pub async fn forget_content(&self, before_ms: i64, limit: usize) -> Result<Forgotten, StoreError> {
         Ok(transaction!(self, DB, tx => {
             let traces: Vec<(Vec<u8>,)> = sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT trace_id FROM traces WHERE due_at_ms IS NULL \
-                 AND (emptied_before_ms IS NULL OR emptied_before_ms <= last_seen_ms) AND last_seen_ms < $1 \
+                 AND (rationales_emptied_before_ms IS NULL OR rationales_emptied_before_ms <= last_seen_ms) AND last_seen_ms < $1 \
                  ORDER BY last_seen_ms LIMIT $2{}",
                 <DB as Dialect>::SKIP_LOCKED
             )))
@@ -73,7 +75,7 @@ impl Store {
                 forgotten.subjects = forget.build().execute(&mut *tx).await?.rows_affected();
             }
             let mut mark = QueryBuilder::<DB>::new("UPDATE traces SET emptied_before_ms = ");
-            mark.push_bind(before_ms).push(" WHERE trace_id IN ");
+            mark.push_bind(before_ms).push(", rationales_emptied_before_ms = ").push_bind(before_ms).push(" WHERE trace_id IN ");
             push_list(&mut mark, ids());
             mark.build().execute(&mut *tx).await?;
             forgotten

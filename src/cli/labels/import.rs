@@ -172,12 +172,13 @@ async fn one(
     if args.dry_run {
         output.text(&preview(&name, &import))?;
     } else {
+        // Neither what cannot be told nor what cannot be noted hides the other: the labels are stored.
+        let told = tell(path, &name, &form, &import, output);
         if import.stored > 0 {
             let detail = format!("{} labels", import.stored);
             acting::note(store, AuditAction::LabelsImported, &path.display().to_string(), &detail).await?;
         }
-        tell_refused(path, &name, &form, &import.refused, output)?;
-        output.say(format_args!("{name}: {}", summary(&import)))?;
+        told?;
     }
     Ok(import.refused.is_empty())
 }
@@ -211,6 +212,12 @@ fn remarks(import: &Import, trusts_draws: bool, name: &str, output: &mut Output)
     for (spelling, known) in &import.names {
         output.note(format_args!("{name}: `{spelling}` was taken for the annotator `{known}`"));
     }
+    if import.outdated > 0 {
+        output.note(format_args!(
+            "{name}: {} lines say what their annotator has changed since, and were passed over; with `labelled_at` they count",
+            import.outdated
+        ));
+    }
     if import.unsealed > 0 {
         output.note(format_args!(
             "{name}: {} lines say that their answer was drawn at random, without the seal of `judged labels queue`; {}",
@@ -221,12 +228,14 @@ fn remarks(import: &Import, trusts_draws: bool, name: &str, output: &mut Output)
 }
 
 fn summary(import: &Import) -> String {
-    let Import { stored, known, empty, replaced, refused, .. } = import;
-    let replaced = match replaced {
+    let Import { stored, known, empty, replaced, outdated, refused, .. } = import;
+    let if_any = |number: &u64, what: &str| match number {
         0 => String::new(),
-        number => format!(", {number} replaced by a later line"),
+        number => format!(", {number} {what}"),
     };
-    format!("{stored} stored, {known} known already, {empty} left empty, {} refused{replaced}", refused.len())
+    let replaced = if_any(replaced, "replaced by a later line");
+    let outdated = if_any(outdated, "changed since");
+    format!("{stored} stored, {known} known already, {empty} left empty, {} refused{replaced}{outdated}", refused.len())
 }
 
 /// What a dry run says: what would be stored by rubric, and the refused grouped by what is wrong.
@@ -253,6 +262,13 @@ fn places(refused: &[&Refused]) -> String {
     let first: Vec<String> = refused.iter().take(5).map(|one| one.place.to_string()).collect();
     let more = if refused.len() > first.len() { ", …" } else { "" };
     format!("{}{more}", first.join(", "))
+}
+
+/// Tells what became of a file.
+fn tell(path: &Path, name: &str, form: &Form, import: &Import, output: &mut Output) -> anyhow::Result<()> {
+    let written = tell_refused(path, name, form, &import.refused, output);
+    output.say(format_args!("{name}: {}", summary(import)))?;
+    written
 }
 
 /// Names what was refused, and writes it into a file that can be mended and imported.

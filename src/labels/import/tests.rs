@@ -98,6 +98,63 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    /// Scenario: a file without times holds two lines of one person on one answer and is imported again and again. Guarantee: the
+    /// lower one counts each time.
+    a_file_that_contradicts_itself_says_the_same_each_time(database) {
+        let store = &database.store;
+        answers(store, 1).await;
+        let lines = [line(0, "ann", json!({"label": "fail"})), line(0, "ann", json!({"label": "pass"}))];
+        assert_eq!(counts(&imported(store, LabelWay::Import, &lines).await), (1, 0, 1, 0));
+        for _ in 0..2 {
+            database.clock.advance(60_000);
+            assert_eq!(counts(&imported(store, LabelWay::Import, &lines).await), (0, 1, 1, 0));
+        }
+        let labels = store.labels_of(subject(0), RUBRIC).await.unwrap();
+        assert_eq!(labels.into_iter().map(|label| label.score).collect::<Vec<_>>(), [Some(Score::Pass(true))]);
+    }
+}
+
+on_both_databases! {
+    /// Scenario: somebody changes a verdict, and the file in which it stood without a time is imported again. Guarantee: the change
+    /// stands. A request and a line with a time say it anew.
+    a_verdict_that_was_changed_is_not_changed_back_by_its_old_file(database) {
+        let store = &database.store;
+        answers(store, 1).await;
+        let said = |score: u8| [line(0, "ann", json!({"score": score}))];
+        for (score, expected) in [(2, (1, 0)), (4, (1, 0)), (2, (0, 1))] {
+            database.clock.advance(60_000);
+            let import = imported(store, LabelWay::Import, &said(score)).await;
+            assert_eq!((import.stored, import.outdated), expected, "{score}");
+        }
+        assert_eq!(last_scores(store, 0).await.last().unwrap().1, Some(4.0));
+        for (via, more) in [(LabelWay::Import, json!({"score": 2, "labelled_at": "2026-01-01T20:00:00Z"})), (LabelWay::Api, json!({"score": 4}))] {
+            database.clock.advance(60_000);
+            assert_eq!(imported(store, via, &[line(0, "ann", more)]).await.stored, 1);
+        }
+    }
+}
+
+on_both_databases! {
+    /// Scenario: retention emptied the reasons of labels, and their file without times is imported again. Guarantee: they are known;
+    /// another verdict is new, without its reasons.
+    labels_whose_reasons_were_emptied_are_known(database) {
+        let store = &database.store;
+        answers(store, 1).await;
+        let said = |score: u8| [line(0, "ann", json!({"score": score, "rationale": "it invents a fee"}))];
+        imported(store, LabelWay::Import, &said(2)).await;
+        database.execute("UPDATE subjects SET content = NULL").await;
+        database.execute("UPDATE labels SET rationale = NULL").await;
+        assert_eq!(counts(&imported(store, LabelWay::Import, &said(2)).await), (0, 1, 0, 0));
+        database.clock.advance(60_000);
+        for stored in [1, 0] {
+            assert_eq!(counts(&imported(store, LabelWay::Import, &said(4)).await), (stored, 1 - stored, 0, 0));
+        }
+        let labels = store.labels_of(subject(0), RUBRIC).await.unwrap();
+        assert_eq!(labels.iter().map(|label| label.rationale.as_deref()).collect::<Vec<_>>(), [None, None]);
+    }
+}
+
+on_both_databases! {
     /// Scenario: people spell a name in several ways. Guarantee: they are one person, under the name that came first, and it is said.
     spellings_of_a_name_are_one_person(database) {
         let store = &database.store;
@@ -149,6 +206,24 @@ on_both_databases! {
         assert_eq!(said.iter().map(|one| one.annotator.as_str()).collect::<Vec<_>>(), ["ann", "bob"]);
         let nothing = imported(store, LabelWay::Import, &[line(1, "ann", json!({"score": 4, "adjudicates": "yes"}))]).await;
         assert!(matches!(nothing.refused[0].error, LabelError::NothingToSettle));
+    }
+}
+
+on_both_databases! {
+    /// Scenario: two people agree on what one of them had said. Guarantee: that verdict settles it, and is stored once.
+    a_verdict_that_settles_may_be_what_one_of_them_said(database) {
+        let store = &database.store;
+        answers(store, 1).await;
+        let at = |annotator: &str, score: u8| line(0, annotator, json!({"score": score, "labelled_at": "2025-12-31T09:00:00Z"}));
+        imported(store, LabelWay::Import, &[at("ann", 1), at("bob", 5)]).await;
+        let settled = [line(0, "ann", json!({"score": 1, "adjudicates": true}))];
+        assert_eq!(counts(&imported(store, LabelWay::Import, &settled).await), (1, 0, 0, 0));
+        assert_eq!(counts(&imported(store, LabelWay::Import, &settled).await), (0, 1, 0, 0));
+        let labels = store.labels_of(subject(0), RUBRIC).await.unwrap();
+        assert_eq!(labels.last().unwrap().instead_of.as_ref().map(Vec::len), Some(2));
+        let same_moment = json!({"score": 5, "labelled_at": "2025-12-31T09:00:00Z", "adjudicates": true});
+        let refused = imported(store, LabelWay::Import, &[line(0, "bob", same_moment)]).await.refused;
+        assert!(matches!(refused[0].error, LabelError::SameMoment));
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::super::columns::Column;
 use super::super::error::LabelError;
 use super::super::file::{Entry, Original, Place};
-use super::super::line::{LabelLine, moment, trace_id};
-use super::export::{Mapping, ToolExport};
+use super::super::line::{LabelLine, is_blank, moment, trace_id};
+use super::export::{Mapping, ToolExport, text};
 use crate::agreement::Label as Verdict;
 
 /// What one person said of one item.
@@ -37,6 +37,17 @@ enum Part {
     Rationale,
 }
 
+impl Part {
+    fn column(self) -> Column {
+        match self {
+            Self::Score => Column::Score,
+            Self::Label => Column::Label,
+            Self::Pass => Column::Pass,
+            Self::Rationale => Column::Rationale,
+        }
+    }
+}
+
 fn part_of(question: &str) -> Option<Part> {
     match letters(question).as_str() {
         "score" | "rating" | "grade" | "stars" | "likert" => Some(Part::Score),
@@ -61,85 +72,41 @@ impl Judgement {
             export.lose("items that somebody submitted without an answer");
             return;
         }
-        let original = || Original::Fields(self.about.clone());
-        let base = match self.base(mapping, export) {
-            Ok(base) => base,
-            Err(error) => return export.refuse(place, error, original()),
+        let base = self.base(mapping);
+        let rubric = match &base {
+            Ok(base) => base.rubric.clone(),
+            Err(_) => text(&self.about, Column::Rubric.name()).or_else(|| mapping.rubric.clone()),
         };
-        match self.by_rubric(base, mapping, export) {
-            Ok(lines) => {
-                for line in lines {
-                    let original = Original::Line(Box::new(line.clone()));
-                    export.entries.push(Entry { place, line: Ok(line), original });
-                }
-            }
-            Err(error) => export.refuse(place, error, original()),
+        let (answered, unused) = self.by_rubric(rubric.as_deref(), mapping);
+        if answered.is_empty() {
+            let error = base.err().unwrap_or_else(|| LabelError::NoQuestion(unused.join(", ")));
+            return export.refuse(place, error, Original::Fields(self.unanswered(mapping)));
+        }
+        if base.is_ok() {
+            self.say_what_is_lost(&unused, mapping, export);
+        }
+        for (rubric, answered) in answered {
+            // Each line is right or wrong by itself, and an error belongs to one.
+            let line = self.base(mapping).and_then(|base| answered.line(base, &rubric));
+            let original = match &line {
+                Ok(line) => Original::Line(Box::new(line.clone())),
+                Err(_) => Original::Fields(self.fields(&rubric, &answered, mapping)),
+            };
+            export.entries.push(Entry { place, line, original });
         }
     }
 
-    /// What all its lines share.
-    fn base(&self, mapping: &Mapping, export: &mut ToolExport) -> Result<LabelLine, LabelError> {
-        let of_item = self.about.iter().filter_map(|(name, value)| {
-            let column = Column::named(name)?;
-            let is_of_item = matches!(
-                column,
-                Column::SubjectId
-                    | Column::TraceId
-                    | Column::SpanId
-                    | Column::Rubric
-                    | Column::Stream
-                    | Column::Probability
-                    | Column::Draw
-                    | Column::Adjudicates
+    fn say_what_is_lost(&self, unused: &[&str], mapping: &Mapping, export: &mut ToolExport) {
+        if let Some(id) = self.annotator.as_deref().filter(|id| !mapping.who.contains_key(*id) && is_a_mere_id(id)) {
+            export.lose(format!("the annotator {id} is known by an id only: --who {id}=NAME names somebody"));
+        }
+        let has = |wanted: Column| {
+            self.about.iter().any(|(name, value)| Column::named(name) == Some(wanted) && !is_blank(value))
+        };
+        if has(Column::Stream) && !has(Column::Draw) {
+            export.lose(
+                "items that are said to be drawn, without the seal of `judged labels queue`: of unknown selection",
             );
-            is_of_item.then(|| (column, value.clone()))
-        });
-        let mut line = LabelLine::of(of_item)?;
-        if line.subject_id.is_none() && line.trace_id.is_none() && line.span_id.is_none() {
-            let item = self.item.as_deref().ok_or(LabelError::Missing("trace_id"))?;
-            refer_to(&mut line, item)?;
-        }
-        line.rubric = line.rubric.or_else(|| mapping.rubric.clone());
-        line.annotator = self.annotator.clone().or_else(|| mapping.annotator.clone());
-        if let Some(id) = &self.annotator {
-            match mapping.who.get(id) {
-                Some(name) => line.annotator = Some(name.clone()),
-                None if is_a_mere_id(id) => {
-                    export.lose(format!("the annotator {id} is known by an id only: --who {id}=NAME names somebody"));
-                }
-                None => {}
-            }
-        }
-        line.labelled_at = self.at.as_deref().map(|at| moment("labelled_at", at)).transpose()?;
-        line.rationale.clone_from(&self.rationale);
-        Ok(line)
-    }
-
-    fn by_rubric(
-        &self,
-        base: LabelLine,
-        mapping: &Mapping,
-        export: &mut ToolExport,
-    ) -> Result<Vec<LabelLine>, LabelError> {
-        let mut lines: BTreeMap<String, LabelLine> = BTreeMap::new();
-        let mut reasons: Vec<(Option<String>, String)> = Vec::new();
-        let mut unused = Vec::new();
-        for (question, answer) in &self.answers {
-            match self.usage(question, base.rubric.as_deref(), mapping) {
-                Usage::Verdict(rubric, part) => {
-                    let line = lines.entry(rubric.clone()).or_insert_with(|| LabelLine {
-                        rubric: Some(rubric),
-                        left_empty: true,
-                        ..base.clone()
-                    });
-                    line.answer(part, verdict(question, answer)?);
-                }
-                Usage::Reasons(rubric) => reasons.extend(words(answer).map(|text| (rubric, text))),
-                Usage::None => unused.push(question.as_str()),
-            }
-        }
-        if lines.is_empty() {
-            return Err(LabelError::NoQuestion(unused.join(", ")));
         }
         if self.asked {
             for question in unused {
@@ -147,15 +114,105 @@ impl Judgement {
                     .lose(format!("the question `{question}` is about no rubric: --name {question}=RUBRIC says which"));
             }
         }
-        for (rubric, text) in reasons {
-            for line in lines.values_mut().filter(|line| rubric.is_none() || line.rubric == rubric) {
-                line.rationale = Some(match line.rationale.take() {
-                    Some(earlier) => format!("{earlier}\n{text}"),
-                    None => text.clone(),
-                });
+    }
+
+    fn annotator<'a>(&'a self, mapping: &'a Mapping) -> Option<&'a String> {
+        let said = self.annotator.as_ref();
+        said.map(|id| mapping.who.get(id).unwrap_or(id)).or(mapping.annotator.as_ref())
+    }
+
+    /// What all its lines share.
+    fn base(&self, mapping: &Mapping) -> Result<LabelLine, LabelError> {
+        let of_item = self.about.iter().filter_map(|(name, value)| {
+            Column::named(name).filter(|column| is_of_item(*column)).map(|column| (column, value.clone()))
+        });
+        let mut line = LabelLine::of(of_item)?;
+        if line.subject_id.is_none() && line.trace_id.is_none() && line.span_id.is_none() {
+            let item = self.item.as_deref().ok_or(LabelError::Missing("trace_id"))?;
+            refer_to(&mut line, item)?;
+        }
+        line.rubric = line.rubric.or_else(|| mapping.rubric.clone());
+        line.annotator = self.annotator(mapping).cloned();
+        line.labelled_at = self.at.as_deref().map(|at| moment("labelled_at", at)).transpose()?;
+        Ok(line)
+    }
+
+    /// The answers by the rubric that they are about, and the questions that are about none.
+    fn by_rubric(&self, base: Option<&str>, mapping: &Mapping) -> (BTreeMap<String, Answered<'_>>, Vec<&str>) {
+        let mut answered: BTreeMap<String, Answered<'_>> = BTreeMap::new();
+        let mut reasons: Vec<(Option<String>, String)> = Vec::new();
+        let mut unused = Vec::new();
+        for (question, answer) in &self.answers {
+            match self.usage(question, base, mapping) {
+                Usage::Verdict(rubric, part) => {
+                    answered.entry(rubric).or_default().verdicts.push((part, question, answer));
+                }
+                Usage::Reasons(rubric) => reasons.extend(words(answer).map(|text| (rubric, text))),
+                Usage::None => unused.push(question.as_str()),
             }
         }
-        Ok(lines.into_values().collect())
+        for (rubric, one) in &mut answered {
+            let of_it = reasons.iter().filter(|(of, _)| of.as_ref().is_none_or(|of| of == rubric));
+            let said = self.rationale.iter().chain(of_it.map(|(_, text)| text)).map(String::as_str);
+            one.rationale = Some(said.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty());
+        }
+        (answered, unused)
+    }
+
+    /// A refused line as the person left it, under the headings by which it can be mended and imported.
+    fn fields(&self, rubric: &str, answered: &Answered<'_>, mapping: &Mapping) -> Map<String, Value> {
+        let mut fields = self.shared_fields(mapping);
+        fields.retain(|name, _| Column::named(name) != Some(Column::Rubric));
+        fields.insert(Column::Rubric.name().to_owned(), rubric.into());
+        for (part, _, answer) in &answered.verdicts {
+            fields.entry(part.column().name()).or_insert_with(|| sole(answer).clone());
+        }
+        if let Some(rationale) = &answered.rationale {
+            fields.insert(Column::Rationale.name().to_owned(), rationale.as_str().into());
+        }
+        fields
+    }
+
+    /// The same where no question is about a rubric: somebody has to name it.
+    fn unanswered(&self, mapping: &Mapping) -> Map<String, Value> {
+        let mut fields = self.shared_fields(mapping);
+        let mut reasons: Vec<String> = self.rationale.iter().cloned().collect();
+        for (question, answer) in &self.answers {
+            let column = match part_of(question) {
+                Some(Part::Rationale) => {
+                    reasons.extend(words(answer));
+                    continue;
+                }
+                Some(part) => part.column().name(),
+                // The columns of a table stand among its answers.
+                None if Column::named(question).is_some() => continue,
+                None => question,
+            };
+            fields.entry(column).or_insert_with(|| sole(answer).clone());
+        }
+        if !reasons.is_empty() {
+            fields.insert(Column::Rationale.name().to_owned(), reasons.join("\n").into());
+        }
+        fields
+    }
+
+    fn shared_fields(&self, mapping: &Mapping) -> Map<String, Value> {
+        let mut fields = self.about.clone();
+        // What only looks like a part of a label was not read as one, and is not to be read the next time.
+        fields.retain(|name, _| Column::named(name).is_none_or(is_of_item));
+        let given = fields.iter().filter(|(_, value)| !is_blank(value));
+        let names_its_subject = given.filter_map(|(name, _)| Column::named(name)).any(names_a_subject);
+        if let Some(item) = self.item.as_deref().filter(|_| !names_its_subject) {
+            let mut named = LabelLine::default();
+            match refer_to(&mut named, item).map(|()| serde_json::to_value(named)) {
+                Ok(Ok(Value::Object(ids))) => fields.extend(ids),
+                _ => fields.extend([(Column::TraceId.name().to_owned(), item.into())]),
+            }
+        }
+        let own = [(Column::Annotator, self.annotator(mapping)), (Column::LabelledAt, self.at.as_ref())];
+        let own = own.into_iter().filter_map(|(column, text)| Some((column.name().to_owned(), text?.as_str().into())));
+        fields.extend(own);
+        fields
     }
 
     /// What the answer to a question is good for.
@@ -194,6 +251,34 @@ enum Usage {
     /// The reasons for it, of all rubrics where none is named.
     Reasons(Option<String>),
     None,
+}
+
+/// What one person said of one item on one rubric.
+#[derive(Default)]
+struct Answered<'a> {
+    /// Part, question and answer.
+    verdicts: Vec<(Part, &'a str, &'a Value)>,
+    rationale: Option<String>,
+}
+
+impl Answered<'_> {
+    fn line(&self, base: LabelLine, rubric: &str) -> Result<LabelLine, LabelError> {
+        let mut line =
+            LabelLine { rubric: Some(rubric.to_owned()), rationale: self.rationale.clone(), left_empty: true, ..base };
+        for (part, question, answer) in &self.verdicts {
+            line.answer(*part, verdict(question, answer)?);
+        }
+        Ok(line)
+    }
+}
+
+/// What an item says of itself. How it was drawn is not among it: that counts under the seal of its draw alone.
+fn is_of_item(column: Column) -> bool {
+    names_a_subject(column) || matches!(column, Column::Rubric | Column::Draw | Column::Adjudicates)
+}
+
+fn names_a_subject(column: Column) -> bool {
+    matches!(column, Column::SubjectId | Column::TraceId | Column::SpanId)
 }
 
 impl LabelLine {

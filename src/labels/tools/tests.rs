@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::labels::file::Entry;
+use crate::labels::file::{Entry, Form, LabelFile, rejected};
+use crate::labels::line::LabelLine;
 use crate::model::{LabelStream, Probability, SubjectId, TraceId};
 use crate::secrets::MacKey;
 
@@ -79,6 +80,82 @@ fn label_studio_json_with_skips_drafts_and_addresses() {
     let line = export.entries[0].line.as_ref().unwrap();
     assert_eq!((line.trace_id, line.span_id), (TRACE.parse().ok(), SPAN.parse().ok()));
     assert_eq!(line.labelled_at.unwrap().to_string(), "2026-01-02T09:00:00.1Z");
+}
+
+/// What a file of the refused lines holds, mended, as it is read again without a tool.
+fn mended(export: &ToolExport, mend: impl Fn(&str) -> String) -> Vec<LabelLine> {
+    let refused =
+        export.entries.iter().filter_map(|entry| Some((&entry.original, entry.line.as_ref().err()?.to_string())));
+    let text = rejected(&Form::Json, refused).unwrap();
+    let file = LabelFile::open(mend(&text).into_bytes(), &Reading::default()).unwrap();
+    file.map(|entry| entry.line.unwrap()).collect()
+}
+
+/// Scenario: an id of an export is wrong, and mended in the file of what was refused. Guarantee: each line says what it would have
+/// said in the export: verdict, reasons, annotator, time.
+#[test]
+fn a_refused_line_that_is_mended_says_what_the_export_said() {
+    let text = json!([{
+        "data": { "trace_id": TRACE, "output": "x", "label": "of the item", "draw": "uniform 1 seal" },
+        "annotations": [{
+            "completed_by": 3, "updated_at": "2026-01-02T09:00:00Z",
+            "result": [
+                { "from_name": "score", "type": "rating", "value": { "rating": 2 } },
+                { "from_name": "harmfulness", "type": "choices", "value": { "choices": ["pass"] } },
+                { "from_name": "why", "type": "textarea", "value": { "text": ["too short"] } }
+            ]
+        }]
+    }])
+    .to_string();
+    let who = [("3".to_owned(), "bob".to_owned())].into();
+    let mapping = Mapping { who, ..mapping() };
+    let lines = |export: ToolExport| export.entries.into_iter().map(|entry| entry.line.unwrap()).collect::<Vec<_>>();
+    let right = lines(export(Tool::LabelStudio, text.clone(), &mapping));
+    assert_eq!(right.len(), 2);
+    let wrong = export(Tool::LabelStudio, text.replace(TRACE, "trace 7"), &mapping);
+    assert!(wrong.entries.iter().all(|entry| entry.line.is_err()), "{:?}", told(&wrong));
+    assert_eq!(mended(&wrong, |text| text.replace("trace 7", TRACE)), right);
+
+    let of_item =
+        json!({ "instance_id": "trace 7", "user_id": "3", "labels": { "harmfulness": { "fail": true } } }).to_string();
+    let right = lines(export(Tool::Potato, of_item.replace("trace 7", TRACE), &mapping));
+    let wrong = export(Tool::Potato, of_item, &mapping);
+    assert_eq!(mended(&wrong, |text| text.replace("trace 7", TRACE)), right);
+}
+
+/// Scenario: an answer among several is wrong. Guarantee: the others are read, and the wrong one is there to be mended.
+#[test]
+fn of_several_answers_only_the_wrong_one_is_refused() {
+    let said = json!({ "instance_id": TRACE, "user_id": "ann",
+        "labels": { "answer_relevance": { "pass": true, "fail": true }, "harmfulness": { "pass": true } } });
+    let export = export(Tool::Potato, said.to_string(), &mapping());
+    let kept: Vec<bool> = export.entries.iter().map(|entry| entry.line.is_ok()).collect();
+    assert_eq!(kept, [false, true], "{:?}", told(&export));
+    let mended = mended(&export, |text| {
+        text.replace("[\"pass\",\"fail\"]", "\"fail\"").replace("[\"fail\",\"pass\"]", "\"fail\"")
+    });
+    assert_eq!(mended[0].label.as_ref().map(|verdict| verdict.text().into_owned()), Some("fail".to_owned()));
+    assert_eq!((mended[0].annotator.as_deref(), mended[0].trace_id), (Some("ann"), TRACE.parse().ok()));
+}
+
+/// Scenario: an item of a tool says that it was drawn at random, and its line is refused, here or by the store. Guarantee: the file of
+/// refused lines, which is taken on the operator's word, does not say so.
+#[test]
+fn a_draw_without_a_seal_does_not_come_back_with_a_refused_line() {
+    for trace in [TRACE, "trace 7"] {
+        let item =
+            json!({ "trace_id": trace, "stream": "uniform", "probability": 1.0, "label": ["pass"], "user": "ann" });
+        let export = export(Tool::Doccano, item.to_string(), &mapping());
+        let originals = export.entries.iter().map(|entry| (&entry.original, String::new()));
+        let text = rejected(&Form::Json, originals).unwrap();
+        assert!(text.contains("pass") && !text.contains("uniform") && !text.contains("probability"), "{text}");
+    }
+    let row = json!({ "trace_id": TRACE, "stream": "uniform", "verdict": "pass", "why": "ok", "annotator": "ann", "annotation_id": 1 });
+    let export = export(Tool::LabelStudio, json!([row]).to_string(), &Mapping { rubric: None, ..mapping() });
+    let mended = mended(&export, |text| text.replace('{', "{\"rubric\":\"harmfulness\","));
+    let line = &mended[0];
+    assert_eq!((line.stream, line.annotator.as_deref(), line.rationale.as_deref()), (None, Some("ann"), Some("ok")));
+    assert_eq!(line.verdicts().count(), 1);
 }
 
 #[test]

@@ -1,11 +1,26 @@
 //! Series of scores and what they were made with, on both databases.
 
 use super::handover::{LEASE_MS, TIMES, scored, sink};
-use crate::model::{Outcome, RENDERING_REVISION, Revisions};
+use crate::model::{Label, LabelStream, Outcome, RENDERING_REVISION, Revisions, Score, SubjectId};
 use crate::store::{EvaluationResult, PlannedFrom};
 
 use crate::testing::on_both_databases;
 use crate::testing::records::{batch, kept_span, planned};
+
+fn label(subject: SubjectId) -> Label {
+    Label {
+        subject,
+        rubric: "faithfulness".into(),
+        annotator: "ann".into(),
+        score: Some(Score::Pass(false)),
+        rationale: Some("it invents a fee".into()),
+        stream: LabelStream::Unknown,
+        probability: None,
+        labelled_at_ms: 1,
+        via: None,
+        instead_of: None,
+    }
+}
 
 /// The same of a judge that was sent a prompt.
 fn with_prompt(mut result: EvaluationResult) -> EvaluationResult {
@@ -53,6 +68,52 @@ on_both_databases! {
         assert_eq!(store.forget_content(store.now_ms(), 10).await.unwrap().traces, 1);
         let after = store.evaluation_detail(id).await.unwrap().unwrap().evaluation;
         assert_eq!((after.rationale, after.score), (None, before.score));
+    }
+}
+
+on_both_databases! {
+    /// Scenario: a worker of the release before empties a trace, which it marks without emptying rationales. Guarantee: the trace is
+    /// visited once more.
+    a_trace_that_an_earlier_worker_emptied_loses_its_rationales(database) {
+        let store = &database.store;
+        store.commit_intake(&[batch(1, vec![kept_span(1, 1, true)], 0)], TIMES).await.unwrap();
+        database.clock.advance(TIMES.settle_ms);
+        let due = store.lease_due_traces(1, LEASE_MS).await.unwrap();
+        let plan = planned(1, 0, Outcome::Pending, "an answer");
+        store.commit_plan(PlannedFrom { traces: &due, ..PlannedFrom::default() }, std::slice::from_ref(&plan)).await.unwrap();
+        let id = plan.evaluations[0].id;
+        store.lease_evaluations("default", 10, LEASE_MS).await.unwrap();
+        store.finish_evaluations(&[scored(id)], &sink).await.unwrap();
+        database.clock.advance(1);
+        let now_ms = store.now_ms();
+        database.execute("UPDATE subjects SET content = NULL").await;
+        database.execute(&format!("UPDATE traces SET emptied_before_ms = {now_ms}")).await;
+        assert!(store.evaluation_detail(id).await.unwrap().unwrap().evaluation.rationale.is_some());
+        assert_eq!(store.forget_content(now_ms, 10).await.unwrap().traces, 1);
+        assert_eq!(store.evaluation_detail(id).await.unwrap().unwrap().evaluation.rationale, None);
+        assert_eq!(store.forget_content(now_ms, 10).await.unwrap().traces, 0, "once is enough");
+    }
+}
+
+on_both_databases! {
+    /// Scenario: a verdict and a label come in after retention emptied what they are about. Guarantee: both are stored, their
+    /// rationales are not.
+    what_is_said_of_an_emptied_subject_is_stored_without_its_rationale(database) {
+        let store = &database.store;
+        let plans = [1, 2].map(|number| planned(number, 0, Outcome::Pending, "an answer"));
+        store.commit_plan(PlannedFrom::default(), &plans[..1]).await.unwrap();
+        database.execute("UPDATE subjects SET content = NULL").await;
+        store.commit_plan(PlannedFrom::default(), &plans[1..]).await.unwrap();
+        assert_eq!(store.lease_evaluations("default", 10, LEASE_MS).await.unwrap().len(), 2);
+        let results = plans.each_ref().map(|plan| scored(plan.evaluations[0].id));
+        assert_eq!(store.finish_evaluations(&results, &sink).await.unwrap().len(), 2);
+        store.insert_labels(&plans.each_ref().map(|plan| label(plan.subject.id))).await.unwrap();
+        for (plan, is_kept) in plans.iter().zip([false, true]) {
+            let made = store.evaluation_detail(plan.evaluations[0].id).await.unwrap().unwrap().evaluation;
+            assert_eq!((made.rationale.is_some(), made.score.is_some()), (is_kept, true));
+            let label = store.labels_of(plan.subject.id, "faithfulness").await.unwrap().remove(0);
+            assert_eq!((label.rationale.is_some(), label.score.is_some()), (is_kept, true));
+        }
     }
 }
 
