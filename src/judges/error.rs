@@ -222,6 +222,14 @@ impl Failure {
         matches!(self, Self::Refused)
     }
 
+    /// Whether the judge itself answered, with whatever it was.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::ContentFilter | Self::ContextLength | Self::NotGenerated { .. } | Self::Reply(_)
+        )
+    }
+
     /// Whether the same request may succeed when it is sent again at once.
     pub(super) fn is_passing(&self) -> bool {
         matches!(
@@ -294,6 +302,11 @@ impl JudgeError {
         self.failure.is_refusal()
     }
 
+    /// Whether the judge is there: it answered, and its answer was no verdict.
+    pub fn is_answer(&self) -> bool {
+        self.failure.is_answer()
+    }
+
     /// A stable code of low cardinality.
     pub fn code(&self) -> &'static str {
         self.failure.code()
@@ -339,3 +352,19 @@ pub enum JudgeConfigError {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct JudgesConfigError(pub Vec<JudgeConfigError>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_judge_that_refuses_or_answers_something_else_is_there() {
+        let no_verdict = Failure::Reply(ReplyProblem::NoObject);
+        for failure in [Failure::Refused, no_verdict, Failure::NotGenerated { status: 400 }, Failure::ContextLength] {
+            assert!(failure.is_answer(), "{failure}");
+        }
+        for failure in [Failure::Timeout(Duration::from_secs(1)), Failure::Unavailable { status: 503, after: None }] {
+            assert!(!failure.is_answer(), "{failure}");
+        }
+    }
+}

@@ -68,6 +68,13 @@ impl Part {
         }
     }
 
+    /// Adds what was set aside of `day`. A day that is over meanwhile has nothing left for the next one.
+    fn grant(&mut self, day: i64, granted: Amounts) {
+        if self.day == day {
+            (self.allotted, self.told) = (self.allotted.plus(granted), self.told.plus(granted));
+        }
+    }
+
     fn reserve(&mut self, amounts: Amounts) {
         self.reserved = self.reserved.plus(amounts);
         self.idle_rounds = 0;
@@ -253,9 +260,7 @@ impl Teller {
         let reservation = Reservation::of(&self.purse, amounts);
         match self.widen(account, amounts, now).await {
             Ok(Allotted::Granted(granted)) => {
-                let mut part = self.purse.part();
-                (part.allotted, part.told) = (part.allotted.plus(granted), part.told.plus(granted));
-                drop(part);
+                self.purse.part().grant(calendar::day(now), granted);
                 Ok(reservation)
             }
             Ok(Allotted::DayUsedUp) => Err(Exhausted { renews_in: calendar::until_tomorrow(now) }),
@@ -434,6 +439,26 @@ mod tests {
             budget.book_all(true).await;
             let booked = database.store.spending(calendar::day(now()), calendar::day(now())).await.unwrap();
             assert_eq!(booked.values().map(|sum| sum.calls).collect::<Vec<_>>(), [8]);
+        }
+    }
+
+    on_both_databases! {
+        what_was_set_aside_of_a_day_that_is_over_counts_for_no_other(database) {
+            let budget = SharedBudget::new(database.store.clone());
+            let account = account(Limits::new(None, None, Some(1_000)));
+            let call = Amounts::of_call(0.0, 0.0);
+            assert!(budget.reserve(&account, call, now()).now_or_never().is_none(), "it waits for the database");
+            let purse = budget.purse("default");
+            while purse.part().reserved == Amounts::default() {
+                tokio::task::yield_now().await;
+            }
+            // Midnight passes while the database is asked.
+            let tomorrow = now() + jiff::SignedDuration::from_hours(24);
+            purse.part().turn_page(calendar::day(tomorrow));
+            drop(purse.changing.lock().await);
+            assert_eq!(purse.part().allotted, Amounts::default());
+            assert_eq!(purse.part().told, Amounts::default());
+            assert_eq!(budget.reserve(&account, call, tomorrow).await, Ok(()));
         }
     }
 

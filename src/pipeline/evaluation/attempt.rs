@@ -68,7 +68,7 @@ impl Attempt {
     }
 
     fn verdict(&self, prompt: &Prompt, nonce: &str, reply: JudgeReply) -> EvaluationResult {
-        self.pause.judged();
+        self.pause.answered();
         let call = JudgeCall {
             model: reply.model.map(|model| self.said(nonce, model, LONGEST_MODEL)),
             prompt_hash: Some(prompt_hash(prompt)),
@@ -116,6 +116,9 @@ impl Attempt {
                 self.postponed(error.code(), wait_ms.max(asked_ms), counts)
             }
             Disposition::Retry { .. } | Disposition::Reject => {
+                if error.is_answer() {
+                    self.pause.answered();
+                }
                 let (reason, text) = (error.code(), self.said(nonce, error.to_string(), LONGEST_RATIONALE));
                 let conclusion = if error.is_refusal() {
                     Conclusion::Refused { reason, error: text }

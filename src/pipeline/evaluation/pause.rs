@@ -1,5 +1,5 @@
 //! A judge that asked for a pause (a bad key, an open circuit) is left alone until it is over, instead of leading the whole
-//! backlog past it; and one that gives no verdict for other reasons is asked more and more rarely.
+//! backlog past it; and one that gives no answer for other reasons is asked more and more rarely.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -13,11 +13,11 @@ pub(super) struct Pause(Arc<Times>);
 struct Times {
     /// Milliseconds since the Unix epoch.
     until_ms: AtomicI64,
-    /// When the first evaluation after the last verdict came to nothing, milliseconds since the Unix epoch; 0 where none did.
+    /// When the first evaluation after the last answer came to nothing, milliseconds since the Unix epoch; 0 where none did.
     silent_since_ms: AtomicI64,
 }
 
-/// How soon an evaluation is tried again that the judge gave no verdict on.
+/// How soon an evaluation is tried again that the judge gave no answer on.
 const SHORTEST_MS: i64 = 15_000;
 /// The longest that a judge which is back is not noticed.
 const LONGEST_MS: i64 = 5 * 60_000;
@@ -34,12 +34,12 @@ impl Pause {
         u64::try_from(left_ms).ok().filter(|left_ms| *left_ms > 0).map(Duration::from_millis)
     }
 
-    /// There is a verdict.
-    pub(super) fn judged(&self) {
+    /// The judge answered, with a verdict or with something else.
+    pub(super) fn answered(&self) {
         self.0.silent_since_ms.store(0, Ordering::Relaxed);
     }
 
-    /// There is no verdict, and the evaluation is not at fault. Returns how long to let it wait: half of the time for which
+    /// There is no answer, and the evaluation is not at fault. Returns how long to let it wait: half of the time for which
     /// there has been none.
     pub(super) fn unanswered(&self, now_ms: i64) -> i64 {
         let since = self.0.silent_since_ms.compare_exchange(0, now_ms, Ordering::Relaxed, Ordering::Relaxed);
@@ -67,7 +67,7 @@ mod tests {
         let pause = Pause::default();
         let waits: Vec<i64> = [1_000, 2_000, 121_000, 241_000, 9_001_000].map(|now_ms| pause.unanswered(now_ms)).into();
         assert_eq!(waits, [SHORTEST_MS, SHORTEST_MS, 60_000, 120_000, LONGEST_MS]);
-        pause.judged();
+        pause.answered();
         assert_eq!(pause.unanswered(9_002_000), SHORTEST_MS);
     }
 }
