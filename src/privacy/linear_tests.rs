@@ -6,7 +6,7 @@ use super::samples;
 use super::tests::redactor;
 
 /// What can begin a value, or makes a recogniser look around.
-const TRIGGERS: [&str; 64] = [
+pub(super) const TRIGGERS: [&str; 65] = [
     "sk-",
     "glpat-",
     "xoxb-",
@@ -51,6 +51,7 @@ const TRIGGERS: [&str; 64] = [
     "-----BEGIN PRIVATE KEY-----",
     "-----BEGIN PRIVATE KEY-----a-----END",
     "Cookie: a=",
+    "Cookie: a=;",
     "Cookie:a=b ; path= ",
     "Authorization: x ",
     "phone ",

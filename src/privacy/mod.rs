@@ -150,20 +150,36 @@ impl Redactor {
             return Some(self.tagger.tag(trace_id, Kind::Secret.placeholder(), text));
         }
         if detect::says_something(name) && !text.is_empty() {
-            let lead = format!("{name}: ");
-            let whole = format!("{lead}{text}");
-            let redacted = match self.redact_text(trace_id, &whole) {
-                Cow::Borrowed(_) => return None,
-                Cow::Owned(redacted) => redacted,
+            // JSON has names of its own, but for the items of an array.
+            let redacted = if replace::looks_like_json(text) && is_json(text) {
+                self.redact_items(trace_id, name, text)
+            } else {
+                self.redact_behind(trace_id, name, text)
             };
-            if let Some(value) = redacted.strip_prefix(&lead) {
-                return (value != text).then(|| value.to_owned());
+            if redacted.is_some() {
+                return redacted;
             }
         }
         match self.redact_text(trace_id, text) {
             Cow::Borrowed(_) => None,
             Cow::Owned(redacted) => Some(redacted),
         }
+    }
+
+    /// The text as it would be redacted behind its name; `None` when there was nothing.
+    fn redact_behind(&self, trace_id: &[u8], name: &str, text: &str) -> Option<String> {
+        let lead = format!("{name}: ");
+        let whole = format!("{lead}{text}");
+        let redacted = self.redact_text(trace_id, &whole);
+        redacted.strip_prefix(&lead).filter(|value| *value != text).map(str::to_owned)
+    }
+
+    /// A JSON array whose name says what its items are; `None` when it is none, or there was nothing.
+    fn redact_items(&self, trace_id: &[u8], name: &str, text: &str) -> Option<String> {
+        let mut json: Json = serde_json::from_str(text).ok().filter(Json::is_array)?;
+        let before = json.clone();
+        self.redact_json(trace_id, Some(name), &mut json);
+        (json != before).then(|| json.to_string())
     }
 
     /// An identity with a placeholder for what it says of a person, the same in every trace; `None` when there was nothing.

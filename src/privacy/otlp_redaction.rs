@@ -1,6 +1,6 @@
 //! Which fields of a span or log record are text, which are identities, and which are left alone.
 
-use super::Redactor;
+use super::{Redactor, detect};
 use crate::conventions;
 use crate::otlp::wire::any_value::Value;
 use crate::otlp::wire::{AnyValue, InstrumentationScope, KeyValue, LogRecord, Resource, Span};
@@ -51,7 +51,7 @@ const IDENTITIES: [&str; 10] = [
 ];
 
 /// Whole numbers that are smaller are no one's number.
-const LEAST_NUMBER: i64 = 100_000_000;
+const LEAST_NUMBER: f64 = 1e8;
 
 impl Redactor {
     /// Redacts a span in place: name, attributes, events, links, status message. What no one reads is dropped: the trace
@@ -137,13 +137,7 @@ impl Redactor {
         match &mut value.value {
             Some(Value::StringValue(text)) if treatment == Treatment::Identity => self.identity_in_place(text),
             Some(Value::StringValue(text)) => self.member_in_place(trace_id, name, text),
-            Some(Value::IntValue(number)) if number.abs() >= LEAST_NUMBER => {
-                let mut text = number.to_string();
-                self.member_in_place(trace_id, name, &mut text);
-                if text.starts_with('<') {
-                    value.value = Some(Value::StringValue(text));
-                }
-            }
+            Some(Value::IntValue(_) | Value::DoubleValue(_)) => self.number_in_place(trace_id, name, treatment, value),
             Some(Value::ArrayValue(list)) => {
                 for item in &mut list.values {
                     self.value(trace_id, name, treatment, item);
@@ -151,6 +145,26 @@ impl Redactor {
             }
             Some(Value::KvlistValue(list)) => self.attributes(trace_id, &mut list.values),
             _ => {}
+        }
+    }
+
+    /// A whole number that is a person's, or a secret by its name, becomes text with a placeholder.
+    fn number_in_place(&self, trace_id: &[u8], name: &str, treatment: Treatment, value: &mut AnyValue) {
+        let (magnitude, number) = match &value.value {
+            Some(Value::IntValue(number)) => (number.unsigned_abs() as f64, number.to_string()),
+            Some(Value::DoubleValue(number)) if number.fract() == 0.0 => (number.abs(), number.to_string()),
+            _ => return,
+        };
+        let is_large = magnitude >= LEAST_NUMBER;
+        let redacted = match treatment {
+            Treatment::Identity if is_large => self.redact_identity(&number),
+            Treatment::Text if is_large || detect::is_secret_of(name, &number) => {
+                self.redact_member(trace_id, name, &number)
+            }
+            Treatment::Identity | Treatment::Text | Treatment::Keep => None,
+        };
+        if let Some(redacted) = redacted {
+            value.value = Some(Value::StringValue(redacted));
         }
     }
 
@@ -311,6 +325,75 @@ mod tests {
         assert!(user.starts_with("<EMAIL_"));
         assert_eq!(user, other_user);
         assert_ne!(text, other_text);
+    }
+
+    fn redacted_value(key: &str, value: Value) -> Option<Value> {
+        let mut attribute = string(key, "");
+        attribute.value = Some(AnyValue { value: Some(value) });
+        let mut span = Span { trace_id: vec![1; 16], attributes: vec![attribute], ..Span::default() };
+        redactor().redact_span(&mut span);
+        span.attributes.remove(0).value.and_then(|value| value.value)
+    }
+
+    #[test]
+    fn numbers_are_redacted_as_their_text_would_be() {
+        const CARD: i64 = 4_111_111_111_111_111;
+        let placeholder = |key: &str, value: Value| match redacted_value(key, value) {
+            Some(Value::StringValue(text)) => text,
+            other => panic!("{key} stays {other:?}"),
+        };
+        assert!(placeholder("card", Value::IntValue(CARD)).starts_with("<CARD_"));
+        assert!(placeholder("card", Value::IntValue(-CARD)).starts_with("-<CARD_"));
+        assert!(placeholder("card", Value::DoubleValue(CARD as f64)).starts_with("<CARD_"));
+        assert!(placeholder("user.pin", Value::IntValue(4921)).starts_with("<SECRET_"));
+        assert!(placeholder("user.pin", Value::DoubleValue(4921.0)).starts_with("<SECRET_"));
+        // The same in every trace, as it is for an identity that came as text.
+        let identity = string("user.id", &CARD.to_string());
+        let mut span = Span { trace_id: vec![2; 16], attributes: vec![identity], ..Span::default() };
+        redactor().redact_span(&mut span);
+        assert_eq!(placeholder("user.id", Value::IntValue(CARD)), text_of(&span.attributes[0]));
+    }
+
+    #[test]
+    fn numbers_of_no_one_stay_numbers() {
+        for (key, value) in [
+            ("card", Value::IntValue(i64::MIN)),
+            ("gen_ai.usage.input_tokens", Value::IntValue(4921)),
+            ("token", Value::IntValue(4921)),
+            ("gen_ai.tool.call.result", Value::IntValue(1_732_780_800)),
+            ("gen_ai.tool.call.result", Value::DoubleValue(59.329_323_5)),
+            ("card", Value::DoubleValue(4_111_111_111_111.5)),
+            ("card", Value::DoubleValue(f64::MAX)),
+            ("user.id", Value::IntValue(17)),
+        ] {
+            assert_eq!(redacted_value(key, value.clone()), Some(value), "{key}");
+        }
+        let not_a_number = redacted_value("card", Value::DoubleValue(f64::NAN));
+        assert!(matches!(not_a_number, Some(Value::DoubleValue(number)) if number.is_nan()));
+    }
+
+    #[test]
+    fn json_under_a_name_that_says_something_stays_json() {
+        let redacted = |key: &str, text: &str| match redacted_value(key, Value::StringValue(text.to_owned())) {
+            Some(Value::StringValue(text)) => serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            other => panic!("{key} became {other:?}"),
+        };
+        for key in ["gen_ai.tool.call.arguments", "card.details", "phone"] {
+            let json = redacted(key, r#"{"card": 4111111111111111}"#);
+            assert!(json["card"].as_str().unwrap().starts_with("<CARD_"), "{key}");
+        }
+        let json = redacted("customer.phones", r#"["4155552671", 2125550187]"#);
+        assert!(json.as_array().unwrap().iter().all(|item| item.as_str().unwrap().starts_with("<PHONE_")), "{json}");
+    }
+
+    #[test]
+    fn results_of_tool_calls_are_no_telephone_numbers() {
+        for text in ["1732780800", "59.3293235", "250000000"] {
+            let value = Value::StringValue(text.to_owned());
+            assert_eq!(redacted_value("gen_ai.tool.call.result", value.clone()), Some(value));
+        }
+        let cell = redacted_value("customer.cell", Value::StringValue("4155552671".to_owned()));
+        assert!(matches!(cell, Some(Value::StringValue(text)) if text.starts_with("<PHONE_")));
     }
 
     #[test]

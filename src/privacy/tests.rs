@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::linear_tests::TRIGGERS;
 use super::test_corpus::{FOUND, LEFT};
 use super::*;
 use crate::config::privacy::{PatternConfig, PrivacyConfig};
@@ -54,6 +55,28 @@ fn only_the_value_goes_and_its_surroundings_stay() {
         letters.replace_all(&redacted, ">").into_owned()
     };
     insta::assert_snapshot!(FOUND.iter().map(|(text, _)| shape(text)).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn an_address_ends_where_text_without_spaces_begins() {
+    let redactor = redactor();
+    for (text, start, end) in [
+        ("请把发票发送到anna@example.org谢谢", "请把发票发送到<EMAIL_", ">谢谢"),
+        ("メールはanna.berg@example.co.jpです。", "メールは<EMAIL_", ">です。"),
+        ("山田@例え.jpへ", "<EMAIL_", ">へ"),
+        ("jörg.müller@beispiel.de", "<EMAIL_", ">"),
+    ] {
+        let redacted = redactor.redact_text(&TRACE, text);
+        assert!(redacted.starts_with(start) && redacted.ends_with(end), "{redacted}");
+    }
+}
+
+#[test]
+fn a_cookie_goes_up_to_its_attributes_also_behind_an_empty_value() {
+    let redactor = redactor();
+    let redacted = redactor.redact_text(&TRACE, "Cookie: consent=; name=Zoë");
+    assert!(redacted.starts_with("Cookie: consent=<SECRET_") && redacted.ends_with('>'), "{redacted}");
+    assert_eq!(redactor.redact_text(&TRACE, "Set-Cookie: consent=; Path=/"), "Set-Cookie: consent=; Path=/");
 }
 
 #[test]
@@ -114,6 +137,19 @@ fn any_text() -> impl Strategy<Value = String> {
         .prop_map(|parts| parts.into_iter().map(|(value, glue)| value + &glue).collect())
 }
 
+/// Arbitrary text between whatever makes a recogniser look around.
+fn provocation() -> impl Strategy<Value = String> {
+    let announcements: Vec<&'static str> = detect::announcements().collect();
+    let piece = prop_oneof![
+        prop::sample::select(TRIGGERS.to_vec()).prop_map(str::to_owned),
+        prop::sample::select(announcements).prop_map(str::to_owned),
+        prop::sample::select(vec![":", ": ", "=", ";", "; ", "\"", " ", "@", ".", "ë", "谢"]).prop_map(str::to_owned),
+        "[0-9]{1,12}",
+        "\\PC{0,4}",
+    ];
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
 fn nested(text: &str, depth: u8) -> String {
     (0..depth).fold(text.to_owned(), |inner, level| {
         let key = format!("k{level}");
@@ -163,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_whatever_stops_the_redactor(text in "\\PC{0,200}") {
+    fn no_text_whatever_stops_the_redactor(text in prop_oneof!["\\PC{0,200}".boxed(), provocation().boxed()]) {
         let redacted = redactor().redact_text(&TRACE, &text).into_owned();
         prop_assert!(redacted.len() <= 32 * (text.len() + 1));
     }

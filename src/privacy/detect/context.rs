@@ -43,20 +43,25 @@ pub(super) fn behind(text: Text<'_>, end: usize) -> Topics {
     window.make_ascii_lowercase();
     let Some(rest) = LINKS.iter().find_map(|link| window.strip_prefix(*link)) else { return Topics::NONE };
     match rest.split(|byte| !is_letter(*byte)).next() {
-        Some(b"number" | b"nummer" | b"no" | b"numero" | b"contact") => Topics::PHONE,
+        Some(b"number" | b"nummer" | b"no" | b"numero" | b"contact" | b"cell") => Topics::PHONE,
         Some(word) => words(word),
         None => Topics::NONE,
     }
 }
 
-/// What the words of a name or a sentence announce, whatever the case.
+/// What the words of a name or a sentence announce, whatever the case. In a name such as `tool.call.result` a verb announces
+/// nothing.
 pub(super) fn of_name(name: &str) -> Topics {
     let mut bytes = [0u8; 64];
     let name = &name.as_bytes()[name.len().saturating_sub(bytes.len())..];
     let lower = &mut bytes[..name.len()];
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
-    words(lower)
+    let topics = words(lower);
+    if lower.ends_with(b"cell") || lower.ends_with(b"contact") {
+        return topics;
+    }
+    topics.without(Topics::PHONE_IF_SHAPED)
 }
 
 /// The ISO code of a country in capitals that stands right before `at`: `NO 412 34 567`.

@@ -29,7 +29,7 @@ pub(super) fn around_at_sign(text: Text<'_>, at: usize, width: usize) -> Option<
     }
     let start = local_start(text, at)?;
     let end = domain_end(text, after_break(text, at + width)).or_else(|| local_host_end(text, at + width))?;
-    let (local, domain) = (&text.str[start..at], text.str[at + width..end].trim_start());
+    let (local, domain) = (text.str.get(start..at)?, text.str.get(at + width..end)?.trim_start());
     let is_remote = local == "git" && matches!(text.at(end), b':' | b'/');
     let is_image = matches!(domain.split_once('.'), Some(("1x" | "2x" | "3x" | "4x", _)));
     (!is_remote && !is_image).then_some(Finding::new(start, end, Kind::Email))
@@ -40,7 +40,7 @@ fn around_spaced(text: Text<'_>, at: usize) -> Option<Finding> {
     let start = local_start(text, at - 1)?;
     let end = domain_end(text, at + 2)?;
     let marked =
-        text.str[start..at - 1].contains(['.', '_', '+']) || text.bytes[start..at - 1].iter().any(u8::is_ascii_digit);
+        text.str.get(start..at - 1)?.contains(|one: char| matches!(one, '.' | '_' | '+') || one.is_ascii_digit());
     marked.then(|| Finding::new(start, end, Kind::Email))
 }
 
@@ -79,16 +79,14 @@ pub(super) fn spelt(text: Text<'_>, found: &mut Vec<Finding>) {
 }
 
 fn around_spelt_dot(text: Text<'_>, dot: usize) -> Option<Finding> {
+    // How `@` is written before the domain, and whether that is the mark itself.
+    const MARKS: [(&str, bool); 5] = [(" at ", false), (" AT ", false), (" ät ", false), ("@", true), (" @ ", true)];
     let label = text.back(dot, 40, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
-    let mark = text.str.get(label.checked_sub(4)?..label)?;
-    let (mark, plain) = match mark {
-        " at " | " AT " | " ät " => (label - 4, false),
-        _ if mark.ends_with('@') => (label - 1, true),
-        _ if mark.ends_with(" @ ") => (label - 3, true),
-        _ => return None,
-    };
+    let before = text.str.get(..label)?;
+    let (written, plain) = MARKS.into_iter().find(|(written, _)| before.ends_with(written))?;
+    let mark = label - written.len();
     let start = local_start(text, mark)?;
-    let local = &text.str[start..mark];
+    let local = text.str.get(start..mark)?;
     let end = spelt_domain_end(text, label)?;
     let lead = text.window_before(start, 24).to_ascii_lowercase();
     let announced = ["mail", "write", "contact", "reach", "adres"].iter().any(|word| lead.contains(word));
@@ -125,16 +123,16 @@ fn url_credentials(text: Text<'_>, at: usize) -> Credentials {
 
 /// Where the local part begins that ends at `at`.
 fn local_start(text: Text<'_>, at: usize) -> Option<usize> {
-    let window = text.window_before(at, LOCAL_BYTES);
     let mut start = at;
-    let mut rest = window;
+    let mut rest = text.window_before(at, LOCAL_BYTES);
+    let is_of_latin = rest.ends_with(is_latin);
     while let Some(character) = rest.chars().next_back() {
         let joined = match character {
             ')' | ']' | '}' => spelt_mark(rest),
             '\'' | '’' => rest[..rest.len() - character.len_utf8()]
                 .ends_with(|one: char| one.is_ascii_alphabetic())
                 .then_some(character.len_utf8()),
-            _ => is_local(character).then_some(character.len_utf8()),
+            _ => (is_local(character) && (is_latin(character) || !is_of_latin)).then_some(character.len_utf8()),
         };
         let Some(length) = joined.filter(|_| start > at.saturating_sub(LOCAL_BYTES)) else { break };
         start -= length;
@@ -184,7 +182,7 @@ fn spelt_domain_end(text: Text<'_>, start: usize) -> Option<usize> {
         }
         (end, labels) = (after, labels + 1);
     }
-    let domain = text.str[start..end].trim_end_matches(['.', '-']);
+    let domain = text.str.get(start..end)?.trim_end_matches(['.', '-']);
     let top = domain.rsplit(|one: char| !one.is_ascii_alphanumeric()).next()?;
     let is_name = top.len() >= 2 && top.bytes().all(|byte| byte.is_ascii_alphabetic());
     (labels > 0 && is_name).then_some(start + domain.len())
@@ -209,11 +207,32 @@ fn domain_end(text: Text<'_>, start: usize) -> Option<usize> {
         .take(DOMAIN_BYTES)
         .find(|(_, character)| !(character.is_alphanumeric() || matches!(character, '.' | '-')))
         .map_or(rest.len().min(DOMAIN_BYTES), |(length, _)| length);
-    let domain = rest.get(..length)?.trim_end_matches(['.', '-']);
+    let whole = rest.get(..length)?;
+    let end = |domain: &str| domain_length(domain).map(|length| start + length);
+    end(before_other_script(whole)).or_else(|| end(whole))
+}
+
+/// What of a domain stands before text of another script that no space separates from it.
+fn before_other_script(domain: &str) -> &str {
+    let mut is_of_latin = false;
+    let mut last = '.';
+    let end = domain.char_indices().find(|(_, character)| {
+        if last == '.' {
+            is_of_latin = is_latin(*character);
+        }
+        last = *character;
+        is_of_latin && !is_latin(*character)
+    });
+    end.map_or(domain, |(end, _)| &domain[..end])
+}
+
+/// How much of this is a domain, which ends with a name.
+fn domain_length(domain: &str) -> Option<usize> {
+    let domain = domain.trim_end_matches(['.', '-']);
     let (labels, top) = domain.rsplit_once('.')?;
     let top_is_name = top.chars().count() >= 2 && (top.starts_with("xn--") || top.chars().all(char::is_alphabetic));
     let labels_hold = labels.split('.').all(|label| !label.is_empty() && !label.starts_with('-'));
-    (top_is_name && labels_hold).then_some(start + domain.len())
+    (top_is_name && labels_hold).then_some(domain.len())
 }
 
 /// `anna@localhost`: a name of this machine, without a dot.
@@ -221,6 +240,12 @@ fn local_host_end(text: Text<'_>, start: usize) -> Option<usize> {
     const NAMES: [&[u8]; 3] = [b"localhost", b"localdomain", b"intranet"];
     let name = NAMES.iter().find(|name| text.bytes.get(start..).is_some_and(|rest| rest.starts_with(name)))?;
     text.ends_word(start + name.len()).then_some(start + name.len())
+}
+
+/// Letters of Latin alphabets, digits and marks: what stands together in an address, and apart from text in scripts that
+/// put no spaces between words.
+fn is_latin(character: char) -> bool {
+    matches!(character, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
 }
 
 fn is_local(character: char) -> bool {

@@ -53,7 +53,7 @@ fn ipv6(text: Text<'_>, at: usize) -> Option<Finding> {
 
 /// An IPv4 address from `start` to `end`, four groups of digits with dots that are known to be free on both sides.
 pub(super) fn ipv4(text: Text<'_>, start: usize, end: usize) -> Option<Finding> {
-    let address: Ipv4Addr = text.str[start..end].replace("[.]", ".").parse().ok()?;
+    let address: Ipv4Addr = text.str.get(start..end)?.replace("[.]", ".").parse().ok()?;
     let pinned = text.bytes[..start].ends_with(b"==");
     let nobody = address.is_loopback() || address.is_unspecified() || address.is_broadcast();
     (!pinned && !nobody && !is_word(text.at(end))).then_some(Finding::new(start, end, Kind::Ip))

@@ -69,7 +69,9 @@ pub(super) fn find(raw: &str) -> Vec<Finding> {
     let mut found = scan.found;
     for finding in &mut found {
         let written = view.written(finding.start..finding.end);
-        (finding.start, finding.end) = (written.start, written.end);
+        // Whole characters: rather one too many than a place inside one.
+        finding.start = raw.floor_char_boundary(written.start);
+        finding.end = raw.ceil_char_boundary(written.end);
     }
     found
 }
@@ -82,6 +84,12 @@ pub(super) fn is_secret_of(name: &str, value: &str) -> bool {
 /// Whether a name says what the value behind it is: a telephone number, an order.
 pub(super) fn says_something(name: &str) -> bool {
     context::of_name(name) != topics::Topics::NONE
+}
+
+/// Every word and name that makes the recognisers look at what is behind it.
+#[cfg(test)]
+pub(super) fn announcements() -> impl Iterator<Item = &'static str> {
+    topics::listed().chain(secret_names::SecretName::names())
 }
 
 /// The text as a reader would see it, for values that can be written in several ways.

@@ -90,6 +90,7 @@ pub(super) fn is_secret_of(name: &str, value: &str) -> bool {
             SecretName::Random => is_mixed(value, 10) && !value.contains(' '),
             SecretName::Code => value.len() <= 12 && value.bytes().any(|byte| byte.is_ascii_digit()),
             SecretName::Key => !value.parse::<f64>().is_ok_and(|number| number < 1e6),
+            SecretName::Ambiguous => is_opaque(value),
             SecretName::Password | SecretName::Cookie | SecretName::Authorization | SecretName::Connection => true,
         }
 }
@@ -128,7 +129,8 @@ fn of_quoted(text: Text<'_>, name: SecretName, start: usize, end: usize) -> Opti
         SecretName::Code => {
             (value.len() <= 12 && value.bytes().any(|byte| byte.is_ascii_digit())).then(|| found(start)).flatten()
         }
-        SecretName::Key if is_of_logprobs(text, end) => None,
+        SecretName::Key | SecretName::Ambiguous if is_of_logprobs(text, end) => None,
+        SecretName::Ambiguous => is_opaque(value).then(|| found(start)).flatten(),
         SecretName::Password | SecretName::Key | SecretName::Cookie | SecretName::Connection => found(start),
     }
 }
@@ -157,7 +159,11 @@ fn of_bare(
         SecretName::Password => is_chosen(value),
         SecretName::Code => value.bytes().all(|byte| byte.is_ascii_digit()) && (3..=8).contains(&value.len()),
         SecretName::Random => is_mixed(value, 10),
-        SecretName::Key | SecretName::Cookie | SecretName::Authorization | SecretName::Connection => is_mixed(value, 8),
+        SecretName::Key
+        | SecretName::Ambiguous
+        | SecretName::Cookie
+        | SecretName::Authorization
+        | SecretName::Connection => is_mixed(value, 8),
     };
     is_secret.then(|| Finding::new(start, end, Kind::Secret))
 }
@@ -172,13 +178,13 @@ fn cookies(text: Text<'_>, ahead: &mut Ahead, start: usize) -> Option<Finding> {
     let line = line.into_iter().min().unwrap_or(start);
     let begins = name_end + 1;
     let mut end = begins;
-    for pair in text.str.get(begins..line)?.split(';') {
-        if end > begins && is_cookie_attribute(pair) {
+    for (index, pair) in text.str.get(begins..line)?.split(';').enumerate() {
+        if index > 0 && is_cookie_attribute(pair) {
             break;
         }
-        end += pair.len() + usize::from(end > begins);
+        end += pair.len() + usize::from(index > 0);
     }
-    let end = begins + text.str[begins..end].trim_end().len();
+    let end = begins + text.str.get(begins..end)?.trim_end().len();
     looked_at(end - begins);
     (end > begins).then(|| Finding::new(begins, end, Kind::Secret))
 }
@@ -219,6 +225,11 @@ fn is_chosen(value: &str) -> bool {
     let letters = has(u8::is_ascii_alphabetic);
     let marked = has(|byte| b"!@#$%^&*+?~|".contains(byte));
     value.len() >= 4 && (has(u8::is_ascii_digit) || (letters && marked && value.len() >= 6))
+}
+
+/// What is hardly a word or a label: letters and digits mixed, or longer than words are.
+fn is_opaque(value: &str) -> bool {
+    !value.contains(char::is_whitespace) && (is_mixed(value, 8) || value.chars().nth(19).is_some())
 }
 
 /// Letters and digits mixed, and at least so many characters.

@@ -36,7 +36,7 @@ pub(super) fn international(groups: &Groups<'_>) -> Option<Finding> {
         (Some(_), 1) => total >= 10,
         (Some(_), _) => total >= 8 && groups.length(0) <= 4,
         // A single group of digits with two zeros is a number of something else more often.
-        (None, 1) => groups.announced(Topics::PHONE),
+        (None, 1) => is_phone_by_word(groups),
         (None, count) => total >= 10 && (count >= 3 || groups.length(0) <= 5),
     };
     (enough && groups.free_after(count)).then(|| Finding::new(start, groups.end(count), Kind::Phone))
@@ -118,10 +118,10 @@ pub(super) fn national(groups: &Groups<'_>) -> Option<Finding> {
         let clear =
             (1..count).all(|group| matches!(groups.separator(group), b'-' | b'.' | b'(')) || groups.length(0) == 1;
         let bracketed = (1..count).any(|group| groups.separator(group) == b'(');
-        return (clear || bracketed || groups.announced(Topics::PHONE)).then(|| found(count)).flatten();
+        return (clear || bracketed || is_phone_by_word(groups)).then(|| found(count)).flatten();
     }
     if let Some(count) = bracketed_area(groups).or_else(|| leading_zero(groups)) {
-        return (!groups.announced(Topics::OTHER) || groups.announced(Topics::PHONE)).then(|| found(count)).flatten();
+        return (!groups.announced(Topics::OTHER) || is_phone_by_word(groups)).then(|| found(count)).flatten();
     }
     announced(groups).and_then(found)
 }
@@ -190,7 +190,24 @@ fn french(groups: &Groups<'_>) -> bool {
     let counts_on =
         groups.digits_of(1) == next_of(groups.digits_of(0)) && groups.digits_of(2) == next_of(groups.digits_of(1));
     let separated = matches!(groups.separator(1), b' ' | b'.' | b'-');
-    separated && !longer && (!counts_on || groups.announced(Topics::PHONE))
+    separated && !longer && (!counts_on || is_phone_by_word(groups))
+}
+
+/// Whether a word before announces a telephone number, of digits that have the shape of one.
+fn is_phone_by_word(groups: &Groups<'_>) -> bool {
+    groups.announced(Topics::PHONE) || groups.announced(Topics::PHONE_IF_SHAPED)
+}
+
+/// Digits without separators, or in two halves, as a North American or a national number with its leading 0 is written.
+fn is_shaped(groups: &Groups<'_>, count: usize) -> bool {
+    let digits = groups.digits_of(0).as_bytes();
+    let american = match digits {
+        [b'1', digits @ ..] if digits.len() == 10 => digits,
+        digits => digits,
+    };
+    let is_american = american.len() == 10 && [0, 3].iter().all(|at| matches!(american[*at], b'2'..=b'9'));
+    let is_trunk = matches!(digits, [b'0', b'1'..=b'9', ..]);
+    (count == 1 && is_american) || is_trunk
 }
 
 fn next_of(pair: &str) -> String {
@@ -200,10 +217,18 @@ fn next_of(pair: &str) -> String {
 /// After a word such as `phone`, looser shapes are numbers to call too: how many groups this one has.
 fn announced(groups: &Groups<'_>) -> Option<usize> {
     let said = |count: usize| {
-        groups.announced(Topics::PHONE) || context::behind(groups.text, groups.end(count)).has(Topics::PHONE)
+        groups.announced(Topics::PHONE)
+            || (groups.announced(Topics::PHONE_IF_SHAPED) && is_shaped(groups, count))
+            || context::behind(groups.text, groups.end(count)).has(Topics::PHONE)
     };
     if groups.is(&[3, 4], b"- .") && !groups.digits_of(0).starts_with(['0', '1']) {
-        return groups.announced(Topics::PHONE).then_some(2);
+        // "reach 800-1200 degrees": what begins with 0 ends no range.
+        let is_shaped = groups.announced(Topics::PHONE_IF_SHAPED) && groups.digits_of(1).starts_with('0');
+        return (groups.announced(Topics::PHONE) || is_shaped).then_some(2);
+    }
+    // A decimal fraction.
+    if groups.len == 2 && groups.separator(1) == b'.' && !is_shaped(groups, 2) {
+        return None;
     }
     let other = groups.announced(Topics::OTHER) || groups.announced(Topics::ID);
     let fits = |count: usize| {

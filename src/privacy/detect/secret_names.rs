@@ -7,6 +7,8 @@ pub(super) enum SecretName {
     Password,
     /// A key or token.
     Key,
+    /// A name that alone says little: a word of a text is a token, and a test that succeeded a pass. Only what is opaque.
+    Ambiguous,
     /// A signature, whose name is used for other things as well: only what looks random.
     Random,
     /// A PIN or a one-time code: a few digits.
@@ -111,6 +113,9 @@ const WORDS: [(&str, SecretName); 31] = [
     ("cvc", SecretName::Code),
 ];
 
+/// Names that say of what they are a key only as the end of a longer one: `bot_token`, `db_pass`.
+const AMBIGUOUS: [&str; 4] = ["token", "pass", "pat", "pw"];
+
 /// How many bytes of a name are looked at: its end.
 pub(super) const LONGEST: usize = 48;
 
@@ -158,7 +163,14 @@ impl SecretName {
         let (whole, word) = (&buffer[..length], &buffer[word..length]);
         let ending = ENDINGS.iter().find(|(ending, _)| whole.ends_with(ending.as_bytes()));
         let found = ending.or_else(|| WORDS.iter().find(|(one, _)| word == one.as_bytes()));
-        found.map(|(_, secret)| *secret)
+        let is_ambiguous = AMBIGUOUS.iter().any(|one| whole == one.as_bytes());
+        found.map(|(_, secret)| if is_ambiguous { Self::Ambiguous } else { *secret })
+    }
+
+    /// Every name, for tests.
+    #[cfg(test)]
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        ENDINGS.iter().chain(&WORDS).map(|(name, _)| *name)
     }
 }
 
@@ -172,8 +184,13 @@ mod tests {
         for name in ["password", "DB_PASSWORD", "userPassword", "new-password", "pwd", "PASSWORT", "lösenord"] {
             assert_eq!(of(name), Some(SecretName::Password), "{name}");
         }
-        for name in ["api_key", "X-Api-Key", "clientSecret", "access_token", "token", "AccountKey", "SharedAccessKey"] {
+        for name in
+            ["api_key", "X-Api-Key", "clientSecret", "access_token", "bot-token", "AccountKey", "SharedAccessKey"]
+        {
             assert_eq!(of(name), Some(SecretName::Key), "{name}");
+        }
+        for name in ["token", "Token", "pass", "PAT", "pw"] {
+            assert_eq!(of(name), Some(SecretName::Ambiguous), "{name}");
         }
         for name in ["bypass", "max_token_count", "key", "policy", "spin", "stop_sequence"] {
             assert_eq!(of(name), None, "{name}");

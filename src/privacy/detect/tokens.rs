@@ -57,8 +57,8 @@ fn key(text: Text<'_>, at: usize, end: usize) -> Option<Finding> {
     if text.at(end) != b'~' && end < start + 16 {
         return None;
     }
-    let last = end - text.str[start..end].bytes().rev().take_while(|byte| matches!(byte, b'.' | b'-')).count();
-    if text.at(end) == b'~' && text.str[start..end].ends_with(['Q']) {
+    let last = text.back(end, end - start, |byte| matches!(byte, b'.' | b'-'));
+    if text.at(end) == b'~' && end > start && text.before(end) == b'Q' {
         let end = text.forward(end, 64, |byte| Class::Token.has(byte) || byte == b'~');
         return (end - start >= 32).then(|| Finding::new(start, end, Kind::Secret));
     }
@@ -154,7 +154,7 @@ pub(super) fn telegram(text: Text<'_>, at: usize) -> Option<Finding> {
 pub(super) fn private_key(text: Text<'_>, ahead: &mut Ahead, at: usize) -> Option<Finding> {
     let lead = text.window_before(at, 40);
     let begin = at - lead.len() + lead.rfind("-----BEGIN")?;
-    if text.str[begin..at].contains('\n') {
+    if text.bytes[begin..at].contains(&b'\n') {
         return None;
     }
     let label = text.forward(at, 32, |byte| byte.is_ascii_alphabetic() || byte == b' ');

@@ -31,9 +31,15 @@ impl Topics {
     pub(super) const ID: Self = Self(512);
     /// A number that a state gave to a person, by a word that means something else as well.
     pub(super) const NATIONAL_IF_CHECKED: Self = Self(1024);
+    /// A telephone number, by a word that means something else as often: only where the digits look like one.
+    pub(super) const PHONE_IF_SHAPED: Self = Self(2048);
 
     pub(super) fn has(self, topic: Self) -> bool {
         self.0 & topic.0 != 0
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub(super) fn with(self, other: Self) -> Self {
@@ -45,13 +51,13 @@ impl Topics {
 const WORDS: &[(&[&str], Topics)] = &[
     (
         &[
-            "tel", "tél", "tlf", "tfno", "tlfn", "puh", "call", "calls", "cell", "fax", "ph", "fone", "contact",
-            "handy", "ring", "dial", "sms", "hotline", "appelez", "mob", "gsm", "msisdn", "rufen", "anrufen", "reach",
-            "natel", "portable", "cel", "llama", "llame", "chiama", "ligue", "zadzwoń", "bel", "soita", "тел", "電話",
-            "电话", "手机",
+            "tel", "tél", "tlf", "tfno", "tlfn", "puh", "fax", "ph", "fone", "handy", "dial", "sms", "hotline",
+            "appelez", "mob", "gsm", "msisdn", "rufen", "anrufen", "natel", "portable", "cel", "llama", "llame",
+            "chiama", "ligue", "zadzwoń", "soita", "тел", "電話", "电话", "手机",
         ],
         Topics::PHONE,
     ),
+    (&["call", "calls", "cell", "contact", "ring", "reach", "bel"], Topics::PHONE_IF_SHAPED),
     (
         &[
             "card",
@@ -281,6 +287,12 @@ const WORDS: &[(&[&str], Topics)] = &[
         Topics::PASSWORD,
     ),
 ];
+
+/// Every word, for tests.
+#[cfg(test)]
+pub(super) fn listed() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().flat_map(|(words, _)| words.iter().copied())
+}
 
 /// How many places [`place`] knows.
 const PLACES: usize = 4096;
