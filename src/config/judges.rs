@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::model::named_enum;
+
 /// All `[judges.NAME]` sections by name. A judge named `baseline` always exists, and `default` is the baseline
 /// unless configured.
 pub type JudgesConfig = BTreeMap<String, JudgeConfig>;
@@ -19,9 +21,33 @@ pub enum Provider {
     Openai,
     /// Anthropic messages.
     Anthropic,
+    /// Decision models, which read typed questions and answer with probabilities, in a `dialect`.
+    Decisions,
     /// The offline, deterministic lexical scorer: no model, no network, no key.
     #[default]
     Baseline,
+}
+
+named_enum! {
+    /// The contract of a decision model's endpoint.
+    #[derive(Default)]
+    pub enum Dialect {
+        /// `POST …/systemone`: `TypeSafe`, llama.cpp, Ollama, `SGLang`, `OpenRouter`, Cloudflare.
+        #[default]
+        Systemone = "systemone",
+        /// `POST …/decisions` with a list of questions: `OpenAI`, Fireworks, NVIDIA Dynamo.
+        Openai = "openai",
+        /// Gemini's `POST …/decisions`.
+        Gemini = "gemini",
+    }
+}
+
+/// What a gateway wraps a decision model's answer in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Envelope {
+    /// `{"result": …, "success": true, "errors": []}`
+    Cloudflare,
 }
 
 /// How a judge is held to the reply schema.
@@ -91,6 +117,12 @@ impl Serialize for ExtraHeaders {
 pub struct JudgeConfig {
     /// The protocol.
     pub provider: Provider,
+    /// The contract of the endpoint (`decisions`). Never told from the address.
+    pub dialect: Option<Dialect>,
+    /// What a gateway wraps answers in (`decisions`).
+    pub envelope: Option<Envelope>,
+    /// The longest subject that a decision model is sent, in tokens, estimated from its bytes; a longer one is filtered.
+    pub max_state_tokens: u32,
     /// The endpoint up to and without `/chat/completions` or `/messages`. Absent: the provider's own.
     pub base_url: Option<String>,
     /// The model's name as the endpoint knows it.
@@ -143,10 +175,20 @@ pub struct JudgeConfig {
     pub daily_budget_calls: Option<u64>,
 }
 
+impl JudgeConfig {
+    /// The most tokens that are paid for as output: a decision model writes nothing.
+    pub fn longest_output(&self) -> u32 {
+        if self.provider == Provider::Decisions { 0 } else { self.max_output_tokens }
+    }
+}
+
 impl Default for JudgeConfig {
     fn default() -> Self {
         Self {
             provider: Provider::Baseline,
+            dialect: None,
+            envelope: None,
+            max_state_tokens: 30_000,
             base_url: None,
             model: None,
             api_key_env: None,

@@ -5,13 +5,21 @@
 use tokio::time::Instant;
 
 use super::breaker::{Change, Ending};
-use super::completion::Completion;
 use super::concurrency::{Permit, Signal};
-use super::error::{Failure, refusal_pause};
+use super::error::Failure;
 use super::price::{self, BYTES_PER_TOKEN};
 use super::remote::{LONGEST_WAIT_IN_HAND, Remote};
-use super::request::Spent;
+use super::request::{JudgeUsage, Spent};
+use crate::config::judges::Provider;
 use crate::model::Amounts;
+
+/// What an endpoint says that an answer took.
+pub(super) struct Answered<'a> {
+    pub(super) usage: &'a JudgeUsage,
+    pub(super) model: Option<&'a str>,
+    /// From endpoints that report it.
+    pub(super) cost_usd: Option<f64>,
+}
 
 /// What a call has taken.
 pub(super) struct Turn<'a> {
@@ -19,7 +27,8 @@ pub(super) struct Turn<'a> {
     permit: Option<Permit<'a>>,
     /// The breaker's leave, and whether this call is its probe.
     probe: Option<bool>,
-    rubric: &'a str,
+    /// The rubrics that the call is for, each with its part of what it uses up.
+    rubrics: Vec<(&'a str, f64)>,
     /// Of the budget.
     reserved: Option<Amounts>,
     reserved_request: bool,
@@ -28,10 +37,11 @@ pub(super) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// Waits for the right to send `body_bytes`; fails when it cannot be had before `deadline`.
+    /// Waits for the right to send `body_bytes`; fails when it cannot be had before `deadline`. What the call uses up is
+    /// booked to `rubrics` by their parts, which add up to 1.
     pub(super) async fn take(
         remote: &'a Remote,
-        rubric: &'a str,
+        rubrics: &[(&'a str, f64)],
         body_bytes: usize,
         deadline: Instant,
     ) -> Result<Self, Failure> {
@@ -39,7 +49,7 @@ impl<'a> Turn<'a> {
             remote,
             permit: None,
             probe: None,
-            rubric,
+            rubrics: rubrics.to_vec(),
             reserved: None,
             reserved_request: false,
             reserved_tokens: None,
@@ -96,7 +106,7 @@ impl<'a> Turn<'a> {
             self.reserved_request = true;
         }
         if let Some(tokens) = &self.remote.tokens {
-            let estimate = body_bytes as f64 / BYTES_PER_TOKEN + f64::from(self.remote.config.max_output_tokens);
+            let estimate = body_bytes as f64 / BYTES_PER_TOKEN + f64::from(self.remote.config.longest_output());
             wait = wait.max(tokens.reserve(estimate, now, patience).ok_or(Failure::Saturated)?);
             self.reserved_tokens = Some(estimate);
         }
@@ -112,14 +122,14 @@ impl<'a> Turn<'a> {
     }
 
     /// The endpoint answered with a completion.
-    pub(super) fn answered(mut self, completion: &Completion, spent: &mut Spent) {
-        let usage = &completion.usage;
+    pub(super) fn answered(mut self, answer: Answered<'_>, spent: &mut Spent) {
+        let usage = answer.usage;
         let cost = match &self.remote.prices {
             Some(prices) => price::cost(prices, usage),
-            None => completion.reported_cost_usd,
+            None => answer.cost_usd,
         };
         spent.usage.add(usage);
-        spent.model.clone_from(&completion.model);
+        spent.model = answer.model.map(str::to_owned);
         spent.cost_usd = spent.cost_usd.zip(cost).map(|(before, now)| before + now);
         // Where the provider does not count, the reservation stands.
         let tokens = usage.input_tokens.zip(usage.output_tokens).map(|(input, output)| (input + output) as f64);
@@ -141,20 +151,25 @@ impl<'a> Turn<'a> {
         };
         let ending = match failure {
             _ if adapts => Ending::Answered,
-            Failure::Timeout(_) | Failure::Unavailable { .. } | Failure::Connection(_) | Failure::BadResponse(_) => {
-                Ending::Failed
-            }
+            Failure::Timeout(_)
+            | Failure::Unavailable { .. }
+            | Failure::Connection(_)
+            | Failure::CutOff(_)
+            | Failure::BadResponse(_) => Ending::Failed,
             // For no known reason: after ten in a row it is not the requests' fault.
             Failure::BadRequest { .. } if self.remote.is_proven() => Ending::Failed,
             Failure::Unauthorized { .. }
             | Failure::QuotaExhausted { .. }
+            | Failure::AllowanceUsedUp { .. }
             | Failure::NotFound { .. }
             | Failure::BadRequest { .. }
-            | Failure::NoneAccepted { .. } => Ending::Refused(refusal_pause(failure.asked_wait())),
+            | Failure::NoneAccepted { .. } => Ending::Refused(failure.refusal_pause()),
             _ => Ending::Answered,
         };
         // Nobody charges for a refusal, though it is a call; one that was given up may have been answered and charged.
-        let perhaps_charged = matches!(failure, Failure::Timeout(_));
+        // What a decision model's endpoint sends with a success is paid for, whether it can be read or not.
+        let perhaps_charged = matches!(failure, Failure::Timeout(_) | Failure::CutOff(_))
+            || (matches!(failure, Failure::BadResponse(_)) && self.remote.config.provider == Provider::Decisions);
         if perhaps_charged {
             spent.cost_usd = None;
         }
@@ -181,8 +196,11 @@ impl<'a> Turn<'a> {
         let now = Instant::now();
         let environment = &self.remote.environment;
         if let Some(reserved) = self.reserved.take() {
-            let (account, used) = (&self.remote.account, used.unwrap_or_default());
-            environment.budget.settle(account, self.rubric, reserved, used, (environment.now)());
+            let shares: Vec<f64> = self.rubrics.iter().map(|(_, share)| *share).collect();
+            let parts = reserved.split(&shares).into_iter().zip(used.unwrap_or_default().split(&shares));
+            for ((rubric, _), (reserved, used)) in self.rubrics.iter().zip(parts) {
+                environment.budget.settle(&self.remote.account, rubric, reserved, used, (environment.now)());
+            }
         }
         if let (Some(bucket), Some(reserved)) = (&self.remote.tokens, self.reserved_tokens.take()) {
             bucket.refund(reserved - tokens.unwrap_or(0.0), now);

@@ -142,7 +142,7 @@ impl Shape {
             (Structured::Bounded, _) => Structured::Schema,
             (Structured::Schema, Provider::Openai | Provider::Baseline) => Structured::Json,
             (Structured::Schema, Provider::Anthropic) | (Structured::Json, _) => Structured::Prompt,
-            (Structured::Prompt, _) => return None,
+            (Structured::Prompt, _) | (_, Provider::Decisions) => return None,
         };
         Some(Self { structured, ..self })
     }

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 
-use crate::config::judges::{JudgeConfig, Provider};
+use crate::config::judges::{Dialect, JudgeConfig, Provider};
 use crate::net;
 use crate::secrets::SecretPlace;
 
+use super::decisions::places;
 use super::error::{Failure, JudgeConfigError};
 use super::refusal::Refusal;
 
@@ -55,7 +56,8 @@ impl Endpoint {
         let refuse = |key, problem: String| JudgeConfigError::Value { judge: name.to_owned(), key, problem };
         let default_header = match config.provider {
             Provider::Anthropic => "x-api-key",
-            Provider::Openai | Provider::Baseline => AUTHORIZATION.as_str(),
+            Provider::Decisions if config.dialect == Some(Dialect::Gemini) => "x-goog-api-key",
+            Provider::Openai | Provider::Baseline | Provider::Decisions => AUTHORIZATION.as_str(),
         };
         let header = config.api_key_header.as_deref().unwrap_or(default_header);
         let key_header: HeaderName =
@@ -128,7 +130,8 @@ impl Endpoint {
         }
         let mut response = request.send().await.map_err(connection)?;
         if response.status().is_success() {
-            let answer = read_up_to(&mut response, LARGEST_ANSWER).await?;
+            let answer = read_up_to(&mut response, LARGEST_ANSWER).await;
+            let answer = answer.map_err(|error| PostError::Failed(Failure::CutOff(error.without_url())))?;
             return if answer.len() > LARGEST_ANSWER {
                 Err(PostError::Failed(Failure::BadResponse("larger than 2 MiB")))
             } else {
@@ -148,9 +151,9 @@ fn connection(error: reqwest::Error) -> PostError {
 }
 
 /// Reads until the end or just beyond `limit`, so that no server can fill the memory.
-async fn read_up_to(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, PostError> {
+async fn read_up_to(response: &mut reqwest::Response, limit: usize) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(connection)? {
+    while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
         if body.len() > limit {
             break;
@@ -193,11 +196,17 @@ fn url(config: &JudgeConfig) -> Result<Url, String> {
     let (default_base, path) = match config.provider {
         Provider::Anthropic => ("https://api.anthropic.com/v1", "messages"),
         Provider::Openai | Provider::Baseline => ("https://api.openai.com/v1", "chat/completions"),
+        Provider::Decisions => (places::default_base(config.dialect.unwrap_or_default()), ""),
     };
     let base = config.base_url.as_deref().unwrap_or(default_base);
     let mut url = net::http_url(base).map_err(|problem| problem.to_string())?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("leave out user name and password; a key belongs in `api_key_env` or `api_key_file`".into());
+    }
+    if config.provider == Provider::Decisions {
+        let path = places::path(config.dialect.unwrap_or_default(), config.envelope, url.path());
+        url.set_path(&path);
+        return Ok(url);
     }
     if url.path().ends_with(path) {
         return Err(format!("leave out `/{path}`; it is added"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::decisions::{AnswerProblem, Unsupported};
 use super::reply::ReplyProblem;
 use super::request::Spent;
 use crate::secrets::SecretError;
@@ -57,6 +58,9 @@ pub enum Failure {
     /// No connection, or it broke.
     #[error("the endpoint cannot be reached; check `base_url`")]
     Connection(#[source] reqwest::Error),
+    /// The connection broke while a success was being read: it was answered, and perhaps charged.
+    #[error("the connection broke off within the answer")]
+    CutOff(#[source] reqwest::Error),
     /// Success, but not in this dialect.
     #[error("the answer is {0}; check `base_url` and `provider`")]
     BadResponse(&'static str),
@@ -75,6 +79,14 @@ pub enum Failure {
         by_itself: bool,
         /// When the endpoint says that it renews.
         after: Option<Duration>,
+    },
+    /// The allowance of a day is used up, and nothing is given before the next one.
+    #[error("the endpoint's allowance of a day is used up (HTTP {status}); it renews in {}", crate::config::duration::format(*.after))]
+    AllowanceUsedUp {
+        /// The HTTP status.
+        status: u16,
+        /// Until the next day.
+        after: Duration,
     },
     /// HTTP 404: a wrong path or model.
     #[error("the endpoint knows no such model or path (HTTP {status}); check `model` and `base_url`")]
@@ -119,6 +131,20 @@ pub enum Failure {
     /// A reply, twice, that is no verdict.
     #[error("the reply is no verdict: {0}")]
     Reply(#[from] ReplyProblem),
+    /// An answer of a decision model that is no distribution over what it was asked about.
+    #[error("the answer is no verdict: {0}")]
+    Answer(AnswerProblem),
+    /// The state is longer than a decision model is sent; nothing was sent.
+    #[error(
+        "the subject is longer than `max_state_tokens` of the judge; raise it where the model takes more, or show it fewer fields (`decision: state` of the rubric)"
+    )]
+    StateTooLong,
+    /// A decision model cannot judge on the rubric's scale.
+    #[error("a decision model cannot judge by this rubric: {0}")]
+    Scale(Unsupported),
+    /// What failed a call that several evaluations shared.
+    #[error(transparent)]
+    OfCall(Arc<Failure>),
     /// The judge is paused after failures.
     #[error("the judge is paused; it is tried again in {}", crate::config::duration::format(*.after))]
     CircuitOpen {
@@ -150,11 +176,6 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// another prompt may be shorter.
 pub(super) const BUDGET_PAUSE: Duration = Duration::from_mins(1);
 
-/// How long to leave a judge alone after a refusal that says (or does not say) when it ends.
-pub(super) fn refusal_pause(after: Option<Duration>) -> Duration {
-    after.unwrap_or(REFUSAL_PAUSE).clamp(REFUSAL_PAUSE, LONGEST_PAUSE)
-}
-
 fn quota_message(status: u16, by_itself: bool, after: Option<Duration>) -> String {
     let renews = after.map(|after| format!(" in {}", crate::config::duration::format(after)));
     if by_itself {
@@ -175,10 +196,10 @@ impl Failure {
             Self::Timeout(_) => "timeout",
             Self::Saturated => "saturated",
             Self::RateLimited { .. } => "rate_limited",
-            Self::Unavailable { .. } | Self::Connection(_) => "unavailable",
+            Self::Unavailable { .. } | Self::Connection(_) | Self::CutOff(_) => "unavailable",
             Self::BadResponse(_) => "bad_response",
             Self::Unauthorized { .. } | Self::KeyFile(_) => "unauthorized",
-            Self::QuotaExhausted { .. } => "quota_exhausted",
+            Self::QuotaExhausted { .. } | Self::AllowanceUsedUp { .. } => "quota_exhausted",
             Self::NotFound { .. } => "not_found",
             Self::BadRequest { .. } | Self::NoneAccepted { .. } => "bad_request",
             Self::NotGenerated { .. } => "unparseable",
@@ -186,6 +207,10 @@ impl Failure {
             Self::Refused => "refused",
             Self::ContentFilter => "content_filter",
             Self::Reply(problem) => problem.code(),
+            Self::Answer(_) => "wrong_schema",
+            Self::StateTooLong => "too_long",
+            Self::Scale(_) => "unsupported_scale",
+            Self::OfCall(failure) => failure.code(),
             Self::CircuitOpen { .. } => "circuit_open",
             Self::BudgetExhausted { .. } => "budget_exhausted",
             Self::LargerThanBudget => "larger_than_budget",
@@ -199,10 +224,15 @@ impl Failure {
             Self::RateLimited { after, .. } => Disposition::Retry { after: *after, counts: false },
             Self::Saturated => Disposition::Retry { after: None, counts: false },
             Self::Unavailable { after, .. } => Disposition::Retry { after: *after, counts: others_answered },
-            Self::Timeout(_) | Self::Connection(_) | Self::BadResponse(_) | Self::BadRequest { .. } => {
-                Disposition::Retry { after: None, counts: others_answered }
+            Self::Timeout(_)
+            | Self::Connection(_)
+            | Self::CutOff(_)
+            | Self::BadResponse(_)
+            | Self::BadRequest { .. } => Disposition::Retry { after: None, counts: others_answered },
+            Self::OfCall(failure) => failure.disposition(others_answered),
+            Self::QuotaExhausted { .. } | Self::AllowanceUsedUp { .. } => {
+                Disposition::Pause { after: self.refusal_pause() }
             }
-            Self::QuotaExhausted { after, .. } => Disposition::Pause { after: refusal_pause(*after) },
             Self::Unauthorized { .. } | Self::NotFound { .. } | Self::NoneAccepted { .. } | Self::KeyFile(_) => {
                 Disposition::Pause { after: REFUSAL_PAUSE }
             }
@@ -213,21 +243,43 @@ impl Failure {
             | Self::LargerThanBudget
             | Self::Refused
             | Self::ContentFilter
+            | Self::Answer(_)
+            | Self::StateTooLong
+            | Self::Scale(_)
             | Self::Reply(_) => Disposition::Reject,
         }
     }
 
     /// Whether the model itself was reached and declined. A provider's filter is no word of the model: that fails.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused)
+        match self {
+            Self::OfCall(failure) => failure.is_refusal(),
+            failure => matches!(failure, Self::Refused),
+        }
+    }
+
+    /// Whether the judge was not asked, or could not read it: the subject does not fit.
+    pub(super) fn is_too_long(&self) -> bool {
+        match self {
+            Self::OfCall(failure) => failure.is_too_long(),
+            failure => matches!(failure, Self::StateTooLong),
+        }
     }
 
     /// Whether the judge itself answered, with whatever it was.
     pub(super) fn is_answer(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused | Self::ContentFilter | Self::ContextLength | Self::NotGenerated { .. } | Self::Reply(_)
-        )
+        match self {
+            Self::OfCall(failure) => failure.is_answer(),
+            failure => matches!(
+                failure,
+                Self::Refused
+                    | Self::ContentFilter
+                    | Self::ContextLength
+                    | Self::NotGenerated { .. }
+                    | Self::Answer(_)
+                    | Self::Reply(_)
+            ),
+        }
     }
 
     /// Whether the same request may succeed when it is sent again at once.
@@ -238,8 +290,17 @@ impl Failure {
                 | Self::Unavailable { .. }
                 | Self::Timeout(_)
                 | Self::Connection(_)
+                | Self::CutOff(_)
                 | Self::BadResponse(_)
         )
+    }
+
+    /// How long to leave a judge alone that has refused for this.
+    pub(super) fn refusal_pause(&self) -> Duration {
+        match self {
+            Self::AllowanceUsedUp { after, .. } => *after,
+            failure => failure.asked_wait().unwrap_or(REFUSAL_PAUSE).clamp(REFUSAL_PAUSE, LONGEST_PAUSE),
+        }
     }
 
     /// Whether somebody has to do something about it.
@@ -262,6 +323,7 @@ impl Failure {
             Self::RateLimited { after, .. } | Self::Unavailable { after, .. } | Self::QuotaExhausted { after, .. } => {
                 *after
             }
+            Self::AllowanceUsedUp { after, .. } => Some(*after),
             _ => None,
         }
     }
@@ -305,6 +367,11 @@ impl JudgeError {
     /// Whether the judge is there: it answered, and its answer was no verdict.
     pub fn is_answer(&self) -> bool {
         self.failure.is_answer()
+    }
+
+    /// Whether the subject is longer than the judge is sent: then nobody was asked.
+    pub fn is_too_long(&self) -> bool {
+        self.failure.is_too_long()
     }
 
     /// A stable code of low cardinality.

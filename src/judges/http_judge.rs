@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 use crate::config::judges::Provider;
 use crate::model::{Prompt, Verdict};
 
-use super::admission::Turn;
+use super::admission::{Answered, Turn};
 use super::capabilities::{Shape, Structured};
 use super::completion::{Completion, Finish, NoCompletion};
 use super::endpoint::PostError;
@@ -26,7 +26,7 @@ use super::{anthropic, openai, retry};
 const MOST_ADAPTATIONS: u32 = 6;
 
 /// Longer than any evaluation is worth, and short enough to add to a clock.
-const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
+pub(super) const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
 /// A failed attempt.
 #[derive(Debug)]
@@ -36,6 +36,20 @@ pub(super) struct Failed {
     pub(super) refusal: Option<Box<Refusal>>,
     /// Whether the endpoint answered other calls meanwhile.
     pub(super) others_answered: bool,
+}
+
+impl Failed {
+    /// The same for each of `number` evaluations that one call was for.
+    pub(super) fn for_each(self, number: usize) -> Vec<Self> {
+        let Self { failure, refusal, others_answered } = self;
+        let failure = std::sync::Arc::new(failure);
+        let one = || Self {
+            failure: Failure::OfCall(std::sync::Arc::clone(&failure)),
+            refusal: refusal.clone(),
+            others_answered,
+        };
+        std::iter::repeat_with(one).take(number).collect()
+    }
 }
 
 impl From<Failure> for Failed {
@@ -85,6 +99,8 @@ impl Remote {
                     Ok(verdict) => {
                         return Ok(JudgeReply {
                             verdict,
+                            distribution: None,
+                            shown_hash: None,
                             model: completion.model,
                             fingerprint: completion.fingerprint,
                             usage: spent.usage,
@@ -153,7 +169,7 @@ impl Remote {
             }
             match shape.adapted(refusal, &self.config, self.is_proven()) {
                 Some(other) if adaptations < MOST_ADAPTATIONS => shape = other,
-                _ => return Err(self.blamed(failed, request)),
+                _ => return Err(self.blamed(failed, &request.prompt.user)),
             }
             adaptations += 1;
         }
@@ -161,10 +177,10 @@ impl Remote {
 
     /// A refusal that nothing explains: by an endpoint that has accepted none yet it is more likely the configuration's fault
     /// than the subject's. What it said is kept, shown once and counted.
-    fn blamed(&self, failed: Failed, request: &JudgeRequest<'_>) -> Failed {
+    pub(super) fn blamed(&self, failed: Failed, material: &str) -> Failed {
         let Failure::BadRequest { status, code } = failed.failure else { return failed };
         if let Some(refusal) = &failed.refusal {
-            self.note_unknown(refusal, request.prompt);
+            self.note_unknown(refusal, material);
         }
         let failure = if self.is_proven() {
             Failure::BadRequest { status, code }
@@ -184,7 +200,7 @@ impl Remote {
         spent: &mut Spent,
     ) -> Result<Completion, Failed> {
         let body = self.body(request, problem, shape)?;
-        let mut turn = Turn::take(self, request.rubric, body.len(), deadline).await?;
+        let mut turn = Turn::take(self, &[(request.rubric, 1.0)], body.len(), deadline).await?;
         let timeout = self.config.timeout.min(deadline.saturating_duration_since(Instant::now()));
         if timeout.is_zero() {
             return Err(Failure::Saturated.into());
@@ -201,7 +217,12 @@ impl Remote {
                 self.answers_others.answered(now);
                 self.activity.answered(now, now.saturating_duration_since(sent_at));
                 record(&span, completion);
-                turn.answered(completion, spent);
+                let answer = Answered {
+                    usage: &completion.usage,
+                    model: completion.model.as_deref(),
+                    cost_usd: completion.reported_cost_usd,
+                };
+                turn.answered(answer, spent);
             }
             Err(failed) => {
                 span.record("error.type", failed.failure.code());
@@ -222,7 +243,7 @@ impl Remote {
         })?;
         let completion = match self.config.provider {
             Provider::Anthropic => anthropic::read(&body),
-            Provider::Openai | Provider::Baseline => openai::read(&body),
+            Provider::Openai | Provider::Baseline | Provider::Decisions => openai::read(&body),
         };
         completion.map_err(|instead| match instead {
             NoCompletion::Other(what) => Failure::BadResponse(what).into(),
@@ -250,7 +271,9 @@ impl Remote {
         };
         let body = match self.config.provider {
             Provider::Anthropic => anthropic::body(&self.config, &self.model, shape, prompt, &schema),
-            Provider::Openai | Provider::Baseline => openai::body(&self.config, &self.model, shape, prompt, &schema),
+            Provider::Openai | Provider::Baseline | Provider::Decisions => {
+                openai::body(&self.config, &self.model, shape, prompt, &schema)
+            }
         };
         // Text and finite numbers always serialise; should they not, this request is the one that cannot be sent.
         body.map_err(|_| Failure::BadRequest { status: 0, code: Some("unserialisable".into()) }.into())
@@ -260,7 +283,7 @@ impl Remote {
     fn span(&self, request: &JudgeRequest<'_>, shape: Shape) -> tracing::Span {
         let provider = match self.config.provider {
             Provider::Anthropic => "anthropic",
-            Provider::Openai | Provider::Baseline => "openai",
+            Provider::Openai | Provider::Baseline | Provider::Decisions => "openai",
         };
         tracing::info_span!(
             "chat",

@@ -18,6 +18,7 @@ pub mod budget;
 mod capabilities;
 mod completion;
 mod concurrency;
+pub mod decisions;
 mod endpoint;
 mod environment;
 mod error;
@@ -42,8 +43,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::judges::{JudgeConfig, JudgesConfig, Provider};
-use crate::model::{Prompt, Scale, SubjectContent};
+use crate::model::{Decision, Prompt, Scale, StateField, SubjectContent};
 
+pub use decisions::{Asked, DecisionRequest, MOST_QUESTIONS, UNVERSIONED, Unsupported, decision_state, unsupported};
 pub use environment::JudgeEnvironment;
 pub use error::{Disposition, JudgeConfigError, JudgeError, JudgesConfigError};
 pub use limits::Terms;
@@ -51,8 +53,11 @@ pub use price::{BYTES_PER_TOKEN, doubtful_list};
 pub use remedy::remedy;
 pub use request::{JudgeReply, JudgeRequest};
 
+use decisions::AnswerProblem;
+use error::Failure;
 use http_judge::Failed;
 use remote::Remote;
+use request::Spent;
 
 /// The judge that always exists.
 pub const BASELINE: &str = "baseline";
@@ -90,7 +95,7 @@ impl Judge {
                 validate::check_baseline(name, config)?;
                 Engine::Baseline
             }
-            Provider::Openai | Provider::Anthropic => {
+            Provider::Openai | Provider::Anthropic | Provider::Decisions => {
                 Engine::Remote(Box::new(Remote::from_config(name, config, environment)?))
             }
         };
@@ -147,12 +152,53 @@ impl Judge {
         match &self.engine {
             Engine::Baseline => Ok(baseline::judge(&request)),
             Engine::Remote(remote) => {
-                let (outcome, spent) = remote.judge(&request).await;
+                let (outcome, spent) = self.asked(remote, &request).await;
                 outcome.map_err(|Failed { failure, others_answered, .. }| {
                     JudgeError::new(&self.name, failure, others_answered, spent)
                 })
             }
         }
+    }
+
+    /// Whether it is a decision model: then [`Judge::decide`] judges by several rubrics in one call.
+    pub fn is_decision_model(&self) -> bool {
+        matches!(&self.engine, Engine::Remote(remote) if remote.config.provider == Provider::Decisions)
+    }
+
+    /// What a decision model says of a subject under every rubric of the request, in their order.
+    pub async fn decide(&self, request: &DecisionRequest<'_>) -> Vec<Result<JudgeReply, JudgeError>> {
+        let Engine::Remote(remote) = &self.engine else { return Vec::new() };
+        let outcomes = remote.decide(request).await.into_iter();
+        outcomes
+            .map(|(outcome, spent)| {
+                outcome.map_err(|Failed { failure, others_answered, .. }| {
+                    JudgeError::new(&self.name, failure, others_answered, spent)
+                })
+            })
+            .collect()
+    }
+
+    async fn asked(&self, remote: &Remote, request: &JudgeRequest<'_>) -> (Result<JudgeReply, Failed>, Spent) {
+        if !self.is_decision_model() {
+            return remote.judge(request).await;
+        }
+        let asked = Asked {
+            evaluation: request.evaluation,
+            rubric: request.rubric,
+            version: request.version,
+            scale: request.scale,
+            abstain: request.abstain,
+            decision: request.decision,
+        };
+        let request = DecisionRequest {
+            content: request.content,
+            fields: &request.decision.fields,
+            asked: vec![asked],
+            traceparent: request.traceparent.clone(),
+            deadline: request.deadline,
+        };
+        let missing = || (Err(Failure::Answer(AnswerProblem::Missing).into()), Spent::default());
+        remote.decide(&request).await.pop().unwrap_or_else(missing)
     }
 
     /// Asks the judge for a verdict on nothing in particular, and says in one line how that went.
@@ -179,22 +225,28 @@ impl Judge {
             scale: &scale,
             abstain: false,
             rubric: "check",
-            content: &SubjectContent::default(),
+            version: 1,
+            decision: &Decision::derived("Does `output` say that the check works?", &scale, vec![StateField::Output]),
+            content: &SubjectContent { output: Some("The check works.".into()), ..SubjectContent::default() },
             traceparent: None,
             deadline: CHECK_DEADLINE,
         };
-        let (outcome, spent) = remote.judge(&request).await;
+        let (outcome, spent) = self.asked(remote, &request).await;
         let reply = outcome.map_err(|Failed { failure, refusal, others_answered }| {
             // The prompt of a check is our own: nothing of it needs to be hidden.
             let said = refusal.and_then(|refusal| refusal.shown(""));
             JudgeError::new(&self.name, failure, others_answered, spent).explained(said)
         })?;
         Ok(format!(
-            "{} answered as {} in {} ms; the reply schema is {}; {}",
+            "{} answered as {} in {} ms; {}; {}",
             remote.model,
             reply.model.as_deref().unwrap_or("an unnamed model"),
             reply.latency.as_millis(),
-            remote.structured().as_str(),
+            if self.is_decision_model() {
+                "a decision model, by probabilities".to_owned()
+            } else {
+                format!("the reply schema is {}", remote.structured().as_str())
+            },
             match reply.cost_usd {
                 Some(cost) => format!("the check cost ${cost:.6}"),
                 None => "the cost is not known (set `prices`)".to_owned(),

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use crate::config::judges::{Prices, Provider};
 
+use super::decisions::places;
 use super::request::JudgeUsage;
 
 /// Bytes per token where nobody has counted: low, so that an estimate is rather too high.
@@ -52,8 +53,12 @@ const ANTHROPIC: [(&str, f64, f64, f64); 7] = [
 /// Writing to Anthropic's five-minute cache costs this much more than plain input.
 const ANTHROPIC_CACHE_WRITE: f64 = 1.25;
 
-/// The built-in price of `model` at `host`, if it is a provider's own endpoint and the model is known.
+/// The built-in price of `model` at `host`, if it is a provider's own endpoint and the model is known. Decision models have one
+/// price at each.
 pub(super) fn built_in(provider: Provider, host: &str, model: &str) -> Option<Prices> {
+    if provider == Provider::Decisions {
+        return places::price_of_host(host);
+    }
     let (table, cache_write): (&[_], _) = match (provider, host) {
         (Provider::Openai, "api.openai.com") => (&OPENAI, None),
         (Provider::Anthropic, "api.anthropic.com") => (&ANTHROPIC, Some(ANTHROPIC_CACHE_WRITE)),

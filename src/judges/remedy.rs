@@ -9,6 +9,7 @@ pub fn remedy(code: &str) -> &'static str {
         }
         "timeout" => "raise timeout of the judge, or lower its concurrency",
         "context_length" => "choose a model with a longer context, or show less of the answer in the rubric",
+        "unsupported_scale" => "a decision model cannot judge on such a scale: judged rubrics check says why",
         "refused" | "content_filter" => "the model declines such content: another judge may not",
         "bad_request" | "bad_response" => "the endpoint does not take the request: judged doctor says what it answers",
         "unavailable" => {

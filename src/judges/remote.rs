@@ -1,5 +1,6 @@
 //! A judge behind an HTTP endpoint: its configuration, its limits, and what is known of the endpoint so far.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use super::rate::Bucket;
 use super::refusal::Refusal;
 use super::refusal::unknown::UnknownRefusals;
 use crate::config::judges::{JudgeConfig, Prices};
-use crate::model::{Amounts, Limits, Obstacle, Prompt};
+use crate::model::{Amounts, Limits, Obstacle};
 
 /// A longer wait is for the caller, whose evaluation need not be held in memory meanwhile.
 pub(super) const LONGEST_WAIT_IN_HAND: Duration = Duration::from_mins(1);
@@ -53,6 +54,8 @@ pub(super) struct Remote {
     unknown: Mutex<UnknownRefusals>,
     /// What the endpoint is known to accept.
     shape: Mutex<Shape>,
+    /// Whether it was told that the endpoint's answers are not those of its own probabilities.
+    told_of_contradiction: AtomicBool,
 }
 
 impl Remote {
@@ -84,6 +87,7 @@ impl Remote {
             breaker: Mutex::default(),
             answers_others: Answers::default(),
             unknown: Mutex::default(),
+            told_of_contradiction: AtomicBool::new(false),
             budget_pause: Mutex::default(),
             obstacle: Mutex::default(),
             activity: Activity::default(),
@@ -159,12 +163,22 @@ impl Remote {
     }
 
     /// Keeps what a refusal said, without what was judged, and logs it when it is new.
-    pub(super) fn note_unknown(&self, refusal: &Refusal, prompt: &Prompt) {
-        let said = refusal.shown(&prompt.user).unwrap_or_else(|| "(no words)".to_owned());
+    pub(super) fn note_unknown(&self, refusal: &Refusal, material: &str) {
+        let said = refusal.shown(material).unwrap_or_else(|| "(no words)".to_owned());
         let said = format!("HTTP {}: {said}", refusal.status);
         let is_new = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).note(said.clone());
         if is_new {
             tracing::warn!(judge = %self.name, said, "the judge's endpoint refuses in words that are not known");
+        }
+    }
+
+    /// The endpoint names an answer that its own probabilities do not make the most probable. The probabilities count.
+    pub(super) fn warn_of_contradiction(&self) {
+        if !self.told_of_contradiction.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                judge = %self.name,
+                "the judge's endpoint names answers that are not the most probable by its own numbers; the numbers count"
+            );
         }
     }
 
@@ -191,7 +205,7 @@ impl Remote {
 }
 
 fn bound_of_call(config: &JudgeConfig, prices: Option<Prices>, body_bytes: usize) -> Amounts {
-    let (input, output) = (body_bytes as f64 / price::BYTES_PER_TOKEN, f64::from(config.max_output_tokens));
+    let (input, output) = (body_bytes as f64 / price::BYTES_PER_TOKEN, f64::from(config.longest_output()));
     let usd = prices.as_ref().map_or(0.0, |prices| price::bound(prices, input, output));
     Amounts::of_call(usd, input + output)
 }

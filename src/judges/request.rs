@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use crate::model::{EvaluationId, Prompt, Scale, SubjectContent, Verdict};
+use crate::model::{Decision, Distribution, EvaluationId, Prompt, Scale, SubjectContent, Verdict};
 
 /// One thing to judge.
 #[derive(Debug, Clone)]
@@ -21,7 +21,10 @@ pub struct JudgeRequest<'a> {
     pub abstain: bool,
     /// The rubric's name: it tells the baseline what to compare.
     pub rubric: &'a str,
-    /// What is judged, for the baseline, which reads no prompt.
+    /// The rubric's version, and what it asks a decision model.
+    pub version: u32,
+    pub decision: &'a Decision,
+    /// What is judged, for judges that read no prompt.
     pub content: &'a SubjectContent,
     /// The W3C trace context to hand on.
     pub traceparent: Option<String>,
@@ -75,6 +78,10 @@ pub struct Spent {
 pub struct JudgeReply {
     /// What the judge said.
     pub verdict: Verdict,
+    /// What the verdict was drawn from, where the judge gives probabilities.
+    pub distribution: Option<Distribution>,
+    /// SHA-256 of what a judge was shown that reads no prompt.
+    pub shown_hash: Option<[u8; 32]>,
     /// The model that the provider says it was.
     pub model: Option<String>,
     /// The provider's fingerprint of its back end.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::judges::{ExtraHeaders, JudgeConfig, Prices, Provider};
 use crate::judges::budget::{Budget as _, MemoryBudget};
 use crate::judges::{Disposition, Judge, JudgeEnvironment, JudgeError, JudgeReply, JudgeRequest, Judges};
-use crate::model::{Amounts, Limits, Prompt, Scale, SubjectContent, Verdict};
+use crate::model::{Amounts, Decision, Limits, Prompt, Scale, SubjectContent, Verdict};
 use serde_json::json;
 
 use crate::testing::fake_judge::{Answer, FakeJudge};
@@ -64,6 +64,8 @@ async fn ask_about(judge: &Judge, subject: &str, deadline: Duration) -> Result<J
             scale: &scale,
             abstain: false,
             rubric: "faithfulness",
+            version: 1,
+            decision: &Decision::derived("Is it so?", &scale, Vec::new()),
             content: &SubjectContent::default(),
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
             deadline,
@@ -441,7 +443,7 @@ fn a_wrong_section_is_refused_with_the_remedy() {
     };
     assert_eq!(
         refused("model = \"m\""),
-        "[judges.mine] provider: missing, though `model` is given; add `provider = \"openai\"` or `\"anthropic\"`"
+        "[judges.mine] provider: missing, though `model` is given; add `provider = \"openai\"`, `\"anthropic\"` or `\"decisions\"`"
     );
     assert_eq!(
         refused("provider = \"openai\"\nmodel = \"m\"\napi_key_env = \"NOT_SET\""),

@@ -10,12 +10,16 @@ const OMITTABLE: [&str; 3] = ["temperature", "seed", "max_tokens"];
 const OWN_MEMBERS: [&str; 9] =
     ["model", "messages", "system", "response_format", "tools", "tool_choice", "stream", "n", "max_tokens"];
 
+/// Members of a decision request that are judged's own; placeholders of assets would replace text of what is judged.
+const DECISION_MEMBERS: [&str; 6] = ["model", "state", "input", "questions", "assets", "stream"];
+
 /// Checks what the types cannot, and returns the model's name.
 pub(super) fn check(name: &str, config: &JudgeConfig) -> Result<String, JudgeConfigError> {
     let refuse = |key, problem: String| Err(JudgeConfigError::Value { judge: name.to_owned(), key, problem });
     let Some(model) = config.model.as_deref().filter(|model| !model.trim().is_empty()) else {
         return refuse("model", "missing; name the model as the endpoint knows it".into());
     };
+    check_decisions(name, config)?;
     if config.concurrency == 0 {
         return refuse("concurrency", "must be at least 1".into());
     }
@@ -53,6 +57,34 @@ pub(super) fn check(name: &str, config: &JudgeConfig) -> Result<String, JudgeCon
     Ok(model.to_owned())
 }
 
+/// A dialect is a setting: the path does not tell which one an endpoint speaks.
+fn check_decisions(name: &str, config: &JudgeConfig) -> Result<(), JudgeConfigError> {
+    let refuse = |key, problem: String| Err(JudgeConfigError::Value { judge: name.to_owned(), key, problem });
+    if config.provider != Provider::Decisions {
+        return match (config.dialect, config.envelope) {
+            (Some(_), _) => refuse("dialect", "belongs to `provider = \"decisions\"`".into()),
+            (_, Some(_)) => refuse("envelope", "belongs to `provider = \"decisions\"`".into()),
+            (None, None) => Ok(()),
+        };
+    }
+    if config.dialect.is_none() {
+        return refuse(
+            "dialect",
+            "missing; say which one the endpoint speaks: `systemone`, `openai` or `gemini`".into(),
+        );
+    }
+    if config.envelope.is_some() && config.base_url.is_none() {
+        return refuse("base_url", "missing; give the whole address of the model, `https://…/ai/run/@cf/…`".into());
+    }
+    if config.max_state_tokens == 0 {
+        return refuse("max_state_tokens", "must be at least 1".into());
+    }
+    match config.extra_body.keys().find(|name| DECISION_MEMBERS.contains(&name.as_str())) {
+        Some(own) => refuse("extra_body", format!("`{own}` is set by judged itself, or would change what is judged")),
+        None => Ok(()),
+    }
+}
+
 fn are_prices(prices: &Prices) -> bool {
     [Some(prices.input), Some(prices.output), prices.cached_input, prices.cache_write]
         .into_iter()
@@ -72,7 +104,9 @@ pub(super) fn check_baseline(name: &str, config: &JudgeConfig) -> Result<(), Jud
         Some((key, _)) => Err(JudgeConfigError::Value {
             judge: name.to_owned(),
             key: "provider",
-            problem: format!("missing, though `{key}` is given; add `provider = \"openai\"` or `\"anthropic\"`"),
+            problem: format!(
+                "missing, though `{key}` is given; add `provider = \"openai\"`, `\"anthropic\"` or `\"decisions\"`"
+            ),
         }),
         None => Ok(()),
     }

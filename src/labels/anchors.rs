@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::judges::UNVERSIONED;
 use crate::model::{Label, Moment, Revisions, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
@@ -19,6 +20,9 @@ pub struct Rounds {
     /// How long a replay may wait for its judge.
     pub deadline: Duration,
 }
+
+/// How often a model is held against its anchors at least that names no version.
+const DAY: Duration = Duration::from_hours(24);
 
 /// Plans what is due for every rubric. Returns how many evaluations that makes.
 pub async fn plan(store: &Store, rubrics: &[Arc<Rubric>], rounds: Rounds) -> Result<u64, StoreError> {
@@ -75,6 +79,9 @@ fn due(
             replays.extend(known.iter().map(|anchor| replay(anchor, round.clone())));
         }
     }
+    let is_unversioned = model.is_some_and(|model| model.ends_with(UNVERSIONED));
+    // A model that does not say which version it is may become another one any day, and only its verdicts tell.
+    let every = if is_unversioned { every.min(DAY) } else { every };
     let every_ms = every.as_millis() as i64;
     if every_ms > 0 {
         let start_ms = now_ms - now_ms.rem_euclid(every_ms);
@@ -153,6 +160,18 @@ mod tests {
         assert_ne!(rounds(1, "m", week_ms), rounds(1, "m", 2 * week_ms));
         assert_eq!(rounds(1, "n", 1), ["model n".to_owned()].into());
         assert_eq!(rounds(2, "m", 1), ["first".to_owned()].into());
+    }
+
+    #[test]
+    fn a_model_without_a_version_is_held_against_its_anchors_daily() {
+        let a = anchor("a");
+        let rounds = |model: &str, every: Duration| {
+            let (evaluated, models) = ([judged(&a, model)], (Some(model), Some(Revisions::FIRST)));
+            let day_ms = DAY.as_millis() as i64;
+            due(&[&a], &evaluated, &rubric(1), models, day_ms + 1, every).len()
+        };
+        assert_eq!((rounds("jev-1.13.0", WEEK), rounds("jev-latest (unversioned)", WEEK)), (0, 1));
+        assert_eq!(rounds("jev-latest (unversioned)", Duration::ZERO), 0, "never is never");
     }
 
     #[test]

@@ -41,7 +41,7 @@ async fn of_store(store: &Store, rubric: &str, baselines: &[String]) -> Result<P
     for (by_baseline, kept) in kept {
         pool = of_kept(kept);
         for one in latest.iter().filter(|one| one.by_baseline == by_baseline) {
-            pool.add(one.subject, queue::doubt(one.value));
+            pool.add(one.subject, doubt(one));
         }
         if pool.number > 0 {
             break;
@@ -76,6 +76,14 @@ async fn kept_pools(
 /// Behind which score those begin that are not in the pool: none before the window, for however long nobody took any in.
 fn begin(kept_until: Option<PoolPosition>, since_ms: i64) -> PoolPosition {
     kept_until.filter(|position| position.finished_at_ms >= since_ms).unwrap_or(start_of(since_ms))
+}
+
+/// How unsure the judge was.
+fn doubt(score: &FirstScore) -> f64 {
+    match &score.distribution {
+        Some(distribution) => queue::doubt_of(distribution),
+        None => queue::doubt(score.value),
+    }
 }
 
 fn of_kept(kept: KeptPool) -> Pool {
@@ -128,7 +136,7 @@ fn change(rubric: &str, by_baseline: bool, kept: KeptPool, scores: &[&FirstScore
     let mut come: BTreeMap<SubjectId, PoolCandidate> = BTreeMap::new();
     for score in scores {
         let hour_ms = hour_start(score.position.finished_at_ms);
-        let doubt = queue::doubt(score.value);
+        let doubt = doubt(score);
         let hour = hours.entry(hour_ms).or_insert(PoolHour { hour_ms, number: 0, doubt: 0.0 });
         hour.number += 1;
         hour.doubt += doubt;
@@ -177,6 +185,7 @@ mod tests {
             rubric: "r".into(),
             subject: SubjectId::of_session(&number.to_string()),
             by_baseline: false,
+            distribution: None,
             value: Some(value),
             position: PoolPosition { finished_at_ms: hour * HOUR_MS + number as i64, id: uuid::Uuid::nil() },
         }
@@ -212,7 +221,7 @@ mod tests {
         kept.candidates.retain(|one| is_in(one.hour_ms));
         let mut all = Pool::default();
         for score in scores.iter().filter(|score| is_in(hour_start(score.position.finished_at_ms))) {
-            all.add(score.subject, queue::doubt(score.value));
+            all.add(score.subject, doubt(score));
         }
         let draws = [draw("r", &of_kept(kept.clone()), BUDGET), draw("r", &all, BUDGET)];
         (kept, draws)

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{LabelStream, Probability, SubjectId};
+use crate::model::{Distribution, LabelStream, Probability, SubjectId};
 
 /// Labels asked for per rubric and window.
 pub const BUDGET: f64 = 200.0;
@@ -147,10 +147,15 @@ pub(super) fn may_be_drawn(rubric: &str, subject: SubjectId, doubt: f64, number:
     number_of("uniform", rubric, subject) < half || number_of("targeted", rubric, subject) < most_wanted
 }
 
-/// How unsure the judge is: `√(f (1-f))`.
+/// How unsure a judge is that gives no probabilities: `√(f (1-f))` of its score.
 pub(super) fn doubt(value: Option<f64>) -> f64 {
     let f = value.unwrap_or(0.5).clamp(0.0, 1.0);
     (f * (1.0 - f)).sqrt().max(LEAST_UNCERTAINTY)
+}
+
+/// The same of a judge that gives probabilities: it says of every answer how unsure it is.
+pub(super) fn doubt_of(distribution: &Distribution) -> f64 {
+    distribution.doubt().max(LEAST_UNCERTAINTY)
 }
 
 /// A number in [0, 1) that belongs to a purpose, a rubric and a subject.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{Publish, RubricsConfig};
-use crate::judges::Judges;
+use crate::judges::{Judges, Unsupported, unsupported};
 use crate::model::PRODUCTION;
 use crate::rubrics::{
     AliasTarget, FolderFinding, InUse, Library, Published, Rubric, RubricReference, SelectionError, folder_findings,
@@ -23,7 +23,7 @@ pub enum LibraryError {
     #[error("{}", lines(.missing, .unusable))]
     Selection { missing: Vec<SelectionError>, unusable: Vec<FolderFinding> },
     #[error(transparent)]
-    UnknownJudge(#[from] UnknownJudge),
+    UnfitJudge(#[from] UnfitJudge),
     /// The registry cannot be read.
     #[error("the registry of rubrics cannot be read")]
     Store(#[from] StoreError),
@@ -32,6 +32,21 @@ pub enum LibraryError {
 fn lines(missing: &[SelectionError], unusable: &[FolderFinding]) -> String {
     let missing = missing.iter().map(ToString::to_string);
     missing.chain(unusable.iter().map(ToString::to_string)).collect::<Vec<_>>().join("\n")
+}
+
+/// A rubric whose judge cannot judge by it.
+#[derive(Debug, thiserror::Error)]
+pub enum UnfitJudge {
+    #[error(transparent)]
+    Unknown(#[from] UnknownJudge),
+    #[error("rubric `{rubric}` v{version} cannot be judged by `{judge}`, a decision model: {problem}")]
+    Decision {
+        rubric: String,
+        version: u32,
+        judge: String,
+        #[source]
+        problem: Unsupported,
+    },
 }
 
 /// A rubric that names a judge that is not configured.
@@ -172,12 +187,19 @@ async fn registry(store: &Store) -> Result<(Vec<Arc<Rubric>>, Vec<AliasTarget>),
     Ok((versions, aliases.map(target).collect()))
 }
 
-/// Refuses versions whose judge is not configured: what is planned with them would wait for nobody.
-pub fn check_judges(rubrics: &[Arc<Rubric>], judges: &Judges) -> Result<(), UnknownJudge> {
-    match rubrics.iter().find(|rubric| judges.get(&rubric.judge).is_none()) {
-        None => Ok(()),
-        Some(rubric) => {
-            Err(UnknownJudge { rubric: rubric.name.clone(), version: rubric.version, judge: rubric.judge.clone() })
+/// Refuses versions whose judge is not configured, or cannot judge on their scale: what is planned with them would wait for
+/// nobody, or fail.
+pub fn check_judges(rubrics: &[Arc<Rubric>], judges: &Judges) -> Result<(), UnfitJudge> {
+    for rubric in rubrics {
+        let (name, version, judge) = (rubric.name.clone(), rubric.version, rubric.judge.clone());
+        let Some(known) = judges.get(&judge) else {
+            return Err(UnknownJudge { rubric: name, version, judge }.into());
+        };
+        if known.is_decision_model()
+            && let Some(problem) = unsupported(&rubric.scale, &rubric.decision)
+        {
+            return Err(UnfitJudge::Decision { rubric: name, version, judge, problem });
         }
     }
+    Ok(())
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContentHash, EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind, TraceId};
+use super::{
+    ContentHash, Distribution, EvaluationId, Outcome, Probability, Scale, Score, SpanId, SubjectId, SubjectKind,
+    TraceId,
+};
 
 /// An evaluation with everything a reader of its score needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +42,9 @@ pub struct Evaluation {
     pub reason: Option<String>,
     /// The score, when scored.
     pub score: Option<Score>,
+    /// What the score was drawn from, where its judge gives probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
     /// The judge's reasons, or the error text of a failure.
     pub rationale: Option<String>,
     /// The probability with which it was drawn, stored when drawn.

@@ -23,6 +23,18 @@ impl Amounts {
         self.nano_usd as f64 / 1e9
     }
 
+    /// In parts by `shares`, which add up to 1; the parts add up exactly.
+    pub fn split(self, shares: &[f64]) -> Vec<Self> {
+        let parts = [self.nano_usd, self.tokens, self.calls].map(|whole| whole_parts(whole, shares));
+        let [nano_usd, tokens, calls] = parts;
+        nano_usd
+            .into_iter()
+            .zip(tokens)
+            .zip(calls)
+            .map(|((nano_usd, tokens), calls)| Self { nano_usd, tokens, calls })
+            .collect()
+    }
+
     pub fn plus(self, other: Self) -> Self {
         self.each(other, i64::saturating_add)
     }
@@ -56,6 +68,23 @@ impl Amounts {
     pub fn covers(self, other: Self) -> bool {
         self.nano_usd >= other.nano_usd && self.tokens >= other.tokens && self.calls >= other.calls
     }
+}
+
+/// `whole` in parts by `shares`, which add up to 1: whole numbers within one of their share that add up exactly.
+pub fn whole_parts(whole: i64, shares: &[f64]) -> Vec<i64> {
+    let (mut given, mut reached) = (0, 0.0);
+    let last = shares.len().saturating_sub(1);
+    shares
+        .iter()
+        .enumerate()
+        .map(|(index, share)| {
+            reached += share;
+            let up_to = if index == last { whole } else { (whole as f64 * reached).round() as i64 };
+            let part = up_to - given;
+            given = up_to;
+            part
+        })
+        .collect()
 }
 
 fn nanos(usd: f64) -> i64 {
@@ -104,6 +133,16 @@ mod tests {
         assert!(left.covers(Amounts::of_call(0.005, 1e12)));
         assert!(!left.covers(Amounts::of_call(0.006, 1.0)));
         assert!(Limits::default().are_none() && !limits.are_none());
+    }
+
+    #[test]
+    fn the_parts_of_a_call_add_up_to_it() {
+        let call = Amounts { nano_usd: 1_000_001, tokens: 17, calls: 1 };
+        let shares = [0.2, 0.3, 0.1, 0.4];
+        let parts = call.split(&shares);
+        assert_eq!(parts.iter().fold(Amounts::default(), |sum, part| sum.plus(*part)), call);
+        assert!(parts.iter().zip(shares).all(|(part, share)| (part.tokens as f64 - 17.0 * share).abs() <= 1.0));
+        assert_eq!(call.split(&[1.0]), [call]);
     }
 
     #[test]

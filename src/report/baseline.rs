@@ -44,6 +44,8 @@ pub async fn beside(store: &Store, rubrics: &[Arc<Rubric>], input: &mut ReportIn
             scale: &rubric.scale,
             abstain: rubric.abstain,
             rubric: &rubric.name,
+            version: rubric.version,
+            decision: &rubric.decision,
             content: &content,
             traceparent: None,
             deadline: Duration::MAX,

@@ -146,6 +146,16 @@ pub enum Problem {
         /// What there is.
         known: Vec<&'static str>,
     },
+    /// A point that the scale does not have.
+    #[error("the scale has no point `{point}`")]
+    UnknownPoint {
+        point: String,
+        /// What it has.
+        known: Vec<String>,
+    },
+    /// The verdict of a distribution is chosen on an ordinal scale only.
+    #[error("`verdict` chooses between levels, and the scale is {0}")]
+    VerdictOfLevels(&'static str),
     /// A scale that is none.
     #[error("{0}")]
     Scale(#[source] ScaleError),
@@ -287,6 +297,11 @@ impl Problem {
             Self::MissingKey { example, .. } => format!("add `{example}`"),
             Self::WrongType { key, expected, .. } => format!("write {expected} under `{key}`"),
             Self::UnknownWord { meant, known, .. } => meant_or_known(*meant, known),
+            Self::UnknownPoint { known, .. } if known.is_empty() => {
+                "a decision model cannot judge on this scale: drop `options`".into()
+            }
+            Self::UnknownPoint { known, .. } => format!("known: {}", known.join(", ")),
+            Self::VerdictOfLevels(_) => "drop `verdict`".into(),
             Self::Scale(error) => scale_remedy(error),
             Self::NoMeaning(_) => "say in one sentence when a rater should choose it".into(),
             Self::PassIsNoLevel(_) => "set `pass` to the lowest level that passes".into(),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_saphyr::Spanned;
 
+use super::decision::{self, DecisionBlock};
 use super::error::{Place, Problem, RubricError};
 use super::front_matter_reader::{Reader, place_of};
 use super::matching::{Pattern, SubjectMatch};
@@ -24,10 +25,12 @@ pub(super) struct FrontMatter {
     pub(super) scale: Scale,
     pub(super) abstain: bool,
     pub(super) judge: String,
+    /// What a decision model is asked, as far as the file says it.
+    pub(super) decision: DecisionBlock,
 }
 
 const WITHIN: &str = "the front matter";
-const KEYS: &[&str] = &["description", "subject", "requires", "match", "scale", "abstain", "judge"];
+const KEYS: &[&str] = &["description", "subject", "requires", "match", "scale", "abstain", "judge", "decision"];
 
 /// The file as front matter and template; both keep the line numbers of the file.
 pub(super) struct Split<'a> {
@@ -92,12 +95,16 @@ pub(super) fn read(path: &Path, text: &str) -> Result<FrontMatter, Vec<RubricErr
             _ => None,
         })
     });
+    let decision = match (value("decision"), &scale) {
+        (Some(node), Some(scale)) => decision::read(&mut reader, node, scale),
+        _ => DecisionBlock::default(),
+    };
     let judge = value("judge").map_or(Some("default".to_owned()), |node| reader.text("judge", node));
 
     match (description, subject, scale, abstain, judge) {
         (Some(description), Some(subject), Some(scale), Some(abstain), Some(judge)) if reader.errors.is_empty() => {
             let (requires, requires_lines) = requirements.into_iter().unzip();
-            Ok(FrontMatter { description, subject, requires, requires_lines, matches, scale, abstain, judge })
+            Ok(FrontMatter { description, subject, requires, requires_lines, matches, scale, abstain, judge, decision })
         }
         _ => Err(reader.errors),
     }

@@ -6,6 +6,7 @@
 mod active_rubrics;
 mod builtin;
 mod context;
+mod decision;
 mod dry_run;
 mod error;
 mod front_matter;
@@ -46,7 +47,7 @@ pub use requirement::Requirement;
 pub use scale::{response_schema, scale_text};
 pub use version_resolution::{AliasTarget, RubricReference, SelectionError, judging, select};
 
-use crate::model::{ContentHash, CutParts, Prompt, Scale, Subject, SubjectContent, SubjectKind};
+use crate::model::{ContentHash, CutParts, Decision, Prompt, Scale, Subject, SubjectContent, SubjectKind};
 use render::CompiledBlock;
 
 /// One version of a rubric, ready to render.
@@ -72,6 +73,10 @@ pub struct Rubric {
     pub abstain: bool,
     /// The judge of the configuration that scores it.
     pub judge: String,
+    /// What a decision model is asked.
+    pub decision: Decision,
+    /// Whether the file says what a decision model is asked, or it follows from description and scale.
+    pub has_own_decision: bool,
     /// The normalised file text.
     pub source: String,
     /// The file.
@@ -129,7 +134,10 @@ impl Rubric {
         let closing = context::system_closing(&front.scale, front.abstain);
         let user = CompiledBlock::compile(&template_source, template.user).map_err(rendering)?;
 
+        let decision = front.decision.complete(&front.description, &front.scale, &template.used);
         let rubric = Self {
+            has_own_decision: front.decision != decision::DecisionBlock::default(),
+            decision,
             name: name.to_owned(),
             version,
             hash: ContentHash::of(&source),

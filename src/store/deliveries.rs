@@ -10,7 +10,7 @@ use super::outbox::{DeliveryOutcome, Outbox};
 use super::rows::push_list;
 use super::write_back::Attached;
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{ContentHash, Evaluation, EvaluationId, Scale, ScoreForm, WriteBack};
+use crate::model::{ContentHash, Distribution, Evaluation, EvaluationId, Scale, ScoreForm, WriteBack};
 
 /// A score owed to a sink, leased to this worker.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,7 @@ row! {
         label: Option<String>,
         value: Option<f64>,
         rationale: Option<String>,
+        distribution: Option<String>,
         inclusion_probability: f64,
         cost_usd: Option<f64>,
         input_tokens: Option<i64>,
@@ -58,7 +59,7 @@ row! {
 pub(super) const EVALUATION_COLUMNS: &str = "evaluations.id, evaluations.subject_id, subjects.kind, subjects.trace_id, \
     subjects.span_id, subjects.session_id, subjects.response_id, evaluations.rubric, evaluations.version, evaluations.judge, \
     evaluations.judge_model, evaluations.outcome, evaluations.reason, evaluations.score, evaluations.label, evaluations.value, \
-    evaluations.rationale, evaluations.inclusion_probability, evaluations.cost_usd, evaluations.input_tokens, \
+    evaluations.rationale, evaluations.distribution, evaluations.inclusion_probability, evaluations.cost_usd, evaluations.input_tokens, \
     evaluations.output_tokens, evaluations.latency_ms, subjects.observed_at_ms, evaluations.created_at_ms, \
     evaluations.finished_at_ms, subjects.segments";
 
@@ -87,6 +88,7 @@ impl EvaluationRow {
             outcome: rows::outcome(&self.outcome)?,
             reason: self.reason,
             score: rows::score("evaluations", self.score, self.label, self.value)?,
+            distribution: self.distribution.as_deref().and_then(Distribution::stored),
             rationale: self.rationale,
             inclusion_probability: rows::probability(
                 "evaluations",

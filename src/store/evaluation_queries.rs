@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{
-    DeliveryStatus, EvaluationId, Label, Outcome, Probability, SpanId, StoredProblem, SubjectContent, SubjectId,
-    SubjectKind, TraceId,
+    DeliveryStatus, Distribution, EvaluationId, Label, Outcome, Probability, SpanId, StoredProblem, SubjectContent,
+    SubjectId, SubjectKind, TraceId,
 };
 
 /// Where a page ends: the next one begins after it.
@@ -49,6 +49,8 @@ pub struct EvaluationSummary {
     pub label: Option<String>,
     /// Normalised to [0, 1].
     pub value: Option<f64>,
+    /// What the score was drawn from, where its judge gives probabilities.
+    pub distribution: Option<Distribution>,
     /// The judge's reasons or the error.
     pub rationale: Option<String>,
     /// The beginning of what was asked, in lists, while the content is kept.
@@ -152,6 +154,7 @@ row! {
         label: Option<String>,
         value: Option<f64>,
         rationale: Option<String>,
+        distribution: Option<String>,
         inclusion_probability: f64,
         attempts: i64,
         input_tokens: Option<i64>,
@@ -171,7 +174,7 @@ row! {
 
 /// What is read of an evaluation `e` and its subject `s`.
 pub(super) const SUMMARY_COLUMNS: &str = "SELECT e.id, e.subject_id, s.kind, s.trace_id, s.span_id, e.rubric, e.version, e.judge, e.judge_model, \
-    e.outcome, e.reason, e.score, e.label, e.value, e.rationale, e.inclusion_probability, e.attempts, e.input_tokens, \
+    e.outcome, e.reason, e.score, e.label, e.value, e.rationale, e.distribution, e.inclusion_probability, e.attempts, e.input_tokens, \
     e.output_tokens, e.cost_usd, e.latency_ms, s.observed_at_ms, e.created_at_ms, e.finished_at_ms, s.model, s.document_count, \
     s.segments, e.reading, e.rendering";
 
@@ -321,6 +324,7 @@ impl SummaryRow {
             score: self.score,
             label: self.label,
             value: self.value,
+            distribution: self.distribution.as_deref().and_then(Distribution::stored),
             rationale: self.rationale,
             question: None,
             inclusion_probability: probability.get(),

@@ -1,6 +1,7 @@
 //! Pending evaluations: leased to a worker, then finished together with the deliveries they cause.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use super::lease::Queue;
 use super::rows::push_list;
 use super::{Stage, Store, StoreError, read, row, rows, transaction};
 use crate::model::{
-    DeliveryStatus, EvaluationId, Outcome, RENDERING_REVISION, Score, ScoreForm, SubjectContent, Verdict,
+    DeliveryStatus, EvaluationId, Outcome, RENDERING_REVISION, Score, ScoreForm, SubjectContent, SubjectId, Verdict,
 };
 
 /// An evaluation this worker may now bring to its judge.
@@ -19,6 +20,8 @@ use crate::model::{
 pub struct LeasedEvaluation {
     /// Its identity.
     pub id: EvaluationId,
+    /// What is judged.
+    pub subject: SubjectId,
     /// The rubric's name.
     pub rubric: String,
     /// The rubric's version.
@@ -30,7 +33,7 @@ pub struct LeasedEvaluation {
     /// When it expires, milliseconds since the Unix epoch.
     pub deadline_ms: i64,
     /// What the rubric may show; `None` when retention emptied it.
-    pub content: Option<SubjectContent>,
+    pub content: Option<Arc<SubjectContent>>,
 }
 
 /// What a judge's work on an evaluation came to.
@@ -131,7 +134,10 @@ impl Conclusion {
     /// The judge's reasons, or the error.
     fn text(&self) -> Option<&str> {
         match self {
-            Self::Scored { rationale, .. } | Self::Abstained { rationale } => Some(rationale),
+            // A decision model gives no reasons.
+            Self::Scored { rationale, .. } | Self::Abstained { rationale } => {
+                Some(rationale.as_str()).filter(|rationale| !rationale.is_empty())
+            }
             Self::Failed { error, .. } | Self::Refused { error, .. } => Some(error),
             Self::Filtered { .. } => None,
         }
@@ -162,11 +168,14 @@ pub struct JudgeCall {
     pub cost_usd: Option<f64>,
     /// How long the judge took.
     pub latency_ms: Option<i64>,
+    /// What the verdict was drawn from, as JSON, where the judge gives probabilities.
+    pub distribution: Option<String>,
 }
 
 row! {
     struct LeasedRow {
         id: Uuid,
+        subject_id: Uuid,
         rubric: String,
         version: i64,
         judge: String,
@@ -199,29 +208,75 @@ impl Store {
         lease_ms: i64,
     ) -> Result<Vec<LeasedEvaluation>, StoreError> {
         let ids: Vec<(Uuid,)> = self.claim(&PENDING, Some(judge), limit, lease_ms).await?;
+        self.with_contents(&ids, HashMap::new()).await
+    }
+
+    /// The evaluations of `ids`, each subject's content read once.
+    async fn with_contents(
+        &self,
+        ids: &[(Uuid,)],
+        mut contents: HashMap<Uuid, Option<Arc<SubjectContent>>>,
+    ) -> Result<Vec<LeasedEvaluation>, StoreError> {
         let mut leased = Vec::with_capacity(ids.len());
         for ids in ids.chunks(ROWS_PER_STATEMENT) {
             let found: Vec<LeasedRow> = read!(self, DB, pool => {
                 let mut select = QueryBuilder::<DB>::new(
-                    "SELECT evaluations.id, rubric, version, judge, attempts, deadline_ms, content \
+                    "SELECT evaluations.id, subject_id, rubric, version, judge, attempts, deadline_ms, content \
                      FROM evaluations JOIN subjects ON subjects.id = evaluations.subject_id WHERE evaluations.id IN ",
                 );
                 push_list(&mut select, ids.iter().map(|(id,)| id));
                 select.build_query_as().fetch_all(pool).await?
             });
             for row in found {
+                let content = match contents.get(&row.subject_id) {
+                    Some(content) => content.clone(),
+                    None => {
+                        let read = row.content.map(|text| rows::json("subjects", "content", &text)).transpose()?;
+                        contents.entry(row.subject_id).or_insert(read.map(Arc::new)).clone()
+                    }
+                };
                 leased.push(LeasedEvaluation {
                     id: row.id.into(),
+                    subject: row.subject_id.into(),
                     rubric: row.rubric,
                     version: row.version as u32,
                     judge: row.judge,
                     attempts: row.attempts as u32,
                     deadline_ms: row.deadline_ms,
-                    content: row.content.map(|text| rows::json("subjects", "content", &text)).transpose()?,
+                    content,
                 });
             }
         }
         Ok(leased)
+    }
+
+    /// Leases what else is due for `judge` of the subjects of `leased`, so that one call can judge them all.
+    pub async fn lease_beside(
+        &self,
+        judge: &str,
+        leased: &[LeasedEvaluation],
+        lease_ms: i64,
+    ) -> Result<Vec<LeasedEvaluation>, StoreError> {
+        let now_ms = self.now_ms();
+        let subjects: BTreeSet<Uuid> = leased.iter().map(|one| one.subject.as_uuid()).collect();
+        let subjects: Vec<Uuid> = subjects.into_iter().collect();
+        let mut found: Vec<(Uuid,)> = Vec::new();
+        for subjects in subjects.chunks(ROWS_PER_STATEMENT) {
+            let taken: Vec<(Uuid,)> = transaction!(self, DB, tx => {
+                let mut update = QueryBuilder::<DB>::new("UPDATE evaluations SET lease_owner = ");
+                update.push_bind(self.worker()).push(", lease_until_ms = ").push_bind(now_ms + lease_ms);
+                update.push(" WHERE id IN (SELECT id FROM evaluations WHERE subject_id IN ");
+                push_list(&mut update, subjects.iter());
+                update.push(" AND outcome").push(<DB as Dialect>::BY_KEY).push(" = 'pending' AND judge = ").push_bind(judge);
+                update.push(" AND due_at_ms <= ").push_bind(now_ms).push(" AND deadline_ms > ").push_bind(now_ms);
+                update.push(" AND lease_until_ms <= ").push_bind(now_ms);
+                update.push(" ORDER BY id").push(<DB as Dialect>::SKIP_LOCKED).push(") RETURNING id");
+                update.build_query_as().fetch_all(&mut *tx).await?
+            });
+            found.extend(taken);
+        }
+        let known = leased.iter().map(|one| (one.subject.as_uuid(), one.content.clone())).collect();
+        self.with_contents(&found, known).await
     }
 
     /// Stores results and the deliveries they cause, in one transaction. Returns the evaluations that took effect: a result
@@ -254,6 +309,7 @@ impl Store {
                      value = v.column6, rationale = CASE WHEN NOT EXISTS (SELECT 1 FROM subjects s \
                      WHERE s.id = evaluations.subject_id AND s.content IS NULL) THEN v.column7 END, judge_model = v.column8, prompt_hash = v.column9, \
                      input_tokens = v.column10, output_tokens = v.column11, cost_usd = v.column12, latency_ms = v.column13, \
+                     distribution = v.column14, \
                      attempts = attempts + 1, lease_owner = NULL, lease_until_ms = 0, finished_at_ms = ",
                 );
                 update.push_bind(now_ms);
@@ -278,7 +334,8 @@ impl Store {
                         .push_bind(call.input_tokens)
                         .push_bind(call.output_tokens)
                         .push_bind(call.cost_usd)
-                        .push_bind(call.latency_ms);
+                        .push_bind(call.latency_ms)
+                        .push_bind(rows::optional(call.distribution.as_deref()));
                 });
                 update.push(") AS v WHERE evaluations.id = v.column1 AND evaluations.outcome");
                 update.push(<DB as Dialect>::BY_KEY).push(" = 'pending' AND evaluations.lease_owner = ");

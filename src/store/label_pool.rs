@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::dialect::Dialect;
 use super::rows::push_list;
 use super::{Store, StoreError, read, row, rows, transaction};
-use crate::model::SubjectId;
+use crate::model::{Distribution, SubjectId};
 
 /// An answer at the first score that it was given for a rubric.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct FirstScore {
     pub by_baseline: bool,
     /// Normalised to [0, 1]; none of a category.
     pub value: Option<f64>,
+    /// The probabilities behind it, where its judge gives them.
+    pub distribution: Option<Distribution>,
     /// Where it stands among all.
     pub position: PoolPosition,
 }
@@ -77,6 +79,7 @@ row! {
         subject_id: Uuid,
         by_baseline: bool,
         value: Option<f64>,
+        distribution: Option<String>,
     }
 }
 
@@ -122,7 +125,7 @@ impl Store {
             let mut select = QueryBuilder::<DB>::new("SELECT e.id, e.finished_at_ms, e.rubric, e.subject_id, ");
             push_is_baseline!(select, "e", baselines);
             select.push(
-                " AS by_baseline, e.value FROM evaluations e CROSS JOIN subjects s \
+                " AS by_baseline, e.value, e.distribution FROM evaluations e CROSS JOIN subjects s \
                  WHERE s.id = e.subject_id AND s.content IS NOT NULL AND e.outcome = 'scored' AND e.anchor_round IS NULL \
                  AND (e.finished_at_ms, e.id) > (",
             );
@@ -301,6 +304,7 @@ impl FirstScoreRow {
             subject: self.subject_id.into(),
             by_baseline: self.by_baseline,
             value: self.value,
+            distribution: self.distribution.as_deref().and_then(Distribution::stored),
             position: PoolPosition { finished_at_ms: self.finished_at_ms, id: self.id },
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::dialect::Dialect;
+use super::earlier_workers::Since;
 use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::{CANDIDATE, ContentHash, PRODUCTION};
 
@@ -82,6 +83,11 @@ pub enum ConflictReason {
     /// It was published with another text, and nobody asked to replace that.
     #[error("it was published with another text")]
     Differs,
+    /// It would be planned with a version that such a worker leaves to others for ever.
+    #[error(
+        "a worker of an earlier release shares the database and cannot read its block `decision`; publish it when all are replaced"
+    )]
+    EarlierWorkers,
     #[error("evaluations refer to it")]
     Evaluations,
     /// It cannot be told which version of a rubric a label was given for: these are younger than this one.
@@ -114,6 +120,12 @@ row! {
         commit_id: Option<String>,
         published_at_ms: i64,
     }
+}
+
+/// Whether the front matter has the block `decision`.
+fn has_decision_block(source: &str) -> bool {
+    let front = source.lines().skip(1).take_while(|line| line.trim_end() != "---");
+    front.into_iter().any(|line| line.starts_with("decision:"))
 }
 
 fn version_number(table: &'static str, number: i64) -> Result<u32, StoreError> {
@@ -155,6 +167,7 @@ impl Store {
         replace: bool,
     ) -> Result<Publication, StoreError> {
         let now_ms = self.now_ms();
+        let reads_decisions = self.all_workers_read(Since::Decisions).await?;
         transaction!(self, DB, tx => {
             // One publisher at a time.
             let hold = format!("SELECT one FROM installation WHERE one = 1{}", <DB as Dialect>::FOR_UPDATE);
@@ -174,7 +187,12 @@ impl Store {
             // In key order, so that a worker of an earlier release that publishes as well cannot deadlock with this one.
             new.sort_by_key(|version| (&version.name, version.version));
 
-            let mut conflicts = Vec::new();
+            let unread = |version: &&&NewRubricVersion| !reads_decisions && has_decision_block(&version.source);
+            let mut conflicts: Vec<Conflict> = new.iter().chain(&other).filter(unread).map(|version| Conflict {
+                name: version.name.clone(),
+                version: version.version,
+                reason: ConflictReason::EarlierWorkers,
+            }).collect();
             if replace && !other.is_empty() {
                 // Nobody adds what refers to a version between the look and the change.
                 sqlx::query(<DB as Dialect>::STAND_STILL).execute(&mut *tx).await?;
@@ -338,4 +356,15 @@ impl VersionRow {
 
 fn hash(text: &str) -> Result<ContentHash, StoreError> {
     text.parse().map_err(|_| rows::inconsistent("rubric_versions", "hash", format!("`{text}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_is_found_in_the_front_matter_alone() {
+        assert!(has_decision_block("---\ndescription: a\ndecision:\n  verdict: expected\n---\ntext"));
+        assert!(!has_decision_block("---\ndescription: a\n---\ndecision: text\n"));
+    }
 }

@@ -310,6 +310,7 @@ fn judge_it(
             output_tokens: (!baseline).then_some(90),
             cost_usd: Some(if baseline { 0.0 } else { 0.000_42 }),
             latency_ms: Some(if baseline { 1 } else { 450 + (luck * luck * 2_400.0) as i64 }),
+            distribution: None,
         },
     }
 }

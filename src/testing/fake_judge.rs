@@ -9,8 +9,10 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
+use futures_util::StreamExt;
 use serde_json::{Value as Json, json};
 
+use super::decision_replies::deciding;
 use super::judge_replies::{completion, fitting};
 
 /// What the fake does with one request.
@@ -20,6 +22,8 @@ pub enum Answer {
     Says(String),
     /// A completion that fits the schema that was asked for: the best score, the first label.
     Fits,
+    /// A decision that gives the first option of every question this probability.
+    Decides(f64),
     /// A completion with this finish or stop reason.
     Stops { text: String, reason: String },
     /// Any response.
@@ -28,6 +32,8 @@ pub enum Answer {
     Slow(Duration, Box<Answer>),
     /// Headers, then a broken connection.
     Drops,
+    /// The beginning of a body, then a broken connection.
+    CutsOff,
     /// A body of this many bytes.
     Floods(usize),
 }
@@ -205,6 +211,7 @@ fn respond(answer: Answer, request: &Recorded) -> Response<Body> {
         |body: Json| Response::builder().header("content-type", "application/json").body(body.to_string().into());
     match answer {
         Answer::Says(text) => json(complete(&text, None)),
+        Answer::Decides(probability) => json(deciding(request.uri.path(), &request.body, probability)),
         Answer::Fits => json(complete(&fitting(&request.body), None)),
         Answer::Stops { text, reason } => json(complete(&text, Some(&reason))),
         Answer::Status { status, headers, body } => {
@@ -217,6 +224,15 @@ fn respond(answer: Answer, request: &Recorded) -> Response<Body> {
         Answer::Drops => {
             let broken = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("dropped"))]);
             Response::builder().header("content-length", "1000").body(Body::from_stream(broken))
+        }
+        Answer::CutsOff => {
+            let begun = futures_util::stream::iter([Ok(Bytes::from_static(b"{\"model\""))]);
+            let broken = futures_util::stream::once(async {
+                // Until what was begun has arrived.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Err(std::io::Error::other("cut off"))
+            });
+            Response::builder().header("content-length", "1000").body(Body::from_stream(begun.chain(broken)))
         }
         Answer::Floods(bytes) => {
             let chunk = Bytes::from(vec![b' '; 64 * 1024]);

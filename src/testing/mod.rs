@@ -4,6 +4,7 @@ pub mod captures;
 pub mod certificate;
 pub mod conversations;
 pub mod databases;
+pub mod decision_replies;
 pub mod evaluated;
 pub mod fake_api;
 pub mod fake_judge;

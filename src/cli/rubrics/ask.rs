@@ -48,6 +48,8 @@ pub(super) async fn ask(rubric: &Rubric, content: &SubjectContent, judge: &Judge
         scale: &rubric.scale,
         abstain: rubric.abstain,
         rubric: &rubric.name,
+        version: rubric.version,
+        decision: &rubric.decision,
         content,
         traceparent: None,
         deadline: DEADLINE,

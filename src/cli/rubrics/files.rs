@@ -13,8 +13,10 @@ use super::super::open_store::open_existing_store;
 use super::super::output::{Format, JsonFormat, Output, Table, count};
 use super::library::{find, opened};
 use crate::config::Config;
+use crate::config::judges::Provider;
+use crate::judges::{decision_state, unsupported};
 use crate::lifecycle::rubric_loader::{LibraryError, look, published};
-use crate::model::SubjectContent;
+use crate::model::{DecisionVerdict, Scale, SubjectContent};
 use crate::rubrics::{self, FolderFinding, Library, Rubric, RubricReference, folder_findings};
 
 /// The key of printed prompts: fixed, so that two printed prompts can be compared. Nobody judges by it.
@@ -79,6 +81,7 @@ fn summary(rubric: &Rubric) -> serde_json::Value {
         "scale": rubric.scale,
         "abstain": rubric.abstain,
         "judge": rubric.judge,
+        "decision": decision(rubric),
         "path": rubric.path.to_string_lossy(),
     })
 }
@@ -92,6 +95,9 @@ pub(super) async fn check(dir: &Path, config: &Config, output: &mut Output) -> a
     for warning in &library.warnings {
         output.say(warning)?;
     }
+    for line in decision_lines(&library, config) {
+        output.say(line)?;
+    }
     let cases: usize = library.cases.values().map(Vec::len).sum();
     output.say(format_args!(
         "{} sound, {} golden, {}, {}",
@@ -102,6 +108,54 @@ pub(super) async fn check(dir: &Path, config: &Config, output: &mut Output) -> a
     ))?;
     compare_with_registry(&Library::open(dir), config, output).await?;
     Ok(if library.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(USAGE) })
+}
+
+/// What a decision model is asked under a rubric.
+fn decision(rubric: &Rubric) -> serde_json::Value {
+    let options: serde_json::Map<String, serde_json::Value> =
+        rubric.decision.options.iter().map(|option| (option.name.clone(), json!(option.text))).collect();
+    json!({
+        "instructions": rubric.decision.instructions,
+        "options": options,
+        "verdict": rubric.decision.verdict,
+        "state": rubric.decision.fields,
+        "own": rubric.has_own_decision,
+        "unsupported": unsupported(&rubric.scale, &rubric.decision).map(|problem| problem.to_string()),
+    })
+}
+
+/// What a decision model will see: of every rubric where one is configured, else of those that say what it is asked.
+fn decision_lines(library: &Library, config: &Config) -> Vec<String> {
+    let is_configured = config.judges.values().any(|judge| judge.provider == Provider::Decisions);
+    let told = library.rubrics.iter().filter(|rubric| is_configured || rubric.has_own_decision);
+    told.map(|rubric| {
+        let words = match unsupported(&rubric.scale, &rubric.decision) {
+            Some(problem) => format!("a decision model cannot judge by it: {problem}"),
+            None => decision_words(rubric),
+        };
+        format!("{}: {words}", rubric.reference())
+    })
+    .collect()
+}
+
+/// `a decision model is asked "Is it so?" about input and output: 1, 2 or 3; the most probable level is the verdict`
+fn decision_words(rubric: &Rubric) -> String {
+    let fields: Vec<&str> = rubric.decision.fields.iter().map(|field| field.as_str()).collect();
+    let options: Vec<&str> = rubric.decision.options.iter().map(|option| option.name.as_str()).collect();
+    let from = if rubric.has_own_decision { "by its block `decision`" } else { "by its description and scale" };
+    let abstains = if rubric.abstain { ", or that it cannot tell" } else { "" };
+    let verdict = match (&rubric.scale, rubric.decision.verdict) {
+        (Scale::Binary { .. }, _) => "`pass` from the threshold on",
+        (Scale::Numeric { .. }, _) => "the verdict is the mean",
+        (Scale::Ordinal { .. }, DecisionVerdict::Expected) => "the verdict is the level nearest to the mean",
+        (Scale::Ordinal { .. } | Scale::Categorical { .. }, _) => "the verdict is the most probable one",
+    };
+    format!(
+        "a decision model is asked ({from}) {:?} of {}: {}{abstains}; {verdict}",
+        rubric.decision.instructions,
+        fields.join(", "),
+        options.join(", ")
+    )
 }
 
 /// Which files do not judge as they stand, and what a start would refuse. Silent where there is no database yet.
@@ -214,12 +268,34 @@ pub(super) fn render(
     };
     let prompt = rubric.render(&content, PRINTED_KEY)?;
     match format {
-        Format::Json => output.json(JsonFormat::Prompt, &prompt)?,
+        Format::Json => {
+            let mut document = json!(prompt);
+            document["decision"] = decision(rubric);
+            document["state"] = serde_json::from_str(&decision_state(&content, &rubric.decision.fields)?)?;
+            output.json(JsonFormat::Prompt, &document)?;
+        }
         Format::Table => {
             output.say(format_args!("=== system ===\n{}\n\n=== user ===\n{}", prompt.system, prompt.user))?;
+            output.say(format_args!("\n=== a decision model instead ===\n{}", decision_text(rubric, &content)?))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a decision model is asked instead of the prompt, and about which state.
+fn decision_text(rubric: &Rubric, content: &SubjectContent) -> anyhow::Result<String> {
+    if let Some(problem) = unsupported(&rubric.scale, &rubric.decision) {
+        return Ok(format!("cannot judge by this rubric: {problem}"));
+    }
+    let state: serde_json::Value = serde_json::from_str(&decision_state(content, &rubric.decision.fields)?)?;
+    let options: Vec<String> =
+        rubric.decision.options.iter().map(|option| format!("{}: {}", option.name, option.text)).collect();
+    Ok(format!(
+        "question: {}\n{}\nstate: {}",
+        rubric.decision.instructions,
+        options.join("\n"),
+        serde_json::to_string_pretty(&state)?
+    ))
 }
 
 fn case_content(library: &Library, name: &str, wanted: &str) -> anyhow::Result<SubjectContent> {

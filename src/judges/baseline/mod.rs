@@ -27,6 +27,8 @@ pub fn judge(request: &JudgeRequest<'_>) -> JudgeReply {
     let verdict = verdict(request);
     JudgeReply {
         verdict,
+        distribution: None,
+        shown_hash: None,
         model: Some(MODEL.to_owned()),
         fingerprint: None,
         usage: JudgeUsage::default(),

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::{Document, Prompt, StepView, SubjectContent, ToolCall, ToolDefinition, Turn};
+use crate::model::{Decision, Document, Prompt, StepView, SubjectContent, ToolCall, ToolDefinition, Turn};
 
 fn five() -> Scale {
     Scale::ordinal((1..=5).map(|level| (level, String::new())).collect(), Some(4)).unwrap()
@@ -16,6 +16,8 @@ fn judged(rubric: &str, scale: &Scale, content: &SubjectContent) -> Verdict {
         scale,
         abstain: true,
         rubric,
+        version: 1,
+        decision: &Decision::derived("Is it so?", scale, Vec::new()),
         content,
         traceparent: None,
         deadline: Duration::ZERO,

@@ -22,6 +22,8 @@ pub(in crate::judges) enum Cause {
     Throttled,
     /// Hours or days mend it: the quota of a day, week or month is used up.
     Quota,
+    /// The next day mends it, and nothing before: what is given for a day is used up.
+    Allowance,
     /// A person mends it, or the next month: no credit, or a limit on spending is reached.
     Credit,
     /// A person mends it: the key, the account or its rights.

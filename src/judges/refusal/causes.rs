@@ -25,6 +25,8 @@ pub(super) const ROWS: &[Row] = &[
         .on(&[(400, 400), (413, 413), (429, 429), (500, 500)])
         .says(&["tokens per", "(tpm)", "(tpd)", "token limit", "tokens limit"])
         .needs(asks_for_more_than_the_limit),
+    // ---- What is given for a day, and not asked for before the next ---------------------------------------------------
+    Row::new("an allowance of a day", Cause::Allowance).on(&[(429, 429), (500, 500)]).codes(&["3036"]),
     // ---- Quotas of hours and days, which come back by themselves ----------------------------------------------------
     Row::new("quota of a day or month", Cause::Quota)
         .on(&[(400, 400), (403, 403), (429, 429), (500, 503)])
@@ -446,6 +448,7 @@ pub(super) const ROWS: &[Row] = &[
         .says(&["does not exist", "not found"])
         .with(&["model", "deployment"]),
     Row::new("nothing at this path", Cause::Model).on(&[(404, 405), (410, 410)]),
+    Row::new("no model of this kind", Cause::Model).on(&[(501, 501)]).codes(&["not_supported_error"]),
     // ---- Outages -----------------------------------------------------------------------------------------------------
     Row::new("an outage in words", Cause::Outage)
         .on(&[(400, 400), (409, 409), (424, 424), (429, 429), (498, 999)])

@@ -86,6 +86,9 @@ impl Refusal {
         if let Some(row) = causes::deciding(&refusal.facts()) {
             (refusal.cause, refusal.read_as) = (row.cause, row.name);
         }
+        if refusal.cause == Cause::Allowance {
+            refusal.after = Some(waits::until_next_day(now));
+        }
         refusal
     }
 
@@ -138,6 +141,7 @@ impl Refusal {
         match self.cause {
             Cause::Throttled => Failure::RateLimited { status, after },
             Cause::Quota => Failure::QuotaExhausted { status, by_itself: true, after },
+            Cause::Allowance => Failure::AllowanceUsedUp { status, after: after.unwrap_or_default() },
             Cause::Credit => Failure::QuotaExhausted { status, by_itself: false, after },
             Cause::Key => Failure::Unauthorized { status },
             Cause::Model => Failure::NotFound { status },

@@ -14,6 +14,9 @@ use crate::net::error_words::ErrorWords;
 /// A month and a day; anything later is no moment to wait for.
 const LONGEST: Duration = Duration::from_hours(24 * 32);
 
+/// Where no clock tells it.
+const LONGEST_DAY: Duration = Duration::from_hours(24);
+
 /// What is left of a limit, and when it is filled up again: header pairs of OpenAI and what is compatible, Anthropic,
 /// Cerebras, OpenRouter, and the IETF draft.
 const LIMITS: [(&str, &str); 12] = [
@@ -57,6 +60,14 @@ pub(in crate::judges) fn of_headers(headers: &HeaderMap, now: Timestamp) -> Opti
         LIMITS.iter().filter_map(used_up).max()
     };
     net::retry_after(headers, now).or_else(resets)
+}
+
+/// Until the next day begins, by UTC.
+pub(super) fn until_next_day(now: Timestamp) -> Duration {
+    let now = now.to_zoned(TimeZone::UTC);
+    let next = now.tomorrow().and_then(|next| next.start_of_day());
+    let wait = next.ok().and_then(|next| Duration::try_from(next.timestamp().duration_since(now.timestamp())).ok());
+    wait.unwrap_or(LONGEST_DAY)
 }
 
 /// The wait that the body asks for.

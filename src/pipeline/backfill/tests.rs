@@ -167,6 +167,7 @@ async fn finish_as(store: &Store, rubric: &str, number: u64, conclusion: Conclus
             output_tokens: Some(10),
             cost_usd: Some(0.25),
             latency_ms: Some(40),
+            distribution: None,
         },
     };
     assert_eq!(

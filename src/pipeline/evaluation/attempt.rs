@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use super::pause::Pause;
 use super::stage::Evaluation;
 use crate::judges::{Disposition, Judge, JudgeError, JudgeReply, JudgeRequest};
-use crate::model::{Prompt, Verdict};
-use crate::rubrics::fence_key;
+use crate::model::{Prompt, SubjectContent, Verdict};
+use crate::rubrics::{Rubric, fence_key};
 use crate::store::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
 
 /// An evaluation and the judge it goes to.
@@ -28,14 +28,24 @@ const LONGEST_RATIONALE: usize = 8_000;
 const LONGEST_MODEL: usize = 200;
 
 impl Attempt {
-    pub(super) async fn run(self) -> EvaluationResult {
+    /// What there is to judge by and to judge; else how the evaluation ends without its judge.
+    pub(super) fn prepared(&self) -> Result<(Arc<Rubric>, Arc<SubjectContent>), EvaluationResult> {
         let Some(rubric) = self.stage.catalogue.version(&self.evaluation.rubric, self.evaluation.version) else {
             // Planned by a worker that has the version; this one reads the registry again when it reloads.
-            return self.postponed("rubric_version_unknown", 60_000, false);
+            return Err(self.postponed("rubric_version_unknown", 60_000, false));
         };
         let Some(content) = &self.evaluation.content else {
-            return self.ended(Conclusion::Filtered { reason: "content_expired" }, JudgeCall::default());
+            return Err(self.ended(Conclusion::Filtered { reason: "content_expired" }, JudgeCall::default()));
         };
+        Ok((rubric, Arc::clone(content)))
+    }
+
+    pub(super) async fn run(self) -> EvaluationResult {
+        let (rubric, content) = match self.prepared() {
+            Ok(prepared) => prepared,
+            Err(result) => return result,
+        };
+        let content = &*content;
         let nonce = fence_key(&self.stage.fence, &self.evaluation.id.to_string());
         let prompt = match rubric.render(content, &nonce) {
             Ok(prompt) => prompt,
@@ -51,31 +61,35 @@ impl Attempt {
             scale: &rubric.scale,
             abstain: rubric.abstain,
             rubric: &rubric.name,
+            version: rubric.version,
+            decision: &rubric.decision,
             content,
             traceparent: crate::telemetry::traceparent(),
             deadline: self.time_left(),
         };
         match self.judge.judge(request).await {
-            Ok(reply) => self.verdict(&prompt, &nonce, reply),
-            Err(error) => self.refused(&prompt, &nonce, &error),
+            Ok(reply) => self.verdict(Some(&prompt), &nonce, reply),
+            Err(error) => self.refused(Some(&prompt), &nonce, &error),
         }
     }
 
     /// A judge may take as long as its own configuration allows, but not longer than the evaluation is worth.
-    fn time_left(&self) -> Duration {
+    pub(super) fn time_left(&self) -> Duration {
         let left_ms = self.evaluation.deadline_ms.saturating_sub(self.stage.store.now_ms());
         Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
     }
 
-    fn verdict(&self, prompt: &Prompt, nonce: &str, reply: JudgeReply) -> EvaluationResult {
+    /// `prompt` and `nonce`, the key of its data blocks, are those of a judge that reads a prompt.
+    pub(super) fn verdict(&self, prompt: Option<&Prompt>, nonce: &str, reply: JudgeReply) -> EvaluationResult {
         self.pause.answered();
         let call = JudgeCall {
             model: reply.model.map(|model| self.said(nonce, model, LONGEST_MODEL)),
-            prompt_hash: Some(prompt_hash(prompt)),
+            prompt_hash: prompt.map(prompt_hash).or(reply.shown_hash),
             input_tokens: reply.usage.input_tokens,
             output_tokens: reply.usage.output_tokens,
             cost_usd: reply.cost_usd,
             latency_ms: Some(reply.latency.as_millis() as i64),
+            distribution: reply.distribution.as_ref().and_then(|distribution| serde_json::to_string(distribution).ok()),
         };
         let verdict = match reply.verdict {
             Verdict::Scored { score, rationale } => {
@@ -94,11 +108,14 @@ impl Attempt {
             text.truncate(end);
             text.push('…');
         }
-        let text = text.replace(nonce, "<BLOCK_KEY>");
+        let text = if nonce.is_empty() { text } else { text.replace(nonce, "<BLOCK_KEY>") };
         self.stage.redactor.current().redact_text(&[], &text).into_owned()
     }
 
-    fn refused(&self, prompt: &Prompt, nonce: &str, error: &JudgeError) -> EvaluationResult {
+    pub(super) fn refused(&self, prompt: Option<&Prompt>, nonce: &str, error: &JudgeError) -> EvaluationResult {
+        if error.is_too_long() {
+            return self.ended(Conclusion::Filtered { reason: error.code() }, spent(prompt, error));
+        }
         let last = self.evaluation.attempts + 1 >= self.stage.attempts;
         match error.disposition() {
             Disposition::Pause { after } => {
@@ -147,8 +164,8 @@ impl Attempt {
 }
 
 /// What a call that came to nothing is known to have used.
-fn spent(prompt: &Prompt, error: &JudgeError) -> JudgeCall {
-    let known = JudgeCall { prompt_hash: Some(prompt_hash(prompt)), ..JudgeCall::default() };
+fn spent(prompt: Option<&Prompt>, error: &JudgeError) -> JudgeCall {
+    let known = JudgeCall { prompt_hash: prompt.map(prompt_hash), ..JudgeCall::default() };
     match error.spent() {
         None => known,
         Some(spent) => JudgeCall {

@@ -9,6 +9,9 @@ mod committer;
 mod leases;
 mod pause;
 mod stage;
+#[cfg(test)]
+mod tests;
+mod together;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,14 +136,28 @@ impl JudgeLoop {
                 soft.run_until_cancelled(timeout(IDLE, planned)).await;
                 continue;
             }
-            for evaluation in leased {
-                self.begin(evaluation, &slots, &pause, &hard).await;
+            for group in self.groups(leased, lease_ms).await {
+                self.begin(group, &slots, &pause, &hard).await;
             }
         }
         Ok(())
     }
 
-    /// The most evaluations in hand at once: twice what the judge admits, so that it never waits for the database.
+    /// What goes into one call each. A decision model is asked by all rubrics of a subject at once, so that what is due for it
+    /// besides is leased as well.
+    async fn groups(&self, mut leased: Vec<LeasedEvaluation>, lease_ms: i64) -> Vec<Vec<LeasedEvaluation>> {
+        if !self.judge.is_decision_model() {
+            return leased.into_iter().map(|evaluation| vec![evaluation]).collect();
+        }
+        match self.stage.store.lease_beside(self.judge.name(), &leased, lease_ms).await {
+            Ok(beside) => leased.extend(beside),
+            // They stay due, and go into a call of their own.
+            Err(error) => tracing::debug!(error = crate::error_chain::causes(&error), "could not lease what is beside"),
+        }
+        together::groups(leased, &self.stage.catalogue)
+    }
+
+    /// The most calls in hand at once: twice what the judge admits, so that it never waits for the database.
     fn most(&self) -> usize {
         self.judge.concurrency().saturating_mul(2).clamp(1, MOST_IN_HAND)
     }
@@ -157,28 +174,47 @@ impl JudgeLoop {
 
     async fn begin(
         &self,
-        evaluation: LeasedEvaluation,
+        group: Vec<LeasedEvaluation>,
         slots: &Arc<Semaphore>,
         pause: &Pause,
         hard: &CancellationToken,
     ) {
-        self.leases.take(&evaluation);
+        group.iter().for_each(|evaluation| self.leases.take(evaluation));
         // The semaphore is never closed; were it, the lease would be given back at the end.
         let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
-        let attempt =
-            Attempt { stage: self.stage.clone(), judge: Arc::clone(&self.judge), pause: pause.clone(), evaluation };
+        let attempt = |evaluation| Attempt {
+            stage: self.stage.clone(),
+            judge: Arc::clone(&self.judge),
+            pause: pause.clone(),
+            evaluation,
+        };
+        let attempts: Vec<Attempt> = group.into_iter().map(attempt).collect();
         let (results, hard) = (self.results.clone(), hard.clone());
         self.tasks.spawn(async move {
             let _permit = permit;
             tokio::select! {
-                result = attempt.run() => {
-                    // The committer is gone only after a hard stop; the lease is then given back.
-                    if results.send(result).await.is_err() {
-                        tracing::debug!("a result came after the hard stop");
+                ended = run(attempts) => {
+                    for result in ended {
+                        // The committer is gone only after a hard stop; the lease is then given back.
+                        if results.send(result).await.is_err() {
+                            tracing::debug!("a result came after the hard stop");
+                        }
                     }
                 }
                 () = hard.cancelled() => {}
             }
         });
     }
+}
+
+/// One result for each evaluation of a group.
+async fn run(attempts: Vec<Attempt>) -> Vec<EvaluationResult> {
+    if attempts.first().is_some_and(|attempt| attempt.judge.is_decision_model()) {
+        return together::run(attempts).await;
+    }
+    let mut results = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        results.push(attempt.run().await);
+    }
+    results
 }

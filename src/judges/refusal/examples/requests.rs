@@ -4,6 +4,12 @@ use super::super::cause::{Cause, Part};
 use super::Example;
 
 pub(super) const EXAMPLES: &[Example] = &[
+    (
+        501,
+        r#"{"error":{"code":501,"message":"This server does not support decisions","type":"not_supported_error"}}"#,
+        "no model of this kind",
+        Cause::Model,
+    ),
     // ---- bad luck
     (
         400,

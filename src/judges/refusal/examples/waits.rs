@@ -4,6 +4,12 @@ use super::super::cause::Cause;
 use super::Example;
 
 pub(super) const EXAMPLES: &[Example] = &[
+    (
+        429,
+        r#"{"success":false,"errors":[{"code":3036,"message":"AiError: you have used up your daily free allocation"}],"result":null}"#,
+        "an allowance of a day",
+        Cause::Allowance,
+    ),
     // ---- larger than the limit
     (
         429,

@@ -18,7 +18,7 @@ use super::{native, score_attributes};
 use crate::config::sinks::{MlflowTarget, SinkConfig};
 use crate::labels::annotations::mlflow::Assessment;
 use crate::labels::annotations::written;
-use crate::model::{Evaluation, Outcome, SubjectKind};
+use crate::model::{Distribution, Evaluation, Outcome, SubjectKind};
 use crate::secrets::Variables;
 
 /// Scores as assessments of MLflow.
@@ -182,9 +182,29 @@ fn feedback(evaluation: &Evaluation) -> Json {
     }
 }
 
+/// The same under the keys that MLflow's own decision judges write; it has none for Gemini's.
+fn as_decision(distribution: &Distribution, evaluation: &Evaluation) -> Vec<(String, Json)> {
+    let prefix = match distribution.origin.dialect.as_str() {
+        "systemone" => "typesafe",
+        "openai" => "openai.decisions",
+        _ => return Vec::new(),
+    };
+    [
+        ("model", json!(evaluation.judge_model)),
+        ("probability", json!(distribution.probability(&evaluation.scale))),
+        ("probabilities", json!(distribution.by_point())),
+        ("confidence", json!(distribution.confidence)),
+    ]
+    .map(|(key, value)| (format!("{prefix}.{key}"), value))
+    .into()
+}
+
 /// MLflow's metadata are texts; its own keys let its pages show what a score cost.
 fn text_metadata(evaluation: &Evaluation) -> Map<String, Json> {
     let mut metadata = native::metadata(evaluation);
+    if let Some(distribution) = &evaluation.distribution {
+        metadata.extend(as_decision(distribution, evaluation));
+    }
     let mut put = |key: &str, text: Option<String>| {
         if let Some(text) = text {
             metadata.insert(format!("mlflow.assessment.{key}"), Json::from(text));

@@ -43,6 +43,14 @@ pub(super) fn metadata(evaluation: &Evaluation) -> Map<String, Json> {
     put("judge.model", Json::from(evaluation.judge_model.clone()));
     put("scale", Json::from(evaluation.scale.name()));
     put("value", Json::from(evaluation.score.as_ref().and_then(Score::value)));
+    if let Some(distribution) = &evaluation.distribution {
+        put("probability", Json::from(distribution.probability(&evaluation.scale)));
+        put("probabilities", serde_json::json!(distribution.by_point()));
+        put("confidence", Json::from(distribution.confidence));
+        put("expected_score", Json::from(distribution.expected));
+        put("threshold", Json::from(distribution.threshold.map(|threshold| threshold.value)));
+        put("judge.requested_model", Json::from(distribution.origin.requested_model.clone()));
+    }
     put("inclusion_probability", Json::from(evaluation.inclusion_probability.get()));
     put("cost_usd", Json::from(evaluation.cost_usd));
     metadata

@@ -37,6 +37,7 @@ pub(super) fn of_result(score: &WriteBack) -> Attributes {
     attributes.maybe("judged.judge.model", evaluation.judge_model.as_deref());
     attributes.text("judged.scale", evaluation.scale.name());
     attributes.number("judged.value", evaluation.score.as_ref().and_then(Score::value));
+    probabilities(&mut attributes, evaluation);
     attributes.number("judged.inclusion_probability", Some(evaluation.inclusion_probability.get()));
     attributes.number("judged.cost_usd", evaluation.cost_usd);
     attributes.maybe("judged.judged_at", evaluation.finished_at_ms.and_then(time).as_deref());
@@ -46,6 +47,22 @@ pub(super) fn of_result(score: &WriteBack) -> Attributes {
     attributes.maybe("judged.evaluation.replaces", score.replaces.map(|id| id.to_string()).as_deref());
     names_of_others(&mut attributes, evaluation);
     attributes
+}
+
+/// What a judge that gives probabilities said, so that a dashboard can draw it: the probability that the verdict passes, or of
+/// the most probable point where the scale does not say what passes; and all of them as JSON.
+fn probabilities(attributes: &mut Attributes, evaluation: &Evaluation) {
+    let Some(distribution) = &evaluation.distribution else { return };
+    attributes.number("judged.probability", distribution.probability(&evaluation.scale));
+    attributes.maybe("judged.probabilities", serde_json::to_string(&distribution.by_point()).ok().as_deref());
+    attributes.number("judged.abstention_probability", distribution.abstention);
+    attributes.number("judged.confidence", Some(distribution.confidence));
+    attributes.number("judged.expected_score", distribution.expected);
+    if let Some(threshold) = distribution.threshold {
+        attributes.number("judged.threshold", Some(threshold.value));
+        attributes.int("judged.threshold.number", Some(i64::from(threshold.number)));
+    }
+    attributes.text("judged.judge.requested_model", &distribution.origin.requested_model);
 }
 
 /// The same under the names that other evaluators write: Azure's (range, threshold, direction, evaluator), pydantic-evals'
@@ -116,6 +133,17 @@ pub(super) fn annotate(attributes: &mut Attributes, evaluation: &Evaluation) {
         attributes.maybe(&key("label"), score.label());
     }
     attributes.maybe(&key("explanation"), evaluation.rationale.as_deref());
+    if let Some(distribution) = &evaluation.distribution {
+        // The conventions have no attribute for a probability, and leave this one free.
+        let metadata = serde_json::json!({
+            "probability": distribution.probability(&evaluation.scale),
+            "probabilities": distribution.by_point(),
+            "confidence": distribution.confidence,
+            "threshold": distribution.threshold.map(|threshold| threshold.value),
+            "model": evaluation.judge_model,
+        });
+        attributes.text(&key("metadata"), &metadata.to_string());
+    }
 }
 
 /// Whether a model judged, rather than the offline scorer.

@@ -44,6 +44,7 @@ pub fn evaluation(number: u8) -> Evaluation {
         judge_model: Some("gpt-4.1-2025-04-14".to_owned()),
         outcome: Outcome::Scored,
         reason: None,
+        distribution: None,
         rationale: Some("Every claim is in the documents.".to_owned()),
         inclusion_probability: Probability::try_from(0.15).unwrap(),
         cost_usd: Some(0.0021),
