@@ -11,6 +11,7 @@
 use super::fixed::{number, number_squared};
 use super::sums::{LevelSums, Sums};
 use crate::statistics::distribution::two_sided_z;
+use crate::statistics::quality_difference::Judged;
 use crate::statistics::survey::{MIN_EFFECTIVE, Weighted};
 use crate::statistics::{CONFIDENCE, Estimate, Interval, Reason, wilson};
 
@@ -48,6 +49,20 @@ impl Sums {
             return Reason::NoPairs.into();
         }
         self.share(&Quantity { rows: self.rows_p, y: self.p, yy: number_squared(self.pp), yw: self.pw })
+    }
+
+    /// The weighted share that passes, with the variance between conversations: not less than that of as many independent
+    /// scores, one of each kind added. None on a scale without a threshold, and without a weight.
+    pub fn passing(&self) -> Option<Judged> {
+        if self.sided < self.weighted || self.rows_w <= 0 {
+            return None;
+        }
+        let of = Quantity { rows: self.rows_p, y: self.p, yy: number_squared(self.pp), yw: self.pw };
+        let (rate, effective) = (self.mean_of(&of).ok()?.clamp(0.0, 1.0), self.effective());
+        let moved = (rate * effective + 1.0) / (effective + 2.0);
+        let least = moved * (1.0 - moved) / (effective + 2.0);
+        let between = self.ratio(&of).map_or(0.0, |own| own.standard_error * own.standard_error);
+        Some(Judged { rate, variance: between.max(least), weight: number(self.rows_w), effective })
     }
 
     /// How many scores lie on the levels that `of` names.

@@ -51,6 +51,12 @@ pub(super) struct Args {
     /// Only this segment: `environment=production`.
     #[arg(long, value_parser = segment)]
     segment: Option<(String, String)>,
+    /// Only answers of this `service.version`.
+    #[arg(long)]
+    service_version: Option<String>,
+    /// Only answers of this version of the application's prompt.
+    #[arg(long)]
+    prompt_version: Option<String>,
     /// Only where the judge's reason contains this text.
     #[arg(long)]
     text: Option<String>,
@@ -90,6 +96,8 @@ impl Args {
             label: self.label.clone(),
             documents_below: None,
             segment: self.segment.clone(),
+            service_version: self.service_version.clone(),
+            prompt_version: self.prompt_version.clone(),
             text: self.text.clone(),
             trace: self.trace,
             since_ms: self.since.map(|since| since.ms(now_ms)),

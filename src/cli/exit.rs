@@ -10,6 +10,8 @@ use crate::lifecycle::rubric_loader::LibraryError;
 use crate::pipeline::delivery::sinks::SinkConfigError;
 use crate::pipeline::delivery::webhooks::WebhookConfigError;
 use crate::privacy::PrivacyError;
+use crate::report::releases::ChoiceError;
+use crate::rubrics::GateUnavailable;
 use crate::sampling::SamplerError;
 use crate::store::StoreError;
 use crate::telemetry::TelemetryError;
@@ -17,6 +19,8 @@ use crate::web::AccessError;
 
 /// Wrong usage or configuration.
 pub(super) const USAGE: u8 = 2;
+/// Nobody can tell whether a condition that the caller asked for holds.
+pub(super) const CANNOT_TELL: u8 = 4;
 /// A condition that the caller asked for does not hold.
 pub(super) const GATE: u8 = 3;
 
@@ -40,13 +44,20 @@ pub(super) fn gate_if(broken: bool) -> ExitCode {
 
 /// The code for an error: whether the user has to change the call or the configuration, or something else went wrong.
 pub(super) fn of_error(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(asks_for_a_change) { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+    if error.chain().any(asks_for_a_change) {
+        ExitCode::from(USAGE)
+    } else if error.chain().any(|cause| cause.is::<GateUnavailable>()) {
+        ExitCode::from(GATE)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn asks_for_a_change(cause: &(dyn Error + 'static)) -> bool {
     always_asks_for_a_change(cause)
         || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
         || matches!(cause.downcast_ref(), Some(LibraryError::Selection { .. } | LibraryError::UnfitJudge(_)))
+        || cause.downcast_ref::<ChoiceError>().is_some_and(|error| !matches!(error, ChoiceError::Store(_)))
         || cause.downcast_ref().is_some_and(StartError::is_configuration)
 }
 

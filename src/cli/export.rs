@@ -162,7 +162,7 @@ impl<'o> Written<'o> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Probability, Revisions, Score};
+    use crate::model::{Probability, Release, Revisions, Score};
     use crate::testing::evaluated::ten_days;
     use crate::testing::on_both_databases;
 
@@ -187,6 +187,7 @@ mod tests {
             finished_at_ms: None,
             model: Some("gpt".into()),
             segments: [("environment".to_owned(), "production".to_owned())].into(),
+            release: Release::default(),
             revisions: Revisions { reading: 2, rendering: 1 },
         }
     }

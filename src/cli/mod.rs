@@ -9,6 +9,7 @@ mod arguments;
 mod audit;
 mod backfill;
 mod calibration;
+mod compare;
 mod demo;
 mod doctor;
 mod drift;
@@ -62,6 +63,7 @@ enum Command {
     Audit(audit::Args),
     Backfill(backfill::Args),
     Calibration(calibration::Args),
+    Compare(compare::Args),
     Anchors(anchors::Args),
     Doctor(doctor::Args),
     Drift(drift::Args),
@@ -112,6 +114,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Backfill(args) => backfill::run(args, &config()?, output).await,
         Command::Alerts(args) => alerts::run(args, &config()?, output).await,
         Command::Calibration(args) => calibration::run(args, &config()?, output).await,
+        Command::Compare(args) => compare::run(args, &config()?, output).await,
         Command::Anchors(args) => anchors::run(args, &config()?, output).await,
         Command::Doctor(args) => doctor::run(args, &config()?, output).await,
         Command::Drift(args) => drift::run(args, config, output).await,
@@ -147,6 +150,7 @@ mod tests {
         for (path, codes) in [
             ("agreement", "12"),
             ("alerts test", "1"),
+            ("compare", "34"),
             ("demo", "1"),
             ("doctor", "1"),
             ("drift", "3"),

@@ -22,6 +22,7 @@ pub mod markdown;
 mod new_series;
 mod pairing;
 mod quality;
+pub mod releases;
 mod scores;
 pub mod snapshot;
 pub mod templating;

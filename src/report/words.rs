@@ -62,6 +62,26 @@ pub fn signed(value: f64) -> String {
     if text.starts_with('−') || value == 0.0 { text } else { format!("+{text}") }
 }
 
+/// A difference of shares in points of a hundred: `−6.2`, `+0.4`, `0.0`.
+pub fn points(difference: f64) -> String {
+    let text = format!("{:+.1}", difference * 100.0);
+    if text == "-0.0" || text == "+0.0" { "0.0".to_owned() } else { text.replace('-', "−") }
+}
+
+/// `−6.2 points [−9.0, −3.4]`.
+pub fn points_estimate(estimate: &Estimate) -> String {
+    match estimate {
+        Estimate::Interval(value, interval) => format!("{} points {}", points(*value), points_range(*interval)),
+        Estimate::Bare(value, reason) => format!("{} points (no interval: {reason})", points(*value)),
+        Estimate::Undefined(reason) => format!("not known: {reason}"),
+    }
+}
+
+/// `[−9.0, −3.4]`.
+pub fn points_range(interval: Interval) -> String {
+    format!("[{}, {}]", points(interval.low), points(interval.high))
+}
+
 /// `640 ms` or `1.8 s`.
 pub fn milliseconds(ms: f64) -> String {
     if ms >= 1_000.0 { format!("{:.1}\u{a0}s", ms / 1_000.0) } else { format!("{ms:.0}\u{a0}ms") }

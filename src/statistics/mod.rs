@@ -11,6 +11,7 @@
 //! | does the judge say the same again? | [`flip_rate`], [`icc`] |
 //! | how good is the product, really? | [`ppi`], [`survey`] |
 //! | has something moved? | [`e_detector`], [`paired`], [`distance`], [`two_sample`] |
+//! | is one release better than another, at every look? | [`quality_difference`], [`judge_errors`], [`always_valid`] |
 //! | in which of many segments? | [`multiplicity`] |
 //! | because of the mix, or of the judge? | [`mix_decomposition`] |
 //! | how many labels does that take? | [`planning`] |
@@ -19,6 +20,7 @@
 //! `statistics/tests/`, from `tests/vectors/stats_vectors.json`.
 
 pub mod alt_test;
+pub mod always_valid;
 pub mod bca;
 pub mod binary;
 mod binomial;
@@ -28,6 +30,7 @@ mod confusion_matrix;
 pub mod distance;
 pub mod distribution;
 pub mod e_detector;
+pub mod judge_errors;
 pub mod kappa;
 pub mod krippendorff;
 pub mod mix_decomposition;
@@ -37,6 +40,7 @@ mod paired_scores;
 pub mod planning;
 pub mod ppi;
 mod proportion;
+pub mod quality_difference;
 mod repeatability;
 pub mod survey;
 #[cfg(test)]

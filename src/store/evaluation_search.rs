@@ -33,6 +33,10 @@ pub struct EvaluationFilter {
     pub documents_below: Option<i64>,
     /// A segment and its value.
     pub segment: Option<(String, String)>,
+    /// The `service.version` of the application that answered.
+    pub service_version: Option<String>,
+    /// The version of its prompt.
+    pub prompt_version: Option<String>,
     /// Text that the rationale or the reason contains, in any case.
     pub text: Option<String>,
     /// Only subjects of this trace.
@@ -401,6 +405,11 @@ where
     }
     if let Some(from) = filter.value_from {
         select.push(" AND e.value >= ").push_bind(from);
+    }
+    for (column, wanted) in [("service_version", &filter.service_version), ("prompt_version", &filter.prompt_version)] {
+        if let Some(version) = wanted {
+            select.push(format_args!(" AND s.{column} = ")).push_bind(rows::text(version).into_owned());
+        }
     }
     if let Some(since_ms) = filter.since_ms {
         select.push(" AND s.observed_at_ms >= ").push_bind(since_ms);

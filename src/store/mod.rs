@@ -76,7 +76,7 @@ pub use anchors::{Anchor, AnchorEvaluation, AnchorReplay};
 pub use audit::{AuditAction, AuditEntry};
 pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSubject};
 pub use budgets::{Allotted, Ceiling};
-pub use cells::{CellsBuilt, Extent, PartSums};
+pub use cells::{CellPart, CellsBuilt, Extent, PartSums};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
 pub use deliveries::OwedDelivery;
 pub use drift_log::{KeptWatch, Logged, LoggedWhat, WatchedJudge};

@@ -7,7 +7,9 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
-use crate::model::{EvaluationId, Outcome, Probability, Revisions, Score, SpanId, SubjectId, SubjectKind, TraceId};
+use crate::model::{
+    EvaluationId, Outcome, Probability, Release, Revisions, Score, SpanId, SubjectId, SubjectKind, TraceId,
+};
 
 /// A scored evaluation, for statistics.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +49,8 @@ pub struct ScoredEvaluation {
     pub model: Option<String>,
     /// Segment name → value.
     pub segments: BTreeMap<String, String>,
+    /// The release of the application that wrote it.
+    pub release: Release,
     /// The revisions behind the score.
     pub revisions: Revisions,
 }
@@ -95,7 +99,7 @@ pub struct ContentState {
 /// All that is read of a scored evaluation `e` of a subject `s` but its rationale.
 pub(super) const SCORED_COLUMNS: &str = "e.id, e.subject_id, s.trace_id, s.span_id, s.session_id, s.digest, e.rubric, e.version, e.judge, \
      e.judge_model, e.score, e.label, e.value, e.inclusion_probability, e.latency_ms, s.observed_at_ms, e.finished_at_ms, s.model, \
-     s.segments, e.reading, e.rendering";
+     s.segments, s.service_version, s.prompt_version, e.reading, e.rendering";
 
 row! {
     pub(super) struct ScoredRow {
@@ -119,6 +123,8 @@ row! {
         finished_at_ms: Option<i64>,
         model: Option<String>,
         segments: String,
+        service_version: Option<String>,
+        prompt_version: Option<String>,
         reading: Option<i64>,
         rendering: Option<i64>,
     }
@@ -248,6 +254,7 @@ impl ScoredRow {
             finished_at_ms: self.finished_at_ms,
             model: self.model,
             segments: rows::json("subjects", "segments", &self.segments)?,
+            release: Release { service_version: self.service_version, prompt_version: self.prompt_version },
             revisions: Revisions::stored(self.reading, self.rendering),
         })
     }

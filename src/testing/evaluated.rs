@@ -382,6 +382,7 @@ pub fn scored_evaluation(number: u64, score: Score, inclusion_probability: Proba
         finished_at_ms: None,
         model: None,
         segments: BTreeMap::new(),
+        release: Release::default(),
         revisions: Revisions::FIRST,
     }
 }

@@ -10,6 +10,7 @@ mod alerts;
 mod api;
 mod audit;
 mod browser;
+mod compare;
 mod cookie;
 mod evaluations;
 mod failures;
@@ -79,6 +80,7 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/report", get(overview::report))
         .route("/ledger", get(overview::ledger))
         .route("/judges", get(overview::judges))
+        .route("/compare", get(compare::page))
         .route("/alerts", get(alerts::page))
         .route("/alerts/{id}", post(alerts::settle))
         .route("/evaluations", get(evaluations::list))
@@ -92,6 +94,7 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/metrics", get(health::metrics))
         .route("/api/alerts", get(alerts::list_api))
         .route("/api/alerts/{id}", post(alerts::settle_api))
+        .route("/api/compare", get(compare::compare_api))
         .route("/api/evaluations", get(api::evaluations))
         .route("/api/evaluations/{id}", get(api::evaluation))
         .route("/api/ledger", get(api::ledger))

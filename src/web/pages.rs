@@ -26,6 +26,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("report_page.html", include_str!("templates/report_page.html")),
     ("ledger.html", include_str!("templates/ledger.html")),
     ("judges.html", include_str!("templates/judges.html")),
+    ("compare.html", include_str!("templates/compare.html")),
     ("evaluations.html", include_str!("templates/evaluations.html")),
     ("evaluation.html", include_str!("templates/evaluation.html")),
     ("subject.html", include_str!("templates/subject.html")),

@@ -424,3 +424,22 @@ on_both_databases! {
         }
     }
 }
+
+#[tokio::test]
+async fn releases_are_compared_on_a_page_and_a_wrong_form_is_shown_again() {
+    let database = Database::sqlite().await;
+    ten_days(&database).await;
+    let site = Site::calibrated(&database.store).await;
+    let page = site.get("/compare?by=time&old=2026-01-06").await;
+    assert_eq!(page.status(), 200);
+    let text = page.text().await.unwrap();
+    assert!(text.contains("since 2026-01-06") && text.contains("answer_relevance"), "{text}");
+    for (form, problem) in [
+        ("old=9.9&new=9.8", "nothing was judged with service.version = 9.9"),
+        ("by=time&old=soon", "is no moment"),
+        ("margin=7", "`margin` is a share"),
+    ] {
+        let text = site.get(&format!("/compare?{form}")).await.text().await.unwrap();
+        assert!(text.contains(problem), "{form}: {text}");
+    }
+}

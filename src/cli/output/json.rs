@@ -11,6 +11,7 @@ named_enum! {
         Alerts = "alerts",
         Audit = "audit",
         Backfill = "backfill",
+        Comparison = "comparison",
         Drift = "drift",
         Evaluations = "evaluations",
         Judges = "judges",
@@ -31,6 +32,7 @@ impl JsonFormat {
             | Self::Alerts
             | Self::Audit
             | Self::Backfill
+            | Self::Comparison
             | Self::Drift
             | Self::Evaluations
             | Self::Judges

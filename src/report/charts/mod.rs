@@ -14,7 +14,7 @@ pub use bars::{Bar, bars};
 pub use detection::{Budget, Drop, detection};
 pub use evidence::{Watched, evidence};
 pub use fell::Fell;
-pub use forest::{Row, forest, whisker};
+pub use forest::{Row, differences, forest, whisker};
 pub use timeline::{Course, timeline};
 
 use std::fmt::Write as _;

@@ -9,6 +9,7 @@
 mod cases;
 mod exceptions;
 mod many_tests;
+mod releases;
 
 use std::collections::BTreeSet;
 

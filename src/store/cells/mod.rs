@@ -11,6 +11,7 @@ mod dictionary;
 mod evaluation;
 mod fold;
 mod kept_accounts;
+mod parts;
 mod placing;
 mod reading;
 mod series_hours;
@@ -19,5 +20,6 @@ mod set_aside;
 mod tests;
 mod transaction;
 
+pub use parts::CellPart;
 pub use reading::{CellsBuilt, PartSums};
 pub use series_hours::Extent;

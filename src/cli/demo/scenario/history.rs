@@ -2,24 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use sha2::{Digest, Sha256};
 
 use super::answers::answers;
 use super::choice::Scenario;
+use super::simulated::{DAY_MS, RUBRIC, Simulated, rubric};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::lifecycle::rubric_loader;
-use crate::model::{EvaluationId, Label, LabelStream, Outcome, Probability, Scale, Score, Subject, SubjectId, TraceId};
-use crate::rubrics::Rubric;
-use crate::store::{
-    AnchorReplay, Conclusion, EvaluationResult, JudgeCall, PlannedEvaluation, PlannedFrom, PlannedSubject, Store,
-};
+use crate::model::{EvaluationId, Subject, SubjectId, TraceId};
+use crate::store::{AnchorReplay, PlannedFrom, Store};
 
-/// The rubric that is judged.
-pub(super) const RUBRIC: &str = "answer_relevance";
 /// Monday, 2026-01-05: the same weeks at every run.
 pub(super) const START_MS: i64 = 1_767_571_200_000;
 
@@ -31,7 +24,6 @@ const REPAIRED_AFTER_WEEKS: u32 = 8;
 const LABELS_A_DAY: u32 = 10;
 /// Labels are given on working days.
 const DAYS: u32 = 5;
-const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 /// The first so many answers become anchors.
 const ANCHORS: usize = 40;
@@ -46,9 +38,6 @@ const FALLEN: f64 = 0.6;
 const EASY: f64 = 0.95;
 const HARD: f64 = 0.65;
 const HARD_SHARE: (f64, f64) = (0.2, 0.8);
-const JUDGE: &str = "simulated";
-const JUDGE_MODEL: &str = "simulated-judge-1";
-const ANNOTATOR: &str = "simulated-annotator";
 
 /// Fills the store; returns when things changed, milliseconds since the Unix epoch.
 pub(super) async fn fill(
@@ -58,17 +47,12 @@ pub(super) async fn fill(
     seed: u64,
     config: &Config,
 ) -> anyhow::Result<i64> {
-    let active = rubric_loader::start(store, &config.rubrics).await?.active;
-    let rubric = active.first().with_context(|| format!("there is no rubric {RUBRIC}"))?;
-    // Not the configured one, which without a configuration is the offline baseline.
-    let mut rubric = Rubric::clone(rubric);
-    JUDGE.clone_into(&mut rubric.judge);
+    let rubric = rubric(store, config).await?;
     let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut weeks = Weeks {
-        store,
+        simulated: Simulated { store, rubric: &rubric },
         clock,
         scenario,
-        rubric: &rubric,
         answers: answers()?,
         rng,
         said: BTreeMap::new(),
@@ -96,10 +80,9 @@ struct Said {
 }
 
 struct Weeks<'a> {
-    store: &'a Store,
+    simulated: Simulated<'a>,
     clock: &'a Clock,
     scenario: Scenario,
-    rubric: &'a Rubric,
     answers: Vec<Subject>,
     rng: Xoshiro256PlusPlus,
     said: BTreeMap<SubjectId, Said>,
@@ -116,15 +99,15 @@ impl Weeks<'_> {
             let (subject, said) = self.answer(changed)?;
             let id = subject.id;
             self.said.insert(id, said);
-            self.store.commit_plan(PlannedFrom::default(), &[self.planned(subject)]).await?;
-            self.judge(&BTreeMap::from([(self.evaluation(id), said.judge)])).await?;
-            labels.push(self.label(id, said.human)?);
+            self.simulated.store.commit_plan(PlannedFrom::default(), &[self.simulated.planned(subject)]).await?;
+            self.simulated.judge(&BTreeMap::from([(self.simulated.evaluation(id), said.judge)])).await?;
+            labels.push(self.simulated.label(id, said.human, self.clock.now_ms())?);
             if self.anchors.len() < ANCHORS {
                 self.anchors.push(id);
-                self.store.add_anchors(RUBRIC, &[id]).await?;
+                self.simulated.store.add_anchors(RUBRIC, &[id]).await?;
             }
         }
-        self.store.insert_labels(&labels).await?;
+        self.simulated.store.insert_labels(&labels).await?;
         Ok(())
     }
 
@@ -138,25 +121,31 @@ impl Weeks<'_> {
             .map(|subject| AnchorReplay {
                 subject: *subject,
                 rubric: RUBRIC.to_owned(),
-                version: self.rubric.version,
-                judge: self.rubric.judge.clone(),
+                version: self.simulated.rubric.version,
+                judge: self.simulated.rubric.judge.clone(),
                 round: round.clone(),
             })
             .collect();
         self.clock.advance(MINUTE_MS);
-        self.store.plan_replays(&replays, i64::MAX).await?;
+        self.simulated.store.plan_replays(&replays, i64::MAX).await?;
         let mut verdicts = BTreeMap::new();
         let mut labels = Vec::new();
         for subject in anchors {
             let Some(first) = self.said.get(&subject).copied() else { continue };
             let judge = first.judge ^ self.chance(if changed { self.judge_noise() } else { NOISE });
             let human = first.human ^ self.chance(if changed { self.human_noise() } else { NOISE });
-            let id = EvaluationId::of_replay(subject, RUBRIC, self.rubric.version, &self.rubric.judge, &round);
+            let id = EvaluationId::of_replay(
+                subject,
+                RUBRIC,
+                self.simulated.rubric.version,
+                &self.simulated.rubric.judge,
+                &round,
+            );
             verdicts.insert(id, judge);
-            labels.push(self.label(subject, human)?);
+            labels.push(self.simulated.label(subject, human, self.clock.now_ms())?);
         }
-        self.judge(&verdicts).await?;
-        self.store.insert_labels(&labels).await?;
+        self.simulated.judge(&verdicts).await?;
+        self.simulated.store.insert_labels(&labels).await?;
         Ok(())
     }
 
@@ -201,69 +190,4 @@ impl Weeks<'_> {
         subject.segments.insert("intent".to_owned(), if hard { "contract" } else { "order" }.to_owned());
         Ok((subject, Said { human, judge }))
     }
-
-    fn evaluation(&self, subject: SubjectId) -> EvaluationId {
-        EvaluationId::derive(subject, 0, RUBRIC, self.rubric.version, &self.rubric.judge)
-    }
-
-    fn planned(&self, subject: Subject) -> PlannedSubject {
-        let evaluation = PlannedEvaluation {
-            id: self.evaluation(subject.id),
-            rubric: RUBRIC.to_owned(),
-            version: self.rubric.version,
-            judge: self.rubric.judge.clone(),
-            outcome: Outcome::Pending,
-            reason: None,
-            inclusion_probability: Probability::ONE,
-            deadline_ms: i64::MAX,
-        };
-        // The simulation reuses the text of a few answers; each stands for an answer of its own.
-        let digest = Sha256::digest(subject.id.to_string().as_bytes()).into();
-        PlannedSubject { subject, revision: 0, digest, evaluations: vec![evaluation] }
-    }
-
-    /// Takes what is pending, as a worker does, and stores the made-up verdicts on it.
-    async fn judge(&self, verdicts: &BTreeMap<EvaluationId, bool>) -> anyhow::Result<()> {
-        let leased = self.store.lease_evaluations(&self.rubric.judge, verdicts.len().max(1), DAY_MS).await?;
-        let mut results = Vec::with_capacity(leased.len());
-        for evaluation in &leased {
-            let pass = *verdicts.get(&evaluation.id).context("an evaluation that nobody planned")?;
-            results.push(EvaluationResult::Final {
-                id: evaluation.id,
-                conclusion: Conclusion::Scored {
-                    score: score(&self.rubric.scale, pass)?,
-                    rationale: "made up by the simulation".to_owned(),
-                },
-                call: JudgeCall { model: Some(JUDGE_MODEL.to_owned()), ..JudgeCall::default() },
-            });
-        }
-        self.store.finish_evaluations(&results, &|_| Vec::new()).await?;
-        Ok(())
-    }
-
-    fn label(&self, subject: SubjectId, pass: bool) -> anyhow::Result<Label> {
-        Ok(Label {
-            subject,
-            rubric: RUBRIC.to_owned(),
-            annotator: ANNOTATOR.to_owned(),
-            score: Some(score(&self.rubric.scale, pass)?),
-            rationale: None,
-            stream: LabelStream::Uniform,
-            probability: Some(Probability::ONE),
-            labelled_at_ms: self.clock.now_ms(),
-            via: None,
-            instead_of: None,
-        })
-    }
-}
-
-/// The best level for a pass, the worst for a fail.
-fn score(scale: &Scale, pass: bool) -> anyhow::Result<Score> {
-    let levels: &[(i64, String)] = if let Scale::Ordinal { levels, .. } = scale { levels } else { &[] };
-    let extreme = if pass { levels.last() } else { levels.first() };
-    let placed = match extreme {
-        Some((level, _)) => Score::of_number(scale, *level as f64),
-        None => Score::of_pass(scale, pass),
-    };
-    placed.context("the rubric's scale does not divide pass from fail")
 }

@@ -6,6 +6,8 @@
 mod answers;
 mod choice;
 mod history;
+mod releases;
+mod simulated;
 mod words;
 
 use std::path::Path;
@@ -17,7 +19,8 @@ use super::super::output::Output;
 use crate::clock::Clock;
 use crate::config::{Config, RubricsConfig};
 use crate::store::Store;
-use history::{RUBRIC, START_MS};
+use history::START_MS;
+use simulated::RUBRIC;
 
 /// Simulates, reports, and holds what the report found against the truth.
 pub(super) async fn run(
@@ -27,6 +30,9 @@ pub(super) async fn run(
     out: &Path,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
+    if let Some(truth) = scenario.releases() {
+        return releases::run(truth, seed, config, out, output).await;
+    }
     output.say(words::opening(scenario, seed, out))?;
     let (report, changed_at_ms) = simulate(scenario, seed, config, out).await?;
     output.say(words::result(scenario, &report, changed_at_ms, out))?;

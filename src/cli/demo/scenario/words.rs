@@ -23,6 +23,9 @@ fn story(scenario: Scenario) -> &'static str {
              within each kind of question nothing moves"
         }
         Scenario::RaterDrift => "people change their minds about a third of the answers; the judge stands still",
+        Scenario::ReleaseWorse | Scenario::ReleaseBetter | Scenario::MixOnly => {
+            scenario.releases().map_or("", |releases| releases.story)
+        }
         Scenario::Healthy => "nothing moves: judge and people agree on 90 % throughout",
     }
 }
