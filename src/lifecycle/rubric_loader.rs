@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Publish, RubricsConfig};
-use crate::judges::{Judges, Unsupported, unsupported};
+use crate::config::{JudgesConfig, Publish, RubricsConfig};
+use crate::judges::{BASELINE, DEFAULT, Judges, Unsupported, unsupported};
 use crate::model::PRODUCTION;
 use crate::rubrics::{
     AliasTarget, FolderFinding, InUse, Library, Published, Rubric, RubricReference, SelectionError, folder_findings,
@@ -61,11 +61,12 @@ pub struct UnknownJudge {
 }
 
 /// What a start does: publishes into an empty registry, and into any other where the configuration says so; then looks.
-pub async fn start(store: &Store, config: &RubricsConfig) -> Result<InUse, LibraryError> {
+pub async fn start(store: &Store, config: &RubricsConfig, judges: &JudgesConfig) -> Result<InUse, LibraryError> {
     let library = Library::open(&config.dir);
     let registry = store.rubric_versions().await?;
     if registry.is_empty() || config.publish == Publish::OnStart {
         let plan = plan_publication(&library, &published(&registry));
+        check_first(plan.new.iter().copied(), &registry, config, judges).map_err(UnfitJudge::from)?;
         let versions: Vec<NewRubricVersion> = plan.new.iter().map(|rubric| new_version(rubric, None, None)).collect();
         match store.publish_rubric_versions(&versions, false).await? {
             Publication::Done(changes) => log(&changes),
@@ -187,19 +188,42 @@ async fn registry(store: &Store) -> Result<(Vec<Arc<Rubric>>, Vec<AliasTarget>),
     Ok((versions, aliases.map(target).collect()))
 }
 
+/// Refuses what would be the first version of a rubric that judges, and so go into production, while its judge is not
+/// configured: no start would get past it.
+pub fn check_first<'a>(
+    new: impl Iterator<Item = &'a Rubric>,
+    registry: &[PublishedRubricVersion],
+    config: &RubricsConfig,
+    judges: &JudgesConfig,
+) -> Result<(), UnknownJudge> {
+    let is_enabled = |name: &str| config.enabled.iter().any(|one| one.split('@').next() == Some(name));
+    let is_known = |name: &str| registry.iter().any(|known| known.rubric.name == name);
+    let mut first = new.filter(|rubric| is_enabled(&rubric.name) && !is_known(&rubric.name));
+    first.try_for_each(|rubric| {
+        if is_configured(judges, &rubric.judge) { Ok(()) } else { Err(unknown_judge(rubric)) }
+    })
+}
+
 /// Refuses versions whose judge is not configured, or cannot judge on their scale: what is planned with them would wait for
 /// nobody, or fail.
 pub fn check_judges(rubrics: &[Arc<Rubric>], judges: &Judges) -> Result<(), UnfitJudge> {
     for rubric in rubrics {
-        let (name, version, judge) = (rubric.name.clone(), rubric.version, rubric.judge.clone());
-        let Some(known) = judges.get(&judge) else {
-            return Err(UnknownJudge { rubric: name, version, judge }.into());
-        };
+        let Some(known) = judges.get(&rubric.judge) else { return Err(unknown_judge(rubric).into()) };
         if known.is_decision_model()
             && let Some(problem) = unsupported(&rubric.scale, &rubric.decision)
         {
-            return Err(UnfitJudge::Decision { rubric: name, version, judge, problem });
+            let (rubric, version, judge) = (rubric.name.clone(), rubric.version, rubric.judge.clone());
+            return Err(UnfitJudge::Decision { rubric, version, judge, problem });
         }
     }
     Ok(())
+}
+
+/// Whether there is a judge of this name: told without its key, which whoever publishes need not have.
+fn is_configured(judges: &JudgesConfig, name: &str) -> bool {
+    [BASELINE, DEFAULT].contains(&name) || judges.contains_key(name)
+}
+
+fn unknown_judge(rubric: &Rubric) -> UnknownJudge {
+    UnknownJudge { rubric: rubric.name.clone(), version: rubric.version, judge: rubric.judge.clone() }
 }

@@ -132,7 +132,7 @@ impl Service {
         let environment =
             JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
         let judges = Judges::from_config(&config.judges, &environment)?;
-        let in_use = rubric_loader::start(&store, &config.rubrics).await?;
+        let in_use = rubric_loader::start(&store, &config.rubrics, &config.judges).await?;
         rubric_loader::check_judges(&in_use.active, &judges).map_err(LibraryError::from)?;
         let catalogue = Catalogue::from(in_use);
         let sinks = Sink::all(&config.sinks, &process_variable)?;

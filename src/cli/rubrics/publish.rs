@@ -11,7 +11,7 @@ use super::super::output::Output;
 use super::files::plural;
 use super::provenance;
 use crate::config::Config;
-use crate::lifecycle::rubric_loader::{new_version, published};
+use crate::lifecycle::rubric_loader::{self, new_version, published};
 use crate::model::PRODUCTION;
 use crate::rubrics::{Changed, Library, Rubric, RubricReference, plan_publication};
 use crate::store::{AuditAction, Changes, Conflict, NewRubricVersion, Publication, RubricAlias, Store};
@@ -44,7 +44,7 @@ pub(super) async fn publish(
         super::library::find(library, unknown)?;
     }
     let store = open_store(config).await?;
-    let done = publish_into(&store, library, dir, wanted).await;
+    let done = publish_into(&store, library, dir, wanted, config).await;
     let aliases = store.rubric_aliases().await;
     store.close().await;
     let (changes, unchanged) = done?;
@@ -57,15 +57,19 @@ async fn publish_into(
     library: &Library,
     dir: &Path,
     wanted: &Wanted,
+    config: &Config,
 ) -> anyhow::Result<(Changes, usize)> {
-    let known = published(&store.rubric_versions().await?);
+    let registry = store.rubric_versions().await?;
+    let known = published(&registry);
     let plan = plan_publication(library, &known);
     // An empty registry gets the library inside as well, as from a first start: what is enabled by default judges then.
     let is_first = |rubric: &Rubric| known.is_empty() && library.is_shipped(&rubric.name);
     let (author, commit) = (provenance::author(dir), provenance::commit(dir));
     let version = |rubric: &Rubric| new_version(rubric, author.as_deref(), commit.as_deref());
     let new = plan.new.iter().filter(|rubric| wanted.includes(rubric) || is_first(rubric));
-    let mut versions: Vec<NewRubricVersion> = new.map(|rubric| version(rubric)).collect();
+    let new: Vec<&Rubric> = new.copied().collect();
+    rubric_loader::check_first(new.iter().copied(), &registry, &config.rubrics, &config.judges)?;
+    let mut versions: Vec<NewRubricVersion> = new.into_iter().map(version).collect();
     let changed: Vec<&(&Rubric, Changed)> = plan.changed.iter().filter(|(rubric, _)| wanted.includes(rubric)).collect();
     if !wanted.replace && !changed.is_empty() {
         let changed: Vec<String> = changed.iter().map(|(_, changed)| changed.to_string()).collect();

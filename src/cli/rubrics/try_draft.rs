@@ -420,7 +420,7 @@ mod tests {
     on_both_databases! {
         the_latest_answers_are_judged_beside_production_and_nothing_is_stored(database) {
             sixty_conversations(&database, RUBRIC, Tie::Session, binary, binary).await;
-            rubric_loader::start(&database.store, &Config::default().rubrics).await.unwrap();
+            rubric_loader::start(&database.store, &Config::default().rubrics, &Config::default().judges).await.unwrap();
             let ledger = database.store.ledger(0).await.unwrap();
             let lines = tried(&database, &args(7, &[])).await.unwrap();
             assert_eq!(lines.len(), 7);

@@ -20,7 +20,7 @@ const ANNOTATOR: &str = "simulated-annotator";
 
 /// The rubric, judged by the simulation instead of by what is configured, which may be the offline baseline.
 pub(super) async fn rubric(store: &Store, config: &Config) -> anyhow::Result<Rubric> {
-    let active = rubric_loader::start(store, &config.rubrics).await?.active;
+    let active = rubric_loader::start(store, &config.rubrics, &config.judges).await?.active;
     let mut rubric = Rubric::clone(active.first().with_context(|| format!("there is no rubric {RUBRIC}"))?);
     JUDGE.clone_into(&mut rubric.judge);
     Ok(rubric)
