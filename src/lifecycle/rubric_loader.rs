@@ -199,9 +199,7 @@ pub fn check_first<'a>(
     let is_enabled = |name: &str| config.enabled.iter().any(|one| one.split('@').next() == Some(name));
     let is_known = |name: &str| registry.iter().any(|known| known.rubric.name == name);
     let mut first = new.filter(|rubric| is_enabled(&rubric.name) && !is_known(&rubric.name));
-    first.try_for_each(|rubric| {
-        if is_configured(judges, &rubric.judge) { Ok(()) } else { Err(unknown_judge(rubric)) }
-    })
+    first.try_for_each(|rubric| if is_configured(judges, &rubric.judge) { Ok(()) } else { Err(unknown_judge(rubric)) })
 }
 
 /// Refuses versions whose judge is not configured, or cannot judge on their scale: what is planned with them would wait for
