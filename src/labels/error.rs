@@ -31,6 +31,16 @@ pub enum LabelError {
     /// A field that every label needs.
     #[error("`{0}` is missing")]
     Missing(&'static str),
+    /// A label under a name that is not that of whoever gives it.
+    #[error(
+        "`annotator` is `{given}`, but the token is of `{own}`: leave the field out, or send it with a token of `{given}`"
+    )]
+    AnotherName {
+        /// Whom the label names.
+        given: String,
+        /// Who sent it.
+        own: String,
+    },
     /// A text that is no id.
     #[error("`{text}` in `{column}` is no id")]
     Id {

@@ -71,6 +71,8 @@ pub struct Import {
     pub refused: Vec<Refused>,
     /// Labels to be stored, or stored, by rubric.
     pub rubrics: BTreeMap<String, u64>,
+    /// The same by annotator.
+    pub annotators: BTreeMap<String, u64>,
 }
 
 /// Resolves and stores labels.
@@ -128,6 +130,7 @@ async fn resolve(
     import.stored = labels.len() as u64;
     for one in &labels {
         *import.rubrics.entry(one.label.rubric.clone()).or_default() += 1;
+        *import.annotators.entry(one.label.annotator.clone()).or_default() += 1;
     }
     Ok((import, labels))
 }

@@ -3,6 +3,7 @@
 pub mod error_words;
 mod loopback;
 mod proxy;
+pub mod read_by;
 mod request;
 mod retry_after;
 pub mod server;

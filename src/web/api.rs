@@ -14,12 +14,16 @@ use super::evaluations::PATIENCE;
 use super::filter::{FilterForm, written};
 use super::problem::PageError;
 use super::state::Shared;
+use crate::agreement::spelling_key;
 use crate::config::TraceLink;
 use crate::labels::file::{self, Place};
-use crate::labels::{self, LabelledRubric, Refused, Terms};
+use crate::labels::{self, LabelError, LabelledRubric, Refused, Terms};
 use crate::model::{Actor, LabelWay};
 use crate::report::Moment;
 use crate::store::{AuditAction, EvaluationSummary};
+
+/// Annotators that an entry of the audit log names.
+const NAMES_TOLD: usize = 20;
 
 /// An error as JSON.
 pub(super) struct Problem(PageError);
@@ -101,8 +105,8 @@ pub(super) async fn report(State(web): State<Shared>) -> Result<Response, Proble
     Ok(([(header::CONTENT_TYPE, "application/json")], report.json()?).into_response())
 }
 
-/// `POST /api/labels`: one label or an array of them, in the form of `judged labels import`. What is right is stored; what
-/// is not is named by its position.
+/// `POST /api/labels`: one label or an array of them, in the form of `judged labels import`, under the
+/// name of whoever has one. What is right is stored; what is not is named by its position.
 pub(super) async fn labels(
     State(web): State<Shared>,
     Extension(actor): Extension<Actor>,
@@ -118,7 +122,7 @@ pub(super) async fn labels(
     let entries = items.into_iter().enumerate().map(|(index, item)| {
         let (entry, passed_over) = file::of_json(Place::Item(index), item);
         unknown.extend(passed_over);
-        entry
+        under_own_name(entry, &actor)
     });
     let entries: Vec<file::Entry> = entries.collect();
     let rubrics: BTreeMap<String, LabelledRubric> = web
@@ -131,7 +135,9 @@ pub(super) async fn labels(
     let terms = Terms { rubrics: &rubrics, via: LabelWay::Api, key: &web.parts.seal, trusts_draws: false };
     let import = labels::import(&web.parts.store, &terms, entries.into_iter()).await?;
     if import.stored > 0 {
-        let detail = format!("{} labels over the API", import.stored);
+        let names: Vec<&str> = import.annotators.keys().take(NAMES_TOLD).map(String::as_str).collect();
+        let more = if import.annotators.len() > NAMES_TOLD { " and others" } else { "" };
+        let detail = format!("{} labels over the API by {}{more}", import.stored, names.join(", "));
         web.parts.store.note_action(&actor, AuditAction::LabelsImported, "", &detail).await?;
     }
     let refused: Vec<Value> = import.refused.iter().map(refused).collect();
@@ -148,6 +154,22 @@ pub(super) async fn labels(
         "refused": refused,
     });
     Ok((status, Json(told)).into_response())
+}
+
+/// Who has a name labels under it: a label that names nobody bears it, one that names somebody else is refused.
+fn under_own_name(mut entry: file::Entry, actor: &Actor) -> file::Entry {
+    if actor.name.is_empty() {
+        return entry;
+    }
+    if let Ok(line) = &mut entry.line {
+        match line.annotator.take() {
+            Some(given) if spelling_key(&given) != spelling_key(&actor.name) => {
+                entry.line = Err(LabelError::AnotherName { given, own: actor.name.clone() });
+            }
+            Some(_) | None => line.annotator = Some(actor.name.clone()),
+        }
+    }
+    entry
 }
 
 fn refused(one: &Refused) -> Value {

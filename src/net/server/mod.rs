@@ -3,6 +3,7 @@
 
 mod activity;
 mod answering;
+mod awaited;
 mod places;
 mod tls;
 
@@ -18,11 +19,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use activity::{Activity, Patience, Watched};
+use super::read_by::ReadBy;
+use activity::{Activity, Patience};
 use answering::Answering;
 use places::{Place, Places};
 
-pub use answering::Peer;
+pub use answering::{Peer, as_one};
 pub use tls::{ServerTlsError, acceptor};
 
 /// Connections of one listener at a time. Every one may hold its buffers.
@@ -156,7 +158,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
-    let connection = builder.serve_connection(TokioIo::new(Watched::new(stream, activity.clone())), answering);
+    let connection = builder.serve_connection(TokioIo::new(ReadBy::new(activity.clone(), stream)), answering);
     let overdue = activity.overdue();
     tokio::pin!(connection, overdue);
     let mut stopping = false;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::answering::as_one;
+
 #[derive(Debug, Clone)]
 pub(super) struct Places {
     limit: usize,
@@ -40,6 +42,7 @@ impl Places {
     /// A place for a connection of this address. When all are taken, the address that has most of them gives its oldest
     /// away; `None` when no other has more than this one.
     pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
+        let address = as_one(address);
         let mut taken = self.taken();
         if taken.by_address.values().map(Vec::len).sum::<usize>() >= self.limit {
             let own = taken.by_address.get(&address).map_or(0, Vec::len);
@@ -80,6 +83,15 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_addresses_of_one_network_share_its_places() {
+        let places = Places::new(2);
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let _held = ["2001:db8::1", "2001:db8::2"].map(|text| places.take(address(text)).unwrap());
+        assert!(places.take(address("2001:db8::3")).is_none());
+        assert!(places.take(address("2001:db8:0:1::1")).is_some());
+    }
 
     #[test]
     fn an_address_with_most_of_the_places_gives_way_to_others() {

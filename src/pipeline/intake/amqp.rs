@@ -16,8 +16,8 @@ mod topology;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::future::{Fuse, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
@@ -205,11 +205,15 @@ async fn work_off(
     let mut beat = tokio::time::interval(stream::BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut cancelled, mut ended) = (false, Ended::Stopped);
+    // The broker's answer stands behind the messages that it sent before, and is read when enough of those are finished.
+    let cancelling = Fuse::terminated();
+    tokio::pin!(cancelling);
     loop {
         tokio::select! {
             // What is finished is acknowledged before more is taken.
             biased;
             Some(handled) = under_way.next() => finished(handled, reading.as_deref_mut())?,
+            answer = &mut cancelling => answer?,
             _ = beat.tick(), if reading.is_some() => {
                 if let Some(reading) = &reading {
                     reading.note().await?;
@@ -225,15 +229,15 @@ async fn work_off(
                         (Some(_), None) => return Err(SessionError::IsNoStream(desk.queue.to_owned())),
                     }
                     let held = in_hand.message(delivery.data.len());
-                    let is_worth_more = prefetch.is_worth_more(delivery.data.len());
+                    let is_worth_changing = prefetch.is_worth_changing(delivery.data.len());
                     under_way.push(async move {
                         let handled = desk.handle(delivery, shutdown).await;
                         drop(held);
                         (offset, handled)
                     });
-                    if is_worth_more && !cancelled {
+                    if is_worth_changing && !cancelled {
                         (cancelled, ended) = (true, Ended::Anew);
-                        channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+                        cancelling.set(channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).fuse());
                     }
                 }
                 Some(Err(error)) => return Err(error.into()),
@@ -243,7 +247,7 @@ async fn work_off(
             },
             () = shutdown.cancelled(), if !cancelled => {
                 cancelled = true;
-                channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+                cancelling.set(channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).fuse());
             }
         }
     }

@@ -1,197 +1,28 @@
 //! From the bytes of an export request to what the store commits: prefilter, rules, loop guard, redaction, account.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod kept;
+mod redact;
+mod request;
+#[cfg(test)]
+mod tests;
 
-use bytes::Bytes;
-use serde_json::error::Category;
+use std::collections::{HashMap, HashSet};
+
 use sha2::{Digest, Sha256};
 
 use super::admission::{Overrun, Reservation};
 use super::in_force::Drawing;
-use super::prefilter::{self, Candidate, EmitterId, Sifted};
-use super::wire_reader::Malformed;
-use crate::conventions::loop_guard::{self, NeverJudged};
-use crate::model::{IdError, SpanId, TraceId};
-use crate::otlp::{
-    DecodeError, Encoding, FromJson, FromJsonError, Origin, Signal, from_json, nesting, sniff_encoding, wire,
-};
-use crate::privacy::Redactor;
+use super::prefilter::{self, Candidate, Sifted};
+use crate::conventions::loop_guard::NeverJudged;
+use crate::model::TraceId;
+use crate::otlp::Signal;
 use crate::sampling::{Matches, Sampler};
-use crate::store::{IntakeBatch, KeptLogRecord, KeptSpan, OwnParts};
+use crate::store::{IntakeBatch, OwnParts};
+use kept::{LastRead, NotKept, is_too_deep, log_record, span};
+use request::{BeyondLimits, Excess, named};
 
-/// Removes personal data and secrets from a record before anything is stored.
-pub trait Redact: Send + Sync {
-    /// Redacts a span in place.
-    fn redact_span(&self, span: &mut wire::Span);
-    /// Redacts a log record in place.
-    fn redact_log_record(&self, record: &mut wire::LogRecord);
-    /// Redacts what a resource says of itself, in place.
-    fn redact_resource(&self, resource: &mut wire::Resource);
-    /// Redacts what a scope says of itself.
-    fn redact_scope(&self, scope: &mut wire::InstrumentationScope);
-}
-
-impl Redact for Redactor {
-    fn redact_span(&self, span: &mut wire::Span) {
-        Self::redact_span(self, span);
-    }
-
-    fn redact_log_record(&self, record: &mut wire::LogRecord) {
-        Self::redact_log_record(self, record);
-    }
-
-    fn redact_resource(&self, resource: &mut wire::Resource) {
-        Self::redact_resource(self, resource);
-    }
-
-    fn redact_scope(&self, scope: &mut wire::InstrumentationScope) {
-        Self::redact_scope(self, scope);
-    }
-}
-
-/// Why a request cannot be read at all: sending it again would not help.
-#[derive(Debug, thiserror::Error)]
-pub enum BatchError {
-    /// Not OTLP.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// It takes more memory than there is.
-    #[error(transparent)]
-    Memory(#[from] Overrun),
-    /// Protobuf whose outer structure is broken.
-    #[error("not an OTLP {} request in protobuf", .signal.as_str())]
-    Frame {
-        /// What was expected.
-        signal: Signal,
-        /// What is wrong.
-        source: Malformed,
-    },
-}
-
-impl BatchError {
-    /// The error with its cause, but without the values that JSON parsers like to quote: they may be content.
-    pub fn explain(&self) -> String {
-        match self {
-            Self::Decode(DecodeError::Json { source, .. }) => {
-                let (line, column) = (source.line(), source.column());
-                let kind = match source.classify() {
-                    Category::Syntax => "is no JSON",
-                    Category::Eof => "ends too early",
-                    Category::Data | Category::Io => "does not fit the OTLP schema",
-                };
-                format!("{self}: the text {kind}, line {line} column {column}")
-            }
-            Self::Decode(DecodeError::Misfit { line, column, .. }) => {
-                format!("{self}: the text does not fit the OTLP schema, line {line} column {column}")
-            }
-            other => crate::error_chain::causes(other),
-        }
-    }
-}
-
-/// An export request, recognised.
-#[derive(Debug)]
-pub struct Request {
-    signal: Signal,
-    /// Protobuf, whatever the request was written in.
-    body: Bytes,
-    digest: [u8; 32],
-    /// Records that its JSON was read without.
-    beyond_limits: BeyondLimits,
-    /// What is said of the first record that its JSON was read without, because a number does not fit its field.
-    out_of_range: Option<String>,
-}
-
-/// Records that are nested deeper than they could be read back, or hold more values than may be decoded.
-#[derive(Debug, Default, Clone)]
-struct BeyondLimits {
-    records: u64,
-    /// What is said of the first of them.
-    complaint: Option<String>,
-}
-
-impl BeyondLimits {
-    fn add(&mut self, records: u64, record: &str, why: Excess) {
-        let what = match why {
-            Excess::Depth => "an attribute that is nested too deep to be stored",
-            Excess::Values => "more attributes, list items and events than are read",
-        };
-        self.records += records;
-        self.complaint.get_or_insert_with(|| format!("{record} holds {what}"));
-    }
-}
-
-/// What a record has too much of.
-#[derive(Debug, Clone, Copy)]
-enum Excess {
-    Depth,
-    Values,
-}
-
-impl Request {
-    /// A request whose signal and encoding the transport states.
-    pub fn read(signal: Signal, encoding: Encoding, body: Bytes, memory: &mut Reservation) -> Result<Self, BatchError> {
-        match encoding {
-            Encoding::Protobuf => {
-                let digest = Sha256::digest(&body).into();
-                Ok(Self { signal, body, digest, beyond_limits: BeyondLimits::default(), out_of_range: None })
-            }
-            Encoding::Json => Self::of_json(Some(signal), body, memory),
-        }
-    }
-
-    /// A request that says nothing about itself, from a queue meant for one signal: JSON is told by its first byte and
-    /// names its signal; protobuf in the wrong queue shows by not having a single valid record.
-    pub fn recognise(expected: Signal, body: Bytes, memory: &mut Reservation) -> Result<Self, BatchError> {
-        match sniff_encoding(&body) {
-            Encoding::Json => Self::of_json(None, body, memory),
-            Encoding::Protobuf => {
-                let signal =
-                    if is_of(expected, &body) || !is_of(other(expected), &body) { expected } else { other(expected) };
-                Self::read(signal, Encoding::Protobuf, body, memory)
-            }
-        }
-    }
-
-    fn of_json(expected: Option<Signal>, body: Bytes, memory: &mut Reservation) -> Result<Self, BatchError> {
-        let digest = Sha256::digest(&body).into();
-        let FromJson { signal, protobuf, beyond_limits: records, first_beyond, out_of_range } =
-            from_json(expected, &body, &mut |bytes| memory.grow(bytes)).map_err(|error| match error {
-                FromJsonError::Decode(error) => BatchError::Decode(error),
-                FromJsonError::Stopped(overrun) => BatchError::Memory(overrun),
-            })?;
-        let mut beyond_limits = BeyondLimits::default();
-        if let Some(first) = first_beyond {
-            let why = if first.is_too_deep { Excess::Depth } else { Excess::Values };
-            beyond_limits.add(records, &named(first.span_id.as_deref()), why);
-        }
-        memory.shrink(body.len());
-        Ok(Self { signal, body: protobuf.into(), digest, beyond_limits, out_of_range })
-    }
-
-    /// Bytes that it holds.
-    pub fn size(&self) -> usize {
-        self.body.len()
-    }
-}
-
-/// A record as its sender finds it again.
-fn named(span_id: Option<&str>) -> String {
-    span_id.map_or_else(|| "a record".to_owned(), |id| format!("the record of span {id}"))
-}
-
-fn other(signal: Signal) -> Signal {
-    match signal {
-        Signal::Traces => Signal::Logs,
-        Signal::Logs => Signal::Traces,
-    }
-}
-
-/// Whether the bytes hold at least one valid record of the signal, or none at all.
-fn is_of(signal: Signal, body: &[u8]) -> bool {
-    prefilter::count_with_ids(signal, body).is_ok_and(|(records, with_ids)| records == 0 || with_ids > 0)
-}
+pub use redact::Redact;
+pub use request::{BatchError, Request};
 
 /// What became of a request.
 #[derive(Debug)]
@@ -247,8 +78,8 @@ pub fn prepare<'s>(
     };
     let beyond_limits = request.beyond_limits.clone();
     let among_rejected = beyond_limits.records;
-    let (emitter, equal_logs, complaint) = (None, HashMap::new(), None);
-    let mut filling = Filling { sampler, redactor, batch, emitter, equal_logs, complaint, beyond_limits, memory };
+    let (last_read, equal_logs, complaint) = (LastRead::default(), HashMap::new(), None);
+    let mut filling = Filling { sampler, redactor, batch, last_read, equal_logs, complaint, beyond_limits, memory };
     if sifted.rejected > among_rejected {
         let other = || "without a valid trace id or span id, or not readable".to_owned();
         filling.complaint = Some(request.out_of_range.clone().unwrap_or_else(other));
@@ -304,8 +135,7 @@ struct Filling<'a> {
     sampler: &'a Sampler,
     redactor: &'a dyn Redact,
     batch: IntakeBatch,
-    /// Whose the record before was: records of one block stand together.
-    emitter: Option<(EmitterId, Result<Emitter, prost::DecodeError>)>,
+    last_read: LastRead,
     /// How many log records of each digest there were so far.
     equal_logs: HashMap<[u8; 32], u64>,
     /// The first other reason for a rejection, to be told to the sender.
@@ -319,39 +149,6 @@ const OF_CANDIDATE: usize = 192;
 /// Memory of a kept record beside its bytes, until it is committed.
 const OF_KEPT: usize = 512;
 
-/// Who emitted records, as far as they need it.
-#[derive(Debug, Clone)]
-struct Emitter {
-    /// What its resource says of everything it emits.
-    guarded: Option<NeverJudged>,
-    /// Whether its resource can be read back from the store.
-    fits: bool,
-    fits_scope: bool,
-    /// Redacted, for the store.
-    origin: Origin,
-}
-
-impl Emitter {
-    fn read(sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
-        let mut resource = sifted.resource(id)?;
-        let guarded = resource.as_ref().and_then(loop_guard::of_resource);
-        let fits = !sifted.has_oversized_resource(id) && resource.as_ref().is_none_or(nesting::fits_resource);
-        if let Some(resource) = &mut resource {
-            redactor.redact_resource(resource);
-        }
-        let fits_scope = !sifted.has_oversized_scope(id);
-        let scope = redacted_scope(sifted, id, redactor)?;
-        Ok(Self { guarded, fits, fits_scope, origin: Origin::new(resource.as_ref(), scope.as_ref()) })
-    }
-
-    /// The same resource with another instrumentation.
-    fn with_scope(self, sifted: &Sifted<'_>, id: EmitterId, redactor: &dyn Redact) -> Result<Self, prost::DecodeError> {
-        let fits_scope = !sifted.has_oversized_scope(id);
-        let scope = redacted_scope(sifted, id, redactor)?;
-        Ok(Self { origin: self.origin.with_scope(scope.as_ref()), fits_scope, ..self })
-    }
-}
-
 /// The digest of one of several equal log records of a request: that of the record for the first of them, so that each is
 /// stored, and again the same when the request is repeated. A text may be said twice in one conversation, and log records
 /// have no id; which of them are copies is decided when all records of their span are there.
@@ -364,83 +161,33 @@ fn numbered(digest: [u8; 32], equal: &mut HashMap<[u8; 32], u64>) -> [u8; 32] {
     }
 }
 
-fn redacted_scope(
-    sifted: &Sifted<'_>,
-    id: EmitterId,
-    redactor: &dyn Redact,
-) -> Result<Option<wire::InstrumentationScope>, prost::DecodeError> {
-    let mut scope = sifted.scope(id)?;
-    if let Some(scope) = &mut scope {
-        redactor.redact_scope(scope);
-    }
-    Ok(scope)
-}
-
-/// Why a kept record is not kept after all.
-enum Refusal {
-    Guarded(NeverJudged),
-    Malformed(prost::DecodeError),
-    Id(IdError),
-    /// Two trace ids: the prefilter decided by the first, and the last is the one that counts.
-    TwoTraceIds,
-    /// Nested deeper than it could be read back.
-    TooDeep(SpanId),
-    /// Of more values than may be decoded.
-    Oversized,
-    /// There is no room for it.
-    Memory(Overrun),
-}
-
-impl From<Overrun> for Refusal {
-    fn from(overrun: Overrun) -> Self {
-        Self::Memory(overrun)
-    }
-}
-
-impl From<prost::DecodeError> for Refusal {
-    fn from(error: prost::DecodeError) -> Self {
-        Self::Malformed(error)
-    }
-}
-
-impl From<IdError> for Refusal {
-    fn from(error: IdError) -> Self {
-        Self::Id(error)
-    }
-}
-
-/// The decoder says so in words only.
-fn is_too_deep(error: &prost::DecodeError) -> bool {
-    error.to_string().contains("recursion limit reached")
-}
-
 impl Filling<'_> {
     fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Overrun> {
         let complaint = match self.kept(sifted, candidate) {
             Ok(()) => return Ok(()),
-            Err(Refusal::Memory(overrun)) => return Err(overrun),
-            Err(Refusal::Guarded(why)) => {
+            Err(NotKept::Memory(overrun)) => return Err(overrun),
+            Err(NotKept::Guarded(why)) => {
                 self.set_aside(why);
                 return Ok(());
             }
-            Err(Refusal::TooDeep(span_id)) => {
+            Err(NotKept::TooDeep(span_id)) => {
                 self.batch.rejected += 1;
                 self.beyond_limits.add(1, &named(Some(&span_id.to_string())), Excess::Depth);
                 return Ok(());
             }
-            Err(Refusal::Oversized) => {
+            Err(NotKept::Oversized) => {
                 self.batch.rejected += 1;
                 self.beyond_limits.add(1, &format!("a record of trace {}", candidate.trace_id), Excess::Values);
                 return Ok(());
             }
-            Err(Refusal::Malformed(error)) if is_too_deep(&error) => {
+            Err(NotKept::Malformed(error)) if is_too_deep(&error) => {
                 self.batch.rejected += 1;
                 self.beyond_limits.add(1, &format!("a record of trace {}", candidate.trace_id), Excess::Depth);
                 return Ok(());
             }
-            Err(Refusal::Malformed(error)) => error.to_string(),
-            Err(Refusal::Id(error)) => error.to_string(),
-            Err(Refusal::TwoTraceIds) => "a record with two trace ids".to_owned(),
+            Err(NotKept::Malformed(error)) => error.to_string(),
+            Err(NotKept::Id(error)) => error.to_string(),
+            Err(NotKept::TwoTraceIds) => "a record with two trace ids".to_owned(),
         };
         self.batch.rejected += 1;
         self.complaint.get_or_insert(complaint);
@@ -456,22 +203,10 @@ impl Filling<'_> {
         }
     }
 
-    fn kept(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Refusal> {
-        let emitter = match self.emitter.take() {
-            Some((id, known)) if id == candidate.emitter => known,
-            Some((id, Ok(known))) if id.shares_resource(candidate.emitter) => {
-                known.with_scope(sifted, candidate.emitter, self.redactor)
-            }
-            _ => {
-                let read = Emitter::read(sifted, candidate.emitter, self.redactor);
-                self.memory.grow(read.as_ref().map_or(0, |read| read.origin.resource().len()))?;
-                read
-            }
-        };
-        let (_, emitter) = self.emitter.insert((candidate.emitter, emitter));
-        let emitter = emitter.as_ref().map_err(Clone::clone)?;
+    fn kept(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), NotKept> {
+        let emitter = self.last_read.emitter(sifted, candidate.emitter, self.redactor, self.memory)?;
         if !emitter.fits_scope || candidate.is_oversized(self.batch.signal) {
-            return Err(Refusal::Oversized);
+            return Err(NotKept::Oversized);
         }
         match self.batch.signal {
             Signal::Traces => {
@@ -489,64 +224,3 @@ impl Filling<'_> {
         Ok(())
     }
 }
-
-fn span(
-    sampler: &Sampler,
-    redactor: &dyn Redact,
-    emitter: &Emitter,
-    candidate: &Candidate<'_>,
-    mut span: wire::Span,
-) -> Result<KeptSpan, Refusal> {
-    if span.trace_id != candidate.trace_id.as_bytes() {
-        return Err(Refusal::TwoTraceIds);
-    }
-    let span_id = SpanId::try_from(span.span_id.as_slice())?;
-    if let Some(why) = loop_guard::of_span(&span).or(emitter.guarded) {
-        return Err(Refusal::Guarded(why));
-    }
-    if !emitter.fits || !nesting::fits_span(&span) {
-        return Err(Refusal::TooDeep(span_id));
-    }
-    let draw = sampler.u(candidate.trace_id, &span.trace_state);
-    redactor.redact_span(&mut span);
-    Ok(KeptSpan {
-        trace_id: candidate.trace_id,
-        span_id,
-        is_root: SpanId::try_from(span.parent_span_id.as_slice()).is_err(),
-        end: span.end_time_unix_nano.max(span.start_time_unix_nano),
-        u: draw.u,
-        upstream_probability: draw.upstream,
-        resource: Arc::clone(emitter.origin.resource()),
-        body: emitter.origin.span_to_bytes(&span),
-    })
-}
-
-fn log_record(
-    redactor: &dyn Redact,
-    emitter: &Emitter,
-    candidate: &Candidate<'_>,
-    mut record: wire::LogRecord,
-) -> Result<KeptLogRecord, Refusal> {
-    if record.trace_id != candidate.trace_id.as_bytes() {
-        return Err(Refusal::TwoTraceIds);
-    }
-    let span_id = SpanId::try_from(record.span_id.as_slice())?;
-    if let Some(why) = loop_guard::of_log_record(&record) {
-        return Err(Refusal::Guarded(why));
-    }
-    if !emitter.fits || !nesting::fits_log_record(&record) {
-        return Err(Refusal::TooDeep(span_id));
-    }
-    redactor.redact_log_record(&mut record);
-    let body = emitter.origin.log_record_to_bytes(&record);
-    Ok(KeptLogRecord {
-        trace_id: candidate.trace_id,
-        span_id,
-        u: candidate.u,
-        digest: Sha256::new().chain_update(emitter.origin.resource()).chain_update(&body).finalize().into(),
-        body,
-    })
-}
-
-#[cfg(test)]
-mod tests;

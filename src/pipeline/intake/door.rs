@@ -9,7 +9,7 @@ use super::intake_error::IntakeError;
 use super::otlp_response::Refusal;
 use crate::config::intake::{OtlpConfig, OtlpToken};
 use crate::net;
-use crate::net::server::Peer;
+use crate::net::server::{Peer, as_one};
 use crate::secrets::{SecretPlace, Tokens, WeakToken, check_strength, process_variable};
 
 /// What browsers say of the page that made them send, and exporters never do.
@@ -73,7 +73,7 @@ impl Door<'_> {
                 "this receiver listens on loopback and answers to its names only: send to 127.0.0.1 or localhost, or set [[intake.otlp.tokens]]",
             ));
         }
-        let address = request.extensions().get::<Peer>().map_or(IpAddr::from([0; 4]), |Peer(address)| *address);
+        let address = request.extensions().get::<Peer>().map_or(IpAddr::from([0; 4]), |Peer(address)| as_one(*address));
         Ok(Sender::Address(address))
     }
 

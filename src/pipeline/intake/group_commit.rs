@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 use super::accept_error::AcceptError;
+use super::admission::Reservation;
 use super::intake_store::{IntakeStore, answered};
 use super::metrics::Metrics;
 use super::status::{Dependency, IntakeStatus};
@@ -26,6 +27,8 @@ type Answer = oneshot::Sender<Result<Committed, AcceptError>>;
 struct Waiting {
     batch: IntakeBatch,
     answer: Answer,
+    /// Of the batch: as long as it is there, whoever waits for it may be gone.
+    memory: Reservation,
 }
 
 /// Where requests wait for their commit.
@@ -36,9 +39,9 @@ pub(super) struct Commits {
 
 impl Commits {
     /// Waits until the batch is committed.
-    pub(super) async fn commit(&self, batch: IntakeBatch) -> Result<Committed, AcceptError> {
+    pub(super) async fn commit(&self, batch: IntakeBatch, memory: Reservation) -> Result<Committed, AcceptError> {
         let (answer, committed) = oneshot::channel();
-        self.queue.send(Waiting { batch, answer }).await.map_err(|_| AcceptError::Stopping)?;
+        self.queue.send(Waiting { batch, answer, memory }).await.map_err(|_| AcceptError::Stopping)?;
         committed.await.map_err(|_| AcceptError::Stopping)?
     }
 
@@ -99,9 +102,15 @@ impl Committer {
     }
 
     async fn commit(&self, group: Vec<Waiting>) {
-        let (batches, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|one| (one.batch, one.answer)).unzip();
+        let (mut batches, mut answers, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+        for waiting in group {
+            batches.push(waiting.batch);
+            answers.push(waiting.answer);
+            memory.push(waiting.memory);
+        }
         match self.transaction(&batches).await {
             Ok(outcomes) => {
+                drop((batches, memory));
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
                     // A sender that went away will send again, and be told that this is a duplicate.
                     drop(answer.send(Ok(outcome)));
@@ -148,4 +157,46 @@ impl Committer {
 fn size(batch: &IntakeBatch) -> usize {
     let spans: usize = batch.spans.iter().map(|span| span.body.len()).sum();
     spans + batch.logs.iter().map(|record| record.body.len()).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::otlp::Signal;
+    use crate::pipeline::intake::admission::{Admission, Overrun, Sender};
+    use crate::store::OwnParts;
+    use crate::testing::databases::Database;
+
+    fn batch() -> IntakeBatch {
+        IntakeBatch {
+            signal: Signal::Traces,
+            digest: [0; 32],
+            sampling_version: None,
+            received: 1,
+            sampled_out: 1,
+            own: 0,
+            own_parts: OwnParts::default(),
+            rejected: 0,
+            spans: Vec::new(),
+            logs: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_its_commit_keeps_its_memory_when_its_sender_is_gone() {
+        let database = Database::sqlite().await;
+        let times = SettleTimes { settle_ms: 0, max_wait_ms: 0 };
+        let store: Arc<dyn IntakeStore> = Arc::new(database.store.clone());
+        let (commits, committer) = Committer::new(store, times, Arc::default(), Arc::new(Metrics::new()));
+        let admission = Admission::new(240 * 1024, std::time::Duration::from_millis(10));
+        let memory = admission.enter_large(&Sender::Broker, 100 * 1024).await.unwrap();
+        assert!(commits.commit(batch(), memory).now_or_never().is_none(), "it waits, and its sender goes away");
+        assert_eq!(commits.waiting(), 1);
+        assert_eq!(admission.enter_large(&Sender::Broker, 1).await.err(), Some(Overrun::Busy));
+        drop(commits);
+        committer.run().await;
+        assert!(admission.enter_large(&Sender::Broker, 1).await.is_ok());
+    }
 }

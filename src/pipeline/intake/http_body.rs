@@ -14,8 +14,9 @@ use super::compression::Compression;
 
 /// The least pace of a body in bytes a second, after a time in which none is asked for: whoever is slower holds memory that others
 /// wait for. Large ones hold the only place of their kind.
-const LEAST_PACE: f64 = 64.0 * 1024.0;
-const LEAST_PACE_OF_LARGE: f64 = 512.0 * 1024.0;
+const LEAST_PACE: u32 = 64 * KIB;
+const LEAST_PACE_OF_LARGE: u32 = 512 * KIB;
+const KIB: u32 = 1024;
 const WITHOUT_PACE: Duration = Duration::from_secs(2);
 
 /// What a body is taken for whose length is not said.
@@ -32,8 +33,10 @@ pub(super) enum BodyError {
     TooLarge { limit: usize },
     #[error("the connection broke before the body was complete")]
     Broken,
-    #[error("the body came too slowly; others waited for the memory that it held")]
-    TooSlow,
+    #[error(
+        "the body came at less than {} KiB a second, and others waited for the memory that it held; send smaller batches, or mend the network between", .pace / KIB
+    )]
+    TooSlow { pace: u32 },
     #[error(transparent)]
     Overrun(#[from] Overrun),
 }
@@ -51,6 +54,31 @@ pub(super) struct Receiving<'a> {
 /// The length that a request says its body has.
 pub(super) fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How fast a body has to come: the time in which judged makes its sender wait does not count.
+struct Pace {
+    least: u32,
+    since: Instant,
+    /// Bytes that were there by then.
+    from: usize,
+}
+
+impl Pace {
+    fn begin(is_large: bool, from: usize) -> Self {
+        let least = if is_large { LEAST_PACE_OF_LARGE } else { LEAST_PACE };
+        Self { least, since: Instant::now(), from }
+    }
+
+    fn pause(&mut self, length: Duration) {
+        self.since += length;
+    }
+
+    /// Until when the next bytes have to be there, after so many.
+    fn allows_until(&self, received: usize) -> Instant {
+        let bytes = received.saturating_sub(self.from);
+        self.since + WITHOUT_PACE + Duration::from_secs_f64(bytes as f64 / f64::from(self.least))
+    }
 }
 
 impl Receiving<'_> {
@@ -73,17 +101,22 @@ impl Receiving<'_> {
         let length = self.announced.unwrap_or(UNANNOUNCED.min(limit));
         let mut reservation = self.admission.enter(self.sender, estimate(self.compression, length)).await?;
         let mut received = BytesMut::with_capacity(self.announced.unwrap_or(0));
-        let begun = Instant::now();
+        let mut pace = Pace::begin(reservation.is_large(), 0);
         loop {
-            let pace = if reservation.is_large() { LEAST_PACE_OF_LARGE } else { LEAST_PACE };
-            let until = begun + WITHOUT_PACE + Duration::from_secs_f64(received.len() as f64 / pace);
-            let Some(chunk) = timeout_at(until, stream.next()).await.map_err(|_| BodyError::TooSlow)? else { break };
+            let until = pace.allows_until(received.len());
+            let chunk = timeout_at(until, stream.next()).await.map_err(|_| BodyError::TooSlow { pace: pace.least })?;
+            let Some(chunk) = chunk else { break };
             let chunk = chunk.map_err(|_| BodyError::Broken)?;
             if received.len() + chunk.len() > limit {
                 return Err(BodyError::TooLarge { limit });
             }
+            let (asked, was_large) = (Instant::now(), reservation.is_large());
             self.admission.extend(&mut reservation, self.sender, chunk.len()).await?;
+            pace.pause(asked.elapsed());
             received.extend_from_slice(&chunk);
+            if reservation.is_large() && !was_large {
+                pace = Pace::begin(true, received.len());
+            }
         }
         Ok((received.freeze(), reservation))
     }
@@ -106,4 +139,31 @@ async fn discard_rest(mut stream: BodyDataStream) {
     };
     // Out of time or out of patience is the same: the connection is closed.
     drop(timeout(DISCARD_TIMEOUT, drain).await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_has_its_time_and_the_wait_for_memory_is_not_counted() {
+        let mut pace = Pace::begin(false, 0);
+        let begun = pace.since;
+        assert_eq!(pace.allows_until(10 * 64 * 1024), begun + WITHOUT_PACE + Duration::from_secs(10));
+        pace.pause(Duration::from_secs(7));
+        assert_eq!(pace.allows_until(0), begun + WITHOUT_PACE + Duration::from_secs(7));
+    }
+
+    #[test]
+    fn a_body_that_became_large_is_measured_from_then_on() {
+        let pace = Pace::begin(true, 8 * 1024 * 1024);
+        assert_eq!(pace.allows_until(8 * 1024 * 1024), pace.since + WITHOUT_PACE);
+        assert_eq!(pace.allows_until(9 * 1024 * 1024), pace.since + WITHOUT_PACE + Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_sender_that_is_too_slow_hears_how_fast_it_has_to_be() {
+        let told = BodyError::TooSlow { pace: LEAST_PACE_OF_LARGE }.to_string();
+        assert!(told.contains("less than 512 KiB a second") && told.contains("smaller batches"), "{told}");
+    }
 }

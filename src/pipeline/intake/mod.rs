@@ -53,7 +53,7 @@ pub use status::{Dependency, IntakeStatus};
 
 use crate::model::TraceId;
 use crate::otlp::{Encoding, Signal, sniff_encoding};
-use crate::store::{Committed, SettleTimes};
+use crate::store::{Committed, IntakeBatch, SettleTimes};
 #[cfg(test)]
 use admission::{Admission, Sender};
 use arrival::Arrival;
@@ -78,6 +78,16 @@ pub struct Accepted {
     pub complaint: Option<String>,
 }
 
+/// A request before its commit.
+struct Ready {
+    batch: IntakeBatch,
+    /// Of [`Prepared::Batch`].
+    complaint: Option<String>,
+    too_deep: u64,
+    /// What the batch takes.
+    memory: Reservation,
+}
+
 /// How a request describes itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Description {
@@ -96,7 +106,7 @@ pub struct Intake {
     redactor: RwLock<Arc<dyn Redact>>,
     commits: Commits,
     /// Decoding is work for processors: no more of it at once than there are.
-    processors: Semaphore,
+    processors: Arc<Semaphore>,
     status: Arc<IntakeStatus>,
     metrics: Arc<Metrics>,
     refusals: Refusals,
@@ -119,7 +129,7 @@ impl Intake {
             sampling: RwLock::new(Arc::new(sampling)),
             redactor: RwLock::new(redactor),
             commits,
-            processors: Semaphore::new(processors),
+            processors: Arc::new(Semaphore::new(processors)),
             status,
             metrics,
             refusals: Refusals::new(),
@@ -161,15 +171,10 @@ impl Intake {
         arrival: Arrival,
         memory: Reservation,
     ) -> Result<Accepted, AcceptError> {
-        // One that was taken for small may turn out to be large. A large one is not held on to: it is as large as memory allows.
-        let again = (!memory.is_large()).then(|| arrival.clone());
-        let mut result = self.take_in(description, arrival, memory).await;
-        if let (Some(arrival), Err(AcceptError::Overloaded)) = (again, &result) {
-            result = match arrival.enter_large().await {
-                Ok(memory) => self.take_in(description, arrival, memory).await,
-                Err(overrun) => Err(overrun.into()),
-            };
-        }
+        let result = match self.made_ready(description, arrival, memory).await {
+            Ok(ready) => self.committed(ready).await,
+            Err(error) => Err(error),
+        };
         let signal = match description {
             Description::Stated(signal, _) | Description::Expected(signal) | Description::Sniffed(signal) => signal,
         };
@@ -196,12 +201,34 @@ impl Intake {
         self.accept(transport, description, arrival, Reservation::endless()).await
     }
 
-    async fn take_in(
+    /// Makes a request ready for its commit. One that was taken for small may turn out to be large and is made once more from a copy of
+    /// what arrived, which has its part of the memory. A large one has no copy: it is as large as memory allows.
+    async fn made_ready(
+        &self,
+        description: Description,
+        arrival: Arrival,
+        mut memory: Reservation,
+    ) -> Result<Ready, AcceptError> {
+        if memory.is_large() {
+            return self.made(description, arrival, memory).await;
+        }
+        let (again, of_copy) = (arrival.clone(), memory.split_off(arrival.body.len()));
+        match self.made(description, arrival, memory).await {
+            Err(AcceptError::Overloaded) => {
+                let memory = again.enter_large().await?;
+                drop(of_copy);
+                self.made(description, again, memory).await
+            }
+            result => result,
+        }
+    }
+
+    async fn made(
         &self,
         description: Description,
         arrival: Arrival,
         memory: Reservation,
-    ) -> Result<Accepted, AcceptError> {
+    ) -> Result<Ready, AcceptError> {
         let (admission, sender) = (arrival.admission.clone(), arrival.sender.clone());
         let read = self.compute(move || read(description, arrival, memory)).await??;
         let (request, memory) = (Arc::new(read.0), read.1);
@@ -222,10 +249,14 @@ impl Intake {
         memory.shrink(request.size());
         drop(request);
         admission.settle(&mut memory, &sender).await;
+        Ok(Ready { batch, complaint, too_deep, memory })
+    }
+
+    async fn committed(&self, ready: Ready) -> Result<Accepted, AcceptError> {
+        let Ready { batch, complaint, too_deep, memory } = ready;
         let (signal, received, rejected) = (batch.signal, batch.received, batch.rejected);
         // A request without records leaves no trace in the account, so that there is nothing to commit.
-        let committed = if received == 0 { Committed::default() } else { self.commits.commit(batch).await? };
-        drop(memory);
+        let committed = if received == 0 { Committed::default() } else { self.commits.commit(batch, memory).await? };
         if rejected > 0 && !committed.repeated {
             self.metrics.rejected(signal, rejected, too_deep);
         }
@@ -255,7 +286,13 @@ impl Intake {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AcceptError> {
-        let _permit = self.processors.acquire().await.map_err(|_| AcceptError::Stopping)?;
+        let permit = Arc::clone(&self.processors).acquire_owned().await.map_err(|_| AcceptError::Stopping)?;
+        // Whoever waits for the work may go away; the work goes on.
+        let work = move || {
+            let result = work();
+            drop(permit);
+            result
+        };
         tokio::task::spawn_blocking(work).await.map_err(|error| {
             if error.is_cancelled() {
                 return AcceptError::Stopping;

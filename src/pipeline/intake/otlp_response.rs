@@ -63,7 +63,7 @@ impl Refusal {
                 (RefusalReason::Size, Advice::Shrink)
             }
             BodyError::Broken => (RefusalReason::Incomplete, Advice::Fix),
-            BodyError::TooSlow => (RefusalReason::Incomplete, Advice::Retry(retry_after)),
+            BodyError::TooSlow { .. } => (RefusalReason::Incomplete, Advice::Retry(retry_after)),
             BodyError::Overrun(Overrun::Busy) => (RefusalReason::Overload, Advice::SlowDown(retry_after)),
         };
         Self::new(reason, advice, error.to_string())

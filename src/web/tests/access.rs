@@ -103,6 +103,36 @@ on_both_databases! {
 }
 
 on_both_databases! {
+    a_program_labels_under_the_name_of_its_token_and_no_other(database) {
+        ten_days(&database).await;
+        let files = tempfile::tempdir().unwrap();
+        let site = Site::with(&database.store, &tokens(&files)).await;
+        let address = |path: &str| format!("{}{path}", site.base);
+        let list = site.client.get(address("/api/evaluations?rubric=faithfulness&outcome=scored&limit=3"));
+        let list: serde_json::Value = list.bearer_auth("token of anna").send().await.unwrap().json().await.unwrap();
+        let label = |number: usize, annotator: Option<&str>| {
+            let one = &list["evaluations"][number];
+            serde_json::json!({ "trace_id": one["trace_id"], "span_id": one["span_id"], "rubric": "faithfulness", "annotator": annotator, "score": 2 })
+        };
+        let give = async |labels: &[serde_json::Value]| {
+            let answer = site.client.post(address("/api/labels")).bearer_auth("token of anna").json(labels).send().await.unwrap();
+            (answer.status(), answer.json::<serde_json::Value>().await.unwrap())
+        };
+
+        let (status, told) = give(&[label(0, Some("ada"))]).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(told["refused"][0]["error"].as_str().unwrap().contains("the token is of `anna`"), "{told}");
+        let (status, told) = give(&[label(0, None), label(1, Some("ada")), label(2, Some("Anna"))]).await;
+        assert_eq!((status, &told["stored"], &told["refused"][0]["index"]), (StatusCode::OK, &2.into(), &1.into()), "{told}");
+        let labels = database.store.labels().await.unwrap();
+        assert_eq!(labels.iter().filter(|label| label.annotator == "anna").count(), 2);
+        assert!(!labels.iter().any(|label| label.annotator == "ada"));
+        let log = database.store.audit_log(0, None, 1).await.unwrap();
+        assert_eq!((log[0].actor.as_str(), log[0].detail.as_str()), ("anna", "2 labels over the API by anna"));
+    }
+}
+
+on_both_databases! {
     a_session_ends_by_itself_at_log_out_and_with_its_token(database) {
         let files = tempfile::tempdir().unwrap();
         let configured = tokens(&files);

@@ -1,14 +1,17 @@
 //! A pool that is given out in a fair order: who has had less comes first, however much others ask for.
 //!
-//! Start-time fair queueing (Goyal, Vin and Cheng 1997): a request starts, in virtual time, where its sender's last one ended, or
-//! now; the earliest start is served first.
+//! Start-time fair queueing (Goyal, Vin and Cheng 1997): a request starts, in virtual time, where its sender's last one ended, or when
+//! it came; the earliest start is served first. It counts when it is served, so that giving up costs nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 use super::sender::Sender;
+
+/// Requests of one sender that wait at a time: as many as the messages in hand of two queues.
+const WAITING_OF_ONE: usize = 128;
 
 #[derive(Debug, Clone)]
 pub(super) struct FairPool(Arc<Mutex<State>>);
@@ -22,28 +25,30 @@ struct State {
     now: u64,
     arrivals: u64,
     senders: HashMap<Sender, Account>,
-    waiting: Vec<Waiting>,
 }
 
 #[derive(Debug, Default)]
 struct Account {
-    /// Where the last request of this sender ends.
+    /// Where the last request that was served ends.
     end: u64,
     held: usize,
+    /// In the order of their arrival.
+    waiting: VecDeque<Waiting>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    start: u64,
+    /// When it came, in virtual time.
+    came: u64,
     arrival: u64,
-    sender: Sender,
     hold: usize,
+    cost: usize,
     grant: oneshot::Sender<Permit>,
 }
 
 /// A part of the pool, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub struct Permit {
     pool: FairPool,
     sender: Sender,
     hold: usize,
@@ -52,15 +57,15 @@ pub(super) struct Permit {
 impl FairPool {
     /// A pool of which one sender holds at most `share`.
     pub(super) fn new(capacity: usize, share: usize) -> Self {
-        let (senders, waiting) = (HashMap::new(), Vec::new());
-        Self(Arc::new(Mutex::new(State { free: capacity, share, now: 0, arrivals: 0, senders, waiting })))
+        let senders = HashMap::new();
+        Self(Arc::new(Mutex::new(State { free: capacity, share, now: 0, arrivals: 0, senders })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for its turn and for `hold` to be free; `cost` is what it counts in the order.
+    /// Waits for its turn and for `hold` to be free; `cost` is what it counts in the order. `None` when too many of this sender wait.
     pub(super) async fn take(&self, sender: &Sender, hold: usize, cost: usize) -> Option<Permit> {
         let (grant, granted) = oneshot::channel();
         self.state().arrive(sender.clone(), hold, cost, grant);
@@ -72,10 +77,10 @@ impl FairPool {
     fn serve(&self) {
         let mut granted = Vec::new();
         let mut state = self.state();
-        while let Some(waiting) = state.next() {
-            let Waiting { sender, hold, grant, .. } = waiting;
+        while let Some((sender, Waiting { hold, grant, .. })) = state.next() {
             granted.push((grant, Permit { pool: self.clone(), sender, hold }));
         }
+        state.forget();
         // A permit whose receiver is gone comes back at once, which locks.
         drop(state);
         for (grant, permit) in granted {
@@ -86,36 +91,49 @@ impl FairPool {
 
 impl State {
     fn arrive(&mut self, sender: Sender, hold: usize, cost: usize, grant: oneshot::Sender<Permit>) {
-        let account = self.senders.entry(sender.clone()).or_default();
-        let start = account.end.max(self.now);
-        account.end = start.saturating_add(cost as u64);
-        self.waiting.push(Waiting { start, arrival: self.arrivals, sender, hold, grant });
-        self.arrivals += 1;
+        let waiting = &mut self.senders.entry(sender).or_default().waiting;
+        if waiting.len() >= WAITING_OF_ONE {
+            waiting.retain(|waiting| !waiting.grant.is_closed());
+        }
+        if waiting.len() < WAITING_OF_ONE {
+            waiting.push_back(Waiting { came: self.now, arrival: self.arrivals, hold, cost, grant });
+            self.arrivals += 1;
+        }
     }
 
     /// Takes the next one out, if there is room for it. Nobody passes it: large ones would wait for ever.
-    fn next(&mut self) -> Option<Waiting> {
-        self.waiting.retain(|waiting| !waiting.grant.is_closed());
-        let held = |sender: &Sender| self.senders.get(sender).map_or(0, |account| account.held);
-        let may = |waiting: &Waiting| {
-            let held = held(&waiting.sender);
-            held == 0 || held + waiting.hold <= self.share
-        };
-        let candidates = self.waiting.iter().enumerate().filter(|(_, waiting)| may(waiting));
-        let (index, _) = candidates.min_by_key(|(_, waiting)| (waiting.start, waiting.arrival))?;
-        if self.waiting[index].hold > self.free {
-            return None;
+    fn next(&mut self) -> Option<(Sender, Waiting)> {
+        let mut first: Option<((u64, u64), &Sender)> = None;
+        for (sender, account) in &mut self.senders {
+            while account.waiting.pop_front_if(|waiting| waiting.grant.is_closed()).is_some() {}
+            let Some(waiting) = account.waiting.front() else { continue };
+            let turn = (account.end.max(waiting.came), waiting.arrival);
+            let may = account.held == 0 || account.held + waiting.hold <= self.share;
+            if may && first.is_none_or(|(earliest, _)| turn < earliest) {
+                first = Some((turn, sender));
+            }
         }
-        let next = self.waiting.swap_remove(index);
-        self.now = self.now.max(next.start);
-        self.take(&next.sender, next.hold);
-        Some(next)
+        let ((start, _), sender) = first?;
+        let (free, sender) = (self.free, sender.clone());
+        let account = self.senders.get_mut(&sender)?;
+        let next = account.waiting.pop_front_if(|waiting| waiting.hold <= free)?;
+        account.end = start.saturating_add(next.cost as u64);
+        account.held += next.hold;
+        self.free -= next.hold;
+        self.now = self.now.max(start);
+        Some((sender, next))
     }
 
-    fn take(&mut self, sender: &Sender, amount: usize) {
-        self.free -= amount;
-        // Who waited for long may have been forgotten.
-        self.senders.entry(sender.clone()).or_default().held += amount;
+    /// Takes more for a sender that holds something; false when there is no more, or not for one sender.
+    fn grow(&mut self, sender: &Sender, more: usize) -> bool {
+        let (free, share) = (self.free, self.share);
+        let Some(account) = self.senders.get_mut(sender) else { return false };
+        if more > free || account.held + more > share {
+            return false;
+        }
+        account.held += more;
+        self.free -= more;
+        true
     }
 
     fn give_back(&mut self, sender: &Sender, amount: usize) {
@@ -123,9 +141,13 @@ impl State {
         if let Some(account) = self.senders.get_mut(sender) {
             account.held -= amount;
         }
-        // Who holds nothing and is owed no patience is forgotten.
-        let (now, is_idle) = (self.now, self.waiting.is_empty());
-        self.senders.retain(|_, account| account.held > 0 || (account.end > now && !is_idle));
+    }
+
+    /// Who holds nothing, wants nothing and is owed no patience is forgotten.
+    fn forget(&mut self) {
+        let (now, is_idle) = (self.now, self.senders.values().all(|account| account.waiting.is_empty()));
+        self.senders
+            .retain(|_, account| account.held > 0 || !account.waiting.is_empty() || (account.end > now && !is_idle));
     }
 }
 
@@ -134,16 +156,20 @@ impl Permit {
         self.hold
     }
 
-    /// Takes more without waiting; false when there is none.
+    /// Takes more without waiting; false when there is none, or the sender has its share.
     pub(super) fn grow(&mut self, more: usize) -> bool {
-        let mut state = self.pool.state();
-        if more > state.free {
-            return false;
+        let is_given = self.pool.state().grow(&self.sender, more);
+        if is_given {
+            self.hold += more;
         }
-        state.take(&self.sender, more);
-        drop(state);
-        self.hold += more;
-        true
+        is_given
+    }
+
+    /// A permit of its own for a part of it, or for all where it has no more.
+    pub(super) fn split_off(&mut self, hold: usize) -> Self {
+        let hold = hold.min(self.hold);
+        self.hold -= hold;
+        Self { pool: self.pool.clone(), sender: self.sender.clone(), hold }
     }
 
     /// Gives back all but `hold`.
@@ -219,10 +245,43 @@ mod tests {
         assert!(asks(&pool, &one, 1).now_or_never().is_some());
     }
 
+    #[test]
+    fn giving_up_costs_a_sender_nothing() {
+        let (hasty, patient) = (address(2), address(3));
+        let pool = FairPool::new(10, 10);
+        let held = asks(&pool, &patient, 10).now_or_never().unwrap();
+        (0..5).for_each(|_| drop(asks(&pool, &hasty, 10)));
+        let (mut second, mut third) = (asks(&pool, &patient, 10), asks(&pool, &hasty, 10));
+        drop(held);
+        assert!((&mut third).now_or_never().is_some(), "it has had nothing so far");
+        drop(third);
+        assert!((&mut second).now_or_never().is_some());
+    }
+
+    #[test]
+    fn nobody_grows_beyond_their_share() {
+        let pool = FairPool::new(10, 7);
+        let mut permit = asks(&pool, &address(2), 5).now_or_never().flatten().unwrap();
+        assert!(permit.grow(2) && !permit.grow(1));
+        assert!(asks(&pool, &address(3), 3).now_or_never().flatten().is_some());
+    }
+
+    #[test]
+    fn a_sender_whose_queue_is_full_is_sent_away_at_once() {
+        let (one, two) = (address(2), address(3));
+        let pool = FairPool::new(1, 1);
+        let _held = asks(&pool, &two, 1).now_or_never().flatten().unwrap();
+        let mut queued: Vec<_> = (0..WAITING_OF_ONE).map(|_| asks(&pool, &one, 1)).collect();
+        assert!(asks(&pool, &one, 1).now_or_never().is_some_and(|refused| refused.is_none()));
+        assert!(asks(&pool, &two, 1).now_or_never().is_none(), "others wait as before");
+        queued.pop();
+        assert!(asks(&pool, &one, 1).now_or_never().is_none(), "there is room again");
+    }
+
     proptest::proptest! {
         /// Whatever is asked for, grown, shrunk and given back in whatever order, the sum of what is held and free stays.
         #[test]
-        fn nothing_is_lost_and_nothing_is_made(steps in proptest::collection::vec((0u8..5, 0u8..4, 1usize..40), 0..120)) {
+        fn nothing_is_lost_and_nothing_is_made(steps in proptest::collection::vec((0u8..6, 0u8..4, 1usize..40), 0..120)) {
             let pool = FairPool::new(100, 60);
             let senders: Vec<Sender> = (0..4).map(address).collect();
             let (mut held, mut waiting) = (Vec::<Permit>::new(), Vec::new());
@@ -231,7 +290,8 @@ mod tests {
                     0 | 1 => waiting.push(asks(&pool, &senders[usize::from(who)], amount)),
                     2 => { if !held.is_empty() { drop(held.swap_remove(amount % held.len())); } }
                     3 => { if let Some(permit) = held.last_mut() { permit.grow(amount); } }
-                    _ => { if let Some(permit) = held.last_mut() { permit.shrink_to(amount); } }
+                    4 => { if let Some(permit) = held.last_mut() { permit.shrink_to(amount); } }
+                    _ => { let part = held.last_mut().map(|permit| permit.split_off(amount)); held.extend(part); }
                 }
                 let mut index = 0;
                 while index < waiting.len() {

@@ -56,6 +56,11 @@ impl Reservation {
         self.used = self.used.saturating_sub(bytes);
     }
 
+    /// Sets so many of its bytes apart, for a copy that is given up at another time.
+    pub fn split_off(&mut self, bytes: usize) -> Permit {
+        self.permit.split_off(bytes)
+    }
+
     /// Gives back what was estimated and is not used.
     pub(super) fn shrink_to_used(&mut self) {
         if !self.is_large {

@@ -23,7 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::in_hand::{InHand, Paused};
+use super::in_hand::{InHand, Pause};
+use crate::net::read_by::ReadBy;
 
 /// Connects and logs in.
 pub(in crate::pipeline::intake) async fn connect(
@@ -50,7 +51,7 @@ async fn connect_trusting(
 ) -> Result<Connection, lapin::Error> {
     let runtime = Runtime::new(RuntimeParts::new(Tokio::current(), BrokerReactor(Tokio::current())));
     let open = async move |uri: AMQPUri, _| {
-        let stream: Box<dyn Wire> = Box::new(Paused::new(open(&uri, roots).await?, Arc::clone(&in_hand)));
+        let stream: Box<dyn Wire> = Box::new(ReadBy::new(Pause::new(Arc::clone(&in_hand)), open(&uri, roots).await?));
         Ok(AsyncTcpStream::Plain(stream.compat()))
     };
     Connection::connector(uri, runtime, open, properties).await

@@ -1,16 +1,22 @@
 //! How much of the broker's messages is in hand: it counts messages, and memory is bytes.
 //!
-//! Reading from the connection pauses while too much is in hand, so that a backlog of large messages stays with the broker; and
-//! a queue of large messages is consumed with a smaller prefetch, so that no pause is needed.
+//! Reading from the connection pauses while too much is in hand, so that a backlog of large messages stays with the broker: all but
+//! a few bytes now and then, which show that the broker is there. A queue of large messages is consumed with a smaller prefetch, so
+//! that pauses stay short.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep};
+
+use crate::net::read_by::Reader;
 
 /// Bytes of messages, of all queues of a connection, beyond which nothing more is read.
 const LIMIT: usize = 32 * 1024 * 1024;
@@ -18,6 +24,10 @@ const LIMIT: usize = 32 * 1024 * 1024;
 const QUEUES: usize = 2;
 /// After so many messages a prefetch that could be larger is.
 const WINDOW: u32 = 256;
+/// What is read during a pause, and how often: a client that hears nothing for two heartbeats, of a second at least, takes the broker
+/// for dead. An hour of it is less than two mebibytes.
+const SIP: usize = 256;
+const SIP_EVERY: Duration = Duration::from_millis(500);
 
 /// What is in hand of one connection.
 #[derive(Debug, Default)]
@@ -51,43 +61,60 @@ impl Drop for Held {
     }
 }
 
-/// A stream that is read while there is room for what comes.
+/// Reads while there is room for what comes.
 #[derive(Debug)]
-pub(super) struct Paused<S> {
-    stream: S,
+pub(super) struct Pause {
     in_hand: Arc<InHand>,
+    /// Of the timer: the client polls from a thread of its own.
+    runtime: Handle,
+    /// Until the next sip of a pause.
+    until_sip: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Paused<S> {
-    pub(super) fn new(stream: S, in_hand: Arc<InHand>) -> Self {
-        Self { stream, in_hand }
+impl Pause {
+    /// Within a runtime.
+    pub(super) fn new(in_hand: Arc<InHand>) -> Self {
+        Self { in_hand, runtime: Handle::current(), until_sip: None }
+    }
+
+    fn poll_sip(
+        &mut self,
+        stream: Pin<&mut impl AsyncRead>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let runtime = &self.runtime;
+        let timer = self.until_sip.get_or_insert_with(|| {
+            let _entered = runtime.enter();
+            Box::pin(sleep(SIP_EVERY))
+        });
+        ready!(timer.as_mut().poll(context));
+        let mut bytes = [0; SIP];
+        let mut sip = ReadBuf::new(&mut bytes[..SIP.min(into.remaining())]);
+        // The next timer begins with the next reading; one that has run out may not be asked again.
+        self.until_sip = None;
+        let read = stream.poll_read(context, &mut sip);
+        into.put_slice(sip.filled());
+        read
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Paused<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+impl Reader for Pause {
+    fn poll_read(
+        &mut self,
+        stream: Pin<&mut impl AsyncRead>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.in_hand.is_full() {
             self.in_hand.reader.register(context.waker());
             // What was in hand may be gone since.
             if self.in_hand.is_full() {
-                return Poll::Pending;
+                return self.poll_sip(stream, context, into);
             }
         }
-        Pin::new(&mut self.stream).poll_read(context, into)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paused<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        self.until_sip = None;
+        stream.poll_read(context, into)
     }
 }
 
@@ -113,10 +140,13 @@ impl Prefetch {
         self.current
     }
 
-    /// A message came; true when consuming should begin anew with more at a time.
-    pub(super) fn is_worth_more(&mut self, bytes: usize) -> bool {
+    /// A message came; true when consuming should begin anew with fewer or more at a time.
+    pub(super) fn is_worth_changing(&mut self, bytes: usize) -> bool {
         self.largest = self.largest.max(bytes);
         self.seen += 1;
+        if self.wanted().saturating_mul(2) <= self.current {
+            return true;
+        }
         if self.seen < WINDOW {
             return false;
         }
@@ -138,6 +168,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
+    use crate::net::read_by::ReadBy;
 
     const MIB: usize = 1024 * 1024;
 
@@ -145,7 +176,7 @@ mod tests {
     async fn nothing_is_read_while_too_much_is_in_hand() {
         let in_hand = Arc::new(InHand::default());
         let (held, other) = (in_hand.message(LIMIT - 1), in_hand.message(1));
-        let mut stream = Paused::new(&b"frame"[..], Arc::clone(&in_hand));
+        let mut stream = ReadBy::new(Pause::new(Arc::clone(&in_hand)), &b"frame"[..]);
         let reading = tokio::spawn(async move {
             let mut read = [0; 5];
             stream.read_exact(&mut read).await.unwrap();
@@ -158,16 +189,27 @@ mod tests {
         drop(held);
     }
 
+    #[tokio::test]
+    async fn a_long_pause_still_hears_the_broker() {
+        let in_hand = Arc::new(InHand::default());
+        let _held = in_hand.message(LIMIT);
+        let mut stream = ReadBy::new(Pause::new(in_hand), &[7; 3 * SIP][..]);
+        for _ in 0..2 {
+            assert_eq!(stream.read(&mut [0; 3 * SIP]).await.unwrap(), SIP, "a little at a time");
+        }
+    }
+
     #[test]
     fn a_queue_of_large_messages_is_consumed_few_at_a_time_until_they_are_small_again() {
         let mut prefetch = Prefetch::new(64);
         assert_eq!(prefetch.begin(), 64);
-        assert!(!prefetch.is_worth_more(14 * MIB));
+        assert!(!prefetch.is_worth_changing(1_000));
+        assert!(prefetch.is_worth_changing(14 * MIB), "at once");
         assert_eq!(prefetch.begin(), 1);
         for _ in 1..WINDOW {
-            assert!(!prefetch.is_worth_more(1_000));
+            assert!(!prefetch.is_worth_changing(1_000));
         }
-        assert!(prefetch.is_worth_more(1_000));
+        assert!(prefetch.is_worth_changing(1_000));
         assert_eq!(prefetch.begin(), 64);
     }
 }

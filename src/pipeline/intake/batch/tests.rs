@@ -1,8 +1,11 @@
 use super::*;
 use crate::conventions::EVALUATION_ID;
+use crate::model::SpanId;
 use crate::model::{EvaluationId, Probability, SubjectId};
 use crate::otlp::span_from_bytes;
 use crate::otlp::wire::{AnyValue, KeyValue, any_value};
+use crate::otlp::{Encoding, wire};
+use bytes::Bytes;
 use opentelemetry_proto::tonic::common::v1::ArrayValue;
 use prost::Message;
 
@@ -20,6 +23,19 @@ impl Redact for Stars {
 
     fn redact_resource(&self, resource: &mut wire::Resource) {
         hide(&mut resource.attributes);
+    }
+    fn redact_scope(&self, _: &mut wire::InstrumentationScope) {}
+}
+
+/// Counts how often resources are redacted.
+#[derive(Default)]
+struct Counting(std::sync::atomic::AtomicUsize);
+
+impl Redact for Counting {
+    fn redact_span(&self, _: &mut wire::Span) {}
+    fn redact_log_record(&self, _: &mut wire::LogRecord) {}
+    fn redact_resource(&self, _: &mut wire::Resource) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
     fn redact_scope(&self, _: &mut wire::InstrumentationScope) {}
 }
@@ -300,4 +316,31 @@ fn a_refused_request_is_explained_without_quoting_its_content() {
     let explained = error.explain();
     assert!(explained.contains("does not fit the OTLP schema, line 1 column"), "{explained}");
     assert!(!explained.contains("secret"), "{explained}");
+}
+
+#[test]
+fn a_resource_is_read_once_however_many_of_its_scopes_cannot_be() {
+    const SCOPES: u8 = 5;
+    let field = |number: u8, message: &[u8]| {
+        let mut bytes = vec![number << 3 | 2];
+        prost::encoding::encode_varint(message.len() as u64, &mut bytes);
+        [bytes, message.to_vec()].concat()
+    };
+    // A name that is no UTF-8.
+    let scope = field(1, &field(1, &[0xff]));
+    let resource = wire::Resource { attributes: vec![attribute("service.name", "shop")], ..Default::default() };
+    let block = wire::ResourceSpans { resource: Some(resource), ..Default::default() }.encode_to_vec();
+    let groups = (1..=SCOPES).map(|number| {
+        let spans = wire::ScopeSpans { spans: vec![span(1, number)], ..Default::default() }.encode_to_vec();
+        field(2, &[scope.clone(), spans].concat())
+    });
+    let body = field(1, &[block, groups.collect::<Vec<_>>().concat()].concat());
+    let memory = &mut Reservation::endless();
+    let request = Request::read(Signal::Traces, Encoding::Protobuf, body.into(), memory).unwrap();
+    let redactor = Counting::default();
+    match prepare(&request, &sampler("rate = 1"), &redactor, None, memory).unwrap() {
+        Prepared::Batch { batch, .. } => assert_eq!((batch.rejected, batch.spans.len()), (u64::from(SCOPES), 0)),
+        Prepared::Ask(ids) => panic!("asks about {ids:?}"),
+    }
+    assert_eq!(redactor.0.into_inner(), 1);
 }

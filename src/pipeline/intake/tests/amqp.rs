@@ -193,6 +193,34 @@ async fn a_database_that_is_away_holds_messages_back_and_loses_none() {
 }
 
 #[tokio::test]
+async fn a_shutdown_while_too_much_is_in_hand_acknowledges_what_is_committed() {
+    const MESSAGES: u32 = 60;
+    let broker = Broker::connect().await;
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    broker.channel.queue_declare(broker.traces.as_str().into(), durable, FieldTable::default()).await.unwrap();
+    // A field that nobody knows makes a message large and what is kept of it small.
+    let mut padding = vec![15 << 3 | 2];
+    prost::encoding::encode_varint(1024 * 1024, &mut padding);
+    padding.resize(padding.len() + 1024 * 1024, b'x');
+    for trace in 1..=MESSAGES {
+        let message = [traces(trace as u8, 1).encode_to_vec(), padding.clone()].concat();
+        assert!(broker.publish(&broker.traces, &message).await);
+    }
+    let service = Service::start(&broker.config("prefetch = 64"), "rate = 1").await;
+    service.store.block();
+    let in_hand = || service.store.held.load(Ordering::SeqCst) + service.intake.waiting();
+    eventually("reading to pause", async || in_hand() >= 30).await;
+    service.shutdown.cancel();
+    service.store.unblock();
+    let database = service.stop().await;
+    let kept = account(&database.store).await.kept;
+    assert!(kept >= 30, "{kept}");
+    let left = broker.depth(&broker.traces).await.unwrap();
+    assert_eq!(i64::from(left) + kept, i64::from(MESSAGES), "nothing that is committed comes again");
+    broker.clean_up().await;
+}
+
+#[tokio::test]
 async fn messages_that_wait_together_share_transactions() {
     let broker = Broker::connect().await;
     let service = Service::start(&broker.config(""), "rate = 1").await;
