@@ -47,10 +47,11 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint of a configured judge.
+    /// The endpoint of a configured judge; without its key when no call is made.
     pub(super) fn from_config(
         name: &str,
         config: &JudgeConfig,
+        reads_key: bool,
         variables: &Variables,
     ) -> Result<Self, JudgeConfigError> {
         let refuse = |key, problem: String| JudgeConfigError::Value { judge: name.to_owned(), key, problem };
@@ -64,9 +65,13 @@ impl Endpoint {
             header.parse().map_err(|_| refuse("api_key_header", "this is not a header name".into()))?;
         // `Bearer` belongs to the header it was made for; any other carries the bare key.
         let key_prefix = if key_header == AUTHORIZATION { "Bearer " } else { "" };
-        let key = key_place(config.api_key_env.as_deref(), config.api_key_file.as_deref())
-            .read_header(key_prefix, variables)
-            .map_err(|problem| JudgeConfigError::Key { judge: name.to_owned(), problem })?;
+        let key = if reads_key {
+            key_place(config.api_key_env.as_deref(), config.api_key_file.as_deref())
+                .read_header(key_prefix, variables)
+                .map_err(|problem| JudgeConfigError::Key { judge: name.to_owned(), problem })?
+        } else {
+            None
+        };
         let client = client(default_headers(name, config)?)
             .map_err(|source| JudgeConfigError::Client { judge: name.to_owned(), source })?;
         Ok(Self {
@@ -234,7 +239,7 @@ mod tests {
         std::fs::write(&path, "sk-old\n").unwrap();
         let config =
             JudgeConfig { provider: Provider::Openai, api_key_file: Some(path.clone()), ..JudgeConfig::default() };
-        let endpoint = Endpoint::from_config("default", &config, &|_| None).unwrap();
+        let endpoint = Endpoint::from_config("default", &config, true, &|_| None).unwrap();
         let key = || endpoint.key.read().unwrap().clone().unwrap();
         assert_eq!(key(), "Bearer sk-old");
         std::fs::write(&path, "sk-new\n").unwrap();
@@ -244,6 +249,18 @@ mod tests {
         assert_eq!(endpoint.reload_key().await.unwrap_err().code(), "unauthorized");
         assert_eq!(key(), "Bearer sk-new", "the last one that was read stays");
         assert!(!format!("{endpoint:?}").contains("sk-new"));
+    }
+
+    #[test]
+    fn who_calls_no_judge_needs_no_key() {
+        let config = JudgeConfig {
+            provider: Provider::Openai,
+            api_key_env: Some("NOT_THERE".to_owned()),
+            ..JudgeConfig::default()
+        };
+        assert!(Endpoint::from_config("default", &config, false, &|_| None).is_ok());
+        let refused = Endpoint::from_config("default", &config, true, &|_| None).unwrap_err().to_string();
+        assert!(refused.contains("NOT_THERE"), "{refused}");
     }
 
     #[test]

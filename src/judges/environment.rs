@@ -20,6 +20,8 @@ pub struct JudgeEnvironment {
     pub random: Arc<dyn Fn() -> f64 + Send + Sync>,
     /// Where spending is counted.
     pub budget: Arc<dyn Budget>,
+    /// Whether keys are read: who makes no call needs none.
+    pub reads_keys: bool,
 }
 
 impl Default for JudgeEnvironment {
@@ -29,6 +31,7 @@ impl Default for JudgeEnvironment {
             now: Arc::new(Timestamp::now),
             random: Arc::new(rand::random::<f64>),
             budget: Arc::new(MemoryBudget::default()),
+            reads_keys: true,
         }
     }
 }

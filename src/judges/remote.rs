@@ -65,7 +65,7 @@ impl Remote {
         config: &JudgeConfig,
         environment: JudgeEnvironment,
     ) -> Result<Self, JudgeConfigError> {
-        let endpoint = Endpoint::from_config(name, config, &*environment.variables)?;
+        let endpoint = Endpoint::from_config(name, config, environment.reads_keys, &*environment.variables)?;
         let model = super::validate::check(name, config)?;
         let prices = config.prices.or_else(|| price::built_in(config.provider, endpoint.host(), &model));
         let budget_prices = prices.or_else(|| price::dearest(config.provider, endpoint.host()));

@@ -129,8 +129,12 @@ impl Service {
         let sampler = Arc::new(Sampler::from_config(&config.sampling, &keys.salt)?);
         let redactor = SharedRedactor::new(Arc::new(Redactor::from_config(&config.privacy, &keys.placeholders)?));
         let budget = Arc::new(SharedBudget::new(store.clone()));
-        let environment =
-            JudgeEnvironment { budget: Arc::clone(&budget) as Arc<dyn Budget>, ..JudgeEnvironment::default() };
+        let environment = JudgeEnvironment {
+            budget: Arc::clone(&budget) as Arc<dyn Budget>,
+            // The process that faces the network need not hold the keys of judges that it never calls.
+            reads_keys: roles.contains(&Role::Evaluate),
+            ..JudgeEnvironment::default()
+        };
         let judges = Judges::from_config(&config.judges, &environment)?;
         let in_use = rubric_loader::start(&store, &config.rubrics, &config.judges).await?;
         rubric_loader::check_judges(&in_use.active, &judges).map_err(LibraryError::from)?;
