@@ -11,6 +11,7 @@ use clap::ValueEnum as _;
 use super::exit::success_if;
 use super::open_store::open_store;
 use crate::config::{Config, ConfigSource};
+use crate::lifecycle::supervisor::{self, Progress};
 use crate::lifecycle::{Lifecycle, Role, Service};
 use crate::telemetry::Telemetry;
 use crate::web::{self, Access, WebParts};
@@ -54,6 +55,12 @@ pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> any
         lifecycle.spawn("web", web::serve(listener, router, lifecycle.soft()));
     }
     service.start(&lifecycle);
+    supervisor::tell(Progress::Ready);
+    let stopping = lifecycle.soft();
+    tokio::spawn(async move {
+        stopping.cancelled().await;
+        supervisor::tell(Progress::Stopping);
+    });
     let well = lifecycle.run(args.drain).await;
     store.close().await;
     telemetry.shutdown();

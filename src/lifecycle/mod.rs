@@ -17,6 +17,7 @@ pub mod rubric_loader;
 mod sampling;
 mod service;
 mod spending;
+pub mod supervisor;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
