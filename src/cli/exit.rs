@@ -55,7 +55,7 @@ pub(super) fn of_error(error: &anyhow::Error) -> ExitCode {
 
 fn asks_for_a_change(cause: &(dyn Error + 'static)) -> bool {
     always_asks_for_a_change(cause)
-        || matches!(cause.downcast_ref(), Some(StoreError::Url(_)))
+        || matches!(cause.downcast_ref(), Some(StoreError::Url(_) | StoreError::Pooler(_)))
         || matches!(cause.downcast_ref(), Some(LibraryError::Selection { .. } | LibraryError::UnfitJudge(_)))
         || cause.downcast_ref::<ChoiceError>().is_some_and(|error| !matches!(error, ChoiceError::Store(_)))
         || cause.downcast_ref().is_some_and(StartError::is_configuration)

@@ -86,7 +86,7 @@ impl StartError {
             | Self::NoIntake => true,
             Self::Sampling(error) => matches!(error, TakeUpError::Sampler(_)),
             Self::Rubrics(error) => !matches!(error, LibraryError::Store(_)),
-            Self::Store(error) => matches!(error, StoreError::Url(_)),
+            Self::Store(error) => matches!(error, StoreError::Url(_) | StoreError::Pooler(_)),
             Self::Intake(error) => !matches!(error, IntakeError::Bind { .. }),
         }
     }

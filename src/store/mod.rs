@@ -40,6 +40,7 @@ mod notify;
 mod notify_others;
 mod outbox;
 mod problem_account;
+mod pooler;
 mod reports;
 mod resources;
 mod retention;
@@ -126,6 +127,12 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The schema cannot be brought up to date.
+    /// Connections are not judged's own.
+    #[error(
+        "behind {0} stands a pooler that gives every transaction another connection (PgBouncer's pool_mode = transaction), which mixes up \
+         answers and loses wake-ups; let judged's database have pool_mode = session, or name PostgreSQL itself"
+    )]
+    Pooler(String),
     #[error("cannot migrate the database; a newer judged may have migrated it already")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.
@@ -179,7 +186,7 @@ impl StoreError {
                         | sqlx::Error::Tls(_)
                 ) || error.as_database_error().is_some_and(dialect::is_transient)
             }
-            Self::Url(_) | Self::Migrate(_) | Self::NewerCells | Self::Inconsistent { .. } => false,
+            Self::Url(_) | Self::Pooler(_) | Self::Migrate(_) | Self::NewerCells | Self::Inconsistent { .. } => false,
         }
     }
 }
@@ -393,7 +400,9 @@ async fn open_postgres(url: &str) -> Result<Pool, StoreError> {
     let failed = |source| StoreError::Open { url: masked_url(url), source };
     let options = PgConnectOptions::from_str(url).map_err(failed)?.application_name(APPLICATION_NAME);
     // The pool would try until its time is up, and then only say that it was.
-    PgConnection::connect_with(&options).await.map_err(failed)?.close().await.map_err(failed)?;
+    if pooler::shares_connections(&options).await.map_err(failed)? {
+        return Err(StoreError::Pooler(masked_url(url)));
+    }
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
