@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use super::output::Output;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::intake::AmqpConfig;
+use crate::config::kafka::KafkaConfig;
 use crate::conventions::ContentSwitch;
 use crate::error_chain::causes;
 use crate::judges::{self, JudgeEnvironment, Judges};
@@ -83,7 +85,16 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     check_listeners(config, &mut findings).await?;
     findings.note("web", check_web(config).await)?;
     if let Some(broker) = &config.intake.amqp {
-        findings.note("intake.amqp", check_broker(broker).await)?;
+        check_broker(broker, &mut findings).await?;
+    }
+    if let Some(kafka) = &config.intake.kafka {
+        findings.note("intake.kafka", check_kafka(kafka).await)?;
+        if kafka.sasl.is_some() && !kafka.tls {
+            findings.warn(
+                "intake.kafka",
+                "the log-in goes over the network as it is: set tls = true where the brokers speak TLS",
+            )?;
+        }
     }
     findings.note("proxy", Ok(proxies()))?;
     check_files(config, &mut findings)?;
@@ -264,9 +275,23 @@ async fn check_web(config: &Config) -> anyhow::Result<String> {
     }
 }
 
-async fn check_broker(config: &crate::config::intake::AmqpConfig) -> anyhow::Result<String> {
-    AmqpConsumer::new(config.clone())?.check().await.map_err(anyhow::Error::from_boxed)?;
-    Ok("reachable".to_owned())
+async fn check_broker(config: &AmqpConfig, findings: &mut Findings<'_>) -> io::Result<()> {
+    let looked = match AmqpConsumer::new(config.clone()) {
+        Ok(consumer) => consumer.check().await.map_err(anyhow::Error::from_boxed),
+        Err(error) => Err(error.into()),
+    };
+    match looked {
+        Ok(said) => {
+            findings.note("intake.amqp", Ok("reachable".to_owned()))?;
+            said.iter().try_for_each(|warning| findings.warn("intake.amqp", warning))
+        }
+        Err(error) => findings.note("intake.amqp", Err(error)),
+    }
+}
+
+async fn check_kafka(config: &KafkaConfig) -> anyhow::Result<String> {
+    let topics = KafkaConsumer::new(config)?.check().await?;
+    Ok(topics.join(", "))
 }
 
 async fn check_judges(args: &Args, config: &Config, findings: &mut Findings<'_>) -> io::Result<()> {

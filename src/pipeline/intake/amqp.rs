@@ -59,6 +59,7 @@ impl AmqpConsumer {
         let uri = parse(config.url.expose_secret(), config.heartbeat_seconds)?;
         Ok(Self { config, uri })
     }
+        let said = topology::look(&connection, &self.config).await?;
 
     /// Connects and disconnects again, declaring nothing: whether the broker takes the address and credentials.
     pub async fn check(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {

@@ -12,6 +12,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use prost::Message;
 
 use super::*;
+use crate::pipeline::intake::amqp::AmqpConsumer;
 use crate::testing::wire::Wire;
 
 fn url() -> String {
@@ -115,6 +116,33 @@ async fn missing_queues_are_declared_and_both_signals_and_encodings_are_consumed
     service.stop().await;
     assert_eq!((broker.depth(&broker.traces).await, broker.depth(&broker.logs).await), (Some(0), Some(0)));
     broker.clean_up().await;
+}
+
+#[tokio::test]
+async fn the_check_says_what_is_to_be_said_of_the_queues_and_declares_nothing() {
+    let broker = Broker::connect().await;
+    let check = async |rest: &str| {
+        let config: IntakeConfig = toml::from_str(&broker.config(rest)).unwrap();
+        AmqpConsumer::new(config.amqp.unwrap()).unwrap().check().await.map_err(|error| error.to_string())
+    };
+    let declare = async |queue: &str, durable: bool, arguments: FieldTable| {
+        let options = QueueDeclareOptions { durable, ..Default::default() };
+        broker.channel.queue_declare(queue.into(), options, arguments).await.unwrap();
+    };
+    declare(&broker.logs, false, FieldTable::default()).await;
+    let said = check("").await.unwrap();
+    assert!(said[0].contains("does not exist: start judged"), "{said:?}");
+    assert!(said[1].contains("'durable': received 'true' but current is 'false'"), "{said:?}");
+    assert_eq!((broker.depth(&broker.traces).await, said.len()), (None, 2));
+
+    let mut stream = FieldTable::default();
+    stream.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+    declare(&broker.traces, true, stream).await;
+    let refused = check("").await.unwrap_err();
+    assert!(refused.contains("is a stream: set intake.amqp.stream_from"), "{refused}");
+    for queue in [&broker.traces, &broker.logs] {
+        broker.channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
+    }
 }
 
 #[tokio::test]
