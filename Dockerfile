@@ -11,7 +11,7 @@ COPY . .
 # copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --profile dist --locked && cp target/dist/judged /judged
+    cargo build --profile dist --locked --features kafka-vendored && cp target/dist/judged /judged
 
 # Not distroless: the health check needs a shell. The release must be the builder's, for its glibc.
 FROM debian:bookworm-slim

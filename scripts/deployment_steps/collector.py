@@ -5,14 +5,19 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+
+from kafka_steps.broker import Broker
 
 from . import collector_build, losses, traffic
 from .common import DEPLOY, ROOT, Failure, free_port, say
 from .processes import Process, broker, is_up, send, wait_for
 
-FILES = ["rabbitmq.yaml", "otlp.yaml"]
+FILES = ["rabbitmq.yaml", "kafka.yaml", "otlp.yaml"]
+# The exporter that drops a span over the size of a message, by file.
+SIZED = {"rabbitmq.yaml": "otlp_grpc/sized", "kafka.yaml": '"otelcol.component.id": "kafka"'}
 # What the Collector logs of a span that no message may hold.
 DROPPED = "single span exceeds the max size limit"
 # More than groupbytrace waits, and judging, and delivery, on a busy machine.
@@ -96,7 +101,7 @@ service:
     logs/sized: {{ receivers: [otlp/scores], exporters: [debug/events] }}
 """)
         environment = {"RABBITMQ_ENDPOINT": "amqp://unused", "RABBITMQ_USER": "unused", "RABBITMQ_PASSWORD": "unused"}
-        environment |= {"BACKEND_ENDPOINT": "127.0.0.1:9", "JUDGED_ENDPOINT": "127.0.0.1:9"}
+        environment |= {"BACKEND_ENDPOINT": "127.0.0.1:9", "JUDGED_ENDPOINT": "127.0.0.1:9", "KAFKA_BROKER": "127.0.0.1:9"}
         running = collector(stack, otelcol, folder, [folder / "shipped.yaml", folder / "filters.yaml"], environment)
         wait_for(is_up(ports.http()), 60, running)
         before = {}
@@ -116,10 +121,11 @@ service:
     return total
 
 
-def judged_configuration(folder, ports, amqp):
+def judged_configuration(folder, ports, amqp, kafka):
     """judged beside the Collector: every trace is judged by the offline baseline."""
     grpc, http = free_port(), free_port()
     broker_section = f'[intake.amqp]\nurl = "{amqp}"\n' if amqp else ""
+    broker_section += f'[intake.kafka]\nbrokers = ["{kafka.address}"]\n' if kafka else ""
     (folder / "judged.toml").write_text(f"""
 [store]
 url = "sqlite://{folder}/judged.db"
@@ -182,6 +188,31 @@ def is_dropped(log, exporter):
     return any(DROPPED in line and exporter in line for line in log.read_text().splitlines())
 
 
+@contextmanager
+def kafka_broker(folder):
+    kafka = Broker(folder)
+    kafka.start()
+    try:
+        for topic in ("otlp_spans", "otlp_logs", "judged_dead_letters"):
+            kafka.create(topic, 2)
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+def kill_kafka(kafka):
+    """The same of Kafka's broker."""
+
+    def kill():
+        time.sleep(10)
+        kafka.kill()
+        kafka.start()
+
+    restarting = threading.Thread(target=kill)
+    restarting.start()
+    return restarting
+
+
 def kill_broker(folder):
     """The broker dies when groupbytrace lets the first traces go, and is started again; nothing where it runs in a container."""
     services = folder / "services"
@@ -199,7 +230,8 @@ def pass_through(otelcol, judged, file):
         ports, backend = Ports((DEPLOY / "collector" / file).read_text()), free_port()
         (folder / "shipped.yaml").write_text(ports.text)
         amqp = stack.enter_context(broker(folder)) if file == "rabbitmq.yaml" else None
-        grpc, http = judged_configuration(folder, ports, amqp)
+        kafka = stack.enter_context(kafka_broker(folder)) if file == "kafka.yaml" else None
+        grpc, http = judged_configuration(folder, ports, amqp, kafka)
         backend_configuration(folder, backend)
         quiet = {"RUST_LOG": "warn"}
         service = stack.enter_context(Process([judged, "run", "--config", "judged.toml"], folder / "judged.log", quiet))
@@ -214,19 +246,24 @@ def pass_through(otelcol, judged, file):
         if amqp:
             address = amqp.split("@")[1].split("/")[0]
             environment |= {"RABBITMQ_ENDPOINT": f"amqp://{address}", "RABBITMQ_USER": "guest", "RABBITMQ_PASSWORD": "guest"}
+        if kafka:
+            environment |= {"KAFKA_BROKER": kafka.address}
         running = collector(stack, otelcol, folder, [folder / "shipped.yaml"], environment)
         wait_for(is_up(ports.http()), 60, running)
         restarting = kill_broker(folder) if amqp else None
+        restarting_kafka = kill_kafka(kafka) if kafka else None
         plain, read = traffic.send_ordinary(ports.http(), traces=50)
         read += traffic.send_large_trace(ports.http(), spans=80, text_bytes=300_000)
-        # Whole in one message of the broker, and over the limit of a backend.
+        # Whole in one message of RabbitMQ, and over the limit of a backend and of Kafka.
         traffic.send_span(ports.http(), text_bytes=12_000_000)
         # More than one message of the broker may be.
         traffic.send_span(ports.http(), text_bytes=16_000_000)
 
         if restarting and restarting.wait() != 0:
             raise Failure("the broker did not come back")
-        expected = len(read) + (1 if amqp else 2)
+        if restarting_kafka:
+            restarting_kafka.join()
+        expected = len(read) + (1 if amqp else 0 if kafka else 2)
 
         def all_there():
             books = ledger(judged, folder)
@@ -251,13 +288,13 @@ def pass_through(otelcol, judged, file):
                 f"{file}: {failure}; expected {expected} spans in judged and {len(plain + read)} at the backend, which has "
                 f"{len(set(plain + read) & spans)} and {len(evaluations)} scores; ledger {json.dumps(books)}\n{log}"
             ) from failure
-        if amqp:
+        if file in SIZED:
             # After groupbytrace has let it go.
-            wait_for(lambda: is_dropped(folder / "collector.log", "otlp_grpc/sized"), 60, running)
+            wait_for(lambda: is_dropped(folder / "collector.log", SIZED[file]), 60, running)
         spans, evaluations = at_backend(folder)
         books = ledger(judged, folder)["intake"]
-        fate = "was dropped with a warning" if amqp else "arrived"
-        fate += ", the broker was killed meanwhile" if restarting else ""
+        fate = "was dropped with a warning" if file in SIZED else "arrived"
+        fate += ", the broker was killed meanwhile" if restarting or restarting_kafka else ""
         say(
             f"  {file}: {books['kept']} spans in judged, {len(set(plain + read) & spans)} at the backend, {len(evaluations)} scores "
             f"back, {books['own']} of them led back to judged; the span of 16 MB {fate}"

@@ -29,6 +29,7 @@ def build(profile):
     require_toolchain()
     say(f"building for {TARGET} with the profile `{profile}` …")
     command = ["cargo", "build", "--locked", "--bin", "judged", "--profile", profile, "--target", TARGET]
+    command += ["--features", "kafka-vendored"]
     if subprocess.run(command, cwd=ROOT, env={**os.environ, "CC_x86_64_unknown_linux_musl": "musl-gcc"}).returncode != 0:
         raise Failure("the build failed")
     return TARGET_DIRECTORY / TARGET / ("debug" if profile == "dev" else profile) / "judged"

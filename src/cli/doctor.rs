@@ -16,7 +16,7 @@ use crate::lifecycle::rubric_loader;
 use crate::model::{Named as _, ProblemCode};
 use crate::pipeline::delivery::sinks::Sink;
 use crate::pipeline::delivery::webhooks::Webhook;
-use crate::pipeline::intake::{self, IntakeError, Listeners, amqp::AmqpConsumer};
+use crate::pipeline::intake::{self, IntakeError, Listeners, amqp::AmqpConsumer, kafka::KafkaConsumer};
 use crate::privacy::Redactor;
 use crate::sampling::{Sampler, rubrics_named};
 use crate::secrets::{PUBLIC_SALT, process_variable};
@@ -260,7 +260,10 @@ async fn listeners(config: &Config) -> anyhow::Result<Result<Listeners, String>>
         }
         Err(error) => return Err(error.into()),
     };
-    anyhow::ensure!(!listeners.is_empty(), "nothing can come in: http and grpc are off and there is no [intake.amqp]");
+    anyhow::ensure!(
+        !listeners.is_empty(),
+        "nothing can come in: http and grpc are off and there is no [intake.amqp] or [intake.kafka]"
+    );
     Ok(Ok(listeners))
 }
 

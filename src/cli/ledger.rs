@@ -95,6 +95,12 @@ pub(super) fn render(ledger: &Ledger) -> String {
     }
     text += &intake.render();
     text += &own_parts(&[ledger.intake, ledger.logs]);
+    for (topic, records) in &ledger.lost {
+        text += &format!(
+            "    LOST: {} records of {topic}, removed by Kafka's retention before they were read\n",
+            count(*records)
+        );
+    }
 
     text += "\nTraces\n";
     let mut traces = Table::new(&["", "kept", "waiting", "assembled", "damaged", ""]);
@@ -250,8 +256,10 @@ mod tests {
             rubrics: Vec::new(),
             deliveries: [].into(),
             problems: Vec::new(),
+            lost: [("otlp_spans".to_owned(), 600)].into(),
         };
-        assert!(render(&ledger).contains("DOES NOT BALANCE"));
+        let said = render(&ledger);
+        assert!(said.contains("DOES NOT BALANCE") && said.contains("LOST: 600 records of otlp_spans"), "{said}");
     }
 
     #[test]

@@ -108,7 +108,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
     let config = || source.load().inspect(|config| crate::net::use_proxy(config.network.proxy.clone()));
     match cli.command {
         Command::Demo(args) => Box::pin(demo::run(args, config()?, output)).await,
-        Command::Run(args) => run::run(args, config()?, source.clone()).await,
+        Command::Run(args) => Box::pin(run::run(args, config()?, source.clone())).await,
         Command::Agreement(args) => agreement::run(args, output),
         Command::Audit(args) => audit::run(args, &config()?, output).await,
         Command::Backfill(args) => backfill::run(args, &config()?, output).await,

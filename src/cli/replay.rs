@@ -24,8 +24,8 @@ pub(super) struct Args {
     /// Files of OTLP requests: .binpb, .json, .jsonl, or what the Collector's file exporter writes; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where to: http(s)://host:port (OTLP/HTTP), grpc(s)://host:port (OTLP/gRPC), or amqp(s)://user:password@host/vhost
-    /// (the queues named in the configuration).
+    /// Where to: http(s)://host:port (OTLP/HTTP), grpc(s)://host:port (OTLP/gRPC), amqp(s)://user:password@host/vhost or
+    /// kafka://host:port,host:port (the queues, or the topics and the log-in, of the configuration).
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4328")]
     to: Target,
     /// Requests a second at most.
@@ -47,7 +47,7 @@ struct Progress {
 }
 
 pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let sender = Sender::connect(&args.to, config.intake.amqp.as_ref()).await?;
+    let sender = Sender::connect(&args.to, &config.intake).await?;
     let pace = Pace::new(args.rate);
     let mut progress = Progress::default();
     let requests = args.files.iter().flat_map(|file| match files::open(file) {

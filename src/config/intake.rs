@@ -7,6 +7,7 @@ use std::str::FromStr;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::kafka::KafkaConfig;
 use super::stream::StreamStart;
 
 /// The section `[intake]`.
@@ -18,6 +19,9 @@ pub struct IntakeConfig {
     /// The RabbitMQ consumer; off when the section is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amqp: Option<AmqpConfig>,
+    /// The Kafka consumer; off when the section is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<KafkaConfig>,
 }
 
 /// The section `[intake.otlp]`.

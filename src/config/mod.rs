@@ -14,6 +14,7 @@ mod environment;
 mod evaluation;
 pub mod intake;
 pub mod judges;
+pub mod kafka;
 pub mod lease;
 mod network;
 pub mod privacy;

@@ -29,6 +29,21 @@ pub enum StreamStart {
 )]
 pub struct StreamStartError(String);
 
+impl StreamStart {
+    /// The moment that it means when reading was begun at `began_ms`, both in milliseconds since the Unix epoch; `None` for the oldest
+    /// message.
+    pub fn moment_ms(self, began_ms: i64) -> Option<i64> {
+        match self {
+            Self::First => None,
+            Self::Next => Some(began_ms),
+            Self::Ago(length) => {
+                Some(began_ms.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)).max(0))
+            }
+            Self::At(moment) => Some(moment.as_millisecond().max(0)),
+        }
+    }
+}
+
 impl FromStr for StreamStart {
     type Err = StreamStartError;
 
@@ -76,6 +91,9 @@ mod tests {
         for text in ["first", "next", "1d", "2026-01-31T12:00:00Z"] {
             assert_eq!(text.parse::<StreamStart>().unwrap().to_string(), text);
         }
+        let moment = |text: &str| text.parse::<StreamStart>().unwrap().moment_ms(90_000_000);
+        assert_eq!((moment("first"), moment("next"), moment("1d")), (None, Some(90_000_000), Some(3_600_000)));
+        assert_eq!((moment("365d"), moment("1970-01-01T00:00:01Z")), (Some(0), Some(1_000)));
         let error = "yesterday".parse::<StreamStart>().unwrap_err().to_string();
         assert!(error.starts_with("`yesterday` is no place in a stream; write first"), "{error}");
     }

@@ -155,7 +155,7 @@ fn the_filters_drop_what_only_names_a_user_or_a_request() {
 
 #[test]
 fn docs_page_of_the_collectors_has_what_is_read() {
-    for file in ["rabbitmq.yaml", "otlp.yaml"] {
+    for file in ["rabbitmq.yaml", "kafka.yaml", "otlp.yaml"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/collector").join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         let (before, rest) = text.split_once(BEGIN).unwrap_or_else(|| panic!("{file} has no mark {BEGIN}"));

@@ -64,7 +64,7 @@ pub enum StartError {
     Webhook(#[from] WebhookConfigError),
     /// The intake role without any way in.
     #[error(
-        "nothing can come in: intake.otlp.http and intake.otlp.grpc are off and there is no [intake.amqp]; turn one on, or start \
+        "nothing can come in: intake.otlp.http and intake.otlp.grpc are off and there is no [intake.amqp] or [intake.kafka]; turn one on, or start \
          with --roles without intake"
     )]
     NoIntake,

@@ -172,6 +172,9 @@ pub struct Ledger {
     /// What weakened evaluations, by code, service and instrumentation; no part of the balance.
     #[serde(default)]
     pub problems: Vec<ProblemCount>,
+    /// Records by topic of Kafka that retention removed before they were read; no part of the balance.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<String, i64>,
 }
 
 impl Store {
@@ -183,11 +186,13 @@ impl Store {
         let rubrics = self.evaluation_accounts(since_ms).await?;
         let deliveries = self.delivery_accounts(since_ms).await?;
         let problems = self.problem_counts(since_ms).await?;
+        let lost = self.lost_records(since_ms).await?;
         let account = |signal: &str| intake.get(signal).copied().unwrap_or_default();
         let balanced = intake.values().all(IntakeAccount::balances)
             && traces.balances()
             && rubrics.iter().all(EvaluationAccount::balances);
-        Ok(Ledger { balanced, intake: account("traces"), logs: account("logs"), traces, rubrics, deliveries, problems })
+        let (intake, logs) = (account("traces"), account("logs"));
+        Ok(Ledger { balanced, intake, logs, traces, rubrics, deliveries, problems, lost })
     }
 
     async fn intake_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, IntakeAccount>, StoreError> {

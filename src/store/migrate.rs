@@ -148,6 +148,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     28 "rationales of emptied traces" "0028_rationales_of_emptied_traces.sql",
     29 "emptied rationales" "0029_emptied_rationales.sql",
     30 "distributions" "0030_distributions.sql",
+    31 "lost records" "0031_lost_records.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

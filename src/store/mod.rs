@@ -35,12 +35,13 @@ mod latest_subjects;
 mod lease;
 mod ledger;
 mod log_ins;
+mod lost_records;
 mod migrate;
 mod notify;
 mod notify_others;
 mod outbox;
-mod problem_account;
 mod pooler;
+mod problem_account;
 mod reports;
 mod resources;
 mod retention;
@@ -126,13 +127,13 @@ pub enum StoreError {
         /// The driver's complaint.
         source: sqlx::Error,
     },
-    /// The schema cannot be brought up to date.
     /// Connections are not judged's own.
     #[error(
         "behind {0} stands a pooler that gives every transaction another connection (PgBouncer's pool_mode = transaction), which mixes up \
          answers and loses wake-ups; let judged's database have pool_mode = session, or name PostgreSQL itself"
     )]
     Pooler(String),
+    /// The schema cannot be brought up to date.
     #[error("cannot migrate the database; a newer judged may have migrated it already")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A statement failed.
@@ -426,6 +427,7 @@ mod tests {
     mod installation;
     mod kept_accounts;
     mod latest_subjects;
+    mod lost_records;
     mod notify;
     mod registry;
     mod resources;

@@ -8,9 +8,10 @@ use super::metric::{Label, Metric};
 /// Lines of `NAME: Instrument = "name" in "unit" by [labels] "help"`. A label of which all values are known lists them in
 /// parentheses; a histogram ends in its `buckets`.
 macro_rules! metrics {
-    ($($constant:ident: $instrument:ty = $name:literal in $unit:literal by
+    ($($(#[$only:meta])? $constant:ident: $instrument:ty = $name:literal in $unit:literal by
         [$($label:ident $(($($value:ident),+))?),*] $help:literal $(buckets [$($bound:literal),+])?;)*) => {
         $(
+            $(#[$only])?
             pub(crate) const $constant: Metric<$instrument> = Metric::new(
                 $name,
                 $unit,
@@ -34,7 +35,7 @@ metrics! {
         by [signal (traces, logs), part (own, own_unmarked, other_evaluators)]
         "Records that are never judged: of judged itself, under its name without naming an evaluation, and of other evaluators";
     INTAKE_REQUESTS: Counter<u64> = "judged.intake.requests" in "{request}"
-        by [transport (http, grpc, amqp, local), signal (traces, logs), result (committed, refused, unavailable)]
+        by [transport (http, grpc, amqp, kafka, local), signal (traces, logs), result (committed, refused, unavailable)]
         "Export requests, by how they came and what became of them";
     INTAKE_REFUSALS: Counter<u64> = "judged.intake.refusals" in "{request}"
         by [transport (http, grpc), reason (size, type, compression, unreadable, incomplete, overload, address, forbidden, token, unavailable)]
@@ -50,6 +51,12 @@ metrics! {
         buckets [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
     INTAKE_DEAD_LETTERS: Counter<u64> = "judged.intake.dead_letters" in "{message}" by [queue]
         "Messages that can never be read, moved to the dead-letter queue";
+    #[cfg(any(test, feature = "kafka"))]
+    INTAKE_LAG: Gauge<u64> = "judged.intake.lag" in "{record}" by [topic]
+        "Records of the Kafka partitions that this process reads that are not finished";
+    #[cfg(any(test, feature = "kafka"))]
+    INTAKE_LOST: Counter<u64> = "judged.intake.lost" in "{record}" by [topic]
+        "Kafka records that retention removed before they were read";
     FAILED_LOG_INS: Counter<u64> = "judged.web.failed_logins" in "{attempt}" by [way (form, bearer)]
         "Wrong tokens that the pages were shown, in the log-in form or in a header";
     TRACES_ASSEMBLED: Counter<u64> = "judged.assembly.traces" in "{trace}" by [root_seen (true, false), late (true, false)]

@@ -130,6 +130,7 @@ fn demo_config(
     config.intake.otlp.http = Listen::At("127.0.0.1:0".to_owned());
     config.intake.otlp.grpc = Listen::Off;
     config.intake.amqp = None;
+    config.intake.kafka = None;
     config.sampling.rate = rate;
     config.sampling.rules.clear();
     config.assembly.settle = Duration::from_millis(1_500);

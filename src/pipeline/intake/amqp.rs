@@ -14,7 +14,6 @@ mod stream;
 mod topology;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures_util::future::{Fuse, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -26,6 +25,7 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Admission;
+use super::backoff::Sessions;
 use super::{Dependency, Intake};
 use crate::config::intake::AmqpConfig;
 use crate::error_chain::causes;
@@ -35,11 +35,6 @@ use delivery::{Desk, Handled};
 use error::{CONNECT_TIMEOUT, SessionError};
 use in_hand::{InHand, Prefetch};
 use stream::StreamReading;
-
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// A connection that held so long was no failed attempt: the next one is tried soon.
-const STABLE: Duration = Duration::from_mins(1);
 
 /// A broker URL that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -59,34 +54,26 @@ impl AmqpConsumer {
         let uri = parse(config.url.expose_secret(), config.heartbeat_seconds)?;
         Ok(Self { config, uri })
     }
-        let said = topology::look(&connection, &self.config).await?;
 
-    /// Connects and disconnects again, declaring nothing: whether the broker takes the address and credentials.
-    pub async fn check(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// Connects and disconnects again, declaring nothing: whether the broker takes the address and credentials, and what is to be said
+    /// of the queues.
+    pub async fn check(&self) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
         let connection = connect(&self.uri, &Arc::default()).await?;
+        let said = topology::look(&connection, &self.config).await?;
         connection.close(200, "checked".into()).await?;
-        Ok(())
+        Ok(said)
     }
 
     /// Consumes until `shutdown`, whatever happens to the broker.
     pub async fn run(self, intake: Arc<Intake>, admission: Admission, shutdown: CancellationToken) {
         let queues = [&self.config.traces_queue, &self.config.logs_queue];
         queues.into_iter().filter(|queue| !queue.is_empty()).for_each(|queue| intake.metrics.queue_is_there(queue));
-        let mut wait = FIRST_WAIT;
         let mut prefetch = [Prefetch::new(self.config.prefetch), Prefetch::new(self.config.prefetch)];
+        let mut sessions = Sessions::with(Dependency::Broker);
         while !shutdown.is_cancelled() {
-            let start = Instant::now();
+            sessions.begin();
             let Err(error) = self.session(&intake, &admission, &mut prefetch, &shutdown).await else { break };
-            let reason = causes(&error);
-            tracing::warn!(error = %reason, "RabbitMQ is away; trying again");
-            intake.status().away(Dependency::Broker, reason);
-            if start.elapsed() > STABLE {
-                wait = FIRST_WAIT;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(wait) => wait = (wait * 2).min(LONGEST_WAIT),
-                () = shutdown.cancelled() => {}
-            }
+            sessions.failed(causes(&error), intake.status(), &shutdown).await;
         }
     }
 

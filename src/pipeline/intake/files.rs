@@ -29,6 +29,12 @@ pub enum FileError {
         place: usize,
         source: DecodeError,
     },
+    /// Requests with a line end behind each, which is part of none of them.
+    #[error(
+        "{}: requests with a line end behind each, as kcat prints records; dump the topic with their lengths: kcat -C -f '%R%s' …",
+        .file.display()
+    )]
+    LineEnds { file: PathBuf, source: DecodeError },
     /// A request of a length-prefixed file is not what its first bytes say.
     #[error("{}:{place}: this request cannot be decompressed", .file.display())]
     Compressed {
@@ -211,8 +217,30 @@ impl Undecoded {
             Encoding::Protobuf if bytes.starts_with(b"\xEF\xBB\xBF") => decode(&bytes[3..]),
             _ => Err(error),
         });
-        decoded.map_err(|source| FileError::Request { file: file.to_owned(), place: self.place, source })
+        decoded.map_err(|source| {
+            let file = file.to_owned();
+            if has_line_ends(bytes) {
+                FileError::LineEnds { file, source }
+            } else {
+                FileError::Request { file, place: self.place, source }
+            }
+        })
     }
+}
+
+/// Whether a line end stands behind a request in protobuf, which is a row of fields of the number 1: where the next one would begin.
+fn has_line_ends(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(mut field) = rest.strip_prefix(b"\n") {
+        let is_first = rest.len() == bytes.len();
+        if !is_first && (field.is_empty() || field.starts_with(b"\n")) {
+            return bytes.ends_with(b"\n");
+        }
+        let length = prost::encoding::decode_varint(&mut field).ok().and_then(|length| usize::try_from(length).ok());
+        let Some(behind) = length.and_then(|length| field.get(length..)) else { return false };
+        rest = behind;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -308,6 +336,18 @@ mod tests {
         let requests = read(".binpb", &framed);
         assert_eq!(good(&requests), 1);
         assert!(matches!(requests.last(), Some(Err(FileError::Cut { place: 2, .. }))));
+    }
+
+    #[test]
+    fn a_dump_of_a_topic_with_line_ends_is_told_how_to_be_made() {
+        let one = [request("a").encode_to_vec(), b"\n".to_vec()].concat();
+        for dump in [one.clone(), [one.as_slice(), &one, &one].concat()] {
+            let told = read(".bin", &dump).remove(0).unwrap_err().to_string();
+            assert!(told.ends_with("dump the topic with their lengths: kcat -C -f '%R%s' …"), "{told}");
+        }
+        let cut = request("a").encode_to_vec();
+        let told = read(".bin", &cut[..cut.len() - 1]).remove(0).unwrap_err().to_string();
+        assert!(told.ends_with("not an OTLP request"), "{told}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Why intake cannot start, as its operator is told.
 
 use super::amqp::BrokerUrlError;
+use super::kafka::KafkaConfigError;
 use crate::net::server::ServerTlsError;
 
 /// Why intake could not start.
@@ -21,6 +22,9 @@ pub enum IntakeError {
     /// The broker's URL cannot be read.
     #[error(transparent)]
     BrokerUrl(#[from] BrokerUrlError),
+    /// Kafka cannot be read as configured.
+    #[error(transparent)]
+    Kafka(#[from] KafkaConfigError),
     /// A token is not where it should be, or is none.
     #[error("[[intake.otlp.tokens]] `{name}`: {problem}")]
     Token {

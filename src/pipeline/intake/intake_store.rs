@@ -39,6 +39,16 @@ pub trait IntakeStore: Send + Sync {
         next: Option<u64>,
         lease_ms: i64,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// Notes records that a broker removed before they were read; see [`Store::note_lost_records`].
+    #[cfg(feature = "kafka")]
+    fn note_lost_records<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: i32,
+        from: u64,
+        to: u64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>>;
 }
 
 impl IntakeStore for Store {
@@ -74,6 +84,17 @@ impl IntakeStore for Store {
         lease_ms: i64,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(Store::advance_stream(self, queue, next, lease_ms))
+    }
+
+    #[cfg(feature = "kafka")]
+    fn note_lost_records<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: i32,
+        from: u64,
+        to: u64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(Store::note_lost_records(self, topic, partition, from, to))
     }
 }
 

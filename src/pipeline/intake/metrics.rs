@@ -1,6 +1,8 @@
 //! The instruments of intake.
 
 use opentelemetry::KeyValue;
+#[cfg(feature = "kafka")]
+use opentelemetry::metrics::Gauge;
 use opentelemetry::metrics::{Counter, Histogram};
 
 use crate::model::named_enum;
@@ -18,6 +20,10 @@ pub(super) struct Metrics {
     commit_seconds: Histogram<f64>,
     commit_batches: Histogram<u64>,
     dead_letters: Counter<u64>,
+    #[cfg(feature = "kafka")]
+    lag: Gauge<u64>,
+    #[cfg(feature = "kafka")]
+    lost: Counter<u64>,
 }
 
 named_enum! {
@@ -29,6 +35,8 @@ named_enum! {
         Grpc = "grpc",
         /// RabbitMQ
         Amqp = "amqp",
+        /// Kafka
+        Kafka = "kafka",
     }
 }
 
@@ -42,6 +50,10 @@ impl Metrics {
             commit_seconds: metric_list::INTAKE_COMMIT_DURATION.instrument(),
             commit_batches: metric_list::INTAKE_COMMIT_REQUESTS.instrument(),
             dead_letters: metric_list::INTAKE_DEAD_LETTERS.instrument(),
+            #[cfg(feature = "kafka")]
+            lag: metric_list::INTAKE_LAG.instrument(),
+            #[cfg(feature = "kafka")]
+            lost: metric_list::INTAKE_LOST.instrument(),
         };
         metric_list::INTAKE_RECORDS.start_at_zero(&metrics.records, &[]);
         metric_list::INTAKE_OWN.start_at_zero(&metrics.own, &[]);
@@ -54,6 +66,24 @@ impl Metrics {
     pub(super) fn queue_is_there(&self, queue: &str) {
         let queue = KeyValue::new("queue", queue.to_owned());
         metric_list::INTAKE_DEAD_LETTERS.start_at_zero(&self.dead_letters, &[queue]);
+    }
+
+    /// The same of a topic.
+    #[cfg(feature = "kafka")]
+    pub(super) fn topic_is_there(&self, topic: &str) {
+        self.queue_is_there(topic);
+        self.lag(topic, 0);
+        metric_list::INTAKE_LOST.start_at_zero(&self.lost, &[KeyValue::new("topic", topic.to_owned())]);
+    }
+
+    #[cfg(feature = "kafka")]
+    pub(super) fn lag(&self, topic: &str, records: u64) {
+        self.lag.record(records, &[KeyValue::new("topic", topic.to_owned())]);
+    }
+
+    #[cfg(feature = "kafka")]
+    pub(super) fn lost(&self, topic: &str, records: u64) {
+        self.lost.add(records, &[KeyValue::new("topic", topic.to_owned())]);
     }
 
     pub(super) fn committed(&self, batch: &IntakeBatch, outcome: Committed) {

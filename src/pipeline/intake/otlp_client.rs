@@ -15,7 +15,8 @@ use tonic::transport::{ClientTlsConfig, Endpoint};
 use tonic_types::StatusExt;
 
 use super::amqp;
-use crate::config::intake::AmqpConfig;
+use super::kafka::{KafkaConfigError, KafkaSender};
+use crate::config::intake::{AmqpConfig, IntakeConfig};
 use crate::net;
 use crate::otlp::{Request, Signal, wire};
 
@@ -28,11 +29,13 @@ pub enum Target {
     Grpc(String),
     /// A RabbitMQ broker.
     Amqp(SecretString),
+    /// Brokers of Kafka, `host:port` with commas between them.
+    Kafka(String),
 }
 
 /// Text that names no target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected http(s)://host:port, grpc(s)://host:port or amqp(s)://user:password@host/vhost")]
+#[error("expected http(s)://host:port, grpc(s)://host:port, amqp(s)://user:password@host/vhost or kafka://host:port")]
 pub struct TargetError;
 
 impl FromStr for Target {
@@ -48,6 +51,7 @@ impl FromStr for Target {
             }
             "grpc" => Ok(Self::Grpc(format!("http://{rest}"))),
             "grpcs" => Ok(Self::Grpc(format!("https://{rest}"))),
+            "kafka" => Ok(Self::Kafka(rest.to_owned())),
             "amqp" | "amqps" => Ok(Self::Amqp(text.trim().to_owned().into())),
             _ => Err(TargetError),
         }
@@ -64,6 +68,7 @@ impl fmt::Display for Target {
                 Ok(uri) => write!(f, "RabbitMQ at {}:{}", uri.authority.host, uri.authority.port),
                 Err(_) => f.write_str("RabbitMQ"),
             },
+            Self::Kafka(brokers) => write!(f, "Kafka at {brokers}"),
         }
     }
 }
@@ -80,6 +85,9 @@ pub enum SendError {
     /// The broker's URL is wrong.
     #[error(transparent)]
     BrokerUrl(#[from] amqp::BrokerUrlError),
+    /// Kafka cannot be written to as configured.
+    #[error(transparent)]
+    Kafka(#[from] KafkaConfigError),
     /// The receiver refused a request for good.
     #[error("refused: {0}")]
     Refused(String),
@@ -117,6 +125,7 @@ enum Wire {
     Http { client: reqwest::Client, base: String },
     Grpc(tonic::transport::Channel),
     Amqp { _connection: Connection, channel: Channel, traces_queue: String, logs_queue: String },
+    Kafka(Box<KafkaSender>),
 }
 
 /// How long a receiver that says "later" is asked again.
@@ -132,12 +141,13 @@ enum Attempt {
 }
 
 impl Sender {
-    /// Connects. `queues` names the queues of a broker; without it they are the exporter's defaults.
-    pub async fn connect(to: &Target, queues: Option<&AmqpConfig>) -> Result<Self, SendError> {
+    /// Connects. `intake` names the queues and topics of a broker; without it they are the exporters' defaults.
+    pub async fn connect(to: &Target, intake: &IntakeConfig) -> Result<Self, SendError> {
         let wire = match to {
             Target::Http(base) => Wire::Http { client: http_client(base)?, base: base.clone() },
             Target::Grpc(address) => Wire::Grpc(grpc_channel(address).await?),
-            Target::Amqp(url) => broker(url, to, queues).await?,
+            Target::Amqp(url) => broker(url, to, intake.amqp.as_ref()).await?,
+            Target::Kafka(brokers) => Wire::Kafka(Box::new(KafkaSender::connect(brokers, intake.kafka.as_ref())?)),
         };
         Ok(Self { to: to.to_string(), wire })
     }
@@ -164,6 +174,10 @@ impl Sender {
             Wire::Amqp { channel, traces_queue, logs_queue, .. } => {
                 let queue = if signal(request) == Signal::Traces { traces_queue } else { logs_queue };
                 self.over_amqp(channel, queue, request).await
+            }
+            Wire::Kafka(sender) => {
+                let sent = sender.send(signal(request), &encode(request)).await;
+                sent.map(|()| Attempt::Taken(Sent::default())).map_err(|error| self.unreachable(error))
             }
         }
     }
@@ -305,6 +319,7 @@ mod tests {
         assert!(matches!("http://h:1/v1/traces/".parse().unwrap(), Target::Http(base) if base == "http://h:1"));
         assert!(matches!("grpcs://h:1".parse().unwrap(), Target::Grpc(address) if address == "https://h:1"));
         assert!(matches!("amqps://u:p@h".parse().unwrap(), Target::Amqp(_)));
+        assert_eq!("kafka://a:1,b:2/".parse::<Target>().unwrap().to_string(), "Kafka at a:1,b:2");
         for wrong in ["h:1", "ftp://h", "http://", ""] {
             assert!(wrong.parse::<Target>().is_err(), "{wrong}");
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Admission;
 use super::amqp::AmqpConsumer;
 use super::intake_error::IntakeError;
+use super::kafka::KafkaConsumer;
 use super::otlp_http::Receiver;
 use super::{Intake, door, otlp_grpc, otlp_http};
 use crate::config::intake::{IntakeConfig, Listen, OtlpConfig};
@@ -23,6 +24,7 @@ pub struct Listeners {
     http: Option<TcpListener>,
     grpc: Option<TcpListener>,
     amqp: Option<AmqpConsumer>,
+    kafka: Option<KafkaConsumer>,
     otlp: OtlpConfig,
     tokens: Tokens<String>,
     tls: Option<TlsAcceptor>,
@@ -31,7 +33,7 @@ pub struct Listeners {
 const HTTP: &str = "OTLP/HTTP";
 const GRPC: &str = "OTLP/gRPC";
 
-/// Binds every configured receiver and checks the broker's URL; the broker itself may come later.
+/// Binds every configured receiver and reads what is needed of the brokers; they themselves may come later.
 pub async fn bind(config: &IntakeConfig) -> Result<Listeners, IntakeError> {
     let OtlpConfig { http, grpc, tls_cert_file, tls_key_file, .. } = &config.otlp;
     let tokens = door::tokens(&config.otlp)?;
@@ -40,6 +42,7 @@ pub async fn bind(config: &IntakeConfig) -> Result<Listeners, IntakeError> {
         http: listen(http, HTTP, "intake.otlp.http").await?,
         grpc: listen(grpc, GRPC, "intake.otlp.grpc").await?,
         amqp: config.amqp.clone().map(AmqpConsumer::new).transpose()?,
+        kafka: config.kafka.as_ref().map(KafkaConsumer::new).transpose()?,
         otlp: config.otlp.clone(),
         tokens,
         tls,
@@ -69,7 +72,7 @@ async fn listen(
 impl Listeners {
     /// Whether there is no way in at all.
     pub fn is_empty(&self) -> bool {
-        self.http.is_none() && self.grpc.is_none() && self.amqp.is_none()
+        self.http.is_none() && self.grpc.is_none() && self.amqp.is_none() && self.kafka.is_none()
     }
 
     /// Where OTLP/HTTP is reachable.
@@ -102,10 +105,15 @@ impl Listeners {
         let grpc = serve(self.grpc, &receiver, otlp_grpc::router, GRPC, self.tls, shutdown.clone());
         let amqp = async {
             if let Some(consumer) = self.amqp {
-                consumer.run(intake, admission, shutdown).await;
+                consumer.run(Arc::clone(&intake), admission.clone(), shutdown.clone()).await;
             }
         };
-        tokio::join!(http, grpc, amqp);
+        let kafka = async {
+            if let Some(consumer) = self.kafka {
+                consumer.run(Arc::clone(&intake), admission.clone(), shutdown.clone()).await;
+            }
+        };
+        tokio::join!(http, grpc, amqp, kafka);
     }
 }
 

@@ -12,6 +12,7 @@ pub struct IntakeStatus {
 struct Troubles {
     store: Option<String>,
     broker: Option<String>,
+    kafka: Option<String>,
 }
 
 /// Something intake depends on.
@@ -21,6 +22,21 @@ pub enum Dependency {
     Store,
     /// RabbitMQ.
     Broker,
+    /// Kafka.
+    #[cfg(feature = "kafka")]
+    Kafka,
+}
+
+impl Dependency {
+    /// As people call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Store => "the database",
+            Self::Broker => "RabbitMQ",
+            #[cfg(feature = "kafka")]
+            Self::Kafka => "Kafka",
+        }
+    }
 }
 
 impl IntakeStatus {
@@ -39,6 +55,8 @@ impl IntakeStatus {
         match dependency {
             Dependency::Store => troubles.store = reason,
             Dependency::Broker => troubles.broker = reason,
+            #[cfg(feature = "kafka")]
+            Dependency::Kafka => troubles.kafka = reason,
         }
     }
 
@@ -46,7 +64,9 @@ impl IntakeStatus {
     pub fn troubles(&self) -> Vec<(&'static str, String)> {
         let troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         let store = troubles.store.iter().map(|reason| ("database away", reason.clone()));
-        store.chain(troubles.broker.iter().map(|reason| ("broker away", reason.clone()))).collect()
+        let broker = troubles.broker.iter().map(|reason| ("broker away", reason.clone()));
+        let kafka = troubles.kafka.iter().map(|reason| ("Kafka away", reason.clone()));
+        store.chain(broker).chain(kafka).collect()
     }
 }
 

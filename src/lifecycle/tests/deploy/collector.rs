@@ -4,8 +4,9 @@ use super::*;
 use crate::config::sinks::SinkTarget;
 
 /// Files, the exporter in each that leads to judged, and the one that cuts what is sent there.
-const FILES: [(&str, &str, &str); 2] = [
+const FILES: [(&str, &str, &str); 3] = [
     ("deploy/collector/rabbitmq.yaml", "rabbitmq", "otlp_grpc/sized"),
+    ("deploy/collector/kafka.yaml", "kafka", "kafka"),
     ("deploy/collector/otlp.yaml", "otlp_grpc/judged", "otlp_grpc/judged"),
 ];
 
@@ -85,6 +86,10 @@ fn no_message_is_larger_than_what_the_next_hop_takes() {
             assert!(limit < Some(16), "{path}: {receiver} lets through what the broker refuses");
             assert!((14 * MIB..15 * MIB).contains(&largest(sized)), "{path}: {}", largest(sized));
         }
+        // Kafka's exporter loses a batch over its limit, and brokers take 1 MiB by default.
+        if let Some(limit) = collector["exporters"][sized]["producer"]["max_message_bytes"].as_u64() {
+            assert!(largest(sized) < limit && limit < MIB, "{path}: {}", largest(sized));
+        }
     }
 }
 
@@ -107,6 +112,9 @@ fn judged_and_the_collector_agree_on_queues_and_addresses() {
         let config = config(&path);
         if let Some(amqp) = config.intake.amqp {
             assert_eq!((amqp.traces_queue.as_str(), amqp.logs_queue.as_str()), ("otlp_spans", "otlp_logs"), "{path}");
+        }
+        if let Some(kafka) = config.intake.kafka {
+            assert_eq!((kafka.traces_topic.as_str(), kafka.logs_topic.as_str()), ("otlp_spans", "otlp_logs"), "{path}");
         }
         let scores = collector["receivers"]["otlp/scores"]["protocols"]["grpc"]["endpoint"].as_str().unwrap();
         let port = scores.rsplit(':').next().unwrap();

@@ -1,7 +1,5 @@
 //! One message: committed and acknowledged, or moved to the dead-letter queue with the reason.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicPublishOptions};
@@ -9,18 +7,14 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use lapin::{Channel, Confirmation};
 use tokio_util::sync::CancellationToken;
 
-use super::super::admission::{Admission, Sender};
-use super::super::arrival::Arrival;
-use super::super::compression::Compression;
+use super::super::admission::Admission;
+use super::super::backoff::Backoff;
+use super::super::handover::{HandedOver, Handover};
 use super::super::metrics::Transport;
-use super::super::{AcceptError, Description, Intake};
+use super::super::{Description, Intake};
 use crate::config::intake::AmqpConfig;
 use crate::otlp::Signal;
 
-/// How often a message is tried that the database refuses while it is there: beyond it the message is at fault.
-const REFUSALS: u32 = 10;
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// The broker limits the size of all headers together.
 const MAX_REASON: usize = 1000;
 
@@ -58,31 +52,23 @@ impl Desk<'_> {
         let Delivery { data, properties, acker, .. } = delivery;
         let data = Bytes::from(data);
         let encoding = properties.content_encoding().as_ref().map_or("", ShortString::as_str).to_owned();
-        let mut backoff = Backoff::new();
-        let mut refusals = 0;
-        let reason = loop {
-            match self.accept(&encoding, data.clone()).await {
-                Ok(()) => {
-                    acker.ack(BasicAckOptions::default()).await?;
-                    return Ok(Handled::Finished);
-                }
-                Err(AcceptError::Unreadable(reason) | AcceptError::Unknown(reason) | AcceptError::TooLarge(reason)) => {
-                    break reason;
-                }
-                Err(AcceptError::Overloaded) => {}
-                Err(AcceptError::Unavailable { reason, transient: false }) if refusals == REFUSALS => {
-                    break format!("the database refused it {REFUSALS} times: {reason}");
-                }
-                Err(AcceptError::Unavailable { transient, .. }) => refusals += u32::from(!transient),
-                // Not acknowledged: the broker gives it to the next consumer.
-                Err(AcceptError::Stopping) => return Ok(Handled::Left),
-            }
-            // Held back rather than given back: a message given back comes again at once, and counts as a failed one.
-            if acker.poisoned() || !backoff.wait(shutdown).await {
-                return Ok(Handled::Left);
-            }
+        let handover = Handover {
+            intake: self.intake,
+            admission: self.admission,
+            transport: Transport::Amqp,
+            limit: self.config.max_message_bytes,
+            limit_key: "intake.amqp.max_message_bytes",
         };
-        let mut backoff = Backoff::new();
+        let (description, is_left) = (Description::Expected(self.signal), || acker.poisoned());
+        let reason = match handover.hand_over(description, &encoding, data.clone(), is_left, shutdown).await {
+            HandedOver::Committed => {
+                acker.ack(BasicAckOptions::default()).await?;
+                return Ok(Handled::Finished);
+            }
+            HandedOver::Left => return Ok(Handled::Left),
+            HandedOver::Unreadable(reason) => reason,
+        };
+        let mut backoff = Backoff::of_message();
         while !self.dead_letter(&reason, &data, &properties).await? {
             if acker.poisoned() || !backoff.wait(shutdown).await {
                 return Ok(Handled::Left);
@@ -90,21 +76,6 @@ impl Desk<'_> {
         }
         acker.ack(BasicAckOptions::default()).await?;
         Ok(Handled::Finished)
-    }
-
-    async fn accept(&self, encoding: &str, data: Bytes) -> Result<(), AcceptError> {
-        let limit = self.config.max_message_bytes;
-        if data.len() > limit {
-            let length = data.len();
-            let reason = format!("the message has {length} bytes; intake.amqp.max_message_bytes allows {limit}");
-            return Err(AcceptError::Unreadable(reason));
-        }
-        // The Collector's exporter compresses nothing and says nothing; others may.
-        let compression = Compression::parse(encoding)?;
-        let (sender, admission) = (Sender::Broker, self.admission.clone());
-        let arrival = Arrival { sender, compression, body: data, max_decompressed: limit, admission };
-        let memory = arrival.enter().await?;
-        self.intake.accept(Transport::Amqp, Description::Expected(self.signal), arrival, memory).await.map(drop)
     }
 
     /// Publishes to the dead-letter queue; true when the broker has it safely.
@@ -139,27 +110,6 @@ impl Desk<'_> {
                 );
                 Ok(false)
             }
-        }
-    }
-}
-
-struct Backoff {
-    wait: Duration,
-}
-
-impl Backoff {
-    fn new() -> Self {
-        Self { wait: FIRST_WAIT }
-    }
-
-    /// False when the shutdown came first.
-    async fn wait(&mut self, shutdown: &CancellationToken) -> bool {
-        tokio::select! {
-            () = tokio::time::sleep(self.wait) => {
-                self.wait = (self.wait * 2).min(LONGEST_WAIT);
-                true
-            }
-            () = shutdown.cancelled() => false,
         }
     }
 }

@@ -3,7 +3,6 @@
 //! The position is written behind the commits, at most a second late: what a crash makes judged read again is recognised
 //! by its digest. One worker at a time reads a stream; the others wait for its lease.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lapin::message::Delivery;
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::SessionError;
 use crate::config::stream::StreamStart;
 use crate::pipeline::intake::intake_store::{IntakeStore, answered};
+use crate::pipeline::intake::progress::Progress;
 use crate::store::StreamClaim;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -47,8 +47,7 @@ impl<'a> StreamReading<'a> {
         while !shutdown.is_cancelled() {
             match answered(store.claim_stream(queue, &began_at, LEASE.as_millis() as i64)).await? {
                 StreamClaim::Held { next, began_ms } => {
-                    let progress = Progress { next, under_way: BTreeSet::new() };
-                    return Ok(Some(Self { store, queue, start, began_ms, progress }));
+                    return Ok(Some(Self { store, queue, start, began_ms, progress: Progress::at(next) }));
                 }
                 StreamClaim::Taken => {
                     if !std::mem::replace(&mut told, true) {
@@ -64,15 +63,10 @@ impl<'a> StreamReading<'a> {
     /// What the consumer tells the broker. `next` and a length of time mean a moment, that at which reading was begun: what came
     /// while the connection was away is not passed over.
     pub(super) fn arguments(&self) -> FieldTable {
-        let moment = |at_ms: i64| AMQPValue::Timestamp((at_ms / 1_000).max(0) as u64);
-        let place = match (self.progress.next, self.start) {
+        let place = match (self.progress.committed(), self.start.moment_ms(self.began_ms)) {
             (Some(next), _) => AMQPValue::LongLongInt(i64::try_from(next).unwrap_or(i64::MAX)),
-            (None, StreamStart::First) => AMQPValue::LongString(LongString::from("first")),
-            (None, StreamStart::Next) => moment(self.began_ms),
-            (None, StreamStart::Ago(length)) => {
-                moment(self.began_ms.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
-            }
-            (None, StreamStart::At(moment_given)) => moment(moment_given.as_millisecond()),
+            (None, None) => AMQPValue::LongString(LongString::from("first")),
+            (None, Some(moment_ms)) => AMQPValue::Timestamp((moment_ms / 1_000) as u64),
         };
         let mut arguments = FieldTable::default();
         arguments.insert(OFFSET.into(), place);
@@ -113,54 +107,5 @@ pub(super) fn offset(delivery: &Delivery) -> Option<u64> {
     match headers.inner().get(&ShortString::from(OFFSET))? {
         AMQPValue::LongLongInt(offset) => u64::try_from(*offset).ok(),
         _ => None,
-    }
-}
-
-/// Messages are finished in any order; the position is that before which all are.
-#[derive(Debug, Default)]
-struct Progress {
-    /// Behind the last message taken.
-    next: Option<u64>,
-    under_way: BTreeSet<u64>,
-}
-
-impl Progress {
-    fn begin(&mut self, offset: u64) {
-        self.under_way.insert(offset);
-        self.next = self.next.max(Some(offset.saturating_add(1)));
-    }
-
-    fn end(&mut self, offset: u64) {
-        self.under_way.remove(&offset);
-    }
-
-    /// The first message that is not finished; `None` when nothing was ever read.
-    fn committed(&self) -> Option<u64> {
-        self.under_way.first().copied().or(self.next)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn the_position_never_passes_a_message_that_is_not_finished(order in proptest::collection::vec(0..20u64, 0..40)) {
-            let mut progress = Progress::default();
-            (0..20).for_each(|offset| progress.begin(offset));
-            let mut finished = BTreeSet::new();
-            for offset in order {
-                progress.end(offset);
-                finished.insert(offset);
-                let first_left = (0..20).find(|offset| !finished.contains(offset)).unwrap_or(20);
-                proptest::prop_assert_eq!(progress.committed(), Some(first_left));
-            }
-        }
-    }
-
-    #[test]
-    fn what_was_never_read_has_no_position() {
-        assert_eq!(Progress::default().committed(), None);
     }
 }

@@ -3,6 +3,8 @@
 mod amqp;
 mod grpc;
 mod http;
+#[cfg(feature = "kafka")]
+mod kafka;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -118,6 +120,34 @@ impl IntakeStore for MoodyStore {
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
         Box::pin(self.store.advance_stream(queue, next, lease_ms))
     }
+
+    #[cfg(feature = "kafka")]
+    fn note_lost_records<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: i32,
+        from: u64,
+        to: u64,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        Box::pin(self.store.note_lost_records(topic, partition, from, to))
+    }
+}
+
+/// Threads of a test that fails end too.
+struct Ending(CancellationToken);
+
+impl std::ops::Deref for Ending {
+    type Target = CancellationToken;
+
+    fn deref(&self) -> &CancellationToken {
+        &self.0
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.cancel();
+    }
 }
 
 /// judged's intake, running.
@@ -127,7 +157,7 @@ struct Service {
     intake: Arc<Intake>,
     http: SocketAddr,
     grpc: SocketAddr,
-    shutdown: CancellationToken,
+    shutdown: Ending,
     serving: JoinHandle<()>,
     committing: JoinHandle<()>,
 }
@@ -152,7 +182,7 @@ impl Service {
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(listeners.serve(Arc::clone(&intake), shutdown.clone()));
         let committing = tokio::spawn(committer.run());
-        Self { database, store, intake, http, grpc, shutdown, serving, committing }
+        Self { database, store, intake, http, grpc, shutdown: Ending(shutdown), serving, committing }
     }
 
     /// Both signals together.
