@@ -78,7 +78,9 @@ impl KafkaConsumer {
         let context = Context {
             plain: Plain { token: self.settings.token.clone(), ..Plain::default() },
             books: Arc::default(),
-            intake: Arc::clone(&desk.intake),
+            store: Arc::clone(&desk.intake.store),
+            status: Arc::clone(&desk.intake.status),
+            metrics: Arc::clone(&desk.intake.metrics),
             runtime: Handle::current(),
             group: config.group.clone(),
             start: config.start,

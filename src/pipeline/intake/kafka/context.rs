@@ -20,8 +20,9 @@ use super::error::SessionError;
 use super::start::Known;
 use super::token::TokenSource;
 use crate::config::stream::StreamStart;
-use crate::pipeline::intake::intake_store::answered;
-use crate::pipeline::intake::{Dependency, Intake};
+use crate::pipeline::intake::intake_store::{IntakeStore, answered};
+use crate::pipeline::intake::metrics::Metrics;
+use crate::pipeline::intake::{Dependency, IntakeStatus};
 use crate::store::StreamClaim;
 
 /// How long the brokers may take to say where a partition begins and ends.
@@ -66,7 +67,10 @@ impl ConsumerContext for Plain {}
 pub(super) struct Context {
     pub(super) plain: Plain,
     pub(super) books: Arc<Books>,
-    pub(super) intake: Arc<Intake>,
+    /// Parts of intake, and not all of it: a client that cannot leave its group would keep it from ending.
+    pub(super) store: Arc<dyn IntakeStore>,
+    pub(super) status: Arc<IntakeStatus>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) runtime: Handle,
     pub(super) group: String,
     pub(super) start: StreamStart,
@@ -89,7 +93,7 @@ impl ClientContext for Context {
         if code.is_some_and(is_told) {
             let trouble = self.plain.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let reason = trouble.unwrap_or_else(|| reason.to_owned());
-            self.intake.status().away(Dependency::Kafka, reason.as_str());
+            self.status.away(Dependency::Kafka, reason.as_str());
             if !self.is_away.swap(true, Ordering::AcqRel) {
                 tracing::warn!(%reason, "Kafka is away; trying again");
             }
@@ -105,7 +109,7 @@ impl ClientContext for Context {
             self.is_there();
         }
         for (topic, lag) in self.lags(&statistics) {
-            self.intake.metrics.lag(topic, lag);
+            self.metrics.lag(topic, lag);
         }
     }
 }
@@ -136,7 +140,7 @@ impl ConsumerContext for Context {
 impl Context {
     /// The brokers answer.
     pub(super) fn is_there(&self) {
-        self.intake.status().back(Dependency::Kafka);
+        self.status.back(Dependency::Kafka);
         if self.is_away.swap(false, Ordering::AcqRel) {
             tracing::info!("Kafka is back");
         }
@@ -229,7 +233,7 @@ impl Context {
         }
         let (name, began_at) = (format!("kafka {} {topic}", self.group), self.start.to_string());
         loop {
-            let claim = self.runtime.block_on(answered(self.intake.store.claim_stream(&name, &began_at, NO_LEASE)));
+            let claim = self.runtime.block_on(answered(self.store.claim_stream(&name, &began_at, NO_LEASE)));
             match claim? {
                 StreamClaim::Held { began_ms, .. } => return Ok(self.start.moment_ms(began_ms)),
                 // Another worker asks in this millisecond.

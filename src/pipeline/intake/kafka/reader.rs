@@ -167,12 +167,12 @@ impl Reader {
     fn note_losses(&self) {
         let context = self.context();
         for (place, lost) in context.books.losses() {
-            let noted = context.intake.store.note_lost_records(&place.topic, place.partition, lost.from, lost.to);
+            let noted = context.store.note_lost_records(&place.topic, place.partition, lost.from, lost.to);
             match context.runtime.block_on(answered(noted)) {
                 Ok(is_new) => {
                     context.books.loss_is_noted(&place);
                     if is_new {
-                        context.intake.metrics.lost(&place.topic, lost.to - lost.from);
+                        context.metrics.lost(&place.topic, lost.to - lost.from);
                     }
                 }
                 Err(error) => tracing::warn!(%error, "records that were lost cannot be noted; trying again"),
