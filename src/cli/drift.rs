@@ -12,11 +12,11 @@ use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output};
 use crate::agreement::{Declaration, shown};
 use crate::config::{Config, ConfigError};
-use crate::drift::{Flag, Kind, Line, Recovered, Report, Settings, detect_lines};
+use crate::drift::{Candidate, Flag, Kind, Line, Recovered, Report, Settings, detect_lines};
 use crate::lifecycle::{self, rubric_loader};
 use crate::report::{ReportInput, ReportOptions, RubricFacts, drift_of};
 
-/// Prints one line for each thing that moved in a history of labels.
+/// Prints what moved in a history of labels, and why.
 ///
 /// Has a judge drifted, since when, how sure is that, and what is it put down to?
 ///
@@ -31,6 +31,9 @@ use crate::report::{ReportInput, ReportOptions, RubricFacts, drift_of};
 /// The first labels are the baseline. Agreement is watched by an e-detector: however often one looks, on average at
 /// least --run-length labels pass before a false alarm. A flag also needs a fall of at least --tolerance. What has come
 /// back is told as recovered and is no flag; the watch then begins anew against the same baseline.
+///
+/// The size of a fall is provisional until 30 labels have come after its flag. Its cause is told when it alone is shown, or when
+/// the intervals of all others exclude them; until a round of known items (`anchor`) is over it is pending.
 ///
 /// Lines that cannot be read are reported on standard error and in the JSON; the others are used.
 #[derive(Debug, Clone, clap::Args)]
@@ -162,7 +165,10 @@ fn render<T: Serialize>(report: &Report<T>, settings: &Settings, skipped: usize)
         lines.push(format!("lines that could not be read and were left out: {skipped}"));
     }
     lines.extend(report.recovered.iter().map(recovered));
-    lines.extend(report.flags.iter().map(flag));
+    for one in &report.flags {
+        lines.push(flag(one));
+        lines.extend(one.candidates.iter().map(candidate));
+    }
     if report.flags.is_empty() {
         lines.push("nothing is flagged".to_owned());
     }
@@ -179,8 +185,11 @@ fn flag<T: Serialize>(flag: &Flag<T>) -> String {
         Kind::Quality => "the answers' mean score changed by",
     };
     let part = flag.segment.as_ref().map_or(String::new(), |segment| format!(" [{segment}]"));
+    let range = flag.since_range.as_ref();
+    let range = range.map_or(String::new(), |dates| format!(" ({} to {})", plain(&dates.from), plain(&dates.until)));
+    let pending = if flag.pending { " (pending)" } else { "" };
     format!(
-        "{}{part}: {what} {} since {}, seen at {} after {}; evidence {:.3} against {:.3} ({}); put down to {}: {}",
+        "{}{part}: {what} {} since {}{range}, seen at {} after {}; evidence {:.3} against {:.3} ({}); put down to {}{pending}: {}",
         flag.kind.as_str(),
         shown(flag.effect),
         plain(&flag.since),
@@ -192,6 +201,12 @@ fn flag<T: Serialize>(flag: &Flag<T>) -> String {
         flag.attribution.as_str().replace('_', " "),
         flag.advice
     )
+}
+
+/// What speaks for a cause.
+fn candidate(one: &Candidate) -> String {
+    let change = one.change.value().map_or_else(String::new, |_| format!("{}, ", shown(one.change)));
+    format!("  {} {}: {change}{}", one.standing.as_str(), one.cause.as_str().replace('_', " "), one.why)
 }
 
 /// What had moved and is back: one line as well, and no flag.

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 
 use super::output::{JsonFormat, Output, Table};
 use crate::simulation::{
-    Answers, Characteristics, Coverage, QualityCharacteristics, Rearming, Scenario, characteristics, coverage,
-    quality_characteristics, rearming,
+    Anchors, Answers, Causes, Characteristics, Coverage, QualityCharacteristics, Rearming, Scenario, Situation, causes,
+    characteristics, coverage, quality_characteristics, rearming,
 };
 
 /// What agreement falls to, returns from and falls to again.
@@ -21,7 +21,7 @@ const FALLEN: [f64; 3] = [0.5, 0.6, 0.7];
 /// Every stream is a year of 20 uniformly drawn labels a week after a baseline of 200; things change after 200 labels more.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Args {
-    /// Streams of each scenario.
+    /// Streams of each scenario; of each combination of situation, people, anchors and versions a tenth of it.
     #[arg(long, default_value_t = 200)]
     streams: usize,
     /// Samples for each interval.
@@ -50,11 +50,19 @@ pub(super) fn run(args: &Args, output: &mut Output) -> anyhow::Result<ExitCode> 
     let quality = each_in_a_thread(Answers::ALL, |answers| quality_characteristics(answers, args.streams, args.seed))?;
     let again: Vec<Rearming> = FALLEN.map(|fallen| rearming(fallen, args.streams, args.seed)).into();
     let intervals = coverage(args.samples, args.seed);
-    let tables = || [scenarios(&drift), rearmed(&again), answers(&quality), covered(&intervals)];
+    let named = each_in_a_thread(Situation::ALL, |situation| {
+        let all = [Anchors::None, Anchors::Judged, Anchors::Relabelled];
+        all.map(|anchors| causes(situation, anchors, args.streams.div_ceil(10), args.seed))
+    })?
+    .into_flattened();
+    let tables = || {
+        [scenarios(&drift), attributed(&named), sized(&named), rearmed(&again), answers(&quality), covered(&intervals)]
+    };
     match args.format {
         SimulationFormat::Json => {
-            let all =
-                serde_json::json!({ "drift": drift, "rearming": again, "quality": quality, "intervals": intervals });
+            let all = serde_json::json!({
+                "drift": drift, "causes": named, "rearming": again, "quality": quality, "intervals": intervals
+            });
             output.json(JsonFormat::Simulation, &all)?;
         }
         SimulationFormat::Table => output.text(&tables().map(|table| table.render()).join("\n"))?,
@@ -106,6 +114,61 @@ fn scenarios(drift: &[Characteristics]) -> Table {
         ]);
     }
     scenarios
+}
+
+/// What falls were put down to.
+fn attributed(all: &[Causes]) -> Table {
+    let causes = ["judge_model", "judge_prompt", "raters", "input_mix", "answers", "new_content", "ambiguous"];
+    let mut heads = vec!["what happens", "anchors", "found", "wrong at any time", "person wrongly accused", "open"];
+    heads.extend(causes.map(|cause| match cause {
+        "judge_model" => "model",
+        "judge_prompt" => "prompt",
+        "raters" => "people",
+        "input_mix" => "mix",
+        "new_content" => "content",
+        other => other,
+    }));
+    let mut table = Table::new(&heads);
+    for one in all {
+        let mut row = vec![
+            one.situation.describe().to_owned(),
+            match one.anchors {
+                Anchors::None => "none",
+                Anchors::Judged => "judged",
+                Anchors::Relabelled => "and relabelled",
+            }
+            .to_owned(),
+            one.found.to_string(),
+            one.wrong.to_string(),
+            one.accused.to_string(),
+            share(one.open, one.asked),
+        ];
+        row.extend(causes.map(|cause| one.named.get(cause).copied().unwrap_or(0).to_string()));
+        table.row(row);
+    }
+    table
+}
+
+/// How often sizes and dates held the truth, over all anchors.
+fn sized(all: &[Causes]) -> Table {
+    let mut table =
+        Table::new(&["what happens", "size holds", "dates hold, at the flag", "dates hold, 50 labels later"]);
+    for situation in Situation::ALL {
+        let own = || all.iter().filter(|one| one.situation == situation);
+        let sum = |of: fn(&Causes) -> usize| own().map(of).sum::<usize>();
+        table.row(vec![
+            situation.describe().to_owned(),
+            share(sum(|one| one.size_held), sum(|one| one.sized)),
+            share(sum(|one| one.dates_held), sum(|one| one.found)),
+            share(sum(|one| one.dates_held_later), sum(|one| one.dated)),
+        ]);
+    }
+    table
+}
+
+/// `94.7 %`; a dash of nothing.
+fn share(part: usize, of: usize) -> String {
+    if of == 0 { "–".to_owned() } else { format!("{:.1} %", part as f64 / of as f64 * 100.0) }
 }
 
 fn answers(quality: &[QualityCharacteristics]) -> Table {

@@ -1,16 +1,18 @@
 //! Everything that moved in a history, as flags with evidence and cause.
 
-use super::attribution::{Evidence, split};
+use std::borrow::Cow;
+
 use super::baseline::Parted;
+use super::causes::{Causes, Conclusion, movers};
 use super::history::History;
 use super::mix::{self, Shift, input_shifts, score_shifts};
-use super::recovery::{Back, Period};
+use super::recovery::Back;
 use super::replay::{self, Moved, Replays};
-use super::report::{ALGORITHM, Flag, Recovery, Strength};
+use super::report::{ALGORITHM, Dates, Flag, Recovery, Strength};
 use super::settings::Settings;
-use super::stream::{Alarm, Fall, Watched, fell_within, watch_parts};
-use super::votes::{Member, Vote};
+use super::stream::{Fall, Watched, watch_parts};
 use crate::model::{Attribution, DriftKind as Kind};
+use crate::statistics::Estimate;
 
 /// A flag, and its end where it has one.
 pub(super) type Said = (Flag<usize>, Option<Recovery<usize>>);
@@ -28,51 +30,36 @@ impl Found<'_> {
         let (first, later) = (&parted.first[..], &parted.later[..]);
         let input = input_shifts(self.history, parted, self.settings);
         let score = score_shifts(self.history, parted, self.settings);
-        // Of several shifts, the one that began when the period did: what had long moved explains less.
-        let mix_in = |period: Period| {
-            let then = input.iter().filter(|shift| shift.period().overlaps(period));
-            then.min_by_key(|shift| shift.since.abs_diff(period.since))
+        let causes = Causes::of(self.history, first, later);
+        let wholes: Vec<(&Fall, Conclusion)> = watched.falls.iter().map(|fall| (fall, causes.of_fall(fall))).collect();
+        // A part is explained by what was seen of the whole while it was down.
+        let of_part = |fall: &Fall| {
+            let with = wholes.iter().rev().find(|(whole, _)| whole.period().overlaps(fall.period()));
+            with.map_or_else(Conclusion::unknown, |(_, conclusion)| conclusion.clone())
         };
-        let raters = self.raters(first, later);
-        let part_in = |period: Period| {
-            let shift = mix_in(period);
-            move |index: usize| self.history.entries.get(index)?.part(&shift?.attribute)
-        };
-        let evidence = |period: Period, around: &[Vote]| Evidence {
-            entries: &self.history.entries,
-            judge: self.judge,
-            human: self.human,
-            input: mix_in(period),
-            within: fell_within(first, around, part_in(period), self.settings),
-            one_rater: raters.iter().any(|(_, fall)| fall.period().overlaps(period)),
-        };
-        let mut said = Vec::new();
-        for fall in &watched.falls {
-            let around = self.around(fall, later);
-            let period = fall.period();
-            let parts = split(first, around, part_in(period));
-            let attribution = evidence(period, around).of_agreement(period, fall.alarm.detected, parts);
-            said.push(self.fall_said(None, fall, attribution));
-        }
-        // Segments are explained as the whole is: by what it saw of its latest fall.
-        let around = watched.falls.last().map_or(&[][..], |fall| self.around(fall, later));
+        let mut said: Vec<Said> =
+            wholes.iter().map(|(fall, conclusion)| self.fall_said(None, fall, conclusion.clone())).collect();
         let returns: Vec<Back> = watched.falls.iter().filter_map(|fall| fall.back).collect();
         for (name, fall) in watch_parts(first, later, |index| self.segments_of(index), &returns, self.settings) {
-            let period = fall.period();
-            let attribution = evidence(period, around).of_agreement(period, fall.alarm.detected, None);
-            said.push(self.fall_said(Some(name), &fall, attribution));
+            said.push(self.fall_said(Some(name), &fall, of_part(&fall)));
         }
         said.extend(self.replay_flags());
-        for (name, fall) in &raters {
-            let (flag, recovery) = self.fall_said(Some(name.clone()), fall, Attribution::Raters);
-            said.push((Flag { kind: Kind::Rater, ..flag }, recovery));
+        let annotators = |index: usize| {
+            self.history.entries.get(index).and_then(|entry| entry.annotator.clone()).into_iter().collect()
+        };
+        for (name, fall) in watch_parts(first, later, annotators, &[], self.settings) {
+            if causes.is_alone(&name, &fall) {
+                let (flag, recovery) = self.fall_said(Some(name), &fall, Conclusion::plain(Attribution::Raters));
+                said.push((Flag { kind: Kind::Rater, ..flag }, recovery));
+            }
         }
         said.extend(score.iter().map(|shift| {
-            let period = shift.period();
-            let attribution = match (self.judge.moved_in(period), mix_in(period)) {
-                (true, _) => evidence(period, &[]).of_judge(shift.since, shift.detected),
-                (false, Some(_)) => Attribution::InputMix,
-                (false, None) => Attribution::Ambiguous,
+            let moved = self.judge.moves.iter().find(|moved| moved.period().overlaps(shift.period()));
+            let mixed = || input.iter().any(|input| input.period().overlaps(shift.period()));
+            let attribution = match moved {
+                Some(moved) => self.mover(moved),
+                None if mixed() => Attribution::InputMix,
+                None => Attribution::Ambiguous,
             };
             self.shift_said(Kind::Score, shift, attribution)
         }));
@@ -80,35 +67,10 @@ impl Found<'_> {
         said
     }
 
-    /// Falls of annotators during which the agreement of the others fell less than half as much.
-    fn raters(&self, first: &[Vote], later: &[Vote]) -> Vec<(String, Fall)> {
-        let annotator = |index: usize| self.history.entries.get(index).and_then(|entry| entry.annotator.clone());
-        let annotators = |index: usize| annotator(index).into_iter().collect();
-        let mut falls = watch_parts(first, later, annotators, &[], self.settings);
-        falls.retain(|(name, fall)| {
-            let others = |label: &Member| annotator(label.index).is_some_and(|other| other != *name);
-            let during = |label: &Member| others(label) && fall.period().contains(label.index);
-            match (mean(first, others), mean(later, during), fall.alarm.effect.value()) {
-                (Some(before), Some(now), Some(effect)) => now - before > effect / 2.0,
-                _ => false,
-            }
-        });
-        falls
-    }
-
     pub(super) fn replay_flags(&self) -> Vec<Said> {
-        let evidence = Evidence {
-            entries: &self.history.entries,
-            judge: self.judge,
-            human: self.human,
-            input: None,
-            within: false,
-            one_rater: false,
-        };
         let judge = self.judge.moves.iter().map(|moved| {
             let both = self.human.moved_in(moved.period());
-            let attribution =
-                if both { Attribution::Ambiguous } else { evidence.of_judge(moved.since, moved.detected) };
+            let attribution = if both { Attribution::Ambiguous } else { self.mover(moved) };
             self.replay_said(Kind::Judge, moved, attribution)
         });
         let human = self.human.moves.iter().map(|moved| {
@@ -119,26 +81,21 @@ impl Found<'_> {
         judge.chain(human).collect()
     }
 
-    /// The labels from which a fall is explained: those since it likely began and until it was back, as many as the
-    /// baseline has. The ones that raised the alarm are not enough: they were the unlucky ones.
-    fn around<'l>(&self, fall: &Fall, later: &'l [Vote]) -> &'l [Vote] {
-        let start = later.partition_point(|vote| vote.index() < fall.alarm.since);
-        let detected = later.partition_point(|vote| vote.index() <= fall.alarm.detected);
-        let back = fall.back.map_or(later.len(), |back| later.partition_point(|vote| vote.index() < back.since));
-        let end = (start + self.settings.baseline).min(back).max(detected).min(later.len());
-        &later[start..end]
+    /// What moved the judge, where one thing was changed, or nothing was.
+    fn mover(&self, moved: &Moved) -> Attribution {
+        match movers(&self.history.entries, moved.detected, |entry| self.judge.plausibility(moved, entry))[..] {
+            [one] => one,
+            _ => Attribution::Ambiguous,
+        }
     }
 
     fn segments_of(&self, index: usize) -> Vec<String> {
         self.history.entries.get(index).map_or_else(Vec::new, |entry| entry.parts().map(|(_, part)| part).collect())
     }
 
-    fn fall_said(&self, segment: Option<String>, fall: &Fall, attribution: Attribution) -> Said {
+    fn fall_said(&self, segment: Option<String>, fall: &Fall, conclusion: Conclusion) -> Said {
         let what = "agreement stays at or below";
-        (
-            self.agreement_flag(segment, &fall.alarm, attribution),
-            fall.back.map(|back| self.recovery(&back, what, "labels")),
-        )
+        (self.agreement_flag(segment, fall, conclusion), fall.back.map(|back| self.recovery(&back, what, "labels")))
     }
 
     fn replay_said(&self, kind: Kind, moved: &Moved, attribution: Attribution) -> Said {
@@ -172,27 +129,35 @@ impl Found<'_> {
         }
     }
 
-    fn agreement_flag(&self, segment: Option<String>, alarm: &Alarm, attribution: Attribution) -> Flag<usize> {
+    fn agreement_flag(&self, segment: Option<String>, fall: &Fall, conclusion: Conclusion) -> Flag<usize> {
+        let alarm = &fall.alarm;
         let many = if alarm.threshold > self.settings.run_length {
             ", error over patience controlled over parts (e-BH)"
         } else {
             ""
         };
+        let dates = fall.dates();
+        let (effect, provisional) = fall.size();
+        let advice = conclusion.advice();
         Flag {
             kind: Kind::Agreement,
             segment,
-            since: alarm.since,
+            since: dates.map_or(alarm.since, |dates| dates.likeliest),
             detected_at: alarm.detected,
             labels_to_detection: alarm.labels,
-            effect: alarm.effect,
+            effect,
             evidence: Strength {
                 statistic: alarm.statistic,
                 threshold: alarm.threshold,
                 guarantee: format!("{}{many}", self.run_length("labels")),
             },
-            attribution,
-            advice: attribution.advice().into(),
+            attribution: conclusion.attribution,
+            advice,
             algorithm: ALGORITHM,
+            since_range: dates.map(|dates| Dates { from: dates.first, until: dates.last }),
+            provisional,
+            pending: conclusion.pending,
+            candidates: conclusion.candidates,
         }
     }
 
@@ -202,18 +167,8 @@ impl Found<'_> {
         } else {
             self.run_length("replays")
         };
-        Flag {
-            kind,
-            segment: None,
-            since: moved.since,
-            detected_at: moved.detected,
-            labels_to_detection: moved.labels,
-            effect: moved.effect,
-            evidence: Strength { statistic: moved.statistic, threshold: moved.threshold, guarantee },
-            attribution,
-            advice: attribution.advice().into(),
-            algorithm: ALGORITHM,
-        }
+        let evidence = Strength { statistic: moved.statistic, threshold: moved.threshold, guarantee };
+        plain_flag(kind, None, (moved.since, moved.detected, moved.labels), moved.effect, evidence, attribution)
     }
 
     fn run_length(&self, what: &str) -> String {
@@ -222,28 +177,35 @@ impl Found<'_> {
 }
 
 fn shift_flag(kind: Kind, shift: &Shift, attribution: Attribution) -> Flag<usize> {
-    Flag {
-        kind,
-        segment: shift.segment.clone(),
-        since: shift.since,
-        detected_at: shift.detected,
-        labels_to_detection: shift.entries,
-        effect: shift.effect,
-        evidence: Strength {
-            statistic: shift.p,
-            threshold: shift.level,
-            guarantee: format!("a false alarm by this test has probability at most {} over all windows", mix::LEVEL),
-        },
-        attribution,
-        advice: attribution.advice().into(),
-        algorithm: ALGORITHM,
-    }
+    let guarantee = format!("a false alarm by this test has probability at most {} over all windows", mix::LEVEL);
+    let evidence = Strength { statistic: shift.p, threshold: shift.level, guarantee };
+    let times = (shift.since, shift.detected, shift.entries);
+    plain_flag(kind, shift.segment.clone(), times, shift.effect, evidence, attribution)
 }
 
-/// The weighted mean of the labels of which `counts` holds.
-fn mean(votes: &[Vote], counts: impl Fn(&Member) -> bool) -> Option<f64> {
-    let counted = votes.iter().flat_map(Vote::shares).filter(|(label, _)| counts(label));
-    let (sum, weight) =
-        counted.fold((0.0, 0.0), |(sum, all), (label, weight)| (sum + weight * label.closeness, all + weight));
-    (weight > 0.0).then(|| sum / weight)
+/// A flag of which nothing more is known.
+fn plain_flag(
+    kind: Kind,
+    segment: Option<String>,
+    (since, detected_at, labels_to_detection): (usize, usize, usize),
+    effect: Estimate,
+    evidence: Strength,
+    attribution: Attribution,
+) -> Flag<usize> {
+    Flag {
+        kind,
+        segment,
+        since,
+        detected_at,
+        labels_to_detection,
+        effect,
+        evidence,
+        attribution,
+        advice: Cow::Borrowed(attribution.advice()),
+        algorithm: ALGORITHM,
+        since_range: None,
+        provisional: false,
+        pending: false,
+        candidates: Vec::new(),
+    }
 }

@@ -9,8 +9,9 @@
 //!
 //! What an observation counts for is known when it is made: nothing that is seen later changes what was said of it.
 
-mod attribution;
+mod advice;
 mod baseline;
+mod causes;
 mod course;
 mod entry;
 mod file;
@@ -24,12 +25,14 @@ mod replay;
 mod report;
 mod scale;
 mod settings;
+mod since;
 mod stream;
 mod verdicts;
 mod votes;
 pub mod watch;
 mod weights;
 
+pub use causes::Candidate;
 #[cfg(test)]
 pub use course::EvidencePoint;
 pub use course::{Course, SeriesStart};
@@ -39,7 +42,7 @@ pub use history::History;
 pub use quality::{BASELINE as QUALITY_BASELINE, QualityScore};
 #[cfg(test)]
 pub use report::{ALGORITHM, Strength};
-pub use report::{Flag, Recovered, Recovery, Report};
+pub use report::{Dates, Flag, Recovered, Recovery, Report};
 pub use scale::DriftScale;
 pub use settings::Settings;
 

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use super::baseline::Baseline;
 use super::recovery::Back;
-use super::report::{ALGORITHM, Flag, Recovered, Recovery, Report, Strength};
+use super::report::{ALGORITHM, Dates, Flag, Recovered, Recovery, Report, Strength};
 use super::stream::{Fall, Rule, Watch, least_evidence};
 use super::weights::{Observation, Rarity};
 use crate::model::{Attribution, DriftKind as Kind, Moment};
@@ -103,7 +103,11 @@ impl<T: Copy + Ord> Report<T> {
     }
 
     fn quality_flag(&self, scores: &[QualityScore<T>], segment: Option<String>, fall: &Fall) -> Flag<T> {
-        let period = (scores[fall.alarm.since].time, scores[fall.alarm.detected].time);
+        let time = |index: usize| scores[index].time;
+        let dates = fall.dates();
+        let since = dates.map_or(fall.alarm.since, |dates| dates.likeliest);
+        let period = (time(since), time(fall.alarm.detected));
+        let (effect, provisional) = fall.size();
         let (attribution, advice) = self.why_quality_fell(segment.as_deref(), &period);
         let many = if fall.alarm.threshold > RULE.run_length {
             ", error over patience controlled over segments (e-BH)"
@@ -116,7 +120,7 @@ impl<T: Copy + Ord> Report<T> {
             since: period.0,
             detected_at: period.1,
             labels_to_detection: fall.alarm.labels,
-            effect: fall.alarm.effect,
+            effect,
             evidence: Strength {
                 statistic: fall.alarm.statistic,
                 threshold: fall.alarm.threshold,
@@ -125,6 +129,10 @@ impl<T: Copy + Ord> Report<T> {
             attribution,
             advice: Cow::Borrowed(advice),
             algorithm: ALGORITHM,
+            since_range: dates.map(|dates| Dates { from: time(dates.first), until: time(dates.last) }),
+            provisional,
+            pending: false,
+            candidates: Vec::new(),
         }
     }
 

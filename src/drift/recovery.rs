@@ -41,10 +41,6 @@ pub(super) struct Period {
 }
 
 impl Period {
-    pub(super) fn contains(self, index: usize) -> bool {
-        index >= self.since && self.until.is_none_or(|until| index <= until)
-    }
-
     pub(super) fn overlaps(self, other: Self) -> bool {
         let before_end = |from: usize, until: Option<usize>| until.is_none_or(|until| from <= until);
         before_end(self.since, other.until) && before_end(other.since, self.until)
@@ -121,6 +117,5 @@ mod tests {
         assert!(
             first.overlaps(Period { since: 0, until: None }) && Period { since: 0, until: Some(3) }.overlaps(first)
         );
-        assert!(first.contains(9) && !first.contains(10) && second.contains(1_000));
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::agreement::{Kind, Place};
+use crate::statistics::change_point::{Counted, change_point};
 use crate::statistics::e_detector::Detector;
 use crate::statistics::paired::{bowker, mcnemar_exact};
-use crate::statistics::{AgreementTable, Estimate, proportion};
+use crate::statistics::{AgreementTable, CONFIDENCE, Estimate, proportion};
 
 use super::history::{Event, History};
 use super::recovery::{Back, Period, Recovery};
@@ -21,7 +22,11 @@ const HUMAN_NOISE: f64 = 0.15;
 /// How much more than noise is drift.
 const MARGIN: f64 = 0.10;
 /// Replays that a quiet set of anchors needs to speak for the judge.
-pub(super) const MIN_REPLAYS: usize = 30;
+const MIN_REPLAYS: usize = 30;
+/// Replays on either side of an entry that tell whether they changed there.
+const AROUND: usize = 50;
+/// With how much certainty the date of a move is known before what changed around it is accused.
+const CERTAIN: f64 = 0.999;
 /// Level of the directional test over all replay rounds together.
 pub(super) const LEVEL: f64 = 0.01;
 
@@ -47,7 +52,7 @@ pub(super) struct Replays {
     /// Indices of the entries in which an item was seen again.
     pub(super) seen: Vec<usize>,
     /// How far each of them is from the item's first appearance: 0 the same, 1 the opposite.
-    pub(super) changes: Vec<f64>,
+    changes: Vec<f64>,
     /// When that side moved, in order of time; only the last one may stand.
     pub(super) moves: Vec<Moved>,
 }
@@ -55,6 +60,8 @@ pub(super) struct Replays {
 /// One side moved.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Moved {
+    /// Behind which entries it moved: likely, and surely.
+    behind: [usize; 2],
     pub(super) since: usize,
     pub(super) detected: usize,
     pub(super) labels: usize,
@@ -79,6 +86,8 @@ impl Moved {
 /// An item seen again: what it was at first and what it is now.
 struct Seen {
     index: usize,
+    /// Index of the item's first appearance.
+    first_index: usize,
     first: Place,
     now: Place,
     round: usize,
@@ -135,29 +144,37 @@ impl Replays {
         self.moves.iter().any(|moved| moved.period().overlaps(period))
     }
 
-    /// Whether what was seen again in a period changed by more than an unchanged human's noise, alarm or not.
-    pub(super) fn is_restless(&self, period: Period) -> bool {
-        let recent = self.seen.iter().zip(&self.changes).filter(|(index, _)| period.contains(**index));
-        let (number, sum) = recent.fold((0.0, 0.0), |(number, sum), (_, change)| (number + 1.0, sum + change));
-        number > 0.0 && sum / number > HUMAN_NOISE
+    /// How likely it is that what moved a side came with an entry: it did so within the time of the move, and items that were
+    /// seen again behind it changed more than those before. What crept in came with nothing.
+    pub(super) fn plausibility(&self, moved: &Moved, entry: usize) -> f64 {
+        let [likely, surely] = moved.behind;
+        if entry <= surely || entry > moved.detected {
+            return 0.0;
+        }
+        let place = self.seen.partition_point(|index| *index < entry);
+        let mean = |changes: &[f64]| changes.iter().sum::<f64>() / changes.len().max(1) as f64;
+        let before = mean(&self.changes[place.saturating_sub(AROUND)..place]);
+        let behind = mean(&self.changes[place..(place + AROUND).min(self.changes.len())]);
+        let is_step = behind - before >= (1.0 - moved.closeness - before) / 2.0;
+        if is_step && entry > likely { 1.0 } else { 1.0 - CONFIDENCE }
     }
 }
 
 fn seen_again(history: &History, side: Side) -> Vec<Seen> {
-    let mut first: BTreeMap<usize, (Place, Option<&str>, usize)> = BTreeMap::new();
+    let mut first: BTreeMap<usize, (Place, Option<&str>, usize, usize)> = BTreeMap::new();
     let annotator = |event: &Event| history.entry(event).and_then(|entry| entry.annotator.as_deref());
     let mut seen = Vec::new();
     for event in &history.events {
         let Some(now) = value(event, side) else { continue };
-        let Some((place, by, times)) = first.get_mut(&event.item) else {
-            first.insert(event.item, (now, annotator(event), 0));
+        let Some((place, by, first_index, times)) = first.get_mut(&event.item) else {
+            first.insert(event.item, (now, annotator(event), event.index, 0));
             continue;
         };
         // Another annotator's label is a difference between people, not a change of one.
         if side == Side::Human && *by != annotator(event) {
             continue;
         }
-        seen.push(Seen { index: event.index, first: *place, now, round: *times });
+        seen.push(Seen { index: event.index, first_index: *first_index, first: *place, now, round: *times });
         *times += 1;
     }
     seen
@@ -178,6 +195,7 @@ fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings)
     let start = detector.since() as usize;
     let recent = &seen[start..=fired];
     Some(Moved {
+        behind: behind(history, seen, fired),
         since: recent.first()?.index,
         detected: seen[fired].index,
         labels: recent.len(),
@@ -187,6 +205,21 @@ fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings)
         threshold: settings.run_length,
         directional: false,
         back: None,
+    })
+}
+
+/// Behind which entries it began what ends with the replay `fired`: likely, and surely.
+fn behind(history: &History, seen: &[Seen], fired: usize) -> [usize; 2] {
+    let unknown = Counted { successes: 0.0, failures: 0.0 };
+    let counted = |seen: &Seen| {
+        let closeness = history.scale.closeness(seen.first, seen.now);
+        Counted { successes: closeness, failures: 1.0 - closeness }
+    };
+    let counted: Vec<Counted> = seen[..=fired].iter().map(counted).collect();
+    let first_seen = || seen[..=fired].iter().map(|seen| seen.first_index).max().unwrap_or(0);
+    [CONFIDENCE, CERTAIN].map(|confidence| {
+        let first = change_point(unknown, &counted, counted.len(), confidence).map_or(0, |found| found.first);
+        first.checked_sub(1).map_or_else(first_seen, |place| seen[place].index)
     })
 }
 
@@ -207,7 +240,9 @@ fn direction_alarm(history: &History, seen: &[Seen], tests: usize) -> Option<Mov
         let level = LEVEL / (test * (test + 1)) as f64;
         let p = direction_p(history, &members)?;
         let owned = members.iter().map(|seen| seen.index);
+        let fired = seen.iter().rposition(|seen| seen.round == round).unwrap_or(0);
         (p <= level && members.len() >= MIN_REPLAYS).then(|| Moved {
+            behind: behind(history, seen, fired),
             since: owned.clone().min().unwrap_or(0),
             detected: owned.max().unwrap_or(0),
             labels: members.len(),

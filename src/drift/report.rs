@@ -7,13 +7,14 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::causes::Candidate;
 use super::course::Course;
 use crate::model::{Attribution, DriftKind as Kind, Moment};
 use crate::statistics::{Estimate, Reason};
 
 /// The number of the algorithm that raises flags: what was seen is looked at anew when it changes. 1 is the one that
 /// counted every label of a conversation.
-pub const ALGORITHM: u32 = 2;
+pub const ALGORITHM: u32 = 3;
 
 /// One thing that moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,27 @@ pub struct Flag<T = Moment> {
     pub advice: Cow<'static, str>,
     /// The number of the algorithm that raised it.
     pub algorithm: u32,
+    /// The entries at one of which it began, with a probability of 95 %; null where that is not told.
+    #[serde(default = "Option::default")]
+    pub since_range: Option<Dates<T>>,
+    /// Whether the effect rests on the labels that raised the flag: until 30 have come after it.
+    #[serde(default)]
+    pub provisional: bool,
+    /// Whether the cause is not told before a round of known items is over.
+    #[serde(default)]
+    pub pending: bool,
+    /// What may have caused it, and what speaks for it.
+    #[serde(default)]
+    pub candidates: Vec<Candidate>,
+}
+
+/// From when to when.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Dates<T = Moment> {
+    /// The first time.
+    pub from: T,
+    /// The last time.
+    pub until: T,
 }
 
 /// Something that had moved and is back.
@@ -150,6 +172,10 @@ impl<T> Flag<T> {
             attribution: self.attribution,
             advice: self.advice,
             algorithm: self.algorithm,
+            since_range: self.since_range.map(|Dates { from, until }| Dates { from: date(from), until: date(until) }),
+            provisional: self.provisional,
+            pending: self.pending,
+            candidates: self.candidates,
         }
     }
 }

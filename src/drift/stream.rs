@@ -50,10 +50,13 @@ pub(super) struct Alarm {
 }
 
 /// A fall of agreement, and its end where it has one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Fall {
     pub(super) alarm: Alarm,
     pub(super) back: Option<Back>,
+    pub(super) baseline: Baseline,
+    /// What was observed since the watch began or began anew, the return included.
+    pub(super) seen: Vec<Observation>,
 }
 
 impl Fall {
@@ -89,8 +92,8 @@ impl Watch {
         let remains = |recent: &[Observation]| baseline.effect(recent);
         let back = recovery.as_mut().and_then(|recovery| recovery.observe(label, rule.run_length, remains));
         if back.is_some() {
-            self.over.push(Fall { alarm: *alarm, back });
-            self.rearm();
+            let alarm = *alarm;
+            self.is_over(alarm, back);
         } else {
             self.end_if_back();
         }
@@ -118,13 +121,14 @@ impl Watch {
         let is_back = |recovery: &Option<Recovery>| recovery.as_ref().is_some_and(|one| one.is_above_level(effect));
         if let Some((alarm, _)) = self.fallen.take_if(|(_, recovery)| is_back(recovery)) {
             let detected = self.seen.last().map_or(whole.detected, |label| label.index);
-            self.over
-                .push(Fall { alarm, back: Some(Back { since, detected, labels, effect, of_whole: true, ..whole }) });
-            self.rearm();
+            self.is_over(alarm, Some(Back { since, detected, labels, effect, of_whole: true, ..whole }));
         }
     }
 
-    fn rearm(&mut self) {
+    /// Notes a fall and watches anew.
+    fn is_over(&mut self, alarm: Alarm, back: Option<Back>) {
+        let seen = std::mem::take(&mut self.seen);
+        self.over.push(Fall { alarm, back, baseline: self.baseline, seen });
         if let Ok(fresh) = Self::new(self.baseline) {
             *self = Self { over: std::mem::take(&mut self.over), ..fresh };
         }
@@ -166,7 +170,8 @@ impl Watch {
 
     /// All falls, in order of time; only the last one may stand.
     pub(super) fn falls(self) -> Vec<Fall> {
-        let standing = self.fallen.map(|(alarm, _)| Fall { alarm, back: None });
+        let (baseline, seen) = (self.baseline, self.seen);
+        let standing = self.fallen.map(|(alarm, _)| Fall { alarm, back: None, baseline, seen });
         self.over.into_iter().chain(standing).collect()
     }
 }
@@ -218,27 +223,6 @@ fn in_parts(vote: &Vote, parts: impl Fn(usize) -> Vec<String>, rarest: f64) -> V
         |name: &String, index: usize| of_each.iter().any(|(own, names)| *own == index && names.contains(name));
     let said = |name: &String| Some((name.clone(), vote.part(|index| belongs(name, index), rarest)?));
     names.into_iter().filter_map(said).collect()
-}
-
-/// Whether agreement fell within the parts, whatever their shares: a detector that holds each label against the baseline of
-/// its own part. Labels of parts without a baseline of 30 are passed over.
-pub(super) fn fell_within(
-    first: &[Vote],
-    later: &[Vote],
-    part: impl Fn(usize) -> Option<String>,
-    settings: &Settings,
-) -> bool {
-    let parts = |index| part(index).into_iter().collect();
-    let bounds = baselines(first, parts, settings);
-    let Some(lowest) = bounds.values().map(|one| one.bound).min_by(f64::total_cmp) else { return false };
-    let Ok(mut detector) = Detector::new(lowest) else { return false };
-    // A conversation lies in one part, or has one vote in the first of them.
-    let mut votes = later.iter().filter_map(|vote| in_parts(vote, parts, vote.rarest).into_iter().next());
-    votes.any(|(name, vote)| {
-        bounds
-            .get(&name)
-            .is_some_and(|own| detector.observe_against(own.bound, vote.closeness, vote.stake) >= settings.run_length)
-    })
 }
 
 /// The evidence that e-BH asks of each of several watches now; none where no watch has enough.

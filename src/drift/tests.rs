@@ -11,6 +11,7 @@ use super::*;
 use crate::agreement::{Declaration, Label};
 use crate::statistics::Estimate;
 
+mod causes;
 mod promises;
 mod watched;
 

@@ -51,13 +51,6 @@ impl Vote {
     pub(super) fn part(&self, belongs: impl Fn(usize) -> bool, rarest: f64) -> Option<Observation> {
         mean(self.members.iter().filter(|member| belongs(member.index)), rarest)
     }
-
-    /// Each label with what it adds to a weighted mean over votes.
-    pub(super) fn shares(&self) -> impl Iterator<Item = (&Member, f64)> {
-        let number = self.members.len().max(1) as f64;
-        let weight = move |member: &Member| stake(member.probability, self.rarest) / self.rarest / number;
-        self.members.iter().map(move |member| (member, weight(member)))
-    }
 }
 
 fn mean<'a>(members: impl Iterator<Item = &'a Member>, rarest: f64) -> Option<Observation> {

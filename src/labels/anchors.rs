@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::queue::Drawn;
 use crate::judges::UNVERSIONED;
-use crate::model::{Label, Moment, Revisions, Score, SubjectId};
+use crate::model::{Label, Moment, Probability, Revisions, Score, SubjectId};
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
 
@@ -44,6 +45,37 @@ pub async fn plan(store: &Store, rubrics: &[Arc<Rubric>], rounds: Rounds) -> Res
     Ok(planned)
 }
 
+/// Plans a round for every rubric of which agreement was flagged at some time and the cause awaits a round: one that begins
+/// after the flag, once for each flag. Returns how many evaluations that makes.
+pub async fn plan_flagged(
+    store: &Store,
+    rubrics: &[Arc<Rubric>],
+    flagged: &BTreeMap<String, Moment>,
+    deadline: Duration,
+) -> Result<u64, StoreError> {
+    if flagged.is_empty() {
+        return Ok(0);
+    }
+    let anchors = store.anchors().await?;
+    let mut replays = Vec::new();
+    for rubric in rubrics {
+        let Some(detected) = flagged.get(&rubric.name) else { continue };
+        let own = anchors.iter().filter(|anchor| anchor.rubric == rubric.name && anchor.judgeable);
+        replays.extend(own.map(|anchor| replay(anchor, rubric, format!("flag {detected}"))));
+    }
+    store.plan_replays(&replays, store.now_ms() + deadline.as_millis() as i64).await
+}
+
+fn replay(anchor: &Anchor, rubric: &Rubric, round: String) -> AnchorReplay {
+    AnchorReplay {
+        subject: anchor.subject,
+        rubric: rubric.name.clone(),
+        version: rubric.version,
+        judge: rubric.judge.clone(),
+        round,
+    }
+}
+
 /// The replays that are due: of anchors that this version and judge have never seen, of all when the provider reports
 /// another model or the newest score was made
 /// under other revisions, and of all once in every period.
@@ -58,13 +90,7 @@ fn due(
     let same = |known: &&AnchorEvaluation| known.version == rubric.version && known.judge == rubric.judge;
     let seen: BTreeSet<SubjectId> = evaluated.iter().filter(same).map(|known| known.subject).collect();
     let (known, new): (Vec<&Anchor>, Vec<&Anchor>) = anchors.iter().partition(|anchor| seen.contains(&anchor.subject));
-    let replay = |anchor: &Anchor, round: String| AnchorReplay {
-        subject: anchor.subject,
-        rubric: rubric.name.clone(),
-        version: rubric.version,
-        judge: rubric.judge.clone(),
-        round,
-    };
+    let replay = |anchor: &Anchor, round: String| replay(anchor, rubric, round);
     let mut replays: Vec<AnchorReplay> = new.iter().map(|anchor| replay(anchor, "first".to_owned())).collect();
     if let Some(model) = model
         && !evaluated.iter().filter(same).any(|known| known.judge_model.as_deref() == Some(model))
@@ -113,6 +139,26 @@ pub fn choose(labels: &[Label], rubric: &str, taken: &BTreeSet<SubjectId>, numbe
         chosen.extend(next.take(number - chosen.len()));
     }
     chosen
+}
+
+/// Up to `number` anchors that somebody labelled before, to be labelled by them again: those first whose label of theirs is the
+/// oldest. They are drawn as they were, so that a label that replaces another counts as that one did.
+pub fn to_relabel(anchors: &[Anchor], labels: &[Label], rubric: &str, annotator: &str, number: usize) -> Vec<Drawn> {
+    let own = anchors.iter().filter(|anchor| anchor.rubric == rubric && anchor.judgeable);
+    let subjects: BTreeSet<SubjectId> = own.map(|anchor| anchor.subject).collect();
+    let said = labels
+        .iter()
+        .filter(|label| label.rubric == rubric && label.annotator == annotator && subjects.contains(&label.subject));
+    // In order of time: the last one counts.
+    let last: BTreeMap<SubjectId, &Label> = said.map(|label| (label.subject, label)).collect();
+    let mut oldest: Vec<&Label> = last.into_values().collect();
+    oldest.sort_by_key(|label| (label.labelled_at_ms, label.subject));
+    let drawn = |label: &&Label| Drawn {
+        subject: label.subject,
+        stream: label.stream,
+        probability: label.probability.unwrap_or(Probability::ONE),
+    };
+    oldest.iter().take(number).map(drawn).collect()
 }
 
 #[cfg(test)]
@@ -172,6 +218,38 @@ mod tests {
         };
         assert_eq!((rounds("jev-1.13.0", WEEK), rounds("jev-latest (unversioned)", WEEK)), (0, 1));
         assert_eq!(rounds("jev-latest (unversioned)", Duration::ZERO), 0, "never is never");
+    }
+
+    #[test]
+    fn people_label_again_what_they_labelled_longest_ago() {
+        let anchors: Vec<Anchor> = ["a", "b", "c"].map(anchor).into();
+        let scale = crate::model::Scale::Binary { pass: String::new(), fail: String::new() };
+        let label = |name: &str, annotator: &str, labelled_at_ms| Label {
+            subject: SubjectId::of_session(name),
+            rubric: "answer_relevance".into(),
+            annotator: annotator.into(),
+            score: Score::of_pass(&scale, true),
+            rationale: None,
+            stream: LabelStream::Uniform,
+            probability: None,
+            labelled_at_ms,
+            via: None,
+            instead_of: None,
+        };
+        let labels = [
+            label("a", "ann", 1),
+            label("b", "ann", 2),
+            label("c", "bob", 3),
+            label("d", "ann", 0),
+            label("a", "ann", 4),
+        ];
+        let again = |annotator| -> Vec<SubjectId> {
+            let drawn = to_relabel(&anchors, &labels, "answer_relevance", annotator, 20);
+            drawn.iter().map(|drawn| drawn.subject).collect()
+        };
+        assert_eq!(again("ann"), ["b", "a"].map(SubjectId::of_session), "not what is no anchor, nor what bob labelled");
+        assert_eq!(to_relabel(&anchors, &labels, "answer_relevance", "ann", 1).len(), 1);
+        assert!(again("carol").is_empty());
     }
 
     #[test]

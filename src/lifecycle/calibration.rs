@@ -15,7 +15,7 @@ use crate::alerts;
 use crate::drift;
 use crate::labels::anchors::{self, Rounds};
 use crate::labels::pool;
-use crate::model::{AlertEvent, DriftKind, Named as _};
+use crate::model::{AlertEvent, DriftKind, Moment, Named as _};
 use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, scales, snapshot};
 use crate::rubrics::Catalogue;
 use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
@@ -140,8 +140,22 @@ impl Calibration {
         // Statistics of many labels take a while, and a worker has other things to do meanwhile.
         let report = tokio::task::spawn_blocking(move || ReportData::build(&input)).await?;
         record(&report, gauges, told);
+        self.plan_flagged(&report).await?;
         self.alert(&report).await?;
         self.store.keep_snapshots(&snapshot::snapshots(&report)).await?;
+        Ok(())
+    }
+
+    /// A fall whose cause awaits a round of anchors starts one.
+    async fn plan_flagged(&self, report: &ReportData) -> Result<(), StoreError> {
+        let pending = report.drift.flags.iter().filter(|flag| flag.flag.pending && flag.flag.segment.is_none());
+        let flagged: BTreeMap<String, Moment> =
+            pending.filter_map(|flag| Some((flag.rubric.clone()?, flag.flag.detected_at))).collect();
+        let rubrics = self.catalogue.active();
+        match anchors::plan_flagged(&self.store, &rubrics, &flagged, self.rounds.deadline).await? {
+            0 => {}
+            planned => tracing::info!(planned, "agreement is flagged: anchors are judged again to tell why"),
+        }
         Ok(())
     }
 

@@ -34,6 +34,9 @@ named_enum! {
         /// Fewer observations than the method needs.
         #[error("too few observations")]
         TooFew = "too_few",
+        /// It rests on the labels that raised an alarm, which are the unlucky ones.
+        #[error("until 30 labels have come after the alarm it rests on those that raised it, and overstates")]
+        Provisional = "provisional",
         /// The statistic was undefined, or on one side of the estimate, in too many resamples.
         #[error("too many resamples had no value")]
         Unstable = "unstable",

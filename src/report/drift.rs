@@ -230,6 +230,10 @@ mod tests {
             attribution: Attribution::NewContent,
             advice: Attribution::NewContent.advice().into(),
             algorithm: drift::ALGORITHM,
+            since_range: None,
+            provisional: false,
+            pending: false,
+            candidates: Vec::new(),
         };
         let recovery = Recovery { since: back, detected_at: back, labels_to_detection: 20, effect, evidence };
         drift::Recovered { flag, recovery }

@@ -6,8 +6,9 @@ use super::data::{AlertReport, ReportData, RubricReport, SeriesReport, Urgency, 
 use super::drift::{Flag, Recovered, Watch};
 use super::words::{
     MILLISECONDS, NUMBER, SHARE, SIGNED, code, count, date, dollars, in_words, number, number_estimate, of_scores,
-    percent, percent_estimate, plural, revision, signed_estimate, time,
+    percent, percent_estimate, plural, revision, signed_estimate, time, told, why_of_changes,
 };
+use crate::drift::{Candidate, Dates};
 use crate::statistics::ppi::Method;
 
 /// The report as Markdown.
@@ -189,6 +190,17 @@ fn scientific(statistic: f64) -> String {
     if statistic < 1e6 { number(statistic) } else { format!("{statistic:.0e}") }
 }
 
+/// ` (between 3 and 9 Mar)`, where dates are known.
+fn between(range: Option<&Dates>) -> String {
+    range.map_or_else(String::new, |Dates { from, until }| format!(" (between {} and {})", date(*from), date(*until)))
+}
+
+/// What speaks for a cause.
+fn cause(one: &Candidate) -> String {
+    let change = told(&one.change, SIGNED, why_of_changes);
+    format!("  - {}, {}: {change}; {}", name(&one.cause), one.standing.as_str(), plain(&one.why))
+}
+
 fn drift(text: &mut String, report: &ReportData) {
     line(text, "## What moved");
     if report.drift.flags.is_empty() {
@@ -199,17 +211,22 @@ fn drift(text: &mut String, report: &ReportData) {
         line(
             text,
             &format!(
-                "- **{}**{}{} since {}: {}; {}. {}{}",
+                "- **{}**{}{} since {}{}: {}; {}. {}{}",
                 name(&flag.kind),
                 of(rubric),
                 of(&flag.segment),
                 name(&flag.since),
+                between(flag.since_range.as_ref()),
                 signed_estimate(&flag.effect),
-                name(&flag.attribution),
+                if flag.pending { "cause not known yet".to_owned() } else { name(&flag.attribution) },
                 plain(&flag.advice),
                 seen_in(also)
             ),
         );
+        let causes: Vec<String> = flag.candidates.iter().map(cause).collect();
+        if !causes.is_empty() {
+            line(text, &causes.join("\n"));
+        }
     }
     for Recovered { flag: Flag { rubric, flag, also, .. }, recovery } in &report.drift.recovered {
         let of = |part: &Option<String>| part.as_deref().map(|part| format!(" of {}", plain(part))).unwrap_or_default();

@@ -50,7 +50,10 @@ pub fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("whisker", |estimate: Serde<Estimate>, title: String| {
         Value::from_safe_string(whisker(110.0, &title, &estimate))
     });
+    environment
+        .add_filter("change", |estimate: Serde<Estimate>| figure(&estimate, words::SIGNED, words::why_of_changes));
     environment.add_filter("percent", words::percent);
+    environment.add_filter("figures", words::figures);
     environment.add_filter("count", words::count);
     environment.add_filter("dollars", words::dollars);
     environment.add_filter("code", |code: String| words::code(&code));

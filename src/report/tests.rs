@@ -225,6 +225,10 @@ async fn a_flag_is_shown_and_outweighs_the_labels() {
         attribution: drift::Attribution::JudgeModel,
         advice: "Replay the anchors.".into(),
         algorithm: drift::ALGORITHM,
+        since_range: None,
+        provisional: false,
+        pending: false,
+        candidates: Vec::new(),
     };
     input.drift = vec![Flag { rubric: Some("answer_relevance".into()), judge: None, flag, also: Vec::new() }];
     let report = ReportData::build(&input);

@@ -181,13 +181,35 @@ pub fn of_scores(estimate: &Estimate, form: (Form, Form)) -> String {
     told(estimate, form, why_of_scores)
 }
 
-fn told(estimate: &Estimate, (value, limit): (Form, Form), why: impl Fn(Reason) -> String) -> String {
+/// An estimate in plain text, with words of its own for why it is not known.
+pub fn told(estimate: &Estimate, (value, limit): (Form, Form), why: impl Fn(Reason) -> String) -> String {
     match estimate {
         Estimate::Interval(number, Interval { low, high }) => {
             format!("{} [{}, {}]", value(*number), limit(*low), limit(*high))
         }
         Estimate::Bare(number, reason) => format!("{} (no interval: {})", value(*number), why(*reason)),
         Estimate::Undefined(reason) => format!("not known: {}", why(*reason)),
+    }
+}
+
+/// Three figures of a statistic or a probability: `1 234`, `12.3`, `0.00412`.
+pub fn figures(number: f64) -> String {
+    if number == 0.0 || number.abs() >= 100.0 {
+        return count(number.round() as i64);
+    }
+    let leading = number.abs().log10().floor() as i32;
+    if leading < -6 {
+        return format!("{number:.0e}");
+    }
+    let digits = (2 - leading).max(0) as usize;
+    format!("{number:.digits$}")
+}
+
+/// Why the change that a cause makes is not known.
+pub fn why_of_changes(reason: Reason) -> String {
+    match reason {
+        Reason::NoPairs => "nothing was observed that tells".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -225,6 +247,10 @@ mod tests {
     #[test]
     fn counts_times_and_codes_read_naturally() {
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(
+            [1_234.0, 12.34, 0.004_123, 0.0, 1e-9].map(figures),
+            ["1\u{202f}234", "12.3", "0.00412", "0", "1e-9"]
+        );
         assert_eq!(percent(0.996), "99.6\u{a0}%");
         assert_eq!(time(Moment(1_767_225_600_000)), "1 Jan 2026, 00:00 UTC");
         assert_eq!(code("not_captured"), "not captured");

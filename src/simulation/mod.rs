@@ -2,10 +2,12 @@
 //! often nothing is flagged as something, how soon a drop is seen, whether the cause is named, and how often intervals
 //! cover.
 
+mod causes;
 mod coverage;
 mod quality;
 mod rearming;
 
+pub use causes::{Anchors, Causes, Situation, causes};
 pub use coverage::{Coverage, coverage};
 pub use quality::{Answers, QualityCharacteristics, quality_characteristics};
 pub use rearming::{Rearming, rearming};

@@ -25,6 +25,7 @@ pub mod bca;
 pub mod binary;
 mod binomial;
 pub mod bootstrap;
+pub mod change_point;
 mod clustered;
 mod confusion_matrix;
 pub mod distance;

@@ -17,6 +17,7 @@ use super::percent::{decoded, encoded};
 use super::problem::PageError;
 use super::state::{Shared, Web};
 use crate::agreement::{self, spelling};
+use crate::labels::anchors::to_relabel;
 use crate::labels::queue::{self, Done, Drawn};
 use crate::labels::{self, LabelError, pool, validation};
 use crate::model::{Actor, Label, LabelStream, LabelWay, Named as _, Probability, Scale, Score, SubjectId};
@@ -32,6 +33,9 @@ pub(super) struct Wanted {
     rubric: Option<String>,
     /// An item to look at again.
     subject: Option<String>,
+    /// How many anchors to label again, instead of what is drawn.
+    #[serde(default)]
+    anchors: usize,
 }
 
 /// Under which name somebody labels: that of their log-in, else the one they gave on these pages.
@@ -75,6 +79,7 @@ pub(super) async fn page(
     let again = wanted.subject.as_deref().and_then(|text| text.parse::<SubjectId>().ok());
     let item = match again {
         Some(subject) => again_of(subject, &drawn, &done),
+        None if wanted.anchors > 0 => web.anchor_to_relabel(&rubric.name, annotator).await?,
         None => queue::next_for(annotator, &rubric.name, &drawn, &done),
     };
     let subject = match item {
@@ -99,6 +104,7 @@ pub(super) async fn page(
             waiting => queue::waiting(&drawn, &done),
             previous => previous.map(|subject| subject.to_string()),
             again => again.is_some(),
+            anchors => wanted.anchors,
             rubrics => Vec::<Value>::new(),
         },
     )
@@ -120,6 +126,9 @@ pub(super) struct Given {
     number: String,
     #[serde(default)]
     rationale: String,
+    /// How many anchors are to be labelled again, this one among them.
+    #[serde(default)]
+    anchors: usize,
 }
 
 /// Stores a label and goes on to the next item.
@@ -160,7 +169,11 @@ pub(super) async fn save(
     let detail = format!("{} as {annotator}", rubric.name);
     web.parts.store.insert_labels(&[label]).await?;
     web.parts.store.note_action(&actor, AuditAction::Labelled, &given.subject.to_string(), &detail).await?;
-    let next = format!("/label?rubric={}", encoded(&rubric.name));
+    let more = match given.anchors.saturating_sub(1) {
+        0 => String::new(),
+        anchors => format!("&anchors={anchors}"),
+    };
+    let next = format!("/label?rubric={}{more}", encoded(&rubric.name));
     Ok((remember(&annotator, "/label"), Redirect::to(&next)).into_response())
 }
 
@@ -178,6 +191,12 @@ impl Web {
     /// What is drawn for a rubric, and what has been labelled of it.
     async fn queue(&self, rubric: &Rubric) -> Result<(Vec<Drawn>, Done), PageError> {
         Ok(pool::drawn(&self.parts.store, &rubric.name, &self.parts.baselines).await?)
+    }
+
+    /// The anchor whose label by this annotator is the oldest.
+    async fn anchor_to_relabel(&self, rubric: &str, annotator: &str) -> Result<Option<Drawn>, PageError> {
+        let (anchors, labels) = (self.parts.store.anchors().await?, self.parts.store.labels().await?);
+        Ok(to_relabel(&anchors, &labels, rubric, annotator, 1).pop())
     }
 
     /// Every active rubric with what waits to be labelled.

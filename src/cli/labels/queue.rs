@@ -14,6 +14,7 @@ use super::super::output::{Output, RecordFormat};
 use super::disagreements;
 use super::keys::seal_key;
 use crate::config::Config;
+use crate::labels::anchors::to_relabel;
 use crate::labels::file::formula;
 use crate::labels::queue::{self, Drawn};
 use crate::labels::tools::{self, QueuedItem, Tool};
@@ -22,6 +23,7 @@ use crate::lifecycle::rubric_loader;
 use crate::model::{LabelStream, SubjectContent, SubjectId};
 use crate::rubrics::Rubric;
 use crate::secrets::MacKey;
+use crate::store::{Store, StoreError};
 
 /// Draws what people should label next, as a file to fill in and import.
 ///
@@ -52,6 +54,11 @@ pub(super) struct Args {
     /// what each said before.
     #[arg(long, conflicts_with = "tool")]
     disagreements: bool,
+    /// Instead: anchors that each annotator labelled before, the oldest labels first, to be labelled again.
+    ///
+    /// Only that tells whether people have changed when agreement falls.
+    #[arg(long, conflicts_with = "disagreements")]
+    anchors: bool,
     /// The tool in which people will label, whose import the file is for: label-studio, doccano, potato, argilla or prodigy.
     #[arg(long = "for", value_parser = super::import::tool, value_name = "TOOL", conflicts_with = "format")]
     tool: Option<Tool>,
@@ -97,8 +104,13 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
     }
     let mut items = Vec::new();
     for rubric in wanted {
-        let (drawn, done) = pool::drawn(&store, &rubric.name, &crate::lifecycle::baselines(config)).await?;
-        for (annotator, item) in queue::next_for_all(&args.annotator, &rubric.name, &drawn, done, args.n) {
+        let next = if args.anchors {
+            again(&store, &args, &rubric.name).await?
+        } else {
+            let (drawn, done) = pool::drawn(&store, &rubric.name, &crate::lifecycle::baselines(config)).await?;
+            queue::next_for_all(&args.annotator, &rubric.name, &drawn, done, args.n)
+        };
+        for (annotator, item) in next {
             // Retention may have taken the content since it was drawn.
             if let Some(content) = store.subject_record(item.subject).await?.and_then(|record| record.content) {
                 items.push((rubric, annotator, item, content));
@@ -114,8 +126,22 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             RecordFormat::Csv => csv_table(items.iter(), &key)?,
         },
     };
-    let none = format!("nothing waits to be labelled: no answer of the last {} days was scored", queue::WINDOW_DAYS);
+    let none = if args.anchors {
+        "nothing can be labelled again: none of the anchors was labelled by these annotators".to_owned()
+    } else {
+        format!("nothing waits to be labelled: no answer of the last {} days was scored", queue::WINDOW_DAYS)
+    };
     write(&args, &text, (items.len(), "to label", &none), output)
+}
+
+/// Anchors that each annotator is to label again.
+async fn again<'a>(store: &Store, args: &'a Args, rubric: &str) -> Result<Vec<(&'a str, Drawn)>, StoreError> {
+    let (anchors, labels) = (store.anchors().await?, store.labels().await?);
+    let of = |annotator: &'a String| {
+        let drawn = to_relabel(&anchors, &labels, rubric, annotator, args.n);
+        drawn.into_iter().map(move |drawn| (annotator.as_str(), drawn))
+    };
+    Ok(args.annotator.iter().flat_map(of).collect())
 }
 
 /// Writes the file, and says how many items are in it and what for, or why there are none.
