@@ -95,7 +95,7 @@ pub(super) fn actions(
         actions.push(now(&text, Some("/ledger")));
     }
     if labels.labels > 0 && labels.annotators.len() < 2 {
-        let text = "Let a second person label some of the same answers: until then nobody knows how far people agree with each other, which is the most a judge can reach.";
+        let text = "Let a second person label some of the same answers: until then nobody knows how far people agree with each other, and so what agreement with one of them is worth.";
         actions.push(soon(text, Some("/label")));
     }
     actions

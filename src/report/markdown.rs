@@ -250,14 +250,13 @@ fn drift(text: &mut String, report: &ReportData) {
         .watching
         .iter()
         .map(|watch| {
-            let state = if watch.can_see() { "labels, watched" } else { "labels: no drift detector has enough yet" };
-            format!(
-                "- {}: {} of {} {state}{}",
-                plain(&watch.rubric),
-                count(watch.labels as i64),
-                count(watch.needed as i64),
-                evidence(watch)
-            )
+            let state = if watch.can_see() {
+                format!("{} labels, watched", count(watch.labels as i64))
+            } else {
+                let (labels, needed) = (count(watch.labels as i64), count(watch.needed as i64));
+                format!("{labels} of {needed} labels: not watched yet")
+            };
+            format!("- {}: {state}{}", plain(&watch.rubric), evidence(watch))
         })
         .collect();
     if !watching.is_empty() {

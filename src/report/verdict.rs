@@ -47,6 +47,24 @@ fn raises(pass_fail: &PassFailAgreement) -> String {
     )
 }
 
+/// A judge that is right less often than one that always says the commoner verdict, with what its rarer verdicts are worth.
+fn no_better_than_always_the_same(pass_fail: &PassFailAgreement) -> Option<String> {
+    let PassFailAgreement { good, bad, missed, false_alarms, .. } = *pass_fail;
+    // What it gains where people say the rarer verdict, and loses where they say the commoner one.
+    let (always, gained, lost, said, wrong) = if good >= bad {
+        ("pass", bad.saturating_sub(missed), false_alarms, "fails", "good")
+    } else {
+        ("fail", good.saturating_sub(false_alarms), missed, "passes", "bad")
+    };
+    (gained <= lost && lost > 0).then(|| {
+        format!(
+            "of {} that it {said} {} {wrong}: always saying {always} would agree with people at least as often",
+            plural(gained + lost, "labelled answer", "labelled answers"),
+            count(lost as i64) + if lost == 1 { " is" } else { " are" }
+        )
+    })
+}
+
 /// The verdict on a rubric whose current series is `series`.
 pub(super) fn verdict(series: Option<&SeriesReport>, humans: &HumanReport, flags: &[&Flag]) -> VerdictReport {
     let Some(series) = series.filter(|series| series.scored > 0) else {
@@ -177,6 +195,7 @@ fn limits(series: &SeriesReport, humans: &HumanReport) -> Vec<String> {
             if !low(&pass_fail.tpr).is_some_and(|low| low >= COIN) {
                 limits.push(raises(pass_fail));
             }
+            limits.extend(no_better_than_always_the_same(pass_fail));
             if !low(&pass_fail.cohen_kappa).is_some_and(|low| low >= ABOVE_CHANCE) {
                 limits.push(format!(
                     "agreement is little above chance: kappa {}",
@@ -218,6 +237,30 @@ fn support(agreement: &AgreementReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_judge_that_fails_more_good_answers_than_bad_ones_is_held_against_always_saying_pass() {
+        let known = Estimate::Bare(0.8, crate::statistics::Reason::Thin);
+        let of = |good, bad, missed, false_alarms| PassFailAgreement {
+            raw_agreement: known,
+            tpr: known,
+            tnr: known,
+            cohen_kappa: known,
+            gwet_ac1: known,
+            good,
+            bad,
+            missed,
+            false_alarms,
+        };
+        let said = no_better_than_always_the_same(&of(180, 20, 4, 36)).unwrap();
+        assert_eq!(
+            said,
+            "of 52 labelled answers that it fails 36 are good: always saying pass would agree with people at least as often"
+        );
+        assert_eq!(no_better_than_always_the_same(&of(180, 20, 4, 10)), None);
+        let said = no_better_than_always_the_same(&of(20, 180, 36, 4)).unwrap();
+        assert!(said.contains("passes 36 are bad") && said.contains("always saying fail"), "{said}");
+    }
 
     #[test]
     fn one_sentence_says_what_a_verdict_takes_and_what_there_is() {
