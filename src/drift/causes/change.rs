@@ -7,8 +7,8 @@ use crate::statistics::{CONFIDENCE, Estimate, Interval};
 
 /// How many standard errors below 0 show that something moved: one look in 400 by chance.
 pub(super) const SHOWN: f64 = 2.81;
-/// How many exclude that it moved by all of the fall: one look in 200 by chance.
-pub(super) const EXCLUDED: f64 = 2.5;
+/// How many exclude that it moved by all of the fall: one look in 80 by chance, which its interval has to confirm.
+pub(super) const EXCLUDED: f64 = 2.25;
 
 /// A difference of two means and its standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -307,7 +307,7 @@ impl Look {
     fn of_split(&self, split: Option<&Split>, most: f64) -> Standing {
         match split.zip(self.fall) {
             Some((split, fall)) if split.is_mix(fall, most) => Standing::Shown,
-            Some((split, _)) if split.within.is_shown(EXCLUDED) => Standing::Excluded,
+            Some((split, fall)) if split.within.is_shown(EXCLUDED) && !split.mix.explains(fall) => Standing::Excluded,
             _ => Standing::Possible,
         }
     }
