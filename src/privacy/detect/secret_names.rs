@@ -119,27 +119,33 @@ const AMBIGUOUS: [&str; 4] = ["token", "pass", "pat", "pw"];
 /// How many bytes of a name are looked at: its end.
 pub(super) const LONGEST: usize = 48;
 
-/// The last two letters of all of them: what passes over most names at once.
-const LAST_TWO: [[bool; 26]; 26] = {
-    let mut letters = [[false; 26]; 26];
+/// The names by their last two letters, as bits by their number: what passes over most names at once.
+const BY_LAST_TWO: [[u128; 26]; 26] = {
+    let mut letters = [[0; 26]; 26];
     let mut index = 0;
     while index < ENDINGS.len() + WORDS.len() {
-        let name = if index < ENDINGS.len() { ENDINGS[index].0 } else { WORDS[index - ENDINGS.len()].0 };
-        let bytes = name.as_bytes();
-        letters[(bytes[bytes.len() - 2] - b'a') as usize][(bytes[bytes.len() - 1] - b'a') as usize] = true;
+        let bytes = numbered(index).0.as_bytes();
+        letters[(bytes[bytes.len() - 2] - b'a') as usize][(bytes[bytes.len() - 1] - b'a') as usize] |= 1 << index;
         index += 1;
     }
     letters
 };
 
+/// The name of that number: endings first.
+const fn numbered(number: usize) -> (&'static str, SecretName) {
+    if number < ENDINGS.len() { ENDINGS[number] } else { WORDS[number - ENDINGS.len()] }
+}
+
+/// The numbers of the names that end with these two letters, as bits.
+fn ending_with([first, second]: [u8; 2]) -> u128 {
+    let letter = |byte: u8| usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a'));
+    BY_LAST_TWO.get(letter(first)).and_then(|row| row.get(letter(second))).copied().unwrap_or(0)
+}
+
 impl SecretName {
     /// Whether a name can end with these two letters.
     pub(super) fn ends(last_two: [u8; 2]) -> bool {
-        if !last_two.is_ascii() {
-            return true;
-        }
-        let [first, second] = last_two.map(|byte| usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a')));
-        LAST_TWO.get(first).and_then(|row| row.get(second)).is_some_and(|ends| *ends)
+        !last_two.is_ascii() || ending_with(last_two) != 0
     }
 
     /// What the name says, whatever its case and separators.
@@ -161,10 +167,18 @@ impl SecretName {
             before = *byte;
         }
         let (whole, word) = (&buffer[..length], &buffer[word..length]);
-        let ending = ENDINGS.iter().find(|(ending, _)| whole.ends_with(ending.as_bytes()));
-        let found = ending.or_else(|| WORDS.iter().find(|(one, _)| word == one.as_bytes()));
-        let is_ambiguous = AMBIGUOUS.iter().any(|one| whole == one.as_bytes());
-        found.map(|(_, secret)| if is_ambiguous { Self::Ambiguous } else { *secret })
+        let mut candidates = ending_with(*whole.last_chunk()?);
+        while candidates != 0 {
+            let number = candidates.trailing_zeros() as usize;
+            candidates &= candidates - 1;
+            let (one, secret) = numbered(number);
+            let is_it = if number < ENDINGS.len() { whole.ends_with(one.as_bytes()) } else { word == one.as_bytes() };
+            if is_it {
+                let is_ambiguous = AMBIGUOUS.iter().any(|one| whole == one.as_bytes());
+                return Some(if is_ambiguous { Self::Ambiguous } else { secret });
+            }
+        }
+        None
     }
 
     /// Every name, for tests.

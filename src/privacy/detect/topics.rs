@@ -1,6 +1,5 @@
 //! What words say of the number or value beside them, in the languages most often met.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// What the words around a value say of it, as a set.
@@ -298,34 +297,25 @@ pub(super) fn listed() -> impl Iterator<Item = &'static str> {
 const PLACES: usize = 4096;
 
 /// A place in a table by a word's length, first and last byte.
-const fn place(word: &[u8]) -> usize {
+fn place(word: &[u8]) -> usize {
     (word[0] as usize ^ (word[word.len() - 1] as usize) << 3 ^ word.len() << 7) % PLACES
 }
 
-/// Where some word has its place: what passes over most words at once.
-static KNOWN: [bool; PLACES] = {
-    let mut known = [false; PLACES];
-    let mut topic = 0;
-    while topic < WORDS.len() {
-        let words = WORDS[topic].0;
-        let mut index = 0;
-        while index < words.len() {
-            known[place(words[index].as_bytes())] = true;
-            index += 1;
+/// The words at each place, of most of which there are none.
+static BY_PLACE: LazyLock<Vec<Vec<(&'static [u8], Topics)>>> = LazyLock::new(|| {
+    let mut places = vec![Vec::new(); PLACES];
+    for (words, topics) in WORDS {
+        for word in *words {
+            places[place(word.as_bytes())].push((word.as_bytes(), *topics));
         }
-        topic += 1;
     }
-    known
-};
-
-static BY_WORD: LazyLock<HashMap<&'static [u8], Topics>> = LazyLock::new(|| {
-    WORDS.iter().flat_map(|(words, topics)| words.iter().map(|word| (word.as_bytes(), *topics))).collect()
+    places
 });
 
 /// What a lower-case word announces.
 pub(super) fn topic_of(word: &[u8]) -> Topics {
-    let listed = if KNOWN[place(word)] { BY_WORD.get(word).copied() } else { None };
-    listed.unwrap_or_else(|| by_stem(word))
+    let listed = BY_PLACE[place(word)].iter().rfind(|(one, _)| *one == word);
+    listed.map_or_else(|| by_stem(word), |(_, topics)| *topics)
 }
 
 /// What the beginning or the end of a longer word announces: `phonenumber`, `homephone`.
