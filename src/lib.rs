@@ -54,6 +54,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod model;
 pub(crate) mod net;
 pub(crate) mod otlp;
+pub(crate) mod panics;
 pub(crate) mod pipeline;
 pub(crate) mod privacy;
 pub(crate) mod report;

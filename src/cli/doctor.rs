@@ -76,7 +76,8 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             }
             let rubrics = check_rubrics(config, &store, &mut findings).await;
             findings.note("rubrics", rubrics)?;
-            findings.note("ledger", check_ledger(&store).await)?;
+            let ledger = check_ledger(&store, &mut findings).await;
+            findings.note("ledger", ledger)?;
             check_reading(&store, &mut findings).await?;
             store.close().await;
         }
@@ -193,9 +194,12 @@ async fn check_rubrics(config: &Config, store: &Store, findings: &mut Findings<'
     Ok(in_use.active.iter().map(|rubric| rubric.reference()).collect::<Vec<_>>().join(", "))
 }
 
-async fn check_ledger(store: &Store) -> anyhow::Result<String> {
+async fn check_ledger(store: &Store, findings: &mut Findings<'_>) -> anyhow::Result<String> {
     let ledger = store.ledger(0).await?;
     anyhow::ensure!(ledger.balanced, "the accounts do not balance; `judged ledger` shows where");
+    if let Some(damage) = ledger.damage() {
+        findings.warn("damaged traces", &format!("{damage}; `judged ledger` names them; please report it"))?;
+    }
     let pending: i64 = ledger.rubrics.iter().map(|account| account.pending).sum();
     let owed: i64 = ledger.deliveries.values().map(|account| account.owed).sum();
     Ok(format!("balances; {pending} evaluations waiting, {owed} scores owed"))

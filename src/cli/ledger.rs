@@ -8,7 +8,8 @@ use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table, count};
 use crate::config::Config;
 use crate::store::{
-    AccountDifference, EvaluationAccount, IntakeAccount, Ledger, LedgerProof, ProblemCount, Store, TraceAccount,
+    AccountDifference, DamagedTrace, EvaluationAccount, IntakeAccount, Ledger, LedgerProof, ProblemCount, Store,
+    TraceAccount,
 };
 
 /// Problems that people are shown.
@@ -106,6 +107,7 @@ pub(super) fn render(ledger: &Ledger) -> String {
     let mut traces = Table::new(&["", "kept", "waiting", "assembled", "damaged", ""]);
     traces.row(trace_row(&ledger.traces));
     text += &traces.render();
+    text += &damaged(&ledger.damaged_traces);
 
     text += "\nEvaluation\n";
     if ledger.rubrics.is_empty() {
@@ -173,6 +175,12 @@ fn problems(counts: &[ProblemCount]) -> String {
         text += &format!("    and {} more; `--format json` has all of them\n", counts.len() - PROBLEMS);
     }
     text + "    `judged doctor` says what to set\n"
+}
+
+/// The traces that were set aside.
+fn damaged(traces: &[DamagedTrace]) -> String {
+    let line = |trace: &DamagedTrace| format!("    {} was set aside: {}\n", trace.trace_id, trace.why);
+    traces.iter().map(line).collect()
 }
 
 fn balance_mark(balances: bool) -> String {
@@ -257,9 +265,20 @@ mod tests {
             deliveries: [].into(),
             problems: Vec::new(),
             lost: [("otlp_spans".to_owned(), 600)].into(),
+            damaged_traces: Vec::new(),
         };
         let said = render(&ledger);
         assert!(said.contains("DOES NOT BALANCE") && said.contains("LOST: 600 records of otlp_spans"), "{said}");
+    }
+
+    #[test]
+    fn a_trace_that_was_set_aside_is_named_with_the_reason() {
+        let why = "it panicked, at src/x.rs:1:2".to_owned();
+        let trace = DamagedTrace { trace_id: "00000000000000000000000000000007".to_owned(), first_seen_ms: 1, why };
+        assert_eq!(
+            damaged(&[trace]),
+            "    00000000000000000000000000000007 was set aside: it panicked, at src/x.rs:1:2\n"
+        );
     }
 
     #[test]

@@ -94,6 +94,8 @@ pub fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(dispatch(cli, &mut output));
+    // A thread that was left behind does not end.
+    runtime.shutdown_background();
     match done.and_then(|code| output.flush().map(|()| code).map_err(Into::into)) {
         Ok(code) => code,
         Err(error) => {

@@ -31,6 +31,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> anyhow::Result<ExitCode> {
     let telemetry = Arc::new(Telemetry::start(&config.telemetry)?);
+    crate::panics::tell_places_only();
     let lifecycle = Lifecycle::listening().context("cannot listen for signals")?;
     let roles: BTreeSet<Role> = if args.roles.is_empty() {
         Role::value_variants().iter().copied().collect()
@@ -51,7 +52,7 @@ pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> any
     }
     if let Some((access, listener)) = pages {
         tracing::info!(address = %listener.local_addr()?, "pages, health and metrics are served");
-        let router = web::router(parts(&config, &service, &telemetry, access))?;
+        let router = web::router(parts(&config, &service, &telemetry, access, &lifecycle))?;
         lifecycle.spawn("web", web::serve(listener, router, lifecycle.soft()));
     }
     service.start(&lifecycle);
@@ -67,8 +68,14 @@ pub(super) async fn run(args: Args, config: Config, source: ConfigSource) -> any
     Ok(success_if(well))
 }
 
-fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, access: Access) -> WebParts {
-    let status = Arc::clone(service.intake.status());
+fn parts(
+    config: &Config,
+    service: &Service,
+    telemetry: &Arc<Telemetry>,
+    access: Access,
+    lifecycle: &Lifecycle,
+) -> WebParts {
+    let (status, lifecycle) = (Arc::clone(service.intake.status()), lifecycle.clone());
     let telemetry = Arc::clone(telemetry);
     WebParts {
         store: service.store.clone(),
@@ -79,7 +86,7 @@ fn parts(config: &Config, service: &Service, telemetry: &Arc<Telemetry>, access:
         alert_routes: service.alert_routes(),
         trace_link: config.web.trace_link.clone(),
         access,
-        troubles: Arc::new(move || status.troubles()),
+        troubles: Arc::new(move || lifecycle.trouble().into_iter().chain(status.troubles()).collect()),
         metrics: Arc::new(move || telemetry.prometheus_text()),
     }
 }

@@ -21,8 +21,7 @@ pub mod supervisor;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -62,7 +61,8 @@ pub struct Lifecycle {
     /// Somebody asked a second time.
     impatient: CancellationToken,
     tracker: TaskTracker,
-    failed: Arc<AtomicBool>,
+    /// The first task that failed or ended by itself.
+    failed: Arc<OnceLock<&'static str>>,
 }
 
 impl Lifecycle {
@@ -123,7 +123,7 @@ impl Lifecycle {
             }
             if !matches!(result, Ok(Ok(()))) || !this.soft.is_cancelled() {
                 tracing::error!(task = name, "task ended; shutting down");
-                this.failed.store(true, Ordering::SeqCst);
+                let _first = this.failed.set(name);
                 this.soft.cancel();
             }
         });
@@ -139,7 +139,12 @@ impl Lifecycle {
         self.soft.cancelled().await;
         tracing::info!("stopping: finishing what is in hand");
         self.drain(drain).await;
-        !self.failed.load(Ordering::SeqCst)
+        self.failed.get().is_none()
+    }
+
+    /// For `/readyz`: the task whose end stops the process, while what is in hand is finished.
+    pub fn trouble(&self) -> Option<(&'static str, String)> {
+        self.failed.get().map(|task| ("a task ended", (*task).to_owned()))
     }
 
     /// Waits for all tasks, for at most `drain`; then cancels the hard token and waits a little longer.
@@ -189,6 +194,7 @@ mod tests {
         let lifecycle = Lifecycle::new();
         lifecycle.spawn("broken", async { if true { panic!("a bug") } else { Ok::<(), std::io::Error>(()) } });
         assert!(!lifecycle.run(Duration::from_secs(1)).await);
+        assert_eq!(lifecycle.trouble(), Some(("a task ended", "broken".to_owned())));
     }
 
     #[tokio::test]
@@ -201,5 +207,6 @@ mod tests {
         });
         lifecycle.stop();
         assert!(lifecycle.run(Duration::from_secs(1)).await);
+        assert_eq!(lifecycle.trouble(), None);
     }
 }

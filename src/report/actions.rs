@@ -76,6 +76,9 @@ pub(super) fn actions(
         let text = "The ledger does not balance: some decision was not recorded. Please report this with the output of `judged ledger --format json`.";
         actions.push(now(text, Some("/ledger")));
     }
+    if let Some(damage) = ledger.damage() {
+        actions.push(now(&format!("{damage}. Please report this."), Some("/ledger")));
+    }
     for rubric in rubrics.iter().filter(|rubric| rubric.enabled) {
         actions.extend(of_rubric(rubric));
     }

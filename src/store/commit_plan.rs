@@ -162,7 +162,7 @@ impl Store {
             }
             for trace in from.traces {
                 lost += 1 - sqlx::query(
-                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, rate = COALESCE($5, rate), \
+                    "UPDATE traces SET assembled_at_ms = $1, lease_until_ms = 0, rate = COALESCE($5, rate), failures = 0, \
                      due_at_ms = CASE WHEN arrivals = $2 THEN NULL ELSE due_at_ms END WHERE trace_id = $3 AND lease_owner = $4",
                 )
                 .bind(now_ms)

@@ -207,7 +207,7 @@ impl Store {
                 });
                 // A trace that was assembled already is late: it settles once more, root or not. One that goes on growing is
                 // assembled again after half of the time for which it has grown, unless its root has come now: each time
-                // all of its spans are read.
+                // all of its spans are read. One that is set aside stays aside.
                 upsert.push(
                     " ON CONFLICT (trace_id) DO UPDATE SET \
                      last_seen_ms = excluded.last_seen_ms, \
@@ -216,6 +216,7 @@ impl Store {
                          THEN excluded.upstream_probability ELSE traces.upstream_probability END, \
                      arrivals = traces.arrivals + 1, \
                      due_at_ms = CASE \
+                         WHEN traces.damaged IS NOT NULL THEN NULL \
                          WHEN traces.assembled_at_ms IS NOT NULL AND NOT excluded.root_seen \
                              AND traces.assembled_at_ms + (traces.assembled_at_ms - traces.first_seen_ms) / 2 > ",
                 );

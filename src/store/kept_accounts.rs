@@ -37,12 +37,15 @@ type Totals = BTreeMap<Option<String>, [i64; 4]>;
 
 impl Store {
     /// One statement, so that all sides are read from the same snapshot. What waits is counted by what is due, so that a trace
-    /// that is neither due nor assembled shows.
+    /// that is neither due, assembled nor set aside shows. Late spans of a trace that was assembled may be what set it aside: it
+    /// stays assembled.
     pub(super) async fn trace_account(&self, since_ms: i64) -> Result<TraceAccount, StoreError> {
-        let (kept, assembled, waiting): (i64, i64, i64) = read!(self, DB, pool => {
+        let (kept, assembled, waiting, damaged): (i64, i64, i64, i64) = read!(self, DB, pool => {
             sqlx::query_as(
                 "SELECT CAST(COALESCE(sum(kept), 0) AS BIGINT), CAST(COALESCE(sum(assembled), 0) AS BIGINT), \
-                 (SELECT count(*) FROM traces WHERE due_at_ms IS NOT NULL AND assembled_at_ms IS NULL AND first_seen_ms >= $1) \
+                 (SELECT count(*) FROM traces WHERE due_at_ms IS NOT NULL AND assembled_at_ms IS NULL AND first_seen_ms >= $1), \
+                 (SELECT count(*) FROM traces WHERE damaged IS NOT NULL AND due_at_ms IS NULL AND assembled_at_ms IS NULL \
+                  AND first_seen_ms >= $1) \
                  FROM (SELECT kept, assembled FROM trace_totals WHERE hour_ms >= $1 \
                  UNION ALL SELECT kept, assembled FROM trace_changes WHERE hour_ms >= $1) AS parts",
             )
@@ -50,7 +53,7 @@ impl Store {
             .fetch_one(pool)
             .await?
         });
-        Ok(TraceAccount { kept, waiting, assembled, damaged: 0 })
+        Ok(TraceAccount { kept, waiting, assembled, damaged })
     }
 
     pub(super) async fn delivery_accounts(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProblemCount, Store, StoreError, read};
+use super::{DamagedTrace, ProblemCount, Store, StoreError, read};
 use crate::model::{Outcome, hour_start};
 
 /// Records received, and what became of each.
@@ -132,7 +132,7 @@ pub struct TraceAccount {
     pub waiting: i64,
     /// Assembled, those included that late spans made due again.
     pub assembled: i64,
-    /// Set aside because they cannot be assembled. Nothing sets a trace aside yet.
+    /// Set aside because they cannot be assembled.
     pub damaged: i64,
 }
 
@@ -175,6 +175,17 @@ pub struct Ledger {
     /// Records by topic of Kafka that retention removed before they were read; no part of the balance.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lost: BTreeMap<String, i64>,
+    /// The newest of the traces that were set aside, those included that had been assembled before late records came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged_traces: Vec<DamagedTrace>,
+}
+
+impl Ledger {
+    /// The trace that was set aside last and why; none where none is.
+    pub fn damage(&self) -> Option<String> {
+        let newest = self.damaged_traces.first()?;
+        Some(format!("Trace {} cannot be assembled and was set aside: {}", newest.trace_id, newest.why))
+    }
 }
 
 impl Store {
@@ -191,8 +202,17 @@ impl Store {
         let balanced = intake.values().all(IntakeAccount::balances)
             && traces.balances()
             && rubrics.iter().all(EvaluationAccount::balances);
-        let (intake, logs) = (account("traces"), account("logs"));
-        Ok(Ledger { balanced, intake, logs, traces, rubrics, deliveries, problems, lost })
+        Ok(Ledger {
+            balanced,
+            intake: account("traces"),
+            logs: account("logs"),
+            traces,
+            rubrics,
+            deliveries,
+            problems,
+            lost,
+            damaged_traces: self.damaged_traces(since_ms).await?,
+        })
     }
 
     async fn intake_accounts(&self, since_ms: i64) -> Result<BTreeMap<String, IntakeAccount>, StoreError> {

@@ -149,6 +149,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     29 "emptied rationales" "0029_emptied_rationales.sql",
     30 "distributions" "0030_distributions.sql",
     31 "lost records" "0031_lost_records.sql",
+    32 "damaged traces" "0032_damaged_traces.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

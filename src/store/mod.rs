@@ -15,6 +15,7 @@ mod backfill;
 mod budgets;
 mod cells;
 mod commit_plan;
+mod damaged_traces;
 mod deliveries;
 mod dialect;
 mod drift_log;
@@ -80,6 +81,7 @@ pub use backfill::{BackfillScope, JudgeHistory, PastCursor, PastDecision, PastSu
 pub use budgets::{Allotted, Ceiling};
 pub use cells::{CellPart, CellsBuilt, Extent, PartSums};
 pub use commit_plan::{PlannedEvaluation, PlannedFrom, PlannedSubject, StoredSubject};
+pub use damaged_traces::{Damage, DamagedTrace};
 pub use deliveries::OwedDelivery;
 pub use drift_log::{KeptWatch, Logged, LoggedWhat, WatchedJudge};
 pub use evaluation_accounts::{AccountDifference, LedgerProof};

@@ -13,6 +13,7 @@ use crate::model::ProblemCode;
 #[derive(Debug, Clone)]
 pub struct Metrics {
     traces: Counter<u64>,
+    assembly_failures: Counter<u64>,
     unmapped: Counter<u64>,
     unmapped_names: Arc<Mutex<BTreeSet<String>>>,
     problems: Counter<u64>,
@@ -28,6 +29,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             traces: metric_list::TRACES_ASSEMBLED.instrument(),
+            assembly_failures: metric_list::ASSEMBLY_FAILURES.instrument(),
             unmapped: metric_list::UNMAPPED_ATTRIBUTES.instrument(),
             unmapped_names: Arc::default(),
             problems: metric_list::PROBLEMS.instrument(),
@@ -63,6 +65,11 @@ impl Metrics {
 
     pub fn trace_assembled(&self, root_seen: bool, late: bool) {
         self.traces.add(1, &[KeyValue::new("root_seen", root_seen), KeyValue::new("late", late)]);
+    }
+
+    /// A try to assemble a `trace` or `session` came to nothing.
+    pub fn assembly_failed(&self, of: &'static str, reason: &'static str) {
+        self.assembly_failures.add(1, &[KeyValue::new("of", of), KeyValue::new("reason", reason)]);
     }
 
     /// An attribute that no convention explains was seen.

@@ -61,6 +61,9 @@ metrics! {
         "Wrong tokens that the pages were shown, in the log-in form or in a header";
     TRACES_ASSEMBLED: Counter<u64> = "judged.assembly.traces" in "{trace}" by [root_seen (true, false), late (true, false)]
         "Traces assembled, by whether the root was seen and whether late spans came";
+    ASSEMBLY_FAILURES: Counter<u64> = "judged.assembly.failures" in "{failure}"
+        by [of (trace, session), reason (panicked, took_too_long)]
+        "Tries to assemble that came to nothing; a trace is set aside after the second, a session is not judged";
     UNMAPPED_ATTRIBUTES: Counter<u64> = "judged.assembly.unmapped_attributes" in "{attribute}" by [attribute]
         "Attributes that look like those of an LLM convention but that no convention explains";
     PROBLEMS: Counter<u64> = "judged.assembly.problems" in "{subject}"

@@ -4,7 +4,9 @@ mod access;
 mod documented;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::lifecycle::Lifecycle;
 use crate::model::{
     AlertEvent, Emitter, EvaluationId, LabelStream, Named as _, Outcome, Problem, ProblemCode, SubjectId,
     SubjectProblem,
@@ -45,6 +47,12 @@ impl Site {
 
     /// With this text in `[web]`.
     async fn with(store: &Store, web: &str) -> Self {
+        Self::troubled(store, web, &Lifecycle::new()).await
+    }
+
+    /// With the troubles of this process.
+    async fn troubled(store: &Store, web: &str, lifecycle: &Lifecycle) -> Self {
+        let lifecycle = lifecycle.clone();
         crate::net::tls::install_provider();
         let rubrics = all_rubrics();
         let router = web::router(WebParts {
@@ -59,7 +67,7 @@ impl Site {
             }],
             trace_link: crate::config::TraceLink::try_from("http://traces.example/{trace_id}".to_owned()).ok(),
             access: Access::from_config(&toml::from_str(web).unwrap()).unwrap(),
-            troubles: Arc::new(Vec::new),
+            troubles: Arc::new(move || lifecycle.trouble().into_iter().collect()),
             metrics: Arc::new(|| "judged_up 1\n".into()),
         })
         .unwrap();
@@ -256,6 +264,18 @@ async fn every_page_is_sound_and_its_links_lead_somewhere() {
     assert_eq!(site.get("/healthz").await.status(), StatusCode::OK);
     assert_eq!(site.get("/readyz").await.text().await.unwrap(), "ready\n");
     assert_eq!(site.get("/metrics").await.text().await.unwrap(), "judged_up 1\n");
+}
+
+#[tokio::test]
+async fn a_process_of_which_a_task_ended_is_not_ready() {
+    let database = Database::sqlite().await;
+    let lifecycle = Lifecycle::new();
+    lifecycle.spawn("assembly", async { if true { panic!("a bug") } else { Ok::<(), std::io::Error>(()) } });
+    assert!(!lifecycle.run(Duration::from_secs(1)).await);
+    let site = Site::troubled(&database.store, "", &lifecycle).await;
+    let response = site.get("/readyz").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.text().await.unwrap().starts_with("a task ended"));
 }
 
 on_both_databases! {

@@ -105,6 +105,7 @@ fn series() -> BTreeMap<String, BTreeSet<&'static str>> {
 async fn record_everything() {
     let metrics = Metrics::default();
     metrics.trace_assembled(true, false);
+    metrics.assembly_failed("trace", "panicked");
     metrics.unmapped_attribute("gen_ai.new");
     metrics.problem(ProblemCode::TextCut);
     metrics.evaluation_finished(&FinishedEvaluation {

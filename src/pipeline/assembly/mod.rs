@@ -6,11 +6,13 @@
 pub mod assembled_trace;
 pub mod document_propagation;
 pub mod duplicates;
+mod guarded;
 mod interruptions;
 mod late_records;
 mod limits;
 mod log_copies;
 mod planner;
+mod poison;
 mod problems;
 mod segments;
 mod session_subject;

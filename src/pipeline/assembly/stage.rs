@@ -8,20 +8,22 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::assembled_trace::AssembledTrace;
+use super::guarded::Guarded;
 use super::late_records::{Before, Digest};
 use super::planner::{self, TraceDraw};
+use super::poison::provoke;
 use super::session_subject::session_subject;
 use super::subjects::subjects;
 use super::trace::assemble;
 use super::trace_rates::{TraceRates, TraceSampling};
 use crate::config::SegmentConfig;
-use crate::model::{Probability, ProblemCode, SpanId, Subject, SubjectId, SubjectKind};
+use crate::model::{Probability, ProblemCode, SpanId, Subject, SubjectId, SubjectKind, TraceId};
 use crate::pipeline::db_backoff::Patience;
 use crate::privacy::SharedRedactor;
 use crate::rubrics::Catalogue;
 use crate::sampling::{Matches, SpanFacts};
 use crate::store::{
-    DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords, WaitBound,
+    Damage, DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords, WaitBound,
 };
 use crate::telemetry::Metrics;
 
@@ -57,6 +59,11 @@ const TRACES_AT_ONCE: usize = 64;
 const SESSIONS_AT_ONCE: usize = 4;
 const TRACES_OF_A_SESSION: usize = 200;
 
+/// What is worked on for longer does not end.
+const LONGEST_WORK: Duration = Duration::from_secs(20);
+/// A busy machine may take this long for what ends.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(3);
+
 /// The longest wait between two looks: other processes may have stored traces that settle sooner.
 const IDLE: Duration = Duration::from_millis(LOOK_AT_LEAST_MS as u64);
 
@@ -67,6 +74,13 @@ impl Assembly {
     /// Works until `soft` is cancelled.
     pub async fn run(self, soft: CancellationToken) -> Result<(), StoreError> {
         let mut patience = Patience::new("assembly");
+        while !soft.is_cancelled() {
+            let Some(number) = patience.with(&soft, self.store.retry_damaged_traces().await).await? else { continue };
+            if number > 0 {
+                tracing::info!(number, "traces that another release could not assemble are tried again");
+            }
+            break;
+        }
         while !soft.is_cancelled() {
             let woken = self.store.wakeups().woken(Stage::Assemble);
             self.store.wakeups().assembly_looks_at(self.store.now_ms() + LOOK_AT_LEAST_MS);
@@ -102,31 +116,69 @@ impl Assembly {
 
     /// Assembles and plans one group of due traces. Returns how many there were.
     pub async fn assemble_due(&self) -> Result<usize, StoreError> {
-        let mut due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
-        if due.is_empty() {
+        let due = self.store.lease_due_traces(TRACES_AT_ONCE, self.lease.as_millis() as i64).await?;
+        let number = due.len();
+        if number == 0 {
             return Ok(0);
         }
         let ids: Vec<_> = due.iter().map(|trace| trace.trace_id).collect();
         self.sampling.read_versions(&due).await?;
         let records = self.store.trace_records(&ids).await?;
-        let mut subjects = Vec::new();
-        for (trace, records) in due.iter_mut().zip(records) {
-            if records.damaged > 0 {
-                tracing::error!(trace_id = %trace.trace_id, damaged = records.damaged, "stored records cannot be read back");
-            }
-            let rates = Arc::new(self.sampling.rates(trace, &records.spans));
-            trace.rate = Some(rates.rate(None));
-            subjects.extend(self.subjects_of(trace, records, &rates));
+        for (trace, records) in due.iter().zip(&records).filter(|(_, records)| records.damaged > 0) {
+            tracing::error!(trace_id = %trace.trace_id, damaged = records.damaged, "stored records cannot be read back");
         }
-        let before = self.before_late_spans(&due, &subjects).await?;
-        let planned = self.plan(subjects, &before);
+        let read = self.of_each(due.into_iter().zip(records).collect(), Self::subjects_of).await?;
+        let before = Arc::new(self.before_late_spans(&read).await?);
+        let planned =
+            self.of_each(read, move |this, _, Reading { rate, drawn }| (rate, this.plan(drawn, &before))).await?;
+        let (mut traces, mut subjects) = (Vec::with_capacity(planned.len()), Vec::new());
+        for (trace, (rate, planned)) in planned {
+            traces.push(DueTrace { rate: Some(rate), ..trace });
+            subjects.extend(planned);
+        }
         let session_idle_ms = self.judges_sessions().then_some(self.session_idle.as_millis() as i64);
-        self.store.commit_plan(PlannedFrom { traces: &due, sessions: &[], session_idle_ms }, &planned).await?;
-        self.count_problems(&planned);
-        for trace in &due {
+        self.store.commit_plan(PlannedFrom { traces: &traces, sessions: &[], session_idle_ms }, &subjects).await?;
+        self.count_problems(&subjects);
+        for trace in &traces {
             self.metrics.trace_assembled(trace.root_seen, trace.assembled_at_ms.is_some());
         }
-        Ok(due.len())
+        Ok(number)
+    }
+
+    /// What `work` makes of each trace. One on which it panics or does not end is given back or set aside, and the others go on.
+    async fn of_each<I: Send + 'static, T: Send + 'static>(
+        &self,
+        traces: Vec<(DueTrace, I)>,
+        work: impl Fn(&Self, &DueTrace, I) -> T + Send + Sync + 'static,
+    ) -> Result<Vec<(DueTrace, T)>, StoreError> {
+        let due: Vec<DueTrace> = traces.iter().map(|(trace, _)| *trace).collect();
+        let this = self.clone();
+        let mut guarded = Guarded::new(traces, self.longest_work(), move |(trace, input)| work(&this, &trace, input));
+        let mut done = Vec::with_capacity(due.len());
+        for trace in due {
+            match guarded.next().await {
+                Some(Ok(made)) => done.push((trace, made)),
+                Some(Err(damage)) => self.failed(&trace, &damage).await?,
+                None => break,
+            }
+        }
+        Ok(done)
+    }
+
+    /// Where a lease is short, it outlasts what is left behind.
+    fn longest_work(&self) -> Duration {
+        (self.lease / 3).clamp(SHORTEST_LIMIT, LONGEST_WORK)
+    }
+
+    async fn failed(&self, trace: &DueTrace, damage: &Damage) -> Result<(), StoreError> {
+        self.metrics.assembly_failed("trace", damage.code());
+        let why = damage.to_string();
+        if self.store.trace_failed(trace, damage).await? {
+            tracing::error!(trace_id = %trace.trace_id, why, "a trace cannot be assembled and is set aside; please report why");
+        } else {
+            tracing::warn!(trace_id = %trace.trace_id, why, "a trace could not be assembled; it is tried once more");
+        }
+        Ok(())
     }
 
     fn judges_sessions(&self) -> bool {
@@ -145,11 +197,27 @@ impl Assembly {
         }
         if !due.is_empty() {
             let before = self.before_late_turns(&subjects).await?;
-            let planned = self.plan(subjects, &before);
+            let this = self.clone();
+            let planned =
+                self.of_session(subjects, move |subjects| this.plan(subjects, &before)).await.unwrap_or_default();
             self.store.commit_plan(PlannedFrom { sessions: &due, ..PlannedFrom::default() }, &planned).await?;
             self.count_problems(&planned);
         }
         Ok(due.len())
+    }
+
+    /// What `work` makes of this; none where it panics or does not end: the session is not judged until it goes on.
+    async fn of_session<I: Send + 'static, T: Send + 'static>(
+        &self,
+        input: I,
+        work: impl Fn(I) -> T + Send + Sync + 'static,
+    ) -> Option<T> {
+        let made = Guarded::new(vec![input], self.longest_work(), work).next().await?;
+        made.inspect_err(|damage| {
+            self.metrics.assembly_failed("session", damage.code());
+            tracing::error!(why = %damage, "a session cannot be assembled and is not judged; please report why");
+        })
+        .ok()
     }
 
     /// The subject of a session as it stood at `until_ms`, unless retention has taken its spans.
@@ -160,6 +228,17 @@ impl Assembly {
         let traces = self.store.session_traces(session_id, TRACES_OF_A_SESSION, until_ms).await?;
         let ids: Vec<_> = traces.iter().map(|(id, ..)| *id).collect();
         let records = if ids.is_empty() { Vec::new() } else { self.store.trace_records_until(&ids, until_ms).await? };
+        let (this, session_id) = (self.clone(), session_id.to_owned());
+        let read = move |(traces, records)| this.read_session(&session_id, traces, records);
+        Ok(self.of_session((traces, records), read).await.flatten())
+    }
+
+    fn read_session(
+        &self,
+        session_id: &str,
+        traces: Vec<(TraceId, Probability, Option<Probability>)>,
+        records: Vec<TraceRecords>,
+    ) -> Option<Drawn> {
         let sampler = self.sampling.current();
         let mut matches = Matches::default();
         let mut whole = traces.iter().all(|(_, upstream, _)| *upstream == Probability::ONE);
@@ -172,39 +251,55 @@ impl Assembly {
             let trace = self.read(records);
             turns.extend(subjects(&trace, &self.segments).into_iter().filter(|one| one.kind == SubjectKind::Trace));
         }
-        let Some(mut subject) = session_subject(session_id, &turns) else { return Ok(None) };
+        let mut subject = session_subject(session_id, &turns)?;
         if !whole {
             subject.unjudgeable = Some("session_sampled".to_owned());
         }
         let draw = TraceDraw { u: sampler.u_of_subject(subject.id), upstream: Probability::ONE };
         let rates = Arc::new(TraceRates::of(sampler, matches));
-        Ok(Some(Drawn { digest: planner::content_digest(&subject), subject, draw, rates }))
+        Some(Drawn { digest: planner::content_digest(&subject), subject, draw, rates })
     }
 
-    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords, rates: &Arc<TraceRates>) -> Vec<Drawn> {
+    fn subjects_of(&self, trace: &DueTrace, records: TraceRecords) -> Reading {
+        let rates = Arc::new(self.sampling.rates(trace, &records.spans));
         let draw = TraceDraw { u: trace.u, upstream: trace.upstream_probability };
         let assembled = self.read(records);
         for name in assembled.steps.iter().flat_map(|step| &step.unmapped) {
             self.metrics.unmapped_attribute(name);
         }
-        subjects(&assembled, &self.segments)
+        let drawn = subjects(&assembled, &self.segments)
             .into_iter()
-            .map(|subject| Drawn { digest: planner::content_digest(&subject), subject, draw, rates: Arc::clone(rates) })
-            .collect()
+            .map(|subject| Drawn {
+                digest: planner::content_digest(&subject),
+                subject,
+                draw,
+                rates: Arc::clone(&rates),
+            })
+            .collect();
+        Reading { rate: rates.rate(None), drawn }
     }
 
     /// The subjects of traces as they stood before late spans came.
-    async fn before_late_spans(&self, due: &[DueTrace], drawn: &[Drawn]) -> Result<Before, StoreError> {
-        let mut before = self.stored(drawn).await?;
-        for trace in due {
-            let mut own = drawn.iter().filter(|drawn| drawn.subject.trace_id == trace.trace_id);
+    async fn before_late_spans(&self, read: &[(DueTrace, Reading)]) -> Result<Before, StoreError> {
+        let mut before = self.stored(read.iter().flat_map(|(_, reading)| &reading.drawn)).await?;
+        let mut earlier = Vec::new();
+        for (trace, Reading { drawn, .. }) in read {
             if let Some(assembled_at_ms) = trace.assembled_at_ms
-                && own.any(|drawn| before.to_read_again(&drawn.subject, &drawn.digest).is_some())
+                && drawn.iter().any(|drawn| before.to_read_again(&drawn.subject, &drawn.digest).is_some())
             {
-                let earlier = self.read(self.store.earlier_records(trace.trace_id, assembled_at_ms).await?);
-                for subject in subjects(&earlier, &self.segments) {
-                    before.read_again(subject.id, planner::content_digest(&subject));
-                }
+                earlier.push(self.store.earlier_records(trace.trace_id, assembled_at_ms).await?);
+            }
+        }
+        let this = self.clone();
+        let mut read_again = Guarded::new(earlier, self.longest_work(), move |records| {
+            let subjects = subjects(&this.read(records), &this.segments);
+            subjects.iter().map(|subject| (subject.id, planner::content_digest(subject))).collect::<Vec<_>>()
+        });
+        while let Some(digests) = read_again.next().await {
+            match digests {
+                Ok(digests) => digests.into_iter().for_each(|(id, digest)| before.read_again(id, digest)),
+                // Judged again, as if what came late had changed it.
+                Err(damage) => tracing::warn!(why = %damage, "the earlier records of a trace could not be read again"),
             }
         }
         Ok(before)
@@ -223,8 +318,8 @@ impl Assembly {
         Ok(before)
     }
 
-    async fn stored(&self, drawn: &[Drawn]) -> Result<Before, StoreError> {
-        let ids: Vec<SubjectId> = drawn.iter().map(|drawn| drawn.subject.id).collect();
+    async fn stored(&self, drawn: impl IntoIterator<Item = &Drawn>) -> Result<Before, StoreError> {
+        let ids: Vec<SubjectId> = drawn.into_iter().map(|drawn| drawn.subject.id).collect();
         Ok(Before::new(self.store.stored_subjects(&ids).await?))
     }
 
@@ -241,6 +336,7 @@ impl Assembly {
 
     /// The records of one trace as the present reading understands them.
     fn read(&self, records: TraceRecords) -> AssembledTrace {
+        provoke(&records);
         let redactor = self.redactor.current();
         let kept: HashSet<SpanId> =
             records.spans.iter().filter(|span| redactor.keeps_any(&span.attributes)).map(|span| span.span_id).collect();
@@ -265,6 +361,13 @@ impl Assembly {
         });
         planned.collect()
     }
+}
+
+/// What was read of a trace.
+struct Reading {
+    /// The highest rate that any rubric gives it.
+    rate: Probability,
+    drawn: Vec<Drawn>,
 }
 
 /// A subject with the sampling facts of its trace.

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod cut_captures;
+mod damage;
 mod problems;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ use super::prefilter::{self, Candidate, Sifted};
 use crate::conventions::loop_guard::NeverJudged;
 use crate::model::TraceId;
 use crate::otlp::Signal;
+use crate::panics;
 use crate::sampling::{Matches, Sampler};
 use crate::store::{IntakeBatch, OwnParts};
 use kept::{LastRead, NotKept, is_too_deep, log_record, span};
@@ -163,7 +164,9 @@ fn numbered(digest: [u8; 32], equal: &mut HashMap<[u8; 32], u64>) -> [u8; 32] {
 
 impl Filling<'_> {
     fn keep(&mut self, sifted: &Sifted<'_>, candidate: &Candidate<'_>) -> Result<(), Overrun> {
-        let complaint = match self.kept(sifted, candidate) {
+        // What a panic leaves half done is dropped with the record.
+        let kept = panics::caught(|| self.kept(sifted, candidate)).unwrap_or(Err(NotKept::Panicked));
+        let complaint = match kept {
             Ok(()) => return Ok(()),
             Err(NotKept::Memory(overrun)) => return Err(overrun),
             Err(NotKept::Guarded(why)) => {
@@ -188,6 +191,9 @@ impl Filling<'_> {
             Err(NotKept::Malformed(error)) => error.to_string(),
             Err(NotKept::Id(error)) => error.to_string(),
             Err(NotKept::TwoTraceIds) => "a record with two trace ids".to_owned(),
+            Err(NotKept::Panicked) => {
+                format!("a bug of judged on a record of trace {}; its log names the place", candidate.trace_id)
+            }
         };
         self.batch.rejected += 1;
         self.complaint.get_or_insert(complaint);

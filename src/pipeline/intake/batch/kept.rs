@@ -117,6 +117,8 @@ pub(super) enum NotKept {
     Oversized,
     /// There is no room for it.
     Memory(Overrun),
+    /// Reading or redacting it panicked.
+    Panicked,
 }
 
 impl From<Overrun> for NotKept {

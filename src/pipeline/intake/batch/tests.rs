@@ -40,6 +40,28 @@ impl Redact for Counting {
     fn redact_scope(&self, _: &mut wire::InstrumentationScope) {}
 }
 
+/// Panics on the name of a span.
+struct Fragile;
+
+impl Redact for Fragile {
+    fn redact_span(&self, span: &mut wire::Span) {
+        assert_ne!(span.name, "poison");
+    }
+    fn redact_log_record(&self, _: &mut wire::LogRecord) {}
+    fn redact_resource(&self, _: &mut wire::Resource) {}
+    fn redact_scope(&self, _: &mut wire::InstrumentationScope) {}
+}
+
+#[test]
+fn a_record_that_panics_is_rejected_alone() {
+    let poison = wire::Span { name: "poison".to_owned(), ..span(1, 2) };
+    let request = request(vec![span(1, 1), poison, span(1, 3)]);
+    let prepared = prepare(&request, &sampler("rate = 1.0"), &Fragile, None, &mut Reservation::endless()).unwrap();
+    let Prepared::Batch { batch, complaint, .. } = prepared else { panic!("nothing is in doubt") };
+    assert_eq!((batch.received, batch.spans.len(), batch.rejected), (3, 2, 1));
+    assert!(complaint.is_some_and(|complaint| complaint.contains("a bug of judged")));
+}
+
 fn hide(attributes: &mut [KeyValue]) {
     for attribute in attributes {
         attribute.value = Some(AnyValue { value: Some(any_value::Value::StringValue("****".to_owned())) });
