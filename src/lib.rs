@@ -46,6 +46,7 @@ pub(crate) mod config;
 pub(crate) mod conventions;
 pub(crate) mod drift;
 pub(crate) mod error_chain;
+pub(crate) mod forgetting;
 #[cfg(test)]
 mod fuzzing;
 pub(crate) mod judges;

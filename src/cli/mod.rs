@@ -16,6 +16,7 @@ mod drift;
 mod evaluations;
 mod exit;
 mod export;
+mod forget;
 mod input;
 mod inspect;
 mod judges;
@@ -69,6 +70,7 @@ enum Command {
     Drift(drift::Args),
     Evaluations(evaluations::Args),
     Export(export::Args),
+    Forget(forget::Args),
     Inspect(inspect::Args),
     Judges(judges::Args),
     Labels(labels::Args),
@@ -123,6 +125,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Evaluations(args) => evaluations::run(args, &config()?, output).await,
         Command::Plan(args) => plan::run(args, output),
         Command::Export(args) => export::run(args, &config()?, output).await,
+        Command::Forget(args) => forget::run(args, &config()?, output).await,
         Command::Inspect(args) => inspect::run(&args, output),
         Command::Judges(args) => judges::run(args, &config()?, output).await,
         Command::Labels(args) => labels::run(args, &config()?, output).await,

@@ -81,6 +81,7 @@ fn parts(
         store: service.store.clone(),
         catalogue: service.catalogue.clone(),
         fence: service.keys.fence.clone(),
+        redactor: service.redactor.clone(),
         seal: service.keys.seal.clone(),
         baselines: crate::lifecycle::baselines(config),
         alert_routes: service.alert_routes(),

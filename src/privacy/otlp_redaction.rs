@@ -174,6 +174,11 @@ impl Redactor {
         }
     }
 
+    /// An id of a person or conversation as it is stored.
+    pub fn identity(&self, id: &str) -> String {
+        self.redact_identity(id).unwrap_or_else(|| id.to_owned())
+    }
+
     fn identity_in_place(&self, text: &mut String) {
         if let Some(redacted) = self.redact_identity(text) {
             *text = redacted;

@@ -20,6 +20,7 @@ named_enum! {
         AnchorsChanged = "anchors_changed",
         BackfillStarted = "backfill_started",
         CellsRebuilt = "cells_rebuilt",
+        Forgotten = "forgotten",
     }
 }
 
@@ -42,9 +43,26 @@ pub struct AuditEntry {
 /// Longer texts than these are cut: names and targets come from outside.
 const LONGEST: usize = 300;
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     rows::text(text).chars().filter(|character| !character.is_control()).take(LONGEST).collect()
 }
+
+/// Adds an entry within the transaction that does what it tells.
+macro_rules! insert {
+    ($tx:ident, $now_ms:expr, $actor:expr, $action:expr, $target:expr, $detail:expr) => {
+        sqlx::query("INSERT INTO audit_log (at_ms, actor, way, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind($now_ms)
+            .bind($crate::store::audit::cut(&$actor.name))
+            .bind($actor.way.as_str())
+            .bind($action.as_str())
+            .bind($crate::store::audit::cut($target))
+            .bind($crate::store::audit::cut($detail))
+            .execute(&mut *$tx)
+            .await?
+            .rows_affected()
+    };
+}
+pub(super) use insert;
 
 impl Store {
     /// Notes that somebody did something.
@@ -56,20 +74,7 @@ impl Store {
         detail: &str,
     ) -> Result<(), StoreError> {
         let now_ms = self.now_ms();
-        transaction!(self, DB, tx => {
-            sqlx::query(
-                "INSERT INTO audit_log (at_ms, actor, way, action, target, detail) VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(now_ms)
-            .bind(cut(&actor.name))
-            .bind(actor.way.as_str())
-            .bind(action.as_str())
-            .bind(cut(target))
-            .bind(cut(detail))
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
-        });
+        transaction!(self, DB, tx => insert!(tx, now_ms, actor, action, target, detail));
         Ok(())
     }
 

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use sqlx::PgPool;
 
 /// What a connection to PostgreSQL says it is. The number rises when a release writes what those before it cannot read.
-pub(super) const APPLICATION_NAME: &str = "judged/5";
+pub(super) const APPLICATION_NAME: &str = "judged/6";
 /// The number in [`APPLICATION_NAME`].
-const THIS_RELEASE: u32 = 5;
+const THIS_RELEASE: u32 = 6;
 /// The name of the releases that had no number.
 const UNNUMBERED: &str = "judged";
 
@@ -25,6 +25,8 @@ pub(super) enum Since {
     Refusals = 4,
     /// Rubrics say in a block of their own what a decision model is asked.
     Decisions = 5,
+    /// The audit log names what was forgotten.
+    Forgetting = 6,
 }
 
 /// What was found out last.

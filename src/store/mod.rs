@@ -25,6 +25,7 @@ mod evaluation_accounts;
 mod evaluation_queries;
 mod evaluation_search;
 mod evaluations;
+mod forgetting;
 mod installation;
 mod intake;
 mod judge_states;
@@ -40,6 +41,7 @@ mod lost_records;
 mod migrate;
 mod notify;
 mod notify_others;
+mod open_transaction;
 mod outbox;
 mod pooler;
 mod problem_account;
@@ -88,6 +90,7 @@ pub use evaluation_accounts::{AccountDifference, LedgerProof};
 pub use evaluation_queries::{EvaluationDetail, EvaluationSummary, PageCursor};
 pub use evaluation_search::{EvaluationFilter, EvaluationOrder, EvaluationPage};
 pub use evaluations::{Conclusion, EvaluationResult, JudgeCall, LeasedEvaluation};
+pub use forgetting::{ForgottenForGood, SentTrace, ToForget};
 pub use installation::Installation;
 pub use intake::{Committed, IntakeBatch, KeptLogRecord, KeptSpan, OwnParts, SettleTimes};
 pub use kept_accounts::TotalDifference;
@@ -147,6 +150,9 @@ pub enum StoreError {
          it will not come back"
     )]
     NewerCells,
+    /// What is to be written cannot be read by all who share the database.
+    #[error("workers of an earlier release share the database: run this again once all of them are of this release")]
+    EarlierWorkers,
     /// A row that this version of judged cannot have written.
     #[error(
         "column {column} of {table}{} holds {found}, which this version of judged does not know; \
@@ -189,7 +195,12 @@ impl StoreError {
                         | sqlx::Error::Tls(_)
                 ) || error.as_database_error().is_some_and(dialect::is_transient)
             }
-            Self::Url(_) | Self::Pooler(_) | Self::Migrate(_) | Self::NewerCells | Self::Inconsistent { .. } => false,
+            Self::Url(_)
+            | Self::Pooler(_)
+            | Self::Migrate(_)
+            | Self::NewerCells
+            | Self::EarlierWorkers
+            | Self::Inconsistent { .. } => false,
         }
     }
 }

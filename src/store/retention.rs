@@ -100,7 +100,7 @@ impl Store {
 }
 
 /// Problems as they are kept without their content; none where they cannot be read.
-fn codes_alone(problems: &str) -> Option<String> {
+pub(super) fn codes_alone(problems: &str) -> Option<String> {
     let problems: Vec<StoredProblem> = serde_json::from_str(problems).ok()?;
     let codes: Vec<StoredProblem> = problems.into_iter().map(StoredProblem::without_detail).collect();
     serde_json::to_string(&codes).ok()

@@ -15,6 +15,7 @@ mod cookie;
 mod evaluations;
 mod failures;
 mod filter;
+mod forget;
 mod guard;
 mod health;
 mod labelling;
@@ -101,6 +102,7 @@ pub fn router(parts: WebParts) -> Result<Router, WebError> {
         .route("/api/report", get(api::report))
         .route("/api/labels", post(api::labels))
         .route("/api/audit", get(audit::list_api))
+        .route("/api/forget", post(forget::forget_api))
         .layer(middleware::from_fn_with_state(Arc::clone(&web), guard::require_actor));
     let open = Router::new()
         .route("/healthz", get(health::healthz))

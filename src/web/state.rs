@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use super::access::Access;
 use super::pages::Pages;
 use crate::config::TraceLink;
+use crate::privacy::SharedRedactor;
 use crate::report::kept::PageReport;
 use crate::rubrics::Catalogue;
 use crate::secrets::MacKey;
@@ -20,6 +21,8 @@ pub struct WebParts {
     pub catalogue: Catalogue,
     /// Makes the keys of data blocks, so that a prompt is shown as the judge saw it.
     pub fence: MacKey,
+    /// Says under which names ids are stored.
+    pub redactor: SharedRedactor,
     /// Seals what a form brings back.
     pub seal: MacKey,
     /// Judges that are the offline baseline.

@@ -11,6 +11,7 @@ use crate::model::{
     AlertEvent, Emitter, EvaluationId, LabelStream, Named as _, Outcome, Problem, ProblemCode, SubjectId,
     SubjectProblem,
 };
+use crate::privacy::SharedRedactor;
 use crate::report::kept;
 use crate::rubrics::{Catalogue, Rubric};
 use crate::secrets::MacKey;
@@ -59,6 +60,7 @@ impl Site {
             store: store.clone(),
             catalogue: Catalogue::of(rubrics),
             fence: MacKey::of_text("fence"),
+            redactor: SharedRedactor::of_defaults(),
             seal: MacKey::of_text("seal"),
             baselines: vec!["baseline".into()],
             alert_routes: vec![crate::store::AlertRoute {

@@ -14,6 +14,7 @@ named_enum! {
         Comparison = "comparison",
         Drift = "drift",
         Evaluations = "evaluations",
+        Forget = "forget",
         Judges = "judges",
         Ledger = "ledger",
         LedgerProof = "ledger_proof",
@@ -35,6 +36,7 @@ impl JsonFormat {
             | Self::Comparison
             | Self::Drift
             | Self::Evaluations
+            | Self::Forget
             | Self::Judges
             | Self::Ledger
             | Self::LedgerProof

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 use sqlx::QueryBuilder;
 
 use super::evaluation::Evaluation;
-use super::transaction::{Open, within};
 use crate::cells::{FoldedScore, OTHER_MODELS, PartKey, SeriesKey, ValueOf};
 use crate::model::Release;
 use crate::store::StoreError;
+use crate::store::open_transaction::{Open, within};
 use crate::store::rows::{self, push_list};
 
 /// So many values of a segment, releases, models of a judge and large levels of a rubric version are told apart: those that

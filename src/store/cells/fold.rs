@@ -8,8 +8,9 @@ use super::dictionary::Dictionary;
 use super::evaluation::{Evaluation, TotalOf};
 use super::placing::place;
 use super::set_aside::{SetAside, read_all};
-use super::transaction::{Open, State};
+use super::transaction::State;
 use crate::cells::{ALGORITHM, Delta};
+use crate::store::open_transaction::Open;
 use crate::store::{Store, StoreError, read, rows, transaction};
 
 /// What one fold did.

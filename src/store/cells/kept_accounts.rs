@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::transaction::{Open, within};
 use crate::store::StoreError;
+use crate::store::open_transaction::{Open, within};
 
 /// Changes of each kind that are added at once.
 const CHANGES: i64 = 2_000;

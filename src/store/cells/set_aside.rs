@@ -4,7 +4,8 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::evaluation::{Evaluation, EvaluationRow};
-use super::transaction::{Open, ROWS_PER_STATEMENT, within};
+use super::transaction::ROWS_PER_STATEMENT;
+use crate::store::open_transaction::{Open, within};
 use crate::store::rows::push_list;
 use crate::store::{Store, StoreError, read};
 

@@ -3,60 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::postgres::PgConnection;
-use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::evaluation::{EvaluationRow, TotalOf};
 use crate::cells::{ByHour, CellAt, Sums};
 use crate::store::dialect::Dialect;
+use crate::store::open_transaction::{Open, within};
 use crate::store::rows::{self, push_list};
 use crate::store::{StoreError, row};
 
 /// Parameters stay below the databases' limits: at most 7 columns a row.
 pub(super) const ROWS_PER_STATEMENT: usize = 200;
-
-/// An open transaction.
-pub(super) enum Open<'t> {
-    Sqlite(&'t mut SqliteConnection),
-    Postgres(&'t mut PgConnection),
-}
-
-impl<'t> From<&'t mut SqliteConnection> for Open<'t> {
-    fn from(connection: &'t mut SqliteConnection) -> Self {
-        Self::Sqlite(connection)
-    }
-}
-
-impl<'t> From<&'t mut PgConnection> for Open<'t> {
-    fn from(connection: &'t mut PgConnection) -> Self {
-        Self::Postgres(connection)
-    }
-}
-
-/// Runs an expression in the transaction, once compiled for each database.
-macro_rules! within {
-    ($open:expr, $db:ident, $tx:ident => $body:expr) => {
-        match $open {
-            Open::Sqlite(connection) => {
-                type $db = sqlx::Sqlite;
-                // Not every body names the database type.
-                let _ = std::marker::PhantomData::<$db>;
-                let $tx = &mut **connection;
-                $body
-            }
-            Open::Postgres(connection) => {
-                type $db = sqlx::Postgres;
-                // Not every body names the database type.
-                let _ = std::marker::PhantomData::<$db>;
-                let $tx = &mut **connection;
-                $body
-            }
-        }
-    };
-}
-pub(super) use within;
 
 row! {
     /// How far cells are built.

@@ -53,6 +53,7 @@ async fn every_example_of_the_api_is_answered_as_it_says() {
     for (request, shown) in examples {
         let request = request
             .replace("EVALUATION", first["id"].as_str().unwrap())
+            .replace("TRACE", first["trace_id"].as_str().unwrap())
             .replace("SUBJECT", first["subject"].as_str().unwrap());
         let (line, body) = request.split_once('\n').unwrap();
         let (method, path) = line.split_once(' ').unwrap();

@@ -8,12 +8,12 @@ use super::resolver::{CRATE, Target};
 /// The rooms from the ground up. A room may use rooms of lower floors and those named beside it, never a higher one.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["otlp", "statistics", "clock", "error_chain", "config", "net", "secrets"],
+    &["otlp", "statistics", "clock", "error_chain", "panics", "config", "net", "secrets"],
     &["conventions", "sampling", "privacy", "agreement", "cells"],
     &["store"],
     &["rubrics", "judges"],
     &["telemetry"],
-    &["pipeline", "alerts", "drift", "labels", "report", "simulation"],
+    &["pipeline", "alerts", "drift", "labels", "report", "simulation", "forgetting"],
     &["lifecycle"],
     &["web"],
     &["cli", "bench"],
