@@ -3,7 +3,7 @@
 //! Items → a scale (declared, or inferred and stated) → places → for each judge and segment the pairs with the human side →
 //! coefficients. Whatever is left out (ties, unparseable verdicts, labels off the scale) is counted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use super::placed::{self, PlacedItem};
 use super::scale::{Declaration, Kind, LabelScale};
 use super::summary;
 use crate::statistics::bootstrap::Plan;
+use crate::statistics::calibration::{Calibration, Graded, calibration};
 use crate::statistics::{Estimate, Reason};
 
 /// How to analyse.
@@ -113,6 +114,9 @@ pub struct JudgeReport {
     pub human_ties: usize,
     /// Raw agreement with every unparseable verdict counted as wrong.
     pub raw_agreement_with_unparseable: Estimate,
+    /// Whether its probabilities are what they say: on a binary scale, of items that have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
     /// The comparison.
     #[serde(flatten)]
     pub comparison: Comparison,
@@ -192,8 +196,25 @@ fn judge(scale: &LabelScale, items: &[&PlacedItem<'_>], name: &str, plan: &Plan)
         unlabelled: verdicts().filter(|(item, _)| item.human.is_empty()).count(),
         human_ties: verdicts().filter(|(item, _)| item.tied).count(),
         raw_agreement_with_unparseable: with_unparseable,
+        calibration: probabilities(scale, items, name, plan),
         comparison,
     }
+}
+
+/// A judge's probabilities of the positive verdict against the human side.
+fn probabilities(scale: &LabelScale, items: &[&PlacedItem<'_>], name: &str, plan: &Plan) -> Option<Calibration> {
+    if scale.kind() != Kind::Binary {
+        return None;
+    }
+    let mut numbers: HashMap<ClusterId, usize> = HashMap::new();
+    let mut graded = Vec::new();
+    for item in items {
+        let (Some(probability), Some(human)) = (item.probability.get(name).copied(), item.consensus) else { continue };
+        let next = numbers.len();
+        let cluster = *numbers.entry(item.cluster).or_insert(next);
+        graded.push(Graded { cluster, weight: item.weight, probability, passes: human.number > 0.5 });
+    }
+    (!graded.is_empty()).then(|| calibration(&graded, plan))
 }
 
 /// Unweighted on purpose: it answers how much the lost verdicts could matter, not what the rate is.
@@ -235,6 +256,24 @@ mod tests {
         assert_eq!((judge.human_ties, judge.unlabelled), (1, 1));
         assert_eq!(judge.raw_agreement_with_unparseable.value(), Some(1.0 / 3.0));
         assert_eq!(report.all.humans.items_with_several, 2);
+    }
+
+    #[test]
+    fn probabilities_are_held_against_people_where_they_are_told() {
+        let line = |index: usize| {
+            let (human, probability) = (u8::from(index % 4 > 0), if index % 4 > 0 { 0.9 } else { 0.2 });
+            format!(
+                r#"{{"item_id":{index},"human":{{"x":{human}}},"judge":{{"j":1,"k":1}},"probability":{{"j":{probability}}}}}"#
+            )
+        };
+        let items: Vec<Item> = (0..80).map(|index| Item::parse(&line(index)).unwrap()).collect();
+        let report = analyse(&items, &Options::default()).unwrap();
+        let found = report.all.judges["j"].calibration.as_ref().unwrap();
+        assert_eq!((found.items, found.auc.value()), (80, Some(1.0)));
+        assert!((found.brier.value().unwrap() - (0.75 * 0.01 + 0.25 * 0.04)).abs() < 1e-9);
+        assert_eq!(report.all.judges["k"].calibration, None);
+        let wrong = Item::parse(r#"{"item_id":1,"human":1,"judge":1,"probability":1.2}"#).unwrap_err().to_string();
+        assert_eq!(wrong, "the probability of `judge` is not a number from 0 to 1");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Item {
     pub human: BTreeMap<String, Option<Label>>,
     /// Verdict of each judge; `None` where its reply could not be parsed.
     pub judge: BTreeMap<String, Option<Label>>,
+    /// The probability that each judge gives the positive verdict, where it says so.
+    pub probability: BTreeMap<String, f64>,
 }
 
 /// Why a line is not a labelled item.
@@ -47,6 +49,9 @@ pub enum BadLine {
     /// A weight that cannot be one.
     #[error("weight {0} is not a positive number")]
     Weight(f64),
+    /// A probability that cannot be one.
+    #[error("the probability of `{0}` is not a number from 0 to 1")]
+    Probability(String),
     /// A label that is a list or an object.
     #[error("the label of `{0}` is neither a number, a string, a boolean nor null")]
     Shape(String),
@@ -69,6 +74,8 @@ struct Line {
     weight: Option<f64>,
     human: Value,
     judge: Value,
+    #[serde(default)]
+    probability: Value,
 }
 
 impl Item {
@@ -90,7 +97,23 @@ impl Item {
             weight,
             human: labels("human", line.human)?,
             judge: labels("judge", line.judge)?,
+            probability: probabilities(line.probability)?,
         })
+    }
+}
+
+/// The probabilities of each judge; a single number is that of the judge called `judge`.
+fn probabilities(value: Value) -> Result<BTreeMap<String, f64>, BadLine> {
+    let one = |name: String, value: &Value| match value.as_f64().filter(|number| (0.0..=1.0).contains(number)) {
+        Some(number) => Ok((name, number)),
+        None => Err(BadLine::Probability(name)),
+    };
+    match value {
+        Value::Null => Ok(BTreeMap::new()),
+        Value::Object(members) => {
+            members.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| one(name, &value)).collect()
+        }
+        single => one("judge".to_owned(), &single).map(|pair| BTreeMap::from([pair])),
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct PlacedItem<'a> {
     pub(super) tied: bool,
     /// Judges with a verdict on the scale.
     pub(super) judge: BTreeMap<&'a str, Place>,
+    /// The probabilities that judges give the positive verdict.
+    pub(super) probability: &'a BTreeMap<String, f64>,
     /// Judges without one, and whether that is because it lies off the scale.
     pub(super) unparseable: BTreeMap<&'a str, bool>,
 }
@@ -48,6 +50,7 @@ pub(super) fn place<'a>(scale: &LabelScale, items: &'a [Item], annotator: Option
                 consensus: None,
                 tied: false,
                 judge: BTreeMap::new(),
+                probability: &item.probability,
                 unparseable: BTreeMap::new(),
             };
             placed.place_labels(scale, item, annotator);

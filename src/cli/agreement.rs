@@ -22,7 +22,7 @@ use crate::statistics::bootstrap::Plan;
 ///
 /// FILE holds one JSON object a line: `item_id`, `human` (an object: annotator to label) and `judge` (name to label);
 /// optionally `segment`, `weight` (how many items this one stands for) and `cluster` (items of one conversation, which
-/// count as what they say together). A null verdict of a judge counts as unparseable. With several annotators the human side is
+/// count as what they say together), `probability` (judge to the probability that it gives the positive verdict). A null verdict of a judge counts as unparseable. With several annotators the human side is
 /// their majority (nominal, binary) or median (ordinal, numeric); ties are left out and counted.
 ///
 /// Lines that cannot be read are reported on standard error and in the JSON, and the others are analysed. Exit code 1 with

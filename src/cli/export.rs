@@ -180,6 +180,7 @@ mod tests {
             judge: "default".into(),
             judge_model: Some("m, with a comma".into()),
             score: Score::Number { number: 4.0, passes: Some(true), value: 0.75 },
+            distribution: None,
             rationale: None,
             inclusion_probability: Probability::try_from(0.15).unwrap(),
             latency_ms: Some(900),

@@ -32,6 +32,7 @@ mod rubrics;
 mod run;
 mod secrets;
 mod simulate;
+mod thresholds;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -80,6 +81,7 @@ enum Command {
     Rubrics(rubrics::Args),
     Secrets(secrets::Args),
     Simulate(simulate::Args),
+    Thresholds(thresholds::Args),
     Replay(replay::Args),
 }
 
@@ -134,6 +136,7 @@ async fn dispatch(cli: Cli, output: &mut Output) -> anyhow::Result<ExitCode> {
         Command::Rubrics(args) => rubrics::run(args, &config()?, output).await,
         Command::Secrets(args) => secrets::run(args, &config()?, output).await,
         Command::Simulate(args) => simulate::run(&args, output),
+        Command::Thresholds(args) => thresholds::run(args, &config()?, output).await,
         Command::Replay(args) => replay::run(args, &config()?, output).await,
     }
 }

@@ -166,6 +166,7 @@ fn as_items(lines: &[Line]) -> Vec<Item> {
             weight: 1.0,
             human: BTreeMap::from([(String::new(), Label::of_value(&line.human))]),
             judge: BTreeMap::from([(String::new(), Label::of_value(&line.judge))]),
+            probability: BTreeMap::new(),
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::queue::Drawn;
 use crate::judges::UNVERSIONED;
-use crate::model::{Label, Moment, Probability, Revisions, Score, SubjectId};
+use crate::model::{Label, Moment, Probability, Revisions, Score, SubjectId, model_of_series};
 use crate::rubrics::Rubric;
 use crate::store::{Anchor, AnchorEvaluation, AnchorReplay, Store, StoreError};
 
@@ -105,7 +105,7 @@ fn due(
             replays.extend(known.iter().map(|anchor| replay(anchor, round.clone())));
         }
     }
-    let is_unversioned = model.is_some_and(|model| model.ends_with(UNVERSIONED));
+    let is_unversioned = model.is_some_and(|model| model_of_series(model).0.ends_with(UNVERSIONED));
     // A model that does not say which version it is may become another one any day, and only its verdicts tell.
     let every = if is_unversioned { every.min(DAY) } else { every };
     let every_ms = every.as_millis() as i64;

@@ -35,6 +35,20 @@ impl Default for Threshold {
     }
 }
 
+/// What stands between a model and the number of its threshold.
+const THRESHOLD: &str = ", threshold ";
+
+/// A model and the threshold that cuts its probabilities, as scores are told apart by: two thresholds are two measurements.
+pub fn name_of_series(model: &str, threshold: Threshold) -> String {
+    if threshold.number == 0 { model.to_owned() } else { format!("{model}{THRESHOLD}{}", threshold.number) }
+}
+
+/// The model and the number of the threshold in such a name; 0 where it names none.
+pub fn model_of_series(name: &str) -> (&str, u32) {
+    let parts = name.rsplit_once(THRESHOLD).and_then(|(model, number)| Some((model, number.parse().ok()?)));
+    parts.unwrap_or((name, 0))
+}
+
 /// Where a distribution comes from.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DistributionOrigin {
@@ -287,6 +301,14 @@ mod tests {
         assert!((doubt(0.9) - 0.3).abs() < 1e-12);
         assert_eq!(of_numbers(&[(1.0, 0.5), (2.0, 0.0), (3.0, 0.5)], None).doubt(), 0.5);
         assert!((of_names(&[("a", None, 0.8), ("b", None, 0.2)]).doubt() - 0.4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_series_is_named_by_model_and_threshold() {
+        let name = |number| name_of_series("jev-1.13.0", Threshold { value: 0.6, number });
+        assert_eq!((name(0).as_str(), name(2).as_str()), ("jev-1.13.0", "jev-1.13.0, threshold 2"));
+        assert_eq!((model_of_series(&name(0)), model_of_series(&name(2))), (("jev-1.13.0", 0), ("jev-1.13.0", 2)));
+        assert_eq!(model_of_series("m, threshold x"), ("m, threshold x", 0));
     }
 
     #[test]

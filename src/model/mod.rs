@@ -42,7 +42,9 @@ pub use content_hash::ContentHash;
 pub use cut::{CutPart, CutParts};
 pub use decision::{Decision, DecisionOption, DecisionVerdict, MOST_LEVELS, MOST_OPTIONS, StateField};
 pub use delivery::DeliveryStatus;
-pub use distribution::{Distribution, DistributionOrigin, PointProbability, Threshold};
+pub use distribution::{
+    Distribution, DistributionOrigin, PointProbability, Threshold, model_of_series, name_of_series,
+};
 pub use drift::{Attribution, DriftKind};
 pub use estimate::{Estimate, Interval, Reason};
 pub use evaluation::Evaluation;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::calibration;
 use super::data::{AgreementReport, BaselineReport, Confusion, MajorityClass, PassFailAgreement, ScaleAgreement};
 use super::pairing::Pairs;
 use crate::agreement::{
     Coefficient, Comparison, Kind, Observation, ScaleReader, Verdict, advantage, by_place, by_side,
 };
-use crate::model::SubjectId;
+use crate::model::{Scale, SubjectId};
 use crate::statistics::bootstrap::Plan;
 use crate::store::ScoredEvaluation;
 
@@ -19,7 +20,11 @@ const OF_SIDES: [Coefficient; 5] =
 pub(super) type Baseline<'a> = Option<(&'a str, BTreeMap<SubjectId, &'a ScoredEvaluation>)>;
 
 /// Everything about the agreement of one series with one group of labels.
-pub(super) fn report(pairs: &Pairs<'_>, reader: &ScaleReader, baseline: &Baseline<'_>) -> AgreementReport {
+pub(super) fn report(
+    pairs: &Pairs<'_>,
+    (scale, reader): (Option<&Scale>, &ScaleReader),
+    baseline: &Baseline<'_>,
+) -> AgreementReport {
     let plan = Plan::default();
     let kappa = match reader.levels().kind() {
         Kind::Ordinal | Kind::Numeric => Coefficient::WeightedKappaQuadratic,
@@ -42,6 +47,7 @@ pub(super) fn report(pairs: &Pairs<'_>, reader: &ScaleReader, baseline: &Baselin
         baseline: against_baseline(pairs, reader, baseline, &plan),
         pass_fail: sides.as_ref().map(pass_fail),
         on_scale: levels.as_ref().map(|comparison| on_scale(comparison, kappa)),
+        calibration: scale.and_then(|scale| calibration::report(pairs, scale)),
     }
 }
 

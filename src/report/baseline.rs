@@ -57,6 +57,7 @@ pub async fn beside(store: &Store, rubrics: &[Arc<Rubric>], input: &mut ReportIn
                 judge: BASELINE.to_owned(),
                 judge_model: reply.model,
                 score,
+                distribution: None,
                 rationale: Some(rationale),
                 latency_ms: None,
                 ..one.clone()

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::drift::DriftReport;
 pub use crate::model::Moment;
 use crate::model::{Alert, EvaluationId, Revisions, SpanId, SubjectId, TraceId};
+use crate::statistics::calibration::Calibration;
 use crate::statistics::ppi::Method;
 use crate::statistics::{Estimate, Reason};
 use crate::store::Ledger;
@@ -270,6 +271,8 @@ pub struct AgreementReport {
     pub pass_fail: Option<PassFailAgreement>,
     /// On the scale itself; absent for binary scales, where it would say the same.
     pub on_scale: Option<ScaleAgreement>,
+    /// Whether the judge's probabilities are what they say; absent of judges that give none.
+    pub calibration: Option<Calibration>,
     /// Humans in rows, the judge in columns.
     pub confusion: Option<Confusion>,
     /// What saying the same always would reach.

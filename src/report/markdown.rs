@@ -357,6 +357,14 @@ fn figures(rubric: &RubricReport, series: &SeriesReport) -> Vec<Vec<String>> {
         rows.push(("judge minus people".into(), signed_estimate(&on_scale.bias)));
         rows.push(("mean distance".into(), number_estimate(&on_scale.mae)));
     }
+    if let Some(calibration) = &agreement.calibration {
+        rows.push(("probabilities: Brier score".into(), number_estimate(&calibration.brier)));
+        rows.push((
+            format!("probabilities: calibration error ({:.3} if they were right)", calibration.ece_if_right),
+            number_estimate(&calibration.ece),
+        ));
+        rows.push(("probabilities: area under the curve".into(), number_estimate(&calibration.auc)));
+    }
     rows.push(("people among each other".into(), percent_estimate(&rubric.humans.raw_agreement)));
     rows.push(("the baseline on the same items".into(), percent_estimate(&agreement.baseline.raw_agreement)));
     rows.push(("advantage over the baseline".into(), signed_estimate(&agreement.baseline.advantage)));

@@ -7,6 +7,7 @@
 mod actions;
 mod agreement;
 pub mod baseline;
+mod calibration;
 pub mod charts;
 mod data;
 mod disagreements;
@@ -35,6 +36,7 @@ pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use calibration::labelled_probabilities;
 pub use data::*;
 pub use drift::{DriftReport, Flag, Watch};
 pub use input::{ReportInput, ReportOptions, RubricFacts, scales};
@@ -361,7 +363,7 @@ fn series_report(
             *reasons.entry(reason.clone()).or_default() += count.count;
         }
     }
-    let agreement_of = |pairs: &pairing::Pairs<'_>| agreement::report(pairs, reader, baseline);
+    let agreement_of = |pairs: &pairing::Pairs<'_>| agreement::report(pairs, (scale, reader), baseline);
     let agreement = agreement_of(drawn);
     let whole = agreement.raw_agreement();
     let period = traffic.period();

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | do judge and human agree? | [`AgreementTable`], [`kappa`], [`binary`], [`krippendorff`], [`PairGrid`] |
 //! | how sure is that? | [`wilson`], [`clustered_share`], [`newcombe`], [`mod@bootstrap`] |
+//! | are its probabilities what they say, and where should they be cut? | [`mod@calibration`], [`mod@threshold`] |
 //! | could the judge replace an annotator? | [`alt_test`] |
 //! | does the judge say the same again? | [`flip_rate`], [`icc`] |
 //! | how good is the product, really? | [`ppi`], [`survey`] |
@@ -25,6 +26,7 @@ pub mod bca;
 pub mod binary;
 mod binomial;
 pub mod bootstrap;
+pub mod calibration;
 pub mod change_point;
 mod clustered;
 mod confusion_matrix;
@@ -46,6 +48,7 @@ mod repeatability;
 pub mod survey;
 #[cfg(test)]
 mod tests;
+pub mod threshold;
 pub mod two_sample;
 mod union_find;
 

@@ -18,6 +18,7 @@ named_enum! {
         RubricPromoted = "rubric_promoted",
         SecretsRotated = "secrets_rotated",
         AnchorsChanged = "anchors_changed",
+        ThresholdChosen = "threshold_chosen",
         BackfillStarted = "backfill_started",
         CellsRebuilt = "cells_rebuilt",
         Forgotten = "forgotten",

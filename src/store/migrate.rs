@@ -150,6 +150,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     30 "distributions" "0030_distributions.sql",
     31 "lost records" "0031_lost_records.sql",
     32 "damaged traces" "0032_damaged_traces.sql",
+    33 "thresholds" "0033_thresholds.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

@@ -57,6 +57,7 @@ mod sessions;
 mod snapshots;
 mod streams;
 mod subject_row;
+mod thresholds;
 mod traces;
 mod worker_releases;
 mod write_back;
@@ -110,6 +111,7 @@ pub use scores::{ScoreSeries, SeriesScore};
 pub use sessions::DueSession;
 pub use snapshots::{CalibrationSnapshot, TakenSnapshot};
 pub use streams::StreamClaim;
+pub use thresholds::ThresholdKey;
 pub use traces::{DueTrace, TraceRecords, WaitBound};
 
 use crate::clock::Clock;

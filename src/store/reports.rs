@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, read, row, rows};
 use crate::model::{
-    EvaluationId, Outcome, Probability, Release, Revisions, Score, SpanId, SubjectId, SubjectKind, TraceId,
+    Distribution, EvaluationId, Outcome, Probability, Release, Revisions, Score, SpanId, SubjectId, SubjectKind,
+    TraceId,
 };
 
 /// A scored evaluation, for statistics.
@@ -35,6 +36,8 @@ pub struct ScoredEvaluation {
     /// The model the provider says it was.
     pub judge_model: Option<String>,
     pub score: Score,
+    /// The probabilities behind it, where its judge gives them; read only where a human labelled the same subject for the rubric.
+    pub distribution: Option<Distribution>,
     /// The judge's reasons; for the report read only where a human labelled the same subject for the rubric.
     pub rationale: Option<String>,
     /// The probability with which it was drawn; of no meaning where an anchor was judged again.
@@ -117,6 +120,7 @@ row! {
         label: Option<String>,
         value: Option<f64>,
         rationale: Option<String>,
+        distribution: Option<String>,
         inclusion_probability: f64,
         latency_ms: Option<i64>,
         observed_at_ms: i64,
@@ -164,7 +168,9 @@ impl Store {
             sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT {SCORED_COLUMNS}, \
                  CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
-                     THEN e.rationale END AS rationale \
+                     THEN e.rationale END AS rationale, \
+                 CASE WHEN EXISTS (SELECT 1 FROM labels l WHERE l.subject_id = e.subject_id AND l.rubric = e.rubric) \
+                     THEN e.distribution END AS distribution \
                  FROM evaluations e JOIN subjects s ON s.id = e.subject_id \
                  WHERE e.outcome = 'scored' AND e.created_at_ms >= $1 {condition} ORDER BY s.observed_at_ms, e.id",
             )))
@@ -243,6 +249,7 @@ impl ScoredRow {
             judge: self.judge,
             judge_model: self.judge_model,
             score: rows::score("evaluations", self.score, self.label, self.value)?.ok_or_else(no_score)?,
+            distribution: self.distribution.as_deref().and_then(Distribution::stored),
             rationale: self.rationale,
             inclusion_probability: rows::probability(
                 "evaluations",

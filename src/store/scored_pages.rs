@@ -60,7 +60,7 @@ impl Store {
         let found: Vec<ScoredRow> = read!(self, DB, pool => {
             let mut select = QueryBuilder::<DB>::new("SELECT ");
             select.push(SCORED_COLUMNS).push(
-                ", e.rationale FROM subjects s CROSS JOIN evaluations e \
+                ", e.rationale, e.distribution FROM subjects s CROSS JOIN evaluations e \
                  WHERE e.subject_id = s.id AND e.outcome = 'scored' AND e.anchor_round IS NULL AND s.observed_at_ms >= ",
             );
             select.push_bind(after.observed_at_ms).push(" AND (s.observed_at_ms, e.id) > (");

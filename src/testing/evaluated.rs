@@ -375,6 +375,7 @@ pub fn scored_evaluation(number: u64, score: Score, inclusion_probability: Proba
         judge: "default".into(),
         judge_model: None,
         score,
+        distribution: None,
         rationale: None,
         inclusion_probability,
         latency_ms: None,

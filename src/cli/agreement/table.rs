@@ -78,6 +78,12 @@ fn section_judge(text: &mut String, name: &str, judge: &JudgeReport, kind: Kind)
         let estimate = judge.comparison.coefficients.get(*coefficient);
         row(text, &coefficient.key().replace('_', " "), &shown(estimate));
     }
+    if let Some(found) = &judge.calibration {
+        row(text, "Brier score of probabilities", &shown(found.brier));
+        let right = format!("{} ({:.3} if they were right)", shown(found.ece), found.ece_if_right);
+        row(text, "calibration error", &right);
+        row(text, "area under the curve", &shown(found.auc));
+    }
     if let Some(majority) = &judge.comparison.majority_class {
         row(text, &format!("always saying {}", majority.label), &shown(majority.raw_agreement));
     }

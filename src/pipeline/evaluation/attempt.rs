@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::pause::Pause;
 use super::stage::Evaluation;
+use super::thresholds::Thresholds;
 use crate::judges::{Disposition, Judge, JudgeError, JudgeReply, JudgeRequest};
 use crate::model::{Prompt, SubjectContent, Verdict};
 use crate::rubrics::{Rubric, fence_key};
@@ -17,6 +18,7 @@ pub(super) struct Attempt {
     pub(super) stage: Evaluation,
     pub(super) judge: Arc<Judge>,
     pub(super) pause: Pause,
+    pub(super) thresholds: Thresholds,
     pub(super) evaluation: LeasedEvaluation,
 }
 

@@ -11,6 +11,7 @@ mod pause;
 mod stage;
 #[cfg(test)]
 mod tests;
+mod thresholds;
 mod together;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::stage::{Evaluation, Routing};
 use self::attempt::Attempt;
 use self::leases::Leases;
 use self::pause::Pause;
+use self::thresholds::Thresholds;
 use super::db_backoff::Patience;
 use super::task_loop;
 use crate::judges::Judge;
@@ -53,12 +55,20 @@ impl Evaluation {
 
         let judges: Vec<Arc<Judge>> = self.judges.all().cloned().collect();
         let mut loops = tokio::task::JoinSet::new();
-        loops.spawn(expire(self.store.clone(), soft.clone()));
+        let thresholds = Thresholds::default();
+        if let Err(error) = thresholds.refresh(&self.store).await {
+            tracing::warn!(
+                error = crate::error_chain::causes(&error),
+                "could not read the thresholds; 0.5 until they are"
+            );
+        }
+        loops.spawn(look_after(self.store.clone(), thresholds.clone(), soft.clone()));
         for judge in judges {
             let worker = JudgeLoop {
                 stage: self.clone(),
                 judge,
                 leases: leases.clone(),
+                thresholds: thresholds.clone(),
                 results: results.clone(),
                 tasks: tasks.clone(),
             };
@@ -83,9 +93,12 @@ impl Evaluation {
     }
 }
 
-/// Ends evaluations whose deadline passed while no judge was free.
-async fn expire(store: Store, soft: CancellationToken) -> Result<(), StoreError> {
+/// Ends evaluations whose deadline passed while no judge was free, and reads the thresholds that were chosen.
+async fn look_after(store: Store, thresholds: Thresholds, soft: CancellationToken) -> Result<(), StoreError> {
     while !soft.is_cancelled() {
+        if let Err(error) = thresholds.refresh(&store).await {
+            tracing::debug!(error = crate::error_chain::causes(&error), "could not read the thresholds");
+        }
         match store.expire_evaluations().await {
             Ok(0) => {}
             Ok(expired) => tracing::warn!(expired, "evaluations expired before a judge was free"),
@@ -103,6 +116,7 @@ struct JudgeLoop {
     stage: Evaluation,
     judge: Arc<Judge>,
     leases: Leases,
+    thresholds: Thresholds,
     results: mpsc::Sender<EvaluationResult>,
     tasks: TaskTracker,
 }
@@ -186,6 +200,7 @@ impl JudgeLoop {
             stage: self.stage.clone(),
             judge: Arc::clone(&self.judge),
             pause: pause.clone(),
+            thresholds: self.thresholds.clone(),
             evaluation,
         };
         let attempts: Vec<Attempt> = group.into_iter().map(attempt).collect();

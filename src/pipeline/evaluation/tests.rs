@@ -143,3 +143,29 @@ on_both_databases! {
         assert!(found["short"].cost_usd > Some(0.0), "it was paid for");
     }
 }
+
+on_both_databases! {
+    a_threshold_judges_what_comes_after_it_in_a_series_of_its_own(database) {
+        let fake = FakeJudge::answering([Answer::Decides(0.8)]).await;
+        let store = &database.store;
+        store.commit_plan(PlannedFrom::default(), &[plan(1, "An answer.")]).await.unwrap();
+        let before = work(&database, stage(&database, &fake, ""), 1).await;
+        let key = crate::store::ThresholdKey {
+            rubric: "kind".into(),
+            version: 1,
+            judge: "decider".into(),
+            model: "tiny-decider-1.2.0".into(),
+        };
+        store.choose_threshold(&key, 0.9, "agreement", "{}").await.unwrap();
+        store.commit_plan(PlannedFrom::default(), &[plan(2, "Another answer.")]).await.unwrap();
+        let after = work(&database, stage(&database, &fake, ""), 2).await;
+        assert_eq!(after["kind"].label.as_deref(), Some("fail"), "0.8 is less than 0.9");
+        assert_eq!(after["kind"].judge_model.as_deref(), Some("tiny-decider-1.2.0, threshold 1"));
+        let threshold = after["kind"].distribution.as_ref().unwrap().threshold.unwrap();
+        assert_eq!((threshold.value, threshold.number), (0.9, 1));
+        assert_eq!(after["short"].judge_model.as_deref(), Some("tiny-decider-1.2.0"), "of another rubric");
+        let subject = SubjectId::of_generation(trace_id(1), span_id(1));
+        let stored = EvaluationId::derive(subject, 0, "kind", 1, "decider");
+        assert_eq!(store.evaluation_detail(stored).await.unwrap().unwrap().evaluation, before["kind"], "as it was");
+    }
+}

@@ -56,8 +56,11 @@ pub(super) async fn run(attempts: Vec<Attempt>) -> Vec<EvaluationResult> {
         deadline: ready.iter().map(|(attempt, ..)| attempt.time_left()).min().unwrap_or_default(),
     };
     let replies = first.judge.decide(&request).await;
-    results.extend(ready.iter().zip(replies).map(|((attempt, ..), reply)| match reply {
-        Ok(reply) => attempt.verdict(None, "", reply),
+    results.extend(ready.iter().zip(replies).map(|((attempt, rubric, _), reply)| match reply {
+        Ok(reply) => {
+            let reply = attempt.thresholds.applied(rubric, attempt.judge.name(), reply);
+            attempt.verdict(None, "", reply)
+        }
         Err(error) => attempt.refused(None, "", &error),
     }));
     results
