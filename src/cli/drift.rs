@@ -115,7 +115,12 @@ fn of_file(file: &Path, args: Args, output: &mut Output) -> anyhow::Result<ExitC
         let name = input::name(file);
         anyhow::bail!("{name}: no line of a history could be read; see `judged drift --help` for the fields");
     }
-    let settings = Settings { baseline: args.baseline, tolerance: args.tolerance, run_length: args.run_length };
+    let settings = Settings {
+        baseline: args.baseline,
+        tolerance: args.tolerance,
+        run_length: args.run_length,
+        ..Settings::default()
+    };
     let report = detect_lines(lines, args.scale.as_ref(), &settings);
     match args.format {
         Format::Json => output.json(JsonFormat::Drift, &Document { report: &report, skipped_lines: &skipped })?,

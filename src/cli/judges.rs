@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::open_store::open_existing_store;
 use super::output::{Format, JsonFormat, Output, Table};
+use crate::agreement::{Noise, Repeated};
 use crate::config::Config;
 use crate::config::judges::JudgeConfig;
 use crate::judges::budget::{day, first_of_month};
@@ -16,6 +17,8 @@ use crate::store::Store;
 
 /// A worker that was not heard of for so long has ended.
 const SILENT_AFTER_MS: i64 = 30_000;
+/// How far noise looks back.
+const NOISE_OF_MS: i64 = 30 * 86_400_000;
 
 /// Prints how every judge fares: whether it judges or what it waits for, what it used up, how fast it answers.
 ///
@@ -52,6 +55,8 @@ struct JudgeLine {
     daily_budget_calls: Option<u64>,
     unknown_refusal: Option<String>,
     unknown_refusals: u64,
+    /// What it said again of the same answers in the last 30 days, by rubric.
+    noise_by_rubric: BTreeMap<String, Noise>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,6 +96,14 @@ async fn lines(config: &Config, store: &Store) -> anyhow::Result<Vec<JudgeLine>>
     for ((judge, _), spent) in store.spending(first_of_month(now), day(now)).await? {
         let line = lines.entry(judge).or_default();
         line.this_month = line.this_month.plus(spent);
+    }
+    let mut again: BTreeMap<(String, String), Vec<Vec<Repeated>>> = BTreeMap::new();
+    for pair in store.repeated_verdicts(now_ms - NOISE_OF_MS).await? {
+        let said = [&pair.first, &pair.again].map(|score| Repeated::of(score.as_ref()));
+        again.entry((pair.judge, pair.rubric)).or_default().push(said.into());
+    }
+    for ((judge, rubric), items) in again {
+        lines.entry(judge).or_default().noise_by_rubric.insert(rubric, Noise::of(&items));
     }
     let named = lines.into_iter().map(|(judge, line)| {
         let state = match (line.workers, &line.obstacle) {
@@ -159,6 +172,13 @@ fn render(lines: &[JudgeLine], now_ms: i64) -> String {
     }
     let mut text = table.render();
     for line in lines {
+        for (rubric, noise) in &line.noise_by_rubric {
+            let items = noise.items;
+            text += &format!(
+                "\n{}, {rubric}: of {items} answers judged again it says something else in {noise}\n",
+                line.judge
+            );
+        }
         if let Some(obstacle) = &line.obstacle {
             let needs = if obstacle.mended == Mended::ByAPerson.as_str() { "needs somebody" } else { "ends by itself" };
             text += &format!(

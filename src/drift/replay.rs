@@ -14,9 +14,6 @@ use super::recovery::{Back, Period, Recovery};
 use super::settings::Settings;
 use super::weights::Observation;
 
-/// Share of changed verdicts that sampling noise of an unchanged judge may cause. Identical requests do get different
-/// verdicts, even at temperature 0.
-const JUDGE_NOISE: f64 = 0.05;
 /// Share of changed labels that an unchanged human may cause.
 const HUMAN_NOISE: f64 = 0.15;
 /// How much more than noise is drift.
@@ -38,9 +35,9 @@ pub(super) enum Side {
 }
 
 impl Side {
-    fn noise(self) -> f64 {
+    fn noise(self, settings: &Settings) -> f64 {
         match self {
-            Self::Judge => JUDGE_NOISE,
+            Self::Judge => settings.judge_noise,
             Self::Human => HUMAN_NOISE,
         }
     }
@@ -123,7 +120,7 @@ fn next_move(history: &History, seen: &[Seen], tests: usize, side: Side, setting
 /// Whether that side says again what it said at first, as often as noise allows. Changes that were more one-sided than
 /// frequent leave a share that noise alone could cause: their end cannot be seen in it, and the move stands.
 fn returned(history: &History, seen: &[Seen], moved: &Moved, side: Side, settings: &Settings) -> Option<Back> {
-    let usual = 1.0 - side.noise();
+    let usual = 1.0 - side.noise(settings);
     if moved.directional && moved.closeness > usual - MARGIN {
         return None;
     }
@@ -188,7 +185,7 @@ fn value(event: &Event, side: Side) -> Option<Place> {
 }
 
 fn rate_alarm(history: &History, seen: &[Seen], side: Side, settings: &Settings) -> Option<Moved> {
-    let mut detector = Detector::new(1.0 - side.noise() - MARGIN).ok()?;
+    let mut detector = Detector::new(1.0 - side.noise(settings) - MARGIN).ok()?;
     let fired = seen
         .iter()
         .position(|seen| detector.observe(history.scale.closeness(seen.first, seen.now)) >= settings.run_length)?;

@@ -448,6 +448,22 @@ fn a_judge_that_is_a_level_harsher_is_not_back_while_nothing_changes() {
     assert_eq!((kinds(&report.flags), report.recovered), (vec![Kind::Judge], Vec::new()));
 }
 
+/// Scenario: a judge says something else of one anchor in five whenever it is asked, in both directions. Guarantee: it is flagged where its
+/// noise is not known, and is not where that was measured.
+#[test]
+fn what_a_judge_always_does_is_no_move_once_its_noise_is_known() {
+    let mut story = Story::new(22);
+    for round in 0..6 {
+        for anchor in 0..200 {
+            let flips = round > 0 && (7 * anchor + 13 * round) % 5 == 0;
+            story.judged(anchor, json!((anchor + u32::from(flips)) % 2));
+        }
+    }
+    assert_eq!(kinds(&story.flags()), [Kind::Judge]);
+    let measured = Settings { judge_noise: 0.2, ..Settings::default() };
+    assert_eq!(kinds(&story.report_by(None, &measured).flags), []);
+}
+
 #[test]
 fn what_is_left_of_a_round_after_a_return_is_tested_at_the_next_level() {
     let mut story = Story::new(21);

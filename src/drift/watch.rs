@@ -15,6 +15,11 @@ use crate::agreement::ScaleReader;
 use crate::model::{LabelStream, Moment, Probability, Revisions, Scale, SubjectId};
 use crate::store::{KeptWatch, Logged, LoggedWhat, Store, StoreError, WatchedJudge};
 
+/// Answers judged twice that tell a judge's noise: as many that its error stays below the margin that drift is more than noise.
+const REPEATS: usize = 100;
+/// A judge that contradicts itself more often cannot be watched by what it says again.
+const MOST_NOISE: f64 = 0.5;
+
 /// A rubric version and its scale.
 #[derive(Debug, Clone, Copy)]
 pub struct ScaleOf<'a> {
@@ -90,6 +95,8 @@ fn scale_of<'a>(scales: &[ScaleOf<'a>], judge: &WatchedJudge) -> Option<&'a Scal
 struct Look {
     /// What was kept before, and of how many entries; none where nothing is to be kept now.
     known: Option<usize>,
+    /// The judge's noise, where it was measured.
+    noise: Option<f64>,
     unseen: Vec<Logged>,
     said: Said,
 }
@@ -99,29 +106,30 @@ impl Look {
         let kept = store.kept_watch(rubric, judge).await?;
         let unseen = store.unseen(rubric, judge).await?;
         let before = kept.as_ref().and_then(|kept| serde_json::from_str::<Said>(&kept.said).ok());
-        let is_current = kept.is_some_and(|kept| kept.algorithm == ALGORITHM && kept.scale == told(scale));
+        let noise = judge_noise(store, rubric, judge, scale).await?;
+        let is_current = kept.is_some_and(|kept| kept.algorithm == ALGORITHM && kept.scale == told(scale, noise));
         if unseen.is_empty()
             && let Some(said) = before.clone().filter(|_| is_current)
         {
-            return Ok(Self { known: None, unseen, said });
+            return Ok(Self { known: None, noise, unseen, said });
         }
         let mut log = store.drift_log(rubric, judge).await?;
         let known = log.len();
         log.extend(unseen.iter().cloned());
         let report = apart({
             let scale = scale.clone();
-            move || look(&log, &scale)
+            move || look(&log, &scale, noise)
         })
         .await;
         let raised_before = before.map_or_else(Vec::new, |before| before.raised_otherwise(is_current, &report));
-        Ok(Self { known: Some(known), unseen, said: Said { report, raised_before } })
+        Ok(Self { known: Some(known), noise, unseen, said: Said { report, raised_before } })
     }
 
     /// What is to be kept, where it is new, and how many entries the log had.
     fn kept(&self, scale: &Scale) -> Result<Option<(usize, KeptWatch)>, StoreError> {
         let Some(known) = self.known else { return Ok(None) };
         let position = (known + self.unseen.len()) as i64;
-        Ok(Some((known, KeptWatch::of(ALGORITHM, position, told(scale), &self.said)?)))
+        Ok(Some((known, KeptWatch::of(ALGORITHM, position, told(scale, self.noise), &self.said)?)))
     }
 }
 
@@ -155,14 +163,30 @@ async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     }
 }
 
-/// What tells a scale from another.
-fn told(scale: &Scale) -> String {
-    format!("{scale:?}")
+/// What tells one way of looking from another: the scale, and the noise once it was measured.
+fn told(scale: &Scale, noise: Option<f64>) -> String {
+    match noise {
+        Some(noise) => format!("{scale:?}, noise {noise:.4}"),
+        None => format!("{scale:?}"),
+    }
+}
+
+/// How far the judge's second verdict on an answer is from its first on average, over the first [`REPEATS`] answers of which it
+/// gave both; none before there are as many. What comes later does not change it: it is what changes are held against.
+async fn judge_noise(store: &Store, rubric: &str, judge: &str, scale: &Scale) -> Result<Option<f64>, StoreError> {
+    let (reader, distances) = (ScaleReader::of(scale), DriftScale::of(scale));
+    let pairs = store.first_repeats(rubric, judge, REPEATS).await?;
+    let both = pairs.iter().filter_map(|pair| {
+        let (first, again) = (pair.first.as_ref()?, pair.again.as_ref()?);
+        Some(1.0 - distances.closeness(place(&reader, first)?, place(&reader, again)?))
+    });
+    let (number, sum) = both.fold((0, 0.0), |(number, sum), distance| (number + 1, sum + distance));
+    Ok((number == REPEATS).then(|| (sum / number as f64).min(MOST_NOISE)))
 }
 
 /// What the detectors say of a log. Moments are those of the answers; of a label that came late, that of the newest answer
 /// seen before, so that nothing that came later is dated earlier.
-fn look(log: &[Logged], scale: &Scale) -> Report {
+fn look(log: &[Logged], scale: &Scale, noise: Option<f64>) -> Report {
     let reader = ScaleReader::of(scale);
     let (mut entries, mut dates, mut newest) = (Vec::new(), Vec::new(), i64::MIN);
     let mut drawn: BTreeMap<SubjectId, Drawn> = BTreeMap::new();
@@ -178,7 +202,9 @@ fn look(log: &[Logged], scale: &Scale) -> Report {
             }));
         }
     }
-    let report = detect(&History::of(entries, DriftScale::of(scale)), &Settings::default());
+    let assumed = Settings::default();
+    let settings = Settings { judge_noise: noise.unwrap_or(assumed.judge_noise), ..assumed };
+    let report = detect(&History::of(entries, DriftScale::of(scale)), &settings);
     report.dated(|index| dates.get(index).copied().unwrap_or(Moment(0)))
 }
 

@@ -73,6 +73,7 @@ fn replay(anchor: &Anchor, rubric: &Rubric, round: String) -> AnchorReplay {
         version: rubric.version,
         judge: rubric.judge.clone(),
         round,
+        probability: Probability::ONE,
     }
 }
 

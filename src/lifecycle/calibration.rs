@@ -10,12 +10,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::{CALIBRATION, give_up, holding, leads};
+use super::repeats;
 use super::report_maker::ReportMaker;
 use crate::alerts;
 use crate::drift;
 use crate::labels::anchors::{self, Rounds};
 use crate::labels::pool;
-use crate::model::{AlertEvent, DriftKind, Moment, Named as _};
+use crate::model::{AlertEvent, DriftKind, Moment, Named as _, hour_of};
 use crate::report::{ReportData, ReportInput, ReportOptions, RubricFacts, scales, snapshot};
 use crate::rubrics::Catalogue;
 use crate::store::{AlertRoute, AlertWrite, Store, StoreError};
@@ -41,6 +42,8 @@ pub(super) struct Calibration {
     pub(super) routes: Vec<AlertRoute>,
     /// When anchors are judged again.
     pub(super) rounds: Rounds,
+    /// About how many answers a day each judge is asked about again.
+    pub(super) repeats_per_day: u32,
 }
 
 /// Why a look came to nothing.
@@ -59,6 +62,7 @@ impl Calibration {
         let mut told = BTreeSet::new();
         let mut reports = ReportMaker::default();
         let mut next: Option<Instant> = None;
+        let mut repeated = None;
         while !soft.is_cancelled() {
             match leads(&self.store, CALIBRATION).await {
                 Ok(true) => {
@@ -66,6 +70,7 @@ impl Calibration {
                         // Not by the clock of the wall, which may be put back.
                         next = Some(Instant::now() + INTERVAL);
                         self.plan_anchors().await;
+                        self.plan_repeats(&mut repeated).await;
                         if let Err(error) =
                             holding(&self.store, CALIBRATION, Box::pin(self.look(&gauges, &mut told))).await
                         {
@@ -127,6 +132,31 @@ impl Calibration {
             Err(error) => tracing::warn!(
                 error = crate::error_chain::causes(&error),
                 "the round of anchors could not be planned; trying again later"
+            ),
+        }
+    }
+
+    /// What judges said in the last hour is asked for again, a little of it.
+    async fn plan_repeats(&self, repeated: &mut Option<i64>) {
+        let hour = hour_of(self.store.now_ms());
+        if repeated.replace(hour) == Some(hour) {
+            return;
+        }
+        let rubrics = self.catalogue.active();
+        let planned = repeats::plan_where_known(
+            &self.store,
+            &rubrics,
+            &self.baselines,
+            self.repeats_per_day,
+            self.rounds.deadline,
+        )
+        .await;
+        match planned {
+            Ok(0) => {}
+            Ok(planned) => tracing::debug!(planned, "answers are judged a second time"),
+            Err(error) => tracing::warn!(
+                error = crate::error_chain::causes(&error),
+                "no answers could be drawn to be judged a second time; trying again later"
             ),
         }
     }

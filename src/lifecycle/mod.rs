@@ -11,6 +11,7 @@ pub mod keys;
 mod leadership;
 mod ledger_watch;
 mod reload;
+mod repeats;
 mod report_maker;
 mod retention;
 pub mod rubric_loader;

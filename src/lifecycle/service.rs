@@ -273,6 +273,7 @@ impl Service {
                     every: self.config.calibration.anchors_every,
                     deadline: self.config.evaluation.deadline,
                 },
+                repeats_per_day: self.config.calibration.repeats_per_day,
             };
             lifecycle.spawn("calibration", calibration.watch(soft.clone()));
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::drift::DriftReport;
+use crate::agreement::Noise;
 pub use crate::model::Moment;
 use crate::model::{Alert, EvaluationId, Revisions, SpanId, SubjectId, TraceId};
 use crate::statistics::calibration::Calibration;
@@ -211,6 +212,8 @@ pub struct SeriesReport {
     pub distribution: Vec<LevelShare>,
     /// The value over time.
     pub timeline: Timeline,
+    /// What the judge says when it is asked again: below this no difference of its scores means anything.
+    pub noise: Noise,
     /// Against human labels that were drawn with known probabilities.
     pub agreement: AgreementReport,
     /// Against labels of unknown selection: true of those items only.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::drift::watch::{self as drift_watch, ScaleOf, Watched};
 use crate::model::{Alert, HOUR_MS, Label, PRODUCTION, Scale};
 use crate::rubrics::{Rubric, scale_text};
-use crate::store::{CellsBuilt, ContentState, Ledger, OutcomeCount, ProblemCount, ScoredEvaluation, Store, StoreError};
+use crate::store::{
+    CellsBuilt, ContentState, Ledger, OutcomeCount, ProblemCount, RepeatedVerdict, ScoredEvaluation, Store, StoreError,
+};
 
 use super::drift::Flag;
 use super::traffic::Traffic;
@@ -83,6 +85,8 @@ pub struct ReportInput {
     pub set_aside: u64,
     /// The scored evaluations of labelled answers, in order of observation.
     pub scored: Vec<ScoredEvaluation>,
+    /// What judges said again of answers.
+    pub repeats: Vec<RepeatedVerdict>,
     /// The scores in which worse answers would show, by rubric.
     pub watched: BTreeMap<String, WatchedScores>,
     /// What the watches on drift say of each rubric that has labels.
@@ -129,6 +133,7 @@ impl ReportInput {
             sums: CellsBuilt::Since(i64::MAX),
             set_aside: 0,
             scored,
+            repeats: Vec::new(),
             watched: watched::read(store, &production, &options.baselines).await?,
             drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
             outcomes: Vec::new(),
@@ -172,6 +177,7 @@ impl ReportInput {
             sums,
             set_aside: store.set_aside_evaluations().await?,
             scored: store.labelled_evaluations(since_ms).await?,
+            repeats: store.repeated_verdicts(since_ms).await?,
             watched,
             drift_watches: drift_watch::read(store, &scales(&rubrics), &options.baselines).await?,
             outcomes,

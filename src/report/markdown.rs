@@ -335,8 +335,16 @@ fn figures(rubric: &RubricReport, series: &SeriesReport) -> Vec<Vec<String>> {
             },
             percent_estimate(&series.quality.rate),
         ),
-        ("items with both verdicts".into(), count(agreement.items as i64)),
     ];
+    if series.noise.items > 0 {
+        let asked = count(series.noise.items as i64);
+        rows.push((
+            format!("asked again, says something else (of {asked})"),
+            percent_estimate(&series.noise.flip_rate),
+        ));
+        rows.push(("ICC of one score".into(), number_estimate(&series.noise.icc)));
+    }
+    rows.push(("items with both verdicts".into(), count(agreement.items as i64)));
     if let Some(rates) = &agreement.pass_fail {
         rows.push(("agrees with people".into(), percent_estimate(&rates.raw_agreement)));
         rows.push((

@@ -43,11 +43,11 @@ pub use input::{ReportInput, ReportOptions, RubricFacts, scales};
 pub use traffic::Traffic;
 pub use watched::WatchedScores;
 
-use crate::agreement::ScaleReader;
+use crate::agreement::{Noise, Repeated, ScaleReader};
 use crate::cells::{OTHER_MODELS, SeriesKey};
 use crate::model::{Alert, Label, LabelStream, Outcome, Revisions, Scale};
 use crate::statistics::CONFIDENCE;
-use crate::store::{CellsBuilt, ContentState, OutcomeCount, ScoredEvaluation};
+use crate::store::{CellsBuilt, ContentState, OutcomeCount, RepeatedVerdict, ScoredEvaluation};
 use new_series::new_series;
 use traffic::SeriesTraffic;
 
@@ -259,7 +259,7 @@ fn rubric(input: &ReportInput, labels: &[Label], flags: &[Flag], name: &str) -> 
                 &baseline,
                 (&counts, &order),
                 (hours, input.sums == CellsBuilt::Complete),
-                is_baseline(&key.judge),
+                (is_baseline(&key.judge), noise(key, &input.repeats)),
             )
         })
         .collect();
@@ -329,6 +329,19 @@ fn baseline_for<'a>(
     Some((&baseline.judge, evaluations.iter().map(|evaluation| (evaluation.subject, *evaluation)).collect()))
 }
 
+/// What the judge of a series says when it is asked again.
+fn noise(key: &SeriesKey, repeats: &[RepeatedVerdict]) -> Noise {
+    let own = repeats.iter().filter(|pair| {
+        (pair.rubric.as_str(), pair.version, pair.judge.as_str())
+            == (key.rubric.as_str(), key.version, key.judge.as_str())
+            && pair.judge_model == key.judge_model
+            && Some(pair.revisions) == key.revisions
+    });
+    let items: Vec<Vec<Repeated>> =
+        own.map(|pair| [&pair.first, &pair.again].map(|score| Repeated::of(score.as_ref())).into()).collect();
+    Noise::of(&items)
+}
+
 #[expect(clippy::too_many_arguments, reason = "a series is where everything meets")]
 fn series_report(
     key: &SeriesKey,
@@ -338,7 +351,7 @@ fn series_report(
     baseline: &agreement::Baseline<'_>,
     (counts, order): (&[&OutcomeCount], &[&SeriesKey]),
     (hours, is_complete): (u32, bool),
-    is_baseline: bool,
+    (is_baseline, noise): (bool, Noise),
 ) -> SeriesReport {
     // What has no model (nothing was asked, or nothing answered) stands with the newest series of its judge.
     let newest = order.iter().find(|other| other.version == key.version && other.judge == key.judge) == Some(&key);
@@ -384,6 +397,7 @@ fn series_report(
         distribution: scores::distribution(&traffic.whole, scale),
         timeline: scores::timeline(traffic, hours),
         agreement_unknown: (!unknown.rows.is_empty()).then(|| agreement_of(unknown)),
+        noise,
         agreement,
         quality: quality::report(traffic, drawn, is_complete),
         segments: scores::segments(traffic, drawn, reader, whole),

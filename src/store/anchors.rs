@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::commit_plan::account_planned;
 use super::{Stage, Store, StoreError, read, transaction};
-use crate::model::{EvaluationId, Revisions, SubjectId};
+use crate::model::{EvaluationId, Probability, Revisions, SubjectId};
+
+/// What the names of rounds begin with in which no anchors, but verdicts of any answer are asked for again.
+pub(super) const IS_REPEAT: &str = "LIKE 'repeat %'";
 
 /// A subject of the fixed set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +40,8 @@ pub struct AnchorEvaluation {
     pub round: Option<String>,
 }
 
-/// One anchor to be judged again.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One anchor to be judged again, or one answer that was drawn to be judged once more.
+#[derive(Debug, Clone, PartialEq)]
 pub struct AnchorReplay {
     /// The anchor.
     pub subject: SubjectId,
@@ -48,6 +52,8 @@ pub struct AnchorReplay {
     pub judge: String,
     /// What names the round: the same on every worker, so that planning it twice is harmless.
     pub round: String,
+    /// The probability with which it was drawn to be judged again.
+    pub probability: Probability,
 }
 
 impl Store {
@@ -113,12 +119,13 @@ impl Store {
     pub async fn anchor_evaluations(&self, rubric: &str) -> Result<Vec<AnchorEvaluation>, StoreError> {
         type Row = (Uuid, i64, String, Option<String>, Option<i64>, Option<i64>, Option<String>);
         let found: Vec<Row> = read!(self, DB, pool => {
-            sqlx::query_as(
+            sqlx::query_as(AssertSqlSafe(format!(
                 "SELECT DISTINCT e.subject_id, e.version, e.judge, e.judge_model, e.reading, e.rendering, e.anchor_round \
                  FROM anchors a \
                  JOIN evaluations e ON e.subject_id = a.subject_id AND e.rubric = a.rubric \
-                 WHERE a.rubric = $1 AND e.outcome IN ('pending', 'scored', 'abstained', 'refused', 'failed')",
-            )
+                 WHERE a.rubric = $1 AND e.outcome IN ('pending', 'scored', 'abstained', 'refused', 'failed') \
+                 AND (e.anchor_round IS NULL OR NOT e.anchor_round {IS_REPEAT})"
+            )))
             .bind(rubric)
             .fetch_all(pool)
             .await?
@@ -174,7 +181,7 @@ impl Store {
         Ok(found.map(|(reading, rendering)| Revisions::stored(reading, rendering)))
     }
 
-    /// Plans anchors to be judged again, each counted in the ledger like any other subject. Returns how many were new: a
+    /// Plans answers to be judged again, each counted in the ledger like any other subject. Returns how many were new: a
     /// round that another worker has planned, or an anchor without content, changes nothing.
     pub async fn plan_replays(&self, replays: &[AnchorReplay], deadline_ms: i64) -> Result<u64, StoreError> {
         let now_ms = self.now_ms();
@@ -189,7 +196,7 @@ impl Store {
                 let new = sqlx::query(
                     "INSERT INTO evaluations (id, subject_id, revision, rubric, version, judge, outcome, inclusion_probability, \
                      due_at_ms, deadline_ms, created_at_ms, anchor_round) \
-                     SELECT $1, id, revision, $2, $3, $4, 'pending', 1.0, $5, $6, $5, $7 FROM subjects \
+                     SELECT $1, id, revision, $2, $3, $4, 'pending', $9, $5, $6, $5, $7 FROM subjects \
                      WHERE id = $8 AND content IS NOT NULL AND unjudgeable IS NULL ON CONFLICT (id) DO NOTHING",
                 )
                 .bind(id.as_uuid())
@@ -200,6 +207,7 @@ impl Store {
                 .bind(deadline_ms)
                 .bind(&replay.round)
                 .bind(replay.subject.as_uuid())
+                .bind(f64::from(replay.probability))
                 .execute(&mut *tx)
                 .await?
                 .rows_affected() as i64;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::anchors::IS_REPEAT;
 use super::dialect::Dialect;
 use super::{Store, StoreError, read, row, rows, transaction};
 use crate::model::{EvaluationId, LabelStream, Named as _, Probability, Revisions, Score, SubjectId};
@@ -193,7 +194,8 @@ impl Store {
                  CAST(NULL AS TEXT) AS stream, TRUE AS is_anchor, {OF_SCORE} \
                  FROM anchors a JOIN evaluations e ON e.subject_id = a.subject_id AND {IS_SCORED} \
                  JOIN subjects s ON s.id = e.subject_id \
-                 WHERE a.rubric = $1 AND (e.anchor_round IS NOT NULL OR NOT EXISTS (SELECT 1 FROM labels l \
+                 WHERE a.rubric = $1 AND (e.anchor_round IS NULL OR NOT e.anchor_round {IS_REPEAT}) \
+                 AND (e.anchor_round IS NOT NULL OR NOT EXISTS (SELECT 1 FROM labels l \
                      WHERE l.subject_id = e.subject_id AND l.rubric = $1 AND l.stream = 'uniform')) \
                  AND NOT EXISTS (SELECT 1 FROM drift_log d WHERE d.rubric = $1 AND d.judge = $2 AND d.kind = 'verdict' \
                      AND d.evaluation_id = e.id) \

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use sqlx::PgPool;
 
 /// What a connection to PostgreSQL says it is. The number rises when a release writes what those before it cannot read.
-pub(super) const APPLICATION_NAME: &str = "judged/6";
+pub(super) const APPLICATION_NAME: &str = "judged/7";
 /// The number in [`APPLICATION_NAME`].
-const THIS_RELEASE: u32 = 6;
+const THIS_RELEASE: u32 = 7;
 /// The name of the releases that had no number.
 const UNNUMBERED: &str = "judged";
 
@@ -27,6 +27,8 @@ pub(super) enum Since {
     Decisions = 5,
     /// The audit log names what was forgotten.
     Forgetting = 6,
+    /// What a judge is asked for again is told apart from anchors.
+    Repeats = 7,
 }
 
 /// What was found out last.

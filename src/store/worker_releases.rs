@@ -4,6 +4,11 @@ use super::earlier_workers::Since;
 use super::{Pool, Store, StoreError};
 
 impl Store {
+    /// Whether every worker that shares the database tells repeats from rounds of anchors.
+    pub async fn all_tell_repeats(&self) -> Result<bool, StoreError> {
+        self.all_workers_read(Since::Repeats).await
+    }
+
     /// Whether every worker that shares the database reads what came with `since`.
     pub(super) async fn all_workers_read(&self, since: Since) -> Result<bool, StoreError> {
         match &self.pool {

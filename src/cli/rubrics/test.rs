@@ -9,7 +9,7 @@ use super::super::exit::GATE;
 use super::super::output::{Format, Output};
 use super::ask::{ask, in_flight, judge_of, rationale};
 use super::library::find;
-use super::noise::Noise;
+use super::noise::Verdicts;
 use crate::config::Config;
 use crate::judges::{Judge, JudgeEnvironment, Judges};
 use crate::model::Verdict;
@@ -55,7 +55,7 @@ pub(super) async fn run(
             output.say(format_args!("{} v{}, judge {name}", rubric.name, rubric.version))?;
         }
         let cases = library.cases.get(&rubric.name).map_or(&[] as &[_], Vec::as_slice);
-        let (mut met, mut noise) = (0, Noise::default());
+        let (mut met, mut noise) = (0, Verdicts::default());
         let times = |case| std::iter::repeat_n(case, usize::from(repeat));
         let tries = cases.iter().flat_map(times).map(|case| try_case(rubric, case, judge));
         let mut tried = futures_util::stream::iter(tries).buffered(in_flight(asked.concurrency, judge));

@@ -7,9 +7,9 @@ use crate::drift::Kind;
 use crate::drift::watch::{ScaleOf, keep, read};
 use crate::labels::file::{LabelFile, Reading};
 use crate::labels::{ExportedLabel, LabelledRubric, Terms, import};
-use crate::model::{Label, LabelStream, LabelWay, Outcome, Scale, Score, SubjectId, SubjectKind};
+use crate::model::{Label, LabelStream, LabelWay, Outcome, Probability, Scale, Score, SubjectId, SubjectKind};
 use crate::secrets::MacKey;
-use crate::store::{Conclusion, EvaluationResult, JudgeCall, KeptWatch, PlannedFrom, Store};
+use crate::store::{AnchorReplay, Conclusion, EvaluationResult, JudgeCall, KeptWatch, PlannedFrom, Store};
 use crate::testing::databases::{Database, START_MS};
 use crate::testing::on_both_databases;
 use crate::testing::records::{planned, span_id, trace_id};
@@ -37,14 +37,21 @@ async fn judged(store: &Store, answers: std::ops::Range<u64>, revision: u32) {
     };
     let plans: Vec<_> = answers.map(plan).collect();
     store.commit_plan(PlannedFrom::default(), &plans).await.unwrap();
+    finished(store, 0).await;
+}
+
+/// What waits is judged: the first `failed` fail.
+async fn finished(store: &Store, failed: usize) {
     let leased = store.lease_evaluations(JUDGE, 10_000, MINUTE_MS).await.unwrap();
-    let score = Score::of_pass(&scale(), true).unwrap();
-    let result = |id| EvaluationResult::Final {
+    let result = |(index, id)| EvaluationResult::Final {
         id,
-        conclusion: Conclusion::Scored { score: score.clone(), rationale: String::new() },
+        conclusion: Conclusion::Scored {
+            score: Score::of_pass(&scale(), index >= failed).unwrap(),
+            rationale: String::new(),
+        },
         call: JudgeCall { model: Some("m-1".into()), ..JudgeCall::default() },
     };
-    let results: Vec<EvaluationResult> = leased.iter().map(|leased| result(leased.id)).collect();
+    let results: Vec<EvaluationResult> = leased.iter().map(|leased| leased.id).enumerate().map(result).collect();
     store.finish_evaluations(&results, &|_| Vec::new()).await.unwrap();
 }
 
@@ -116,6 +123,33 @@ on_both_databases! {
         database.execute("DELETE FROM drift_watches").await;
         database.execute("DELETE FROM drift_log").await;
         assert_eq!(looked(store).await, often, "from the labels");
+    }
+}
+
+on_both_databases! {
+    /// Scenario: an anchor is among the answers that were judged twice to tell the judge's noise. Guarantee: from 100 of them on what
+    /// changes is held against that noise, and they are no rounds of anchors.
+    noise_is_what_was_measured_once_there_is_enough_of_it(database) {
+        let store = &database.store;
+        judged(store, 0..100, 0).await;
+        store.insert_labels(&[label(0, true, START_MS)]).await.unwrap();
+        store.add_anchors(RUBRIC, &[subject(0)]).await.unwrap();
+        assert!(!looked(store).await.scale.contains("noise"));
+        let replay = |answer| AnchorReplay {
+            subject: subject(answer),
+            rubric: RUBRIC.into(),
+            version: 1,
+            judge: JUDGE.into(),
+            round: "repeat 2026-01-01T00:00:00Z".into(),
+            probability: Probability::ONE,
+        };
+        let replays: Vec<AnchorReplay> = (0..100).map(replay).collect();
+        store.plan_replays(&replays, i64::MAX).await.unwrap();
+        finished(store, 20).await;
+        let seen = store.drift_log(RUBRIC, JUDGE).await.unwrap().len();
+        let kept = looked(store).await;
+        assert!(kept.scale.ends_with(", noise 0.2000"), "{}", kept.scale);
+        assert_eq!((store.drift_log(RUBRIC, JUDGE).await.unwrap().len(), store.unseen(RUBRIC, JUDGE).await.unwrap().len()), (seen, 0));
     }
 }
 

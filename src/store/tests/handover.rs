@@ -1,7 +1,8 @@
 //! The contract of the store, held against SQLite and PostgreSQL alike.
 
 use crate::model::{
-    ContentHash, Emitter, EvaluationId, Outcome, Problem, ProblemCode, Scale, Score, ScoreForm, SubjectProblem,
+    ContentHash, Emitter, EvaluationId, Outcome, Probability, Problem, ProblemCode, Scale, Score, ScoreForm,
+    SubjectProblem,
 };
 use crate::store::{
     AnchorReplay, Conclusion, DeliveryOutcome, EvaluationResult, IntakeAccount, IntakeBatch, JudgeCall, OwnParts,
@@ -417,6 +418,7 @@ on_both_databases! {
             version: original.version,
             judge: "default".into(),
             round: "2026-01-01T00:00:00Z".into(),
+            probability: Probability::ONE,
         };
         let other = database.another_worker().await;
         assert_eq!(database.store.plan_replays(std::slice::from_ref(&replay), i64::MAX).await.unwrap(), 1);

@@ -10,7 +10,7 @@ use super::choice::Scenario;
 use super::simulated::{DAY_MS, RUBRIC, Simulated, rubric};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::{EvaluationId, Subject, SubjectId, TraceId};
+use crate::model::{EvaluationId, Probability, Subject, SubjectId, TraceId};
 use crate::store::{AnchorReplay, PlannedFrom, Store};
 
 /// Monday, 2026-01-05: the same weeks at every run.
@@ -124,6 +124,7 @@ impl Weeks<'_> {
                 version: self.simulated.rubric.version,
                 judge: self.simulated.rubric.judge.clone(),
                 round: round.clone(),
+                probability: Probability::ONE,
             })
             .collect();
         self.clock.advance(MINUTE_MS);
