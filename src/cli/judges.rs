@@ -55,6 +55,8 @@ struct JudgeLine {
     daily_budget_calls: Option<u64>,
     unknown_refusal: Option<String>,
     unknown_refusals: u64,
+    /// By how much the rates of rubrics are lowered now so that its budget lasts; what is absent is not.
+    rate_factor_by_rubric: BTreeMap<String, f64>,
     /// What it said again of the same answers in the last 30 days, by rubric.
     noise_by_rubric: BTreeMap<String, Noise>,
 }
@@ -96,6 +98,11 @@ async fn lines(config: &Config, store: &Store) -> anyhow::Result<Vec<JudgeLine>>
     for ((judge, _), spent) in store.spending(first_of_month(now), day(now)).await? {
         let line = lines.entry(judge).or_default();
         line.this_month = line.this_month.plus(spent);
+    }
+    for ((rubric, judge), factors) in store.rate_factors(now_ms).await? {
+        if let Some(last) = factors.last() {
+            lines.entry(judge).or_default().rate_factor_by_rubric.insert(rubric, last.factor.get());
+        }
     }
     let mut again: BTreeMap<(String, String), Vec<Vec<Repeated>>> = BTreeMap::new();
     for pair in store.repeated_verdicts(now_ms - NOISE_OF_MS).await? {
@@ -172,6 +179,13 @@ fn render(lines: &[JudgeLine], now_ms: i64) -> String {
     }
     let mut text = table.render();
     for line in lines {
+        for (rubric, factor) in &line.rate_factor_by_rubric {
+            text += &format!(
+                "\n{}, {rubric}: {:.1} % of the configured rate, so that the budget lasts\n",
+                line.judge,
+                factor * 100.0
+            );
+        }
         for (rubric, noise) in &line.noise_by_rubric {
             let items = noise.items;
             text += &format!(

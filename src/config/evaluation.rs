@@ -15,6 +15,8 @@ pub struct EvaluationConfig {
     pub deadline: Duration,
     /// A judge that is away is tried this often, minutes apart, before the evaluation ends as `failed`.
     pub attempts: u32,
+    /// Whether rates are lowered so that a judge's budget lasts until it renews, instead of being spent on the first hours.
+    pub spread_budgets: bool,
     /// A worker that dies gives its evaluations back after this long.
     #[serde(with = "lease")]
     pub lease: Duration,
@@ -22,6 +24,6 @@ pub struct EvaluationConfig {
 
 impl Default for EvaluationConfig {
     fn default() -> Self {
-        Self { deadline: Duration::from_hours(24), attempts: 5, lease: Duration::from_mins(2) }
+        Self { deadline: Duration::from_hours(24), attempts: 5, spread_budgets: true, lease: Duration::from_mins(2) }
     }
 }

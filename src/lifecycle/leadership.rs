@@ -17,6 +17,9 @@ pub(super) const CALIBRATION: &str = "calibration";
 /// Adding to the sums of scores and to the ledger's totals.
 pub(super) const FOLDING: &str = "folding";
 
+/// Lowering rates so that budgets last.
+pub(super) const BUDGETS: &str = "budgets";
+
 /// Reading the ledger for its gauge.
 pub(super) const LEDGER: &str = "ledger";
 

@@ -6,6 +6,7 @@
 
 mod calibration;
 mod cells;
+mod governor;
 mod judge_watch;
 pub mod keys;
 mod leadership;

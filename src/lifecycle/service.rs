@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::calibration::Calibration;
+use super::governor::Governor;
 use super::judge_watch::{self, JudgeWatch};
 use super::keys::{self, Keys};
 use super::ledger_watch::LedgerWatch;
@@ -214,6 +215,8 @@ impl Service {
                 metrics: metrics.clone(),
             };
             lifecycle.spawn("assembly", assembly.run(soft.clone()));
+            let governor = Governor::new(self.store.clone(), &self.config);
+            lifecycle.spawn("budgets", governor.run(soft.clone()));
         }
         if self.roles.contains(&Role::Evaluate) {
             let evaluation = Evaluation {

@@ -7,6 +7,7 @@
 //! keeps whatever some rubric could still want ([`Bound`]), so that every probability recorded later is the true one.
 
 mod error;
+pub mod governor;
 mod rules;
 mod tracestate;
 mod version;

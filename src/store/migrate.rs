@@ -151,6 +151,7 @@ const BOTH: (Migrations, Migrations) = migrations![
     31 "lost records" "0031_lost_records.sql",
     32 "damaged traces" "0032_damaged_traces.sql",
     33 "thresholds" "0033_thresholds.sql",
+    34 "rate factors" "0034_rate_factors.sql",
 ];
 const SQLITE: Migrations = BOTH.0;
 const POSTGRES: Migrations = BOTH.1;

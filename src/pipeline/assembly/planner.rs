@@ -20,13 +20,13 @@ pub(super) struct TraceDraw {
 /// The reason not to judge what was cut off.
 const CUT: &str = "cut";
 
-/// Decides for one subject. `rate` gives the sampling rate of the subject's trace for a rubric.
+/// Decides for one subject. `rate` gives the rate of the subject's trace for a rubric and its judge.
 pub(super) fn plan(
     subject: &Subject,
     revision: u32,
     rubrics: &[Arc<Rubric>],
     draw: TraceDraw,
-    rate: &dyn Fn(&str) -> Probability,
+    rate: &dyn Fn(&Rubric) -> Probability,
     deadline_ms: i64,
     judge_cut: bool,
 ) -> Vec<PlannedEvaluation> {
@@ -34,7 +34,7 @@ pub(super) fn plan(
         .iter()
         .filter(|rubric| rubric.subject == subject.kind)
         .map(|rubric| {
-            let rate = rate(&rubric.name);
+            let rate = rate(rubric);
             let (outcome, reason) = decide(subject, rubric, draw.u, rate, judge_cut);
             PlannedEvaluation {
                 id: EvaluationId::derive(subject.id, revision, &rubric.name, rubric.version, &rubric.judge),

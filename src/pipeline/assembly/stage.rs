@@ -20,7 +20,7 @@ use crate::config::SegmentConfig;
 use crate::model::{Probability, ProblemCode, SpanId, Subject, SubjectId, SubjectKind, TraceId};
 use crate::pipeline::db_backoff::Patience;
 use crate::privacy::SharedRedactor;
-use crate::rubrics::Catalogue;
+use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::{Matches, SpanFacts};
 use crate::store::{
     Damage, DueTrace, LOOK_AT_LEAST_MS, PlannedFrom, PlannedSubject, Stage, Store, StoreError, TraceRecords, WaitBound,
@@ -123,6 +123,7 @@ impl Assembly {
         }
         let ids: Vec<_> = due.iter().map(|trace| trace.trace_id).collect();
         self.sampling.read_versions(&due).await?;
+        self.sampling.read_factors().await?;
         let records = self.store.trace_records(&ids).await?;
         for (trace, records) in due.iter().zip(&records).filter(|(_, records)| records.damaged > 0) {
             tracing::error!(trace_id = %trace.trace_id, damaged = records.damaged, "stored records cannot be read back");
@@ -196,6 +197,7 @@ impl Assembly {
             subjects.extend(self.session_of(&session.session_id, i64::MAX).await?);
         }
         if !due.is_empty() {
+            self.sampling.read_factors().await?;
             let before = self.before_late_turns(&subjects).await?;
             let this = self.clone();
             let planned =
@@ -351,10 +353,14 @@ impl Assembly {
     /// The subjects that are new or changed, each with its decisions.
     fn plan(&self, subjects: Vec<Drawn>, before: &Before) -> Vec<PlannedSubject> {
         let rubrics = self.catalogue.active();
+        let factors = self.sampling.factors();
         let deadline_ms = self.store.now_ms() + self.deadline.as_millis() as i64;
         let planned = subjects.into_iter().filter_map(|drawn| {
             let revision = before.next_revision(drawn.subject.id, &drawn.digest)?;
-            let rate = |rubric: &str| drawn.rates.rate(Some(rubric));
+            let rate = |rubric: &Rubric| {
+                let lowered = factors.get(&(rubric.name.clone(), rubric.judge.clone()));
+                drawn.rates.rate(Some(&rubric.name)).and(lowered.copied().unwrap_or(Probability::ONE))
+            };
             let evaluations =
                 planner::plan(&drawn.subject, revision, &rubrics, drawn.draw, &rate, deadline_ms, self.judge_cut);
             Some(PlannedSubject { subject: drawn.subject, revision, digest: drawn.digest, evaluations })

@@ -15,13 +15,13 @@ use sha2::{Digest, Sha256};
 use crate::config::SegmentConfig;
 use crate::config::sampling::SamplingConfig;
 use crate::conventions::testing::{SpanBuilder, log};
-use crate::model::{LogRecord, Probability, READING_REVISION, Span, Subject, SubjectId, Value};
+use crate::model::{LogRecord, Outcome, Probability, READING_REVISION, Span, Subject, SubjectId, Value};
 use crate::otlp::{Origin, wire};
 use crate::pipeline::assembly::{Assembly, TraceSampling};
 use crate::privacy::SharedRedactor;
 use crate::rubrics::{Catalogue, Rubric};
 use crate::sampling::Sampler;
-use crate::store::{EvaluationAccount, KeptSpan, SettleTimes, Store};
+use crate::store::{EvaluationAccount, EvaluationFilter, KeptSpan, SettleTimes, Store};
 use crate::telemetry::Metrics;
 
 use crate::testing::databases::Database;
@@ -176,6 +176,35 @@ fn steps_of_a_trace() -> Arc<Rubric> {
                 {% block system %}\nJudge.\n{{ scale.text }}\n{% endblock %}\n\
                 {% block user %}\n{{ fenced(output.text) }}\n{% endblock %}\n";
     Arc::new(Rubric::parse("steps", 1, Path::new("steps.md"), text).unwrap())
+}
+
+on_both_databases! {
+    /// Scenario: rates are lowered so that a budget lasts, and later not any more. Guarantee: fewer answers are judged, drawn by the same number
+    /// as ever and stored with their true probability, so that they stand for all.
+    what_is_lowered_is_drawn_by_the_same_number_and_recorded(database) {
+        const TRACES: u64 = 60;
+        let store = &database.store;
+        let assembly = Assembly { catalogue: Catalogue::of(vec![steps_of_a_trace()]), ..assembly(store, 0.8) };
+        let quarter = Probability::try_from(0.25).unwrap();
+        let factors = [(("steps".to_owned(), "default".to_owned()), quarter)].into();
+        store.put_rate_factors(&factors, store.now_ms() + 1_000).await.unwrap();
+        let drawn_with = |number: u64| KeptSpan { u: number as f64 / TRACES as f64, ..turn(number + 1, "s") };
+        let spans = (0..TRACES).map(drawn_with).collect();
+        store.commit_intake(&[batch(1, spans, 0)], TIMES).await.unwrap();
+        database.clock.advance(100);
+        assembly.assemble_due().await.unwrap();
+        let filter = EvaluationFilter { outcome: Some(Outcome::Pending), ..EvaluationFilter::default() };
+        let drawn = store.evaluation_page(&filter, None, 500, Duration::MAX).await.unwrap().evaluations;
+        assert!(drawn.iter().all(|one| (one.inclusion_probability - 0.2).abs() < 1e-9));
+        assert_eq!(drawn.len(), 12, "those whose number lies below 0.2");
+        database.clock.advance(60_000);
+        store.commit_intake(&[batch(2, vec![turn(1_000, "s")], 0)], TIMES).await.unwrap();
+        database.clock.advance(100);
+        assembly.assemble_due().await.unwrap();
+        let all = store.evaluation_page(&filter, None, 500, Duration::MAX).await.unwrap().evaluations;
+        let newest = all.iter().find(|one| one.trace_id == trace_id(1_000)).unwrap();
+        assert!((newest.inclusion_probability - 0.8).abs() < 1e-9, "it is not in force any more");
+    }
 }
 
 /// Which release has stored a subject before its late span came.

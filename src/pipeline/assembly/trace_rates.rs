@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use crate::model::{Probability, Span};
 use crate::sampling::{Matches, Sampler, SpanFacts, VersionConfig};
-use crate::store::{DueTrace, SamplingVersion, Store, StoreError};
+use crate::store::{DueTrace, RubricAndJudge, SamplingVersion, Store, StoreError};
 
 /// How old what is known of the versions may be: workers that come to a change later move its beginning.
 const FRESH_MS: i64 = 1_000;
+
+/// How old what is known of lowered rates may be.
+const LOWERED_FRESH_MS: i64 = 10_000;
 
 /// Changes within one `max_wait` of which a trace under way can be told; more of them nobody makes.
 const CHANGES_BACK: i64 = 8;
@@ -22,7 +25,18 @@ pub struct TraceSampling {
     /// For traces without a version, and for sessions.
     current: RwLock<Arc<Sampler>>,
     known: RwLock<Known>,
+    lowered: RwLock<Lowered>,
 }
+
+/// By how much rates are lowered now, and when that was read.
+#[derive(Default)]
+struct Lowered {
+    factors: Arc<Factors>,
+    read_ms: Option<i64>,
+}
+
+/// By rubric and judge; what is absent is not lowered.
+pub(super) type Factors = BTreeMap<RubricAndJudge, Probability>;
 
 #[derive(Default)]
 struct Known {
@@ -63,7 +77,14 @@ impl TraceSampling {
     /// `current` decides where no version is noted. Traces may wait for `max_wait` for their spans.
     pub fn new(store: Store, salt: String, max_wait: Duration, current: Arc<Sampler>) -> Self {
         let max_wait_ms = i64::try_from(max_wait.as_millis()).unwrap_or(i64::MAX);
-        Self { store, salt, max_wait_ms, current: RwLock::new(current), known: RwLock::default() }
+        Self {
+            store,
+            salt,
+            max_wait_ms,
+            current: RwLock::new(current),
+            known: RwLock::default(),
+            lowered: RwLock::default(),
+        }
     }
 
     /// Replaces what decides where no version is noted.
@@ -97,6 +118,24 @@ impl TraceSampling {
         }
         known.read_ms = Some(now_ms);
         Ok(())
+    }
+
+    /// Reads by how much rates are lowered, where that is no longer fresh.
+    pub(super) async fn read_factors(&self) -> Result<(), StoreError> {
+        let now_ms = self.store.now_ms();
+        let read_ms = self.lowered.read().unwrap_or_else(PoisonError::into_inner).read_ms;
+        if read_ms.is_some_and(|read_ms| (read_ms..read_ms + LOWERED_FRESH_MS).contains(&now_ms)) {
+            return Ok(());
+        }
+        let in_force = self.store.rate_factors(now_ms).await?;
+        let newest = in_force.into_iter().filter_map(|(of, factors)| Some((of, factors.last()?.factor)));
+        let mut lowered = self.lowered.write().unwrap_or_else(PoisonError::into_inner);
+        *lowered = Lowered { factors: Arc::new(newest.collect()), read_ms: Some(now_ms) };
+        Ok(())
+    }
+
+    pub(super) fn factors(&self) -> Arc<Factors> {
+        Arc::clone(&self.lowered.read().unwrap_or_else(PoisonError::into_inner).factors)
     }
 
     /// A version that this release can read; another one's traces go by what is current.
