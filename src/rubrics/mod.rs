@@ -4,6 +4,7 @@
 //! Parsing checks everything that can be checked without a judge, so that a rubric that loads also renders.
 
 mod active_rubrics;
+mod attacks;
 mod builtin;
 mod context;
 mod decision;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use active_rubrics::{Catalogue, InUse};
+pub use attacks::{Attack, attacks};
 pub use builtin::{SHIPPED, write_shipped};
 pub use error::{Concern, Place, Problem, RubricError, Warning};
 pub use golden::{Comparison, GoldenCase, parse_content};
@@ -193,12 +195,26 @@ impl Rubric {
         if let Some(missing) = self.missing(content) {
             return Err(RenderError::Missing(missing));
         }
+        let user = render::user_message(&self.user, self.variables(content), nonce)?;
+        Ok(Prompt { system: self.system.to_string(), user })
+    }
+
+    /// The prompt with the same material outside of any data block: what the blocks themselves do to verdicts shows beside it. Only for
+    /// content that is known, such as golden cases.
+    pub fn render_bare(&self, content: &SubjectContent) -> Result<Prompt, RenderError> {
+        if let Some(missing) = self.missing(content) {
+            return Err(RenderError::Missing(missing));
+        }
+        let user = render::bare_message(&self.user, self.variables(content))?;
+        Ok(Prompt { system: self.system.to_string(), user })
+    }
+
+    fn variables(&self, content: &SubjectContent) -> Vec<(&'static str, minijinja::Value)> {
         let mut variables = self.statics.to_vec();
         for name in self.used.iter().copied() {
             variables.extend(context::subject_variable(name, content).map(|value| (name, value)));
         }
-        let user = render::user_message(&self.user, variables, nonce)?;
-        Ok(Prompt { system: self.system.to_string(), user })
+        variables
     }
 
     /// The scale in the words that judge and human labeller both read.

@@ -69,6 +69,17 @@ pub(super) fn block(key: &str, name: &str, id: Option<&str>, content: Content<'_
     out
 }
 
+/// The same without a block: a heading and the text as it is.
+pub(super) fn bare(name: &str, id: Option<&str>, content: Content<'_>) -> String {
+    let heading = id.map_or_else(|| format!("{name}:"), |id| format!("{name} {id}:"));
+    let text = match content {
+        Content::Text("") => "(empty)",
+        Content::Text(text) => text,
+        Content::NotRecorded => "(not recorded)",
+    };
+    format!("{heading}\n{text}")
+}
+
 /// A name without anything that could end the attribute or the line.
 fn push_name(out: &mut String, name: &str) {
     out.extend(name.chars().take(NAME_MAX).map(|c| match c {

@@ -20,6 +20,8 @@ const FUEL: u64 = 1_000_000;
 const TEMPLATE: &str = "rubric";
 /// Where a render keeps its key; the lint knows no such variable.
 const KEY_VARIABLE: &str = "__key";
+/// No key at all: a prompt without data blocks.
+const BARE: &str = "";
 
 /// Why a subject could not be rendered. Never contains text from a span.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +109,9 @@ fn fenced(state: &mut State<'_, '_>, value: &Value, name: Option<&Value>) -> Res
     let key = state.lookup(KEY_VARIABLE);
     let key =
         key.as_ref().and_then(Value::as_str).ok_or_else(|| failed("there is no key for data blocks here".into()))?;
+    let block = |name: &str, id: Option<&str>, content: Content<'_>| {
+        if key == BARE { prompt_fence::bare(name, id, content) } else { prompt_fence::block(key, name, id, content) }
+    };
     let span_text = value.downcast_object_ref::<SpanText>();
     let content = match (span_text, value.as_str()) {
         (Some(SpanText { text: Some(text), .. }), _) => Content::Text(text),
@@ -119,10 +124,10 @@ fn fenced(state: &mut State<'_, '_>, value: &Value, name: Option<&Value>) -> Res
     };
     let label = span_text.map_or("text", |text| text.label);
     let block = match name {
-        None => prompt_fence::block(key, label, None, content),
+        None => block(label, None, content),
         Some(name) => match (name.downcast_object_ref::<SpanText>(), name.as_str()) {
-            (Some(id), _) => prompt_fence::block(key, label, id.text.as_deref(), content),
-            (None, Some(own)) => prompt_fence::block(key, own, None, content),
+            (Some(id), _) => block(label, id.text.as_deref(), content),
+            (None, Some(own)) => block(own, None, content),
             (None, None) => return Err(failed(format!("the name of a block is text, not {}", name.kind()))),
         },
     };
@@ -140,4 +145,12 @@ pub(super) fn user_message(
     }
     let body = block.render(variables, Some(key))?;
     Ok(format!("{}\n\n{body}\n\n{}", context::key_notice(key), context::CLOSING))
+}
+
+/// The user message without data blocks and without what is said of them.
+pub(super) fn bare_message(
+    block: &CompiledBlock,
+    variables: Vec<(&'static str, Value)>,
+) -> Result<String, RenderError> {
+    block.render(variables, Some(BARE))
 }

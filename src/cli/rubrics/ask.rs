@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::error_chain::causes;
 use crate::judges::{Judge, JudgeReply, JudgeRequest, Judges};
-use crate::model::{SubjectContent, Verdict};
+use crate::model::{Prompt, SubjectContent, Verdict};
 use crate::rubrics::{Rubric, fence_key};
 use crate::secrets::MacKey;
 
@@ -41,9 +41,19 @@ pub(super) async fn ask(rubric: &Rubric, content: &SubjectContent, judge: &Judge
     // A fresh secret every time: an author cannot have written its key into the content.
     let key = fence_key(&MacKey::of_text(&Uuid::now_v7().to_string()), &rubric.name);
     let prompt = rubric.render(content, &key).map_err(|error| error.to_string())?;
+    ask_by(rubric, content, &prompt, judge).await
+}
+
+/// The same with a prompt of one's own.
+pub(super) async fn ask_by(
+    rubric: &Rubric,
+    content: &SubjectContent,
+    prompt: &Prompt,
+    judge: &Judge,
+) -> Result<JudgeReply, String> {
     let request = JudgeRequest {
         evaluation: None,
-        prompt: &prompt,
+        prompt,
         schema: &rubric.response_schema(),
         scale: &rubric.scale,
         abstain: rubric.abstain,

@@ -2,6 +2,7 @@
 
 mod alias;
 mod ask;
+mod attacks;
 mod files;
 mod library;
 mod noise;
@@ -92,6 +93,9 @@ enum Action {
         /// Asks for each case so many times, and tells the judge's own noise.
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
         repeat: u16,
+        /// Tries instead whether text in a case gets the judge to judge it better, and what the data blocks do to verdicts.
+        #[arg(long, conflicts_with = "repeat")]
+        attacks: bool,
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -145,7 +149,11 @@ pub(super) async fn run(args: Args, config: &Config, output: &mut Output) -> any
             let library = opened(dir, output);
             files::render(&library, &rubric, case.as_deref(), file.as_deref(), format, output)
         }
-        Action::Test { rubric, asked, repeat, format } => match sound(dir, output) {
+        Action::Test { rubric, asked, attacks: true, format, .. } => match sound(dir, output) {
+            Ok(library) => attacks::run(&library, rubric.as_ref(), &asked, format, config, output).await,
+            Err(code) => Ok(code),
+        },
+        Action::Test { rubric, asked, repeat, attacks: false, format } => match sound(dir, output) {
             Ok(library) => test::run(&library, rubric.as_ref(), &asked, repeat, format, config, output).await,
             Err(code) => Ok(code),
         },

@@ -92,7 +92,7 @@ pub(super) async fn run(
 }
 
 /// The newest version of every rubric; of one's own only, where there are any: those inside judged were tried before.
-fn newest(library: &Library, own: bool) -> Vec<&Rubric> {
+pub(super) fn newest(library: &Library, own: bool) -> Vec<&Rubric> {
     let names = library.rubrics.iter().map(|rubric| rubric.name.as_str());
     let mut names: Vec<&str> = names.filter(|name| !own || !library.is_shipped(name)).collect();
     names.dedup();
