@@ -261,7 +261,8 @@ mod tests {
     #[test]
     fn probabilities_are_held_against_people_where_they_are_told() {
         let line = |index: usize| {
-            let (human, probability) = (u8::from(index % 4 > 0), if index % 4 > 0 { 0.9 } else { 0.2 });
+            let is_good = !index.is_multiple_of(4);
+            let (human, probability) = (u8::from(is_good), if is_good { 0.9 } else { 0.2 });
             format!(
                 r#"{{"item_id":{index},"human":{{"x":{human}}},"judge":{{"j":1,"k":1}},"probability":{{"j":{probability}}}}}"#
             )

@@ -46,7 +46,7 @@ pub(super) fn gate_if(broken: bool) -> ExitCode {
 pub(super) fn of_error(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(asks_for_a_change) {
         ExitCode::from(USAGE)
-    } else if error.chain().any(|cause| cause.is::<GateUnavailable>()) {
+    } else if error.chain().any(<dyn Error + 'static>::is::<GateUnavailable>) {
         ExitCode::from(GATE)
     } else {
         ExitCode::FAILURE

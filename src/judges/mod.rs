@@ -168,14 +168,16 @@ impl Judge {
     /// What a decision model says of a subject under every rubric of the request, in their order.
     pub async fn decide(&self, request: &DecisionRequest<'_>) -> Vec<Result<JudgeReply, JudgeError>> {
         let Engine::Remote(remote) = &self.engine else { return Vec::new() };
-        let outcomes = remote.decide(request).await.into_iter();
-        outcomes
-            .map(|(outcome, spent)| {
-                outcome.map_err(|Failed { failure, others_answered, .. }| {
-                    JudgeError::new(&self.name, failure, others_answered, spent)
-                })
-            })
-            .collect()
+        let mut answers = Vec::new();
+        for (outcome, spent) in remote.decide(request).await {
+            answers.push(match outcome {
+                Ok(reply) => Ok(reply),
+                Err(Failed { failure, others_answered, .. }) => {
+                    Err(JudgeError::new(&self.name, failure, others_answered, spent))
+                }
+            });
+        }
+        answers
     }
 
     async fn asked(&self, remote: &Remote, request: &JudgeRequest<'_>) -> (Result<JudgeReply, Failed>, Spent) {

@@ -94,14 +94,13 @@ impl DecisionBlock {
         let all = || StateField::ALL.iter().copied().filter(|field| *field != StateField::Reference || shows(field));
         let fields = self.state.clone().unwrap_or_else(|| all().collect());
         let mut decision = Decision::derived(description, scale, fields);
-        match &self.instructions {
-            Some(instructions) => decision.instructions.clone_from(instructions),
-            None => {
-                let shown = decision.fields.iter().filter(|field| shows(field)).map(|field| meaning(*field));
-                let shown: Vec<String> = shown.collect();
-                if !shown.is_empty() {
-                    decision.instructions = format!("{description}\n{}", shown.join(" "));
-                }
+        if let Some(instructions) = &self.instructions {
+            decision.instructions.clone_from(instructions);
+        } else {
+            let shown = decision.fields.iter().filter(|field| shows(field)).map(|field| meaning(*field));
+            let shown: Vec<String> = shown.collect();
+            if !shown.is_empty() {
+                decision.instructions = format!("{description}\n{}", shown.join(" "));
             }
         }
         for option in &mut decision.options {

@@ -55,7 +55,9 @@ fn posterior(before: Counted, stream: &[Counted], places: usize) -> Vec<f64> {
     let most = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut posterior: Vec<f64> = logarithms.into_iter().map(|logarithm| (logarithm - most).exp()).collect();
     let all: f64 = posterior.iter().sum();
-    posterior.iter_mut().for_each(|one| *one /= all);
+    for one in &mut posterior {
+        *one /= all;
+    }
     posterior
 }
 

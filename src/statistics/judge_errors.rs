@@ -65,7 +65,7 @@ fn sum(clusters: &[ErrorCluster], of: impl Fn(&ErrorCluster) -> f64) -> f64 {
 fn rate(clusters: &[ErrorCluster], of: impl Fn(&ErrorCluster) -> (f64, f64)) -> Option<Rate> {
     let own: Vec<(f64, f64)> = clusters.iter().map(of).filter(|(items, _)| *items > 0.0).collect();
     let (items, hits) = own.iter().fold((0.0, 0.0), |(n, x), one| (n + one.0, x + one.1));
-    if own.is_empty() || !(items > 0.0) {
+    if own.is_empty() {
         return None;
     }
     let (value, n) = ((hits / items).clamp(0.0, 1.0), own.len() as f64);

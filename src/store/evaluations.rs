@@ -228,12 +228,11 @@ impl Store {
                 select.build_query_as().fetch_all(pool).await?
             });
             for row in found {
-                let content = match contents.get(&row.subject_id) {
-                    Some(content) => content.clone(),
-                    None => {
-                        let read = row.content.map(|text| rows::json("subjects", "content", &text)).transpose()?;
-                        contents.entry(row.subject_id).or_insert(read.map(Arc::new)).clone()
-                    }
+                let content = if let Some(content) = contents.get(&row.subject_id) {
+                    content.clone()
+                } else {
+                    let read = row.content.map(|text| rows::json("subjects", "content", &text)).transpose()?;
+                    contents.entry(row.subject_id).or_insert(read.map(Arc::new)).clone()
                 };
                 leased.push(LeasedEvaluation {
                     id: row.id.into(),

@@ -11,7 +11,8 @@ use super::filter::FilterForm;
 use super::problem::PageError;
 use super::state::{Shared, Web};
 use crate::model::{
-    EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_REVISION, Score, StoredProblem, SubjectContent,
+    Distribution, EvaluationId, Label, Named as _, Outcome, Prompt, RENDERING_REVISION, Score, StoredProblem,
+    SubjectContent,
 };
 use crate::rubrics::fence_key;
 use crate::store::{EvaluationDetail, EvaluationSummary};
@@ -64,7 +65,7 @@ pub(super) async fn one(State(web): State<Shared>, Path(id): Path<String>) -> Re
             evaluation => Value::from(Serde(&detail.evaluation)),
             content => Value::from(Serde(&detail.subject.content)),
             session_id => detail.subject.session_id,
-            is_split => detail.evaluation.distribution.as_ref().is_some_and(|distribution| distribution.is_split()),
+            is_split => detail.evaluation.distribution.as_ref().is_some_and(Distribution::is_split),
             problems => detail.subject.problems.iter().map(problem_row).collect::<Vec<_>>(),
             deliveries => Value::from(Serde(&detail.deliveries)),
             labels => detail.labels.iter().map(label_row).collect::<Vec<_>>(),

@@ -165,8 +165,7 @@ impl Remote {
     }
 
     async fn attempt_decisions(&self, call: &Call<'_>, spent: &mut Spent) -> Result<Reading, Failed> {
-        let body = dialect::body(call.dialect, &self.config, &self.model, &call.state, &call.questions)
-            .map_err(|_| Failure::BadRequest { status: 0, code: Some("unserialisable".into()) })?;
+        let body = dialect::body(call.dialect, &self.config, &self.model, &call.state, &call.questions);
         let rubrics: Vec<(&str, f64)> =
             call.request.asked.iter().map(|asked| asked.rubric).zip(call.shares.iter().copied()).collect();
         let mut turn = Turn::take(self, &rubrics, body.len(), call.deadline).await?;

@@ -16,7 +16,7 @@ pub(super) fn body(
     model: &str,
     state: &RawValue,
     questions: &[Question<'_>],
-) -> Result<Vec<u8>, serde_json::Error> {
+) -> Vec<u8> {
     let members = match dialect {
         Dialect::Systemone => systemone::members(state, questions),
         Dialect::Openai => openai::members(state, questions),
@@ -32,7 +32,7 @@ pub(super) fn body(
         text.push_str(&format!(",\"{name}\":{value}"));
     }
     text.push('}');
-    Ok(text.into_bytes())
+    text.into_bytes()
 }
 
 /// Reads the body of a successful response.

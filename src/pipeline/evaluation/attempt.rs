@@ -31,13 +31,14 @@ const LONGEST_MODEL: usize = 200;
 
 impl Attempt {
     /// What there is to judge by and to judge; else how the evaluation ends without its judge.
-    pub(super) fn prepared(&self) -> Result<(Arc<Rubric>, Arc<SubjectContent>), EvaluationResult> {
+    pub(super) fn prepared(&self) -> Result<(Arc<Rubric>, Arc<SubjectContent>), Box<EvaluationResult>> {
         let Some(rubric) = self.stage.catalogue.version(&self.evaluation.rubric, self.evaluation.version) else {
             // Planned by a worker that has the version; this one reads the registry again when it reloads.
-            return Err(self.postponed("rubric_version_unknown", 60_000, false));
+            return Err(Box::new(self.postponed("rubric_version_unknown", 60_000, false)));
         };
         let Some(content) = &self.evaluation.content else {
-            return Err(self.ended(Conclusion::Filtered { reason: "content_expired" }, JudgeCall::default()));
+            let expired = Conclusion::Filtered { reason: "content_expired" };
+            return Err(Box::new(self.ended(expired, JudgeCall::default())));
         };
         Ok((rubric, Arc::clone(content)))
     }
@@ -45,7 +46,7 @@ impl Attempt {
     pub(super) async fn run(self) -> EvaluationResult {
         let (rubric, content) = match self.prepared() {
             Ok(prepared) => prepared,
-            Err(result) => return result,
+            Err(result) => return *result,
         };
         let content = &*content;
         let nonce = fence_key(&self.stage.fence, &self.evaluation.id.to_string());

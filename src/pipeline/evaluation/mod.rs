@@ -193,7 +193,9 @@ impl JudgeLoop {
         pause: &Pause,
         hard: &CancellationToken,
     ) {
-        group.iter().for_each(|evaluation| self.leases.take(evaluation));
+        for evaluation in &group {
+            self.leases.take(evaluation);
+        }
         // The semaphore is never closed; were it, the lease would be given back at the end.
         let Ok(permit) = Arc::clone(slots).acquire_owned().await else { return };
         let attempt = |evaluation| Attempt {

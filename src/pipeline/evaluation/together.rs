@@ -44,7 +44,7 @@ pub(super) async fn run(attempts: Vec<Attempt>) -> Vec<EvaluationResult> {
     for attempt in attempts {
         match attempt.prepared() {
             Ok((rubric, content)) => ready.push((attempt, rubric, content)),
-            Err(result) => results.push(result),
+            Err(result) => results.push(*result),
         }
     }
     let Some((first, rubric, content)) = ready.first() else { return results };
