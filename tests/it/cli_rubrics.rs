@@ -98,7 +98,7 @@ fn publish_then_promote_and_never_change_what_is_published() {
     let (code, text) = place.says(&["promote", "tone", "2", "--alias", "candidate"]);
     assert!(code == 1 && text.contains("tone v2 is not published; of tone there is: v1"), "{text}");
     let (code, text) = place.says(&["promote", "tone", "1", "--gate"]);
-    assert!(code == 1 && text.contains("nothing was promoted"), "{text}");
+    assert!(code == 3 && text.contains("nothing was promoted"), "{text}");
 
     place.write("rubrics/tone/v1.md", &TONE.replace("Judge kindness.", "Judge it."));
     let (code, text) = place.says(&["publish"]);

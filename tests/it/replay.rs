@@ -192,7 +192,7 @@ async fn a_wrong_target_is_wrong_usage_and_an_absent_one_a_failure() {
     let path = binary.path().to_str().unwrap();
     let output = replay(&[path, "--to", "localhost:4328"]).await;
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("http(s)://host:port, grpc(s)://host:port or amqp(s)://"));
+    assert!(text(&output.stderr).contains("http(s)://host:port, grpc(s)://host:port, amqp(s)://"));
     for to in ["http://127.0.0.1:9", "grpc://127.0.0.1:9", "amqp://me:hunter2@127.0.0.1:9"] {
         let output = replay(&[path, "--to", to]).await;
         let complaint = text(&output.stderr);
