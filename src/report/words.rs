@@ -77,6 +77,11 @@ pub fn points_estimate(estimate: &Estimate) -> String {
     }
 }
 
+/// `−6.2 [−9.0, −3.4]`, where a heading says that these are points.
+pub fn points_beside(estimate: &Estimate) -> String {
+    points_estimate(estimate).replacen(" points", "", 1)
+}
+
 /// `[−9.0, −3.4]`.
 pub fn points_range(interval: Interval) -> String {
     format!("[{}, {}]", points(interval.low), points(interval.high))

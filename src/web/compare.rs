@@ -21,6 +21,8 @@ use crate::statistics::Estimate;
 const DRAWN: usize = 20;
 /// Of a drawing, in CSS pixels.
 const WIDTH: f64 = 380.0;
+/// Characters of a name that fit beside the figure.
+const NAME: usize = 30;
 
 /// What is compared; without names the two values that came last.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -126,19 +128,23 @@ fn section(rubric: &RubricComparison, all: &ReleaseComparison) -> Value {
     }
 }
 
+fn short(name: &str) -> String {
+    if name.chars().count() > NAME { name.chars().take(NAME - 1).chain(['…']).collect() } else { name.to_owned() }
+}
+
 /// The whole, what remains without the mix, and the segment values.
 fn plot(rubric: &RubricComparison) -> Option<String> {
     let whole = rubric.difference?;
     let without = rubric.without_mix.as_ref().map(|mix| (format!("without the mix of {}", mix.segment), mix.within));
     let segments = rubric.segments.iter().take(DRAWN);
-    let segments = segments.map(|one| (format!("{} = {}", one.segment, one.value), one.difference));
+    let segments = segments.map(|one| (short(&format!("{} = {}", one.segment, one.value)), one.difference));
     let named: Vec<(String, Estimate)> =
         [("all answers".to_owned(), whole)].into_iter().chain(without).chain(segments).collect();
     let decisive = usize::from(rubric.without_mix.is_some());
     let rows: Vec<Row<'_>> = named
         .iter()
         .enumerate()
-        .map(|(index, (name, estimate))| Row { name, estimate: *estimate, main: index == decisive })
+        .map(|(index, (name, estimate))| Row { name: name.as_str(), estimate: *estimate, main: index == decisive })
         .collect();
     Some(differences("chart", WIDTH, "Good answers, new minus old, in points", &rows))
 }

@@ -42,7 +42,7 @@ pub fn differences(class: &str, width: f64, title: &str, rows: &[Row<'_>]) -> St
     let values = rows.iter().filter_map(|row| row.estimate.value());
     let reach = limits.chain(values).map(f64::abs).fold(0.05, f64::max).min(1.0);
     let ticks = [-reach, -reach / 2.0, 0.0, reach / 2.0, reach];
-    let axis = Axis { low: -reach, high: reach, ticks, value: words::points, estimate: words::points_estimate };
+    let axis = Axis { low: -reach, high: reach, ticks, value: words::points, estimate: words::points_beside };
     plot(class, width, title, rows, &axis)
 }
 
